@@ -1,0 +1,48 @@
+// Adam (Kingma and Ba 2015, algorithm 1; the arithmetic of torch.optim.Adam) on a whole arena of R models in one launch.
+//
+//   m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
+//
+// Every array is [R, P]. A gradient that is not finite is recorded (step, lowest offset) by an integer minimum, which
+// knows no order; the host reads it once an epoch. Contract: block any; reads 16 and writes 12 bytes per parameter.
+#pragma once
+#include "cuda/device/loops.cuh"
+#include "cuda/math.cuh"
+#include "cuda/ops.h"
+
+namespace warpvae {
+
+template <class T>
+__global__ void adam_kernel(T* parameters, T* m, T* v, NonFinite* non_finite, const T* gradients,
+                            const T* learning_rate, const std::uint64_t* step, AdamOptions options, std::size_t P) {
+    const std::size_t base = blockIdx.y * P;
+    T* __restrict__ p = parameters + base;
+    T* __restrict__ m1 = m + base;
+    T* __restrict__ m2 = v + base;
+    const T* __restrict__ g = gradients + base;
+    // 1 - b^t in double: for b2 = 0.999 and small t a float would lose half its digits.
+    const double t = double(*step) + 1;
+    const T rate = T(learning_rate[blockIdx.y] / -expm1(t * log(double(options.beta1))));
+    const T inverse_root = T(1 / sqrt(-expm1(t * log(double(options.beta2)))));
+    const T b1 = T(options.beta1), b2 = T(options.beta2), epsilon = T(options.epsilon);
+
+    T poison = T(0);  // g - g is 0 for a finite g and NaN otherwise: one check after the loop instead of one in it
+    const auto elements = grid_stride(P);
+    WARPVAE_SIMD(reduction(+ : poison))
+    for (std::size_t i = elements.first; i < elements.last; i += elements.step) {
+        const T gradient = g[i];
+        poison += gradient - gradient;
+        const T mean = m1[i] + (T(1) - b1) * (gradient - m1[i]);
+        const T square = b2 * m2[i] + (T(1) - b2) * gradient * gradient;
+        m1[i] = mean;
+        m2[i] = square;
+        p[i] -= rate * mean / (sqrt_(square) * inverse_root + epsilon);
+    }
+    if (poison == T(0)) return;
+    for (std::size_t i : elements) {
+        if (is_finite(g[i])) continue;
+        atomicMin(&non_finite[blockIdx.y].key, static_cast<unsigned long long>(*step << 32 | i));
+        break;
+    }
+}
+
+}  // namespace warpvae

@@ -1,0 +1,69 @@
+// The Bernoulli negative log-likelihood of grey levels t in [0, 1], and its gradient, in one pass over the pixels.
+//
+//   from logits          nll = max(l, 0) - l t + log(1 + e^-|l|),       dnll/dl = sigmoid(l) - t
+//   from probabilities   nll = -t log p - (1 - t) log(1 - p),           dnll/dp = (p - t) / (p (1 - p))
+//                        with p clipped to [1e-6, 1 - 1e-6] and no gradient where the clip is active (Vive, appendix A)
+//
+// Contract: one block per row of D pixels, block any, no shared memory but the reduction's. Reads 8 bytes a pixel, writes
+// 4 (nothing without a gradient). Deterministic. The gradient may overwrite its input.
+#pragma once
+#include "cuda/device/reduce.cuh"
+#include "cuda/math.cuh"
+#include "cuda/ops.h"
+
+namespace warpvae {
+
+template <class T>
+struct BernoulliTerm {
+    T nll, gradient;
+};
+
+template <class T>
+__device__ inline BernoulliTerm<T> bernoulli_term_from_logit(T logit, T target) {
+    const T magnitude = logit < T(0) ? -logit : logit;
+    const T e = exp_(-magnitude);
+    const T positive = logit > T(0) ? logit : T(0);  // a NaN logit reaches the sum through e
+    return {positive - logit * target + log1p_(e), (logit < T(0) ? e : T(1)) / (T(1) + e) - target};
+}
+
+template <class T>
+__device__ inline BernoulliTerm<T> bernoulli_term_from_probability(T probability, T target) {
+    const T low = T(1e-6), high = T(1) - T(1e-6);
+    const bool clipped = probability < low || probability > high;
+    const T p = probability < low ? low : (probability > high ? high : probability);
+    const T nll = -(target * log_(p) + (T(1) - target) * log_(T(1) - p));
+    return {nll, clipped ? T(0) : (p - target) / (p * (T(1) - p))};
+}
+
+/// nll[row] = sum of terms; gradient[row, :] = scale * term.gradient, unless null.
+template <class T, BernoulliTerm<T> (*kTerm)(T, T)>
+__global__ void bernoulli_kernel(T* nll, T* gradient, const T* input, const T* target, T scale, int D) {
+    const std::size_t row = std::size_t(blockIdx.y) * gridDim.x + blockIdx.x;
+    const T* x = input + row * D;
+    const T* t = target + row * D;
+    T total = T(0);
+    const auto pixels = block_stride(D);
+    if (gradient) {
+        T* g = gradient + row * D;
+        WARPVAE_SIMD(reduction(+ : total))
+        for (int i = pixels.first; i < pixels.last; i += pixels.step) {
+            const BernoulliTerm<T> term = kTerm(x[i], t[i]);
+            total += term.nll;
+            g[i] = scale * term.gradient;
+        }
+    } else {
+        WARPVAE_SIMD(reduction(+ : total))
+        for (int i = pixels.first; i < pixels.last; i += pixels.step) total += kTerm(x[i], t[i]).nll;
+    }
+    total = block_sum(total);
+    if (threadIdx.x == 0) nll[row] = total;
+}
+
+template <class T>
+__global__ void sigmoid_kernel(T* y, const T* x, std::size_t n) {
+    const auto elements = grid_stride(n);
+    WARPVAE_SIMD()
+    for (std::size_t i = elements.first; i < elements.last; i += elements.step) y[i] = sigmoid_(x[i]);
+}
+
+}  // namespace warpvae

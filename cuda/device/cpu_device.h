@@ -1,0 +1,164 @@
+// A device made of CPU threads: what the CUDA *language* needs so that a kernel compiles with g++ or clang++ as it
+// stands. It imitates __global__, threadIdx, __shared__, barriers, warp operations and atomics; it does not imitate the
+// runtime API (device.h wraps that for both devices).
+//
+// A block runs in one of two ways:
+//   one-thread blocks   blockDim = 1 and a barrier is nothing; blocks are spread over the cores. For speed.
+//   lanes               each thread of the block is a fiber, scheduled forward, reversed or shuffled. For truth: a
+//                       missing barrier, a divergent one, a warp operation that a lane never reaches show (cpu_lanes.cpp).
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WARPVAE_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define WARPVAE_SANITIZED 1
+#endif
+#endif
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...)
+#define __restrict__ __restrict
+// Blocks of a launch run on several cores at once, each with its own shared memory. A sanitizer build runs them one after
+// another instead, and keeps shared arrays plain static: only those have red zones and are watched for races.
+#ifdef WARPVAE_SANITIZED
+#define __shared__ static
+#else
+#define __shared__ static thread_local
+#endif
+
+struct dim3 {
+    unsigned x = 1, y = 1, z = 1;
+    constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+struct uint3 {
+    unsigned x, y, z;
+};
+struct float2 {
+    float x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
+
+// __thread and no constructor: reading these must cost no initialisation check.
+extern __thread uint3 threadIdx, blockIdx;
+struct warpvae_extent {
+    unsigned x, y, z;
+};
+extern __thread warpvae_extent blockDim, gridDim;
+inline constexpr int warpSize = 32;
+
+namespace warpvae::cpu {
+
+/// Non-null while this OS thread runs a block as lanes.
+extern __thread struct Lanes* lanes;
+
+// Implemented in cpu_lanes.cpp; called only in lanes mode.
+enum class WarpOp { kShuffle, kShuffleXor, kShuffleDown, kShuffleUp, kBallot, kSync };
+void lanes_barrier(const char* file, int line);
+int lanes_barrier_count(int predicate, const char* file, int line);  // __syncthreads_count
+/// Meets the other lanes of `mask`; each lane gives 8 bytes and gets those of the lane that `op` and `argument` select
+/// (kBallot: the mask of lanes whose value is not 0).
+std::uint64_t lanes_warp(WarpOp op, unsigned mask, std::uint64_t value, int argument, int width, const char* file,
+                         int line);
+
+inline void barrier(const char* file, int line) {
+    if (lanes) lanes_barrier(file, line);
+}
+inline int barrier_count(int predicate, const char* file, int line) {
+    return lanes ? lanes_barrier_count(predicate, file, line) : predicate != 0;
+}
+inline void warp_barrier(unsigned mask, const char* file, int line) {
+    if (lanes) lanes_warp(WarpOp::kSync, mask, 0, 0, 32, file, line);
+}
+template <class T>
+inline T warp_exchange(WarpOp op, unsigned mask, T value, int argument, int width, const char* file, int line) {
+    static_assert(sizeof(T) <= 8, "warp shuffles move at most 8 bytes");
+    if (!lanes) return value;
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof(T));
+    bits = lanes_warp(op, mask, bits, argument, width, file, line);
+    std::memcpy(&value, &bits, sizeof(T));
+    return value;
+}
+inline unsigned warp_ballot(unsigned mask, int predicate, const char* file, int line) {
+    if (!lanes) return predicate != 0;
+    return static_cast<unsigned>(lanes_warp(WarpOp::kBallot, mask, predicate != 0, 0, 32, file, line));
+}
+
+/// The bytes that the running launch asked for, fresh for each block.
+void* dynamic_shared_bytes();
+
+}  // namespace warpvae::cpu
+
+#define __syncthreads() ::warpvae::cpu::barrier(__FILE__, __LINE__)
+#define __syncthreads_count(predicate) ::warpvae::cpu::barrier_count(predicate, __FILE__, __LINE__)
+#define __syncwarp(...) ::warpvae::cpu::warp_barrier(0xffffffffu, __FILE__, __LINE__)
+#define __shfl_sync(mask, value, source) \
+    ::warpvae::cpu::warp_exchange(::warpvae::cpu::WarpOp::kShuffle, mask, value, source, 32, __FILE__, __LINE__)
+#define __shfl_xor_sync(mask, value, lane_mask) \
+    ::warpvae::cpu::warp_exchange(::warpvae::cpu::WarpOp::kShuffleXor, mask, value, lane_mask, 32, __FILE__, __LINE__)
+#define __shfl_down_sync(mask, value, delta) \
+    ::warpvae::cpu::warp_exchange(::warpvae::cpu::WarpOp::kShuffleDown, mask, value, delta, 32, __FILE__, __LINE__)
+#define __shfl_up_sync(mask, value, delta) \
+    ::warpvae::cpu::warp_exchange(::warpvae::cpu::WarpOp::kShuffleUp, mask, value, delta, 32, __FILE__, __LINE__)
+#define __ballot_sync(mask, predicate) ::warpvae::cpu::warp_ballot(mask, predicate, __FILE__, __LINE__)
+
+// Integer atomics only: no kernel of this project adds floats atomically.
+template <class T>
+inline T atomicAdd(T* address, T value) {
+    static_assert(T(0.5) == T(0), "no float atomics: their result depends on the order");
+    return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);
+}
+template <class T>
+inline T atomicOr(T* address, T value) {
+    return __atomic_fetch_or(address, value, __ATOMIC_RELAXED);
+}
+template <class T>
+inline T atomicMin(T* address, T value) {
+    T seen = __atomic_load_n(address, __ATOMIC_RELAXED);
+    while (value < seen && !__atomic_compare_exchange_n(address, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+    return seen;
+}
+template <class T>
+inline T atomicMax(T* address, T value) {
+    T seen = __atomic_load_n(address, __ATOMIC_RELAXED);
+    while (seen < value && !__atomic_compare_exchange_n(address, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+    return seen;
+}
+template <class T>
+inline T atomicCAS(T* address, T expected, T value) {
+    __atomic_compare_exchange_n(address, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return expected;
+}
+inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+inline float __uint_as_float(unsigned bits) {
+    float value;
+    std::memcpy(&value, &bits, 4);
+    return value;
+}
+inline unsigned __float_as_uint(float value) {
+    unsigned bits;
+    std::memcpy(&bits, &value, 4);
+    return bits;
+}
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __ffs(unsigned x) { return __builtin_ffs(static_cast<int>(x)); }
+template <class T>
+inline T __ldg(const T* pointer) {
+    return *pointer;
+}

@@ -1,0 +1,113 @@
+// The device: memory, streams, events, graphs and errors, the same names on a GPU and on a device made of CPU threads.
+//
+// Kernels are plain CUDA C++ (`launch.cuh`); this header is all that host code needs, compiles with any C++17 compiler,
+// and hides which of the two devices the library was built for. `device_cuda.cpp` and `device_cpu.cpp` implement it.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+namespace warpvae {
+
+/// CUDA's own stream handle, named without its header; the CPU device has one stream, nullptr, and runs it at once.
+using Stream = struct CUstream_st*;
+
+/// What a launcher returns: 0 or the device's error code. The caller decides what to do with it.
+struct [[nodiscard]] Status {
+    int code = 0;
+    bool ok() const { return code == 0; }
+};
+inline constexpr int kInvalidValue = 1;  ///< as cudaErrorInvalidValue: a size or pointer that no kernel can take
+
+/// One line about `status`, naming it as the CUDA runtime does.
+const char* status_message(Status status);
+
+/// An error of the device: no GPU, out of memory, a kernel that failed. `what()` is one line, fit for a user.
+struct DeviceError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// Throws DeviceError, naming the source line, unless `status` is ok.
+void check(Status status, const char* file = __builtin_FILE(), int line = __builtin_LINE());
+
+/// True where the library was built by nvcc.
+bool device_is_gpu();
+
+/// "CPU, 2 threads" or "NVIDIA H200 (sm_90)".
+std::string device_name();
+
+/// Throws DeviceError with one clear line unless a device answers that this build can run on.
+void require_device();
+
+/// Cores that the CPU device spreads blocks over ($WARPVAE_CORES, else all); streaming multiprocessors on a GPU.
+int device_parallelism();
+
+/// True if $WARPVAE_SYNC=1: every launch is followed by a synchronisation and an error check; graphs are not captured.
+bool device_is_synchronous();
+
+// --- memory ----------------------------------------------------------------------------------------------------------
+
+/// `bytes` of device memory, 256-byte aligned; throws DeviceError naming `tag`, the size asked for and what is free.
+/// $WARPVAE_MEMORY_LIMIT (bytes) makes the device act as if it had no more than that.
+void* device_allocate(std::size_t bytes, const char* tag);
+void device_free(void* pointer) noexcept;
+std::size_t device_bytes_in_use();
+
+Status copy_to_device(void* device, const void* host, std::size_t bytes, Stream stream = nullptr);
+/// Returns once the bytes are in `host`.
+Status copy_to_host(void* host, const void* device, std::size_t bytes, Stream stream = nullptr);
+Status copy_on_device(void* to, const void* from, std::size_t bytes, Stream stream = nullptr);
+Status fill_bytes(void* device, int byte, std::size_t bytes, Stream stream = nullptr);
+
+// --- streams, events, graphs -----------------------------------------------------------------------------------------
+
+Stream stream_create();
+void stream_destroy(Stream stream) noexcept;
+Status stream_synchronize(Stream stream);
+
+/// A point in a stream's time.
+class Event {
+  public:
+    Event();
+    ~Event();
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+    void record(Stream stream);
+    /// Milliseconds from `start` to this event, after waiting for it.
+    float milliseconds_since(const Event& start) const;
+
+  private:
+    void* event_ = nullptr;
+};
+
+/// A recorded sequence of launches. On a GPU it is captured once as a CUDA graph and replayed without the host; on the
+/// CPU device, or with `capture` false (profiling, $WARPVAE_SYNC=1), a replay is the plain sequence of calls.
+class Graph {
+  public:
+    Graph() = default;
+    Graph(Stream stream, std::function<void()> calls, bool capture = true);
+    ~Graph();
+    Graph(Graph&& other) noexcept;
+    Graph& operator=(Graph&& other) noexcept;
+    explicit operator bool() const { return static_cast<bool>(calls_); }
+    void replay();
+
+  private:
+    Stream stream_ = nullptr;
+    std::function<void()> calls_;
+    void* executable_ = nullptr;
+};
+
+/// A named NVTX range in the domain `warpvae`, for Nsight; nothing on the CPU device.
+class Range {
+  public:
+    explicit Range(const char* name);
+    ~Range();
+    Range(const Range&) = delete;
+    Range& operator=(const Range&) = delete;
+};
+
+}  // namespace warpvae

@@ -1,0 +1,77 @@
+#include "cuda/device/device_environment.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "cuda/device/device.h"
+#include "cuda/device/launch_options.h"
+
+namespace warpvae {
+namespace {
+
+long long integer_variable(const char* name, long long lowest, long long fallback) {
+    const char* text = std::getenv(name);
+    if (!text || !*text) return fallback;
+    char* end = nullptr;
+    const long long value = std::strtoll(text, &end, 10);
+    if (*end || value < lowest)
+        throw DeviceError(std::string("$") + name + "=" + text + " is not an integer of at least " + std::to_string(lowest));
+    return value;
+}
+
+std::string readable(std::size_t bytes) {
+    char text[32];
+    if (bytes >= 1000000000u)
+        std::snprintf(text, sizeof text, "%.1f GB", bytes / 1e9);
+    else
+        std::snprintf(text, sizeof text, "%.1f MB", bytes / 1e6);
+    return text;
+}
+
+}  // namespace
+
+const DeviceEnvironment& device_environment() {
+    static const DeviceEnvironment environment = [] {
+        DeviceEnvironment e;
+        e.synchronous = integer_variable("WARPVAE_SYNC", 0, 0) != 0;
+        e.memory_limit = static_cast<std::size_t>(integer_variable("WARPVAE_MEMORY_LIMIT", 1, -1));
+        e.cores = static_cast<int>(integer_variable("WARPVAE_CORES", 1, 0));
+        return e;
+    }();
+    return environment;
+}
+
+std::string out_of_memory_message(const char* tag, std::size_t bytes, std::size_t available) {
+    return std::string("out of device memory: ") + tag + " needs " + readable(bytes) + ", " + readable(available) +
+           " are free; use fewer replicas (--seeds), a smaller --batch or fewer --latents";
+}
+
+bool device_is_synchronous() { return device_environment().synchronous; }
+
+void check(Status status, const char* file, int line) {
+    if (!status.ok())
+        throw DeviceError(std::string(status_message(status)) + " (" + file + ":" + std::to_string(line) + ")");
+}
+
+LaunchOptions& launch_options() {
+    static LaunchOptions options = [] {
+        LaunchOptions o;
+        o.any_threads = static_cast<int>(integer_variable("WARPVAE_THREADS", 0, 0));
+        if (o.any_threads > 1024 || (o.any_threads > 1 && o.any_threads % 32))
+            throw DeviceError("$WARPVAE_THREADS must be 1 or a multiple of 32 up to 1024");
+        o.lanes_seed = static_cast<unsigned>(integer_variable("WARPVAE_LANES_SEED", 0, 1));
+        o.protect_memory = integer_variable("WARPVAE_PROTECT", 0, 0) != 0;
+        const char* blocks = std::getenv("WARPVAE_CPU");
+        const std::string way = blocks ? blocks : "blocks";
+        if (way == "lanes") o.cpu_blocks = CpuBlocks::kLanesForward;
+        else if (way == "lanes-reverse") o.cpu_blocks = CpuBlocks::kLanesReverse;
+        else if (way == "lanes-shuffle") o.cpu_blocks = CpuBlocks::kLanesShuffle;
+        else if (way != "blocks" && !way.empty())
+            throw DeviceError("$WARPVAE_CPU=" + way + " is none of blocks, lanes, lanes-reverse, lanes-shuffle");
+        return o;
+    }();
+    return options;
+}
+
+}  // namespace warpvae

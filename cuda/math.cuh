@@ -1,0 +1,127 @@
+// Exponential, logarithm and sine without branches or library calls, so that a CPU compiler vectorises the loops that use
+// them; the GPU runs the same text. In double they are the library's own: double is for gradient checks.
+//
+// Error bounds, tested over the whole range (tests/kernel/math_test.cu): exp 1.5 ulp, log 1 ulp, log1p 2.5 ulp, sincos
+// 1.2e-7 absolute, sigmoid 2.5 ulp. NaN in gives NaN out.
+#pragma once
+#include <cmath>
+
+#include "cuda/device/loops.cuh"
+
+namespace warpvae {
+
+namespace detail {
+__device__ inline float multiply_add(float a, float b, float c) {
+#if defined(__CUDACC__) || defined(__FMA__)
+    return fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+}  // namespace detail
+
+/// e^x; 0 below -87.3, infinity above 88.7.
+__device__ inline float exp_(float x) {
+    using detail::multiply_add;
+    // x = n ln2 + r with |r| <= ln2 / 2, then a polynomial of degree 6 in r, scaled by 2^n in two steps.
+    const float clamped = x < -104.f ? -104.f : (x > 89.f ? 89.f : x);
+    const float shifted = multiply_add(clamped, 1.44269504f, 12582912.f);  // 1.5 * 2^23: rounds to an integer
+    const float n = shifted - 12582912.f;
+    float r = multiply_add(n, -0.693359375f, clamped);
+    r = multiply_add(n, 2.12194440e-4f, r);
+    float p = 1.9875691500e-4f;
+    p = multiply_add(p, r, 1.3981999507e-3f);
+    p = multiply_add(p, r, 8.3334519073e-3f);
+    p = multiply_add(p, r, 4.1665795894e-2f);
+    p = multiply_add(p, r, 1.6666665459e-1f);
+    p = multiply_add(p, r, 5.0000001201e-1f);
+    p = multiply_add(p, r * r, r + 1.f);
+    const int exponent = static_cast<int>(n);
+    const int half = exponent >> 1;
+    const float scale1 = __uint_as_float(static_cast<unsigned>(half + 127) << 23);
+    const float scale2 = __uint_as_float(static_cast<unsigned>(exponent - half + 127) << 23);
+    const float y = p * scale1 * scale2;
+    return x < -103.97f ? 0.f : (x > 88.7228394f ? INFINITY : (x != x ? x : y));
+}
+
+/// log x for x > 0 and normal; the caller keeps it so.
+__device__ inline float log_(float x) {
+    using detail::multiply_add;
+    // x = m 2^e with m in [sqrt(1/2), sqrt(2)), then log m by a polynomial in m - 1 (Cephes).
+    const unsigned bits = __float_as_uint(x);
+    const int exponent = static_cast<int>(bits - 0x3f3504f3u) >> 23;
+    const float m = __uint_as_float(bits - (static_cast<unsigned>(exponent) << 23));
+    const float f = m - 1.f;
+    float p = 7.0376836292e-2f;
+    p = multiply_add(p, f, -1.1514610310e-1f);
+    p = multiply_add(p, f, 1.1676998740e-1f);
+    p = multiply_add(p, f, -1.2420140846e-1f);
+    p = multiply_add(p, f, 1.4249322787e-1f);
+    p = multiply_add(p, f, -1.6668057665e-1f);
+    p = multiply_add(p, f, 2.0000714765e-1f);
+    p = multiply_add(p, f, -2.4999993993e-1f);
+    p = multiply_add(p, f, 3.3333331174e-1f);
+    const float f2 = f * f;
+    const float n = static_cast<float>(exponent);
+    float y = p * f2 * f;
+    y = multiply_add(n, -2.12194440e-4f, y);
+    y = multiply_add(-0.5f, f2, y);
+    y = multiply_add(n, 0.693359375f, f + y);
+    return x != x ? x : y;
+}
+
+/// log(1 + e) for e in [0, 1].
+__device__ inline float log1p_(float e) {
+    // Goldberg: log1p(e) = e log(u) / (u - 1) with u = 1 + e rounded; e itself where u is 1.
+    const float u = 1.f + e;
+    const float d = u - 1.f;
+    const float y = log_(u) * (e / (d == 0.f ? 1.f : d));
+    return d == 0.f ? e : y;
+}
+
+/// sine and cosine of 2 pi u, u in [0, 1).
+__device__ inline void sincos_turn(float u, float& sine, float& cosine) {
+    using detail::multiply_add;
+    const float quarter = u * 4.f;
+    const float nearest = multiply_add(quarter, 1.f, 12582912.f) - 12582912.f;  // 0..4
+    const float x = (quarter - nearest) * 1.57079632679f;                       // |x| <= pi / 4
+    const float x2 = x * x;
+    float s = -1.9515295891e-4f;
+    s = multiply_add(s, x2, 8.3321608736e-3f);
+    s = multiply_add(s, x2, -1.6666654611e-1f);
+    s = multiply_add(s * x2, x, x);
+    float c = 2.443315711809948e-5f;
+    c = multiply_add(c, x2, -1.388731625493765e-3f);
+    c = multiply_add(c, x2, 4.166664568298827e-2f);
+    c = multiply_add(c * x2, x2, multiply_add(-0.5f, x2, 1.f));
+    const int quadrant = static_cast<int>(nearest) & 3;
+    const float a = (quadrant & 1) ? c : s;
+    const float b = (quadrant & 1) ? s : c;
+    sine = (quadrant & 2) ? -a : a;
+    cosine = (quadrant == 1 || quadrant == 2) ? -b : b;
+}
+
+__device__ inline double exp_(double x) { return exp(x); }
+__device__ inline double log_(double x) { return log(x); }
+__device__ inline double log1p_(double x) { return log1p(x); }
+__device__ inline void sincos_turn(double u, double& sine, double& cosine) {
+    sine = sin(6.283185307179586 * u);
+    cosine = cos(6.283185307179586 * u);
+}
+__device__ inline float sqrt_(float x) { return sqrtf(x); }
+__device__ inline double sqrt_(double x) { return sqrt(x); }
+
+/// 1 / (1 + e^-x), by whichever of e^x and e^-x does not overflow.
+template <class T>
+__device__ inline T sigmoid_(T x) {
+    const T e = exp_(x < T(0) ? x : -x);
+    return (x < T(0) ? e : T(1)) / (T(1) + e);
+}
+
+/// True for a number that is neither infinite nor NaN.
+template <class T>
+__device__ inline bool is_finite(T x) {
+    return x - x == T(0);
+}
+
+}  // namespace warpvae

@@ -1,0 +1,85 @@
+// The matrix product on the CPU device: OpenBLAS, one thread per call (its results depend on the number of threads),
+// larger products split over the cores in tiles chosen from one replica's shape alone.
+#include <cblas.h>
+
+#include <mutex>
+
+#include "cuda/device/cpu_pool.h"
+#include "cuda/ops.h"
+
+namespace warpvae {
+
+struct Matmul::Impl {
+    Stream stream;
+};
+Matmul::Matmul(Stream stream, Math) : impl_(new Impl{stream}) {
+    static std::once_flag once;
+    std::call_once(once, [] { openblas_set_num_threads(1); });
+}
+Matmul::~Matmul() { delete impl_; }
+Stream Matmul::stream() const { return impl_->stream; }
+
+namespace {
+
+void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* A, int lda, const float* B, int ldb,
+          float* C, int ldc) {
+    cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.f, A, lda, B, ldb, 0.f, C, ldc);
+}
+void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* A, int lda, const double* B,
+          int ldb, double* C, int ldc) {
+    cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1., A, lda, B, ldb, 0., C, ldc);
+}
+
+/// Tiles along the longer side of C: some 8 million multiply-adds each, 16 tiles at most, in whole multiples of 16.
+int tile_length(int m, int n, int k) {
+    const int side = m > n ? m : n;
+    const double work = double(m) * n * k;
+    int tiles = static_cast<int>(work / 8e6);
+    tiles = tiles < 1 ? 1 : tiles > 16 ? 16 : tiles;
+    const int length = (side + tiles - 1) / tiles;
+    return (length + 15) / 16 * 16;
+}
+
+}  // namespace
+
+template <class T>
+Status matmul(const Matmul&, T* C, std::size_t stride_c, Op op_a, const T* A, std::size_t stride_a, Op op_b, const T* B,
+              std::size_t stride_b, int R, int m, int n, int k) {
+    if (R < 0 || m < 0 || n < 0 || k < 1) return {kInvalidValue};
+    if (R == 0 || m == 0 || n == 0) return {};
+    cpu::DeviceAccess access;
+    const bool along_rows = m > n;
+    const int length = tile_length(m, n, k), side = along_rows ? m : n;
+    const int tiles = (side + length - 1) / length;
+    const auto ta = op_a == Op::kTranspose ? CblasTrans : CblasNoTrans;
+    const auto tb = op_b == Op::kTranspose ? CblasTrans : CblasNoTrans;
+    const int lda = op_a == Op::kTranspose ? m : k, ldb = op_b == Op::kTranspose ? k : n;
+    cpu::parallel_for(std::size_t(R) * tiles, [&](std::size_t item) {
+        const std::size_t r = item / tiles;
+        const int first = static_cast<int>(item % tiles) * length;
+        const int count = side - first < length ? side - first : length;
+        const T* a = A + r * stride_a;
+        const T* b = B + r * stride_b;
+        T* c = C + r * stride_c;
+        if (along_rows) {
+            a += op_a == Op::kTranspose ? std::size_t(first) : std::size_t(first) * k;
+            gemm(ta, tb, count, n, k, a, lda, b, ldb, c + std::size_t(first) * n, n);
+        } else {
+            b += op_b == Op::kTranspose ? std::size_t(first) * k : std::size_t(first);
+            gemm(ta, tb, m, count, k, a, lda, b, ldb, c + first, n);
+        }
+    });
+    return {};
+}
+
+template Status matmul(const Matmul&, float*, std::size_t, Op, const float*, std::size_t, Op, const float*, std::size_t,
+                       int, int, int, int);
+template Status matmul(const Matmul&, double*, std::size_t, Op, const double*, std::size_t, Op, const double*,
+                       std::size_t, int, int, int, int);
+
+bool dense_forward_epilogue(const Matmul&, float*, const float*, const float*, const float*, std::size_t, Activation, int,
+                            int, int, int) {
+    return false;
+}
+
+}  // namespace warpvae

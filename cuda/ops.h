@@ -1,0 +1,229 @@
+// Every launcher of the kernel library, in plain C++. Each operation lives in `cuda/<op>.cuh` (device functions and
+// kernels, to take into other projects) and `cuda/<op>.cu` (the launchers declared here).
+//
+// Letters used throughout:
+//   R replicas (independent models, the leading axis of everything)   N rows of a batch   D features or pixels
+//   H hidden units   Z latents   P parameters of one model, padded   K classes
+// All arrays are device memory, row-major, contiguous unless a stride is named. Outputs come first, then inputs, sizes,
+// stream. T is float or double (double is for gradient checks). Every launcher returns the device's error code at once;
+// kernels run later in `stream`. All results are deterministic: no float atomics anywhere.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "cuda/device/device.h"
+
+namespace warpvae {
+
+// --- randomness: philox.cuh ------------------------------------------------------------------------------------------
+
+/// What a random number is for: streams of different purposes never meet (architecture: seed, purpose, step, element).
+enum class Purpose : std::uint32_t {
+    kInitialise = 1,    ///< parameters; step = index of the tensor
+    kShuffle = 2,       ///< minibatch order; step = epoch
+    kLatent = 3,        ///< noise of z in training
+    kFeature = 4,       ///< noise of z when latents are read out as features
+    kBinarise = 5,      ///< dynamic binarisation
+    kAugment = 6,       ///< affine transform on the fly; step = epoch
+    kDataset = 7,       ///< fixed transforms that make a data set; generated glyphs
+    kPrior = 8,         ///< samples of the prior
+    kEvaluate = 9,      ///< noise of z in the evaluation of the ELBO
+    kTest = 100,        ///< tests
+};
+
+/// out[i], i < n: standard normal draws of (seed, purpose, step, element i).
+template <class T>
+Status philox_normal(T* out, std::size_t n, std::uint64_t seed, Purpose purpose, std::uint64_t step, Stream stream);
+/// out[i], i < n: uniform draws in [low, high) of (seed, purpose, step, element i).
+template <class T>
+Status philox_uniform(T* out, std::size_t n, T low, T high, std::uint64_t seed, Purpose purpose, std::uint64_t step,
+                      Stream stream);
+
+// --- minibatches: gather.cuh -----------------------------------------------------------------------------------------
+
+/// A random affine change of each gathered image about its centre; all zero (and scales 1): none.
+struct Augmentation {
+    float max_rotation = 0;   ///< degrees: uniform in [-max, max]
+    float min_scale = 1, max_scale = 1;
+    float max_translation = 0;  ///< pixels, each axis
+    bool any() const { return max_rotation != 0 || min_scale != 1 || max_scale != 1 || max_translation != 0; }
+};
+struct GatherOptions {
+    int height = 28, width = 28;  ///< D = height * width
+    bool binarise = false;        ///< pixel := 1 with probability pixel, drawn anew each step (kBinarise)
+    Augmentation augmentation;    ///< drawn anew each epoch (kAugment)
+};
+/// The minibatch of step *step: batch[r, n, :] = images[r][order(step * N' + n)] / 255, where order is the
+/// epoch's Feistel permutation of 0..count-1 under seeds[r], and N' = `full_batch`, the batch size of which N (the tail) may
+/// be less. One epoch is ceil(count / N') steps.
+///   batch [R, N, D]; images [R] device pointers to bytes [count, D]; seeds [R]; step: one number on the device.
+template <class T>
+Status gather(T* batch, const std::uint8_t* const* images, const std::uint64_t* seeds, const std::uint64_t* step,
+              std::size_t count, int full_batch, int R, int N, const GatherOptions& options, Stream stream);
+/// The images `first`..`first+N-1` of every replica, in their own order: batch[r, n, :] = images[r][first + n] / 255.
+template <class T>
+Status gather_range(T* batch, const std::uint8_t* const* images, std::size_t first, int R, int N, int D, Stream stream);
+/// order[i] = the place that the minibatch order of `epoch` gives to i, i < count; as gather uses it.
+Status minibatch_order(std::uint32_t* order, std::size_t count, std::uint64_t seed, std::uint64_t epoch, Stream stream);
+/// *step += 1.
+Status advance_step(std::uint64_t* step, Stream stream);
+
+// --- dense layers: matmul.h, dense.cuh -------------------------------------------------------------------------------
+
+/// Precision of matrix products on a GPU; the CPU device always uses the operands' own.
+enum class Math { kFp32, kTf32, kBf16 };
+
+/// A matrix product's device-side helper: cuBLAS handles and workspace on a GPU, nothing on the CPU device.
+class Matmul {
+  public:
+    explicit Matmul(Stream stream = nullptr, Math math = Math::kFp32);
+    ~Matmul();
+    Matmul(const Matmul&) = delete;
+    Matmul& operator=(const Matmul&) = delete;
+    struct Impl;
+    Impl& impl() const { return *impl_; }
+    Stream stream() const;
+
+  private:
+    Impl* impl_;
+};
+
+enum class Op { kNone, kTranspose };
+/// C[r] = op(A[r]) op(B[r]) for every replica: C [R, m, n], op(A) [m, k], op(B) [k, n], strides in elements between
+/// replicas. On the CPU device the result depends on one replica's shape only, not on R or the number of cores.
+template <class T>
+Status matmul(const Matmul& matmul, T* C, std::size_t stride_c, Op op_a, const T* A, std::size_t stride_a, Op op_b,
+              const T* B, std::size_t stride_b, int R, int m, int n, int k);
+
+enum class Activation { kNone, kRelu };
+/// y = activation(x W^T + b): torch.nn.Linear. y [R, N, out], x [R, N, in]; W [out, in] and b [out] of replica r at
+/// W + r * P and b + r * P.
+template <class T>
+Status dense_forward(const Matmul& matmul, T* y, const T* x, const T* W, const T* b, std::size_t P, Activation activation,
+                     int R, int N, int in, int out);
+/// Given dy = dL/d(x W^T + b) [R, N, out]: dW = dy^T x, db = column sums of dy, both at stride P, and, unless dx is null,
+/// dx = dy W, times (x > 0) where x is the output of a ReLU.
+template <class T>
+Status dense_backward(const Matmul& matmul, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
+                      Activation x_activation, int R, int N, int in, int out);
+/// As dense_forward in one cuBLASLt call with its bias/ReLU epilogue; false where the library offers no algorithm (and
+/// always on the CPU device), y then untouched. float only.
+bool dense_forward_epilogue(const Matmul& matmul, float* y, const float* x, const float* W, const float* b,
+                            std::size_t P, Activation activation, int R, int N, int in, int out);
+
+/// y[r, n, :] = activation(y[r, n, :] + b[r]) in place. b at stride P.
+template <class T>
+Status bias_activation(T* y, const T* b, std::size_t P, Activation activation, int R, int N, int out, Stream stream);
+/// dx *= (x > 0) in place, n elements.
+template <class T>
+Status relu_backward(T* dx, const T* x, std::size_t n, Stream stream);
+/// sums[r, c] = sum over n of y[r, n, c], at stride P.
+template <class T>
+Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns, Stream stream);
+
+// --- the latent: gaussian_head.cuh, reparameterise.cuh, gaussian_kl.cuh ----------------------------------------------
+
+/// Noise of a latent: element (n, j) of step `*step` (0 where step is null) and row `first_row + n`.
+struct LatentNoise {
+    const std::uint64_t* seeds = nullptr;  ///< [R]; null: no noise, z = mu
+    const std::uint64_t* step = nullptr;
+    Purpose purpose = Purpose::kLatent;
+    std::size_t first_row = 0;  ///< a multiple of 4
+};
+/// The encoder's two heads, the sample and its divergence in one kernel (Kingma and Welling, eq. 10 and appendix B):
+///   [mu, logvar] = h W^T + b,   z = mu + exp(logvar / 2) * epsilon,
+///   kl[r, n] = 1/2 sum_j (mu^2 + exp(logvar) - 1 - logvar)
+/// moments [R, N, 2Z] = (mu, logvar); z [R, N, Z]; kl [R, N]; h [R, N, H]; W [2Z, H], b [2Z] at stride P.
+template <class T>
+Status gaussian_head_forward(T* moments, T* z, T* kl, const T* h, const T* W, const T* b, std::size_t P,
+                             LatentNoise noise, int R, int N, int H, int Z, Stream stream);
+/// dmoments [R, N, 2Z] from dz [R, N, Z]: the gradient of L = f(z) + kl_weight * sum_n kl, through z and the divergence.
+///   dmu = dz + w mu,   dlogvar = dz (z - mu) / 2 + w (exp(logvar) - 1) / 2
+template <class T>
+Status gaussian_head_backward(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight, int R, int N, int Z,
+                              Stream stream);
+
+/// z = mu + exp(logvar / 2) * epsilon alone. moments [R, N, 2Z], z [R, N, Z].
+template <class T>
+Status reparameterise_forward(T* z, const T* moments, LatentNoise noise, int R, int N, int Z, Stream stream);
+/// dmoments = the gradient of f(z): dmu = dz, dlogvar = dz (z - mu) / 2.
+template <class T>
+Status reparameterise_backward(T* dmoments, const T* dz, const T* z, const T* moments, int R, int N, int Z,
+                               Stream stream);
+/// kl[r, n] = KL(N(mu, exp(logvar)) || N(0, 1)) alone. moments [R, N, 2Z].
+template <class T>
+Status gaussian_kl_forward(T* kl, const T* moments, int R, int N, int Z, Stream stream);
+/// dmoments += weight * dkl/dmoments.
+template <class T>
+Status gaussian_kl_backward(T* dmoments, const T* moments, T weight, int R, int N, int Z, Stream stream);
+
+// --- losses: bernoulli.cuh, softmax_cross_entropy.cuh ----------------------------------------------------------------
+
+/// Negative log-likelihood of `target` in [0, 1] under Bernoulli(sigmoid(logits)), summed over D, and, unless dlogits is
+/// null, dlogits = scale * (sigmoid(logits) - target). nll [R, N]; the rest [R, N, D]; dlogits may be logits.
+template <class T>
+Status bernoulli_from_logits(T* nll, T* dlogits, const T* logits, const T* target, T scale, int R, int N, int D,
+                             Stream stream);
+/// The same from probabilities, clipped to [1e-6, 1 - 1e-6] before the logarithm (Vive, appendix A): the gradient is 0
+/// where the clip is active. dprobabilities may be probabilities.
+template <class T>
+Status bernoulli_from_probabilities(T* nll, T* dprobabilities, const T* probabilities, const T* target, T scale, int R,
+                                    int N, int D, Stream stream);
+/// y = sigmoid(x), n elements, in place allowed.
+template <class T>
+Status sigmoid(T* y, const T* x, std::size_t n, Stream stream);
+/// Multinomial cross-entropy: loss[r, n] = log sum_k exp(logits[k]) - logits[label], and, unless null,
+/// dlogits = scale * (softmax(logits) - onehot(label)), predicted[r, n] = argmax (lowest of equals).
+///   logits, dlogits [R, N, K] (in place allowed); labels [R] device pointers to bytes [N], read from `first`.
+template <class T>
+Status softmax_cross_entropy(T* loss, T* dlogits, std::uint8_t* predicted, const T* logits,
+                             const std::uint8_t* const* labels, std::size_t first, T scale, int R, int N, int K,
+                             Stream stream);
+
+// --- optimisers: adam.cuh --------------------------------------------------------------------------------------------
+
+/// The first non-finite gradient of a replica: all ones while there is none (fill its bytes with 255 before training),
+/// else the step in the high half and the lowest offset in the arena that was not finite in the low half.
+struct NonFinite {
+    unsigned long long key;
+    bool found() const { return key != ~0ull; }
+    std::uint64_t step() const { return key >> 32; }
+    std::uint64_t element() const { return key & 0xffffffffu; }
+};
+struct AdamOptions {
+    float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
+};
+/// One Adam step (Kingma and Ba, algorithm 1; as torch.optim.Adam) of the whole arena [R, P] in one launch:
+///   m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p -= lr / (1-b1^t) * m / (sqrt(v / (1-b2^t)) + eps), t = *step + 1.
+/// learning_rate [R]; non_finite [R], see NonFinite.
+template <class T>
+Status adam(T* parameters, T* m, T* v, NonFinite* non_finite, const T* gradients, const T* learning_rate,
+            const std::uint64_t* step, const AdamOptions& options, int R, std::size_t P, Stream stream);
+
+// --- reductions: reduction.cuh ---------------------------------------------------------------------------------------
+
+/// totals[r * stride] += sum over n of values[r, n], in double and in a fixed order.
+template <class T>
+Status accumulate_sum(double* totals, std::size_t stride, const T* values, int R, int N, Stream stream);
+/// Sums of x and of x^2 over the rows: sums [R, 2, D] += x [R, N, x_stride], its first D columns. In double; for means,
+/// variances and active units.
+template <class T>
+Status accumulate_moments(double* sums, const T* x, int R, int N, int D, int x_stride, Stream stream);
+/// correct[r] += how many predicted[r, n] equal labels[r][first + n].
+Status accumulate_correct(unsigned long long* correct, const std::uint8_t* predicted, const std::uint8_t* const* labels,
+                          std::size_t first, int R, int N, Stream stream);
+
+// --- images: affine_warp.cuh (on grid_sample.cuh), glyphs.cuh --------------------------------------------------------
+
+enum class Interpolation { kNearest, kBilinear };
+/// An affine map of *output* pixel offsets from the centre to *input* pixel offsets from the centre (x right, y down):
+///   x' = a x + b y + tx,  y' = c x + d y + ty.
+struct AffineMap {
+    float a = 1, b = 0, tx = 0, c = 0, d = 1, ty = 0;
+};
+/// Warps byte images [N, H, W], image n by maps[n], about the pixel centre ((W-1)/2, (H-1)/2), zeros outside; bilinear
+/// values are rounded to the nearest byte.
+Status affine_warp(std::uint8_t* out, const std::uint8_t* in, const AffineMap* maps, Interpolation interpolation,
+                   std::size_t N, int H, int W, Stream stream);
+
+}  // namespace warpvae

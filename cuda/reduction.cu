@@ -1,0 +1,26 @@
+#include "cuda/reduction.cuh"
+
+#include "cuda/device/launch.cuh"
+
+namespace warpvae {
+
+template <class T>
+Status accumulate_sum(double* totals, std::size_t stride, const T* values, int R, int N, Stream stream) {
+    return launch(accumulate_sum_kernel<T>, for_blocks(1, R), stream, totals, stride, values, N);
+}
+template <class T>
+Status accumulate_moments(double* sums, const T* x, int R, int N, int D, int x_stride, Stream stream) {
+    return launch(accumulate_moments_kernel<T>, for_elements(D, R, Block::any(64)), stream, sums, x, N, D, x_stride);
+}
+Status accumulate_correct(unsigned long long* correct, const std::uint8_t* predicted, const std::uint8_t* const* labels,
+                          std::size_t first, int R, int N, Stream stream) {
+    return launch(accumulate_correct_kernel<unsigned long long>, for_blocks(1, R), stream, correct, predicted, labels,
+                  first, N);
+}
+
+template Status accumulate_sum(double*, std::size_t, const float*, int, int, Stream);
+template Status accumulate_sum(double*, std::size_t, const double*, int, int, Stream);
+template Status accumulate_moments(double*, const float*, int, int, int, int, Stream);
+template Status accumulate_moments(double*, const double*, int, int, int, int, Stream);
+
+}  // namespace warpvae

@@ -1,0 +1,77 @@
+#include "data/files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const char* what, const fs::path& path, int error) {
+    throw Error(std::string("cannot ") + what + " " + path.string() + ": " + std::strerror(error));
+}
+
+void make_folder_of(const fs::path& path) {
+    if (!path.has_parent_path()) return;
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    if (error) fail("make folder", path.parent_path(), error.value());
+}
+
+/// 0, or the errno of the write that failed.
+int write_all(int file, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::write(file, bytes.data(), bytes.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno;
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return 0;
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+    std::error_code error;
+    if (fs::is_directory(path, error)) fail("read", path, EISDIR);
+    std::ifstream in(path, std::ios::binary);
+    if (!in) fail("read", path, errno ? errno : ENOENT);
+    std::ostringstream bytes;
+    bytes << in.rdbuf();
+    if (in.bad()) fail("read", path, EIO);
+    return std::move(bytes).str();
+}
+
+void write_file(const fs::path& path, std::string_view bytes) {
+    make_folder_of(path);
+    fs::path temporary = path;
+    temporary += ".tmp" + std::to_string(::getpid());
+    const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (file < 0) fail("write", path, errno);
+    int error = write_all(file, bytes);
+    if (!error && ::fsync(file) != 0 && errno != EINVAL) error = errno;
+    if (::close(file) != 0 && !error) error = errno;
+    if (!error && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+    if (error) {
+        ::unlink(temporary.c_str());
+        fail("write", path, error);
+    }
+}
+
+void append_line(const fs::path& path, std::string_view line) {
+    make_folder_of(path);
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (file < 0) fail("write", path, errno);
+    const std::string whole = std::string(line) + "\n";
+    int error = write_all(file, whole);
+    if (::close(file) != 0 && !error) error = errno;
+    if (error) fail("write", path, error);
+}
+
+}  // namespace warpvae

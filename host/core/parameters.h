@@ -1,0 +1,62 @@
+// The parameters of R models in one arena [R, P], described by a table of (name, shape, offset). Gradients and optimiser
+// moments mirror it, so an optimiser step is one launch and a checkpoint is one copy.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cuda/device/buffer.h"
+#include "cuda/ops.h"
+
+namespace warpvae {
+
+struct ParameterInfo {
+    std::string name;                 ///< as torch.nn.Module.state_dict() would call it
+    std::vector<std::int64_t> shape;  ///< as torch.nn.Linear stores it: weight [out, in], bias [out]
+    std::size_t offset, count;        ///< in elements, within one replica's P
+    int fan_in;                       ///< of the layer that it belongs to, for initialisation
+};
+
+/// Where each tensor of one model lies. Tensors and P are padded to 256 bytes of float.
+class ParameterLayout {
+  public:
+    /// Offset of the new tensor.
+    std::size_t add(std::string name, std::vector<std::int64_t> shape, int fan_in);
+    const std::vector<ParameterInfo>& tensors() const { return tensors_; }
+    /// P: elements of one replica, padding included.
+    std::size_t size() const { return size_; }
+    /// The number of parameters, padding not counted.
+    std::size_t count() const;
+    /// The tensor that holds arena offset `element`.
+    const ParameterInfo& at(std::size_t element) const;
+
+  private:
+    std::vector<ParameterInfo> tensors_;
+    std::size_t size_ = 0;
+};
+
+template <class T>
+class ParameterArena {
+  public:
+    ParameterArena(const ParameterLayout& layout, int R);
+
+    /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and biases, torch.nn.Linear's default, replica r from seeds[r].
+    void initialise(const std::vector<std::uint64_t>& seeds, Stream stream);
+
+    T* values() { return values_.data(); }
+    const T* values() const { return values_.data(); }
+    T* gradients() { return gradients_.data(); }
+    /// One replica's P values, to and from the host.
+    std::vector<T> download(int replica) const;
+    void upload(int replica, const std::vector<T>& values);
+    std::vector<T> download_gradients(int replica) const;
+    const ParameterLayout& layout() const { return layout_; }
+    int replicas() const { return R_; }
+
+  private:
+    const ParameterLayout layout_;
+    int R_;
+    DeviceBuffer<T> values_, gradients_;
+};
+
+}  // namespace warpvae

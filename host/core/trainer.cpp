@@ -1,0 +1,131 @@
+#include "host/core/trainer.h"
+
+#include <cmath>
+
+namespace warpvae {
+
+Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vector<std::uint64_t>& seeds,
+                 const Matmul& matmul, TrainerOptions options)
+    : model_(model),
+      images_(images),
+      matmul_(matmul),
+      options_(std::move(options)),
+      gather_(model.input_shape()),
+      steps_per_epoch_((images.count() + options_.batch - 1) / options_.batch),
+      tail_(static_cast<int>(images.count() - (steps_per_epoch_ - 1) * options_.batch)),
+      seeds_(seeds, "seeds"),
+      device_step_(1, "step"),
+      learning_rates_(options_.learning_rates, "learning rates"),
+      first_moments_(std::size_t(model.replicas()) * model.parameters().layout().size(), "Adam's first moments"),
+      second_moments_(first_moments_.size(), "Adam's second moments"),
+      non_finite_(model.replicas(), "non-finite record"),
+      loss_sums_(model.replicas() * model.loss_terms().size(), "loss sums") {
+    if (options_.batch > model.max_rows() || images.count() == 0 || options_.learning_rates.size() != seeds.size() ||
+        seeds.size() != std::size_t(model.replicas()))
+        throw DeviceError("trainer: batch, images, learning rates and seeds do not fit the model");
+    gather_.binarise = options_.binarise;
+    gather_.augmentation = options_.augmentation;
+    first_moments_.zero();
+    second_moments_.zero();
+    device_step_.zero();
+    loss_sums_.zero();
+    check(fill_bytes(non_finite_.data(), 0xff, non_finite_.bytes()));
+}
+
+void Trainer::launch_step(int rows) {
+    const int R = model_.replicas();
+    const Stream stream = matmul_.stream();
+    const Range range("step");
+    {
+        const Range gather_range("gather");
+        check(gather(model_.minibatch(), images_.table(), seeds_.data(), device_step_.data(), images_.count(),
+                     options_.batch, R, rows, gather_, stream));
+    }
+    LatentNoise noise;
+    noise.seeds = seeds_.data();
+    noise.step = device_step_.data();
+    model_.gradients(rows, noise);
+    {
+        const Range optimiser_range("optimiser");
+        ParameterArena<float>& parameters = model_.parameters();
+        check(adam(parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data(),
+                   static_cast<const float*>(parameters.gradients()), static_cast<const float*>(learning_rates_.data()),
+                   device_step_.data(), options_.adam, R, parameters.layout().size(), stream));
+    }
+    const auto terms = model_.loss_terms();
+    for (std::size_t i = 0; i < terms.size(); ++i)
+        check(accumulate_sum(loss_sums_.data() + i, terms.size(), terms[i].rows, R, rows, stream));
+    check(advance_step(device_step_.data(), stream));
+}
+
+bool Trainer::finish_epoch(const std::function<bool(std::uint64_t)>& after_step) {
+    const Range range("epoch");
+    for (std::uint64_t done = step_ % steps_per_epoch_; done < steps_per_epoch_;) {
+        const bool is_tail = done + 1 == steps_per_epoch_;
+        Graph& graph = is_tail ? tail_step_ : full_step_;
+        const int rows = is_tail ? tail_ : options_.batch;
+        if (!graph) graph = Graph(matmul_.stream(), [this, rows] { launch_step(rows); }, options_.graph);
+        graph.replay();
+        ++step_;
+        ++done;
+        if (!after_step(done) && done < steps_per_epoch_) return false;
+    }
+    check_finite();
+    return true;
+}
+
+void Trainer::check_finite() const {
+    const std::vector<NonFinite> records = non_finite_.download(matmul_.stream());
+    for (std::size_t r = 0; r < records.size(); ++r)
+        if (records[r].found())
+            throw DivergenceError("training diverged: the gradient of " +
+                                  model_.parameters().layout().at(records[r].element()).name +
+                                  " is not finite at step " + std::to_string(records[r].step()) + ", replica " +
+                                  std::to_string(r) + "; lower --learning-rate or look at the data");
+}
+
+std::vector<ReplicaLoss> Trainer::losses() const {
+    const auto terms = model_.loss_terms();
+    const std::vector<double> sums = loss_sums_.download(matmul_.stream());
+    const std::uint64_t done = (step_ + steps_per_epoch_ - 1) % steps_per_epoch_ + 1;  // steps into the epoch, 1-based
+    const double rows = done == steps_per_epoch_ ? double(images_.count()) : double(done) * options_.batch;
+    std::vector<ReplicaLoss> out(model_.replicas());
+    for (std::size_t r = 0; r < out.size(); ++r)
+        for (std::size_t i = 0; i < terms.size(); ++i) {
+            out[r].terms.push_back(sums[r * terms.size() + i] / rows);
+            out[r].loss += terms[i].weight * out[r].terms.back();
+        }
+    return out;
+}
+
+void Trainer::reset_losses() { loss_sums_.zero(matmul_.stream()); }
+
+Trainer::State Trainer::save(int replica) const {
+    const std::size_t P = model_.parameters().layout().size(), terms = loss_sums_.size() / model_.replicas();
+    check(stream_synchronize(matmul_.stream()));
+    State state;
+    state.step = step_;
+    state.values = model_.parameters().download(replica);
+    state.first_moments.resize(P);
+    state.second_moments.resize(P);
+    state.loss_sums.resize(terms);
+    first_moments_.download(state.first_moments.data(), P, replica * P);
+    second_moments_.download(state.second_moments.data(), P, replica * P);
+    loss_sums_.download(state.loss_sums.data(), terms, replica * terms);
+    return state;
+}
+
+void Trainer::restore(int replica, const State& state) {
+    const std::size_t P = model_.parameters().layout().size(), terms = loss_sums_.size() / model_.replicas();
+    if (state.values.size() != P || state.first_moments.size() != P || state.second_moments.size() != P ||
+        state.loss_sums.size() != terms)
+        throw DeviceError("a saved state of another model");
+    model_.parameters().upload(replica, state.values);
+    first_moments_.upload(state.first_moments.data(), P, replica * P);
+    second_moments_.upload(state.second_moments.data(), P, replica * P);
+    loss_sums_.upload(state.loss_sums.data(), terms, replica * terms);
+    step_ = state.step;
+    device_step_.upload(&step_, 1);
+}
+
+}  // namespace warpvae

@@ -1,0 +1,76 @@
+// The training loop of any Model: minibatches by step number, Adam, metrics. The whole step is one graph per batch shape.
+#pragma once
+#include <functional>
+
+#include "host/core/device_images.h"
+#include "host/core/model.h"
+
+namespace warpvae {
+
+struct TrainerOptions {
+    int batch = 128;
+    std::vector<float> learning_rates;  ///< one per replica
+    AdamOptions adam;
+    bool binarise = false;  ///< dynamic binarisation of the images
+    Augmentation augmentation;
+    bool graph = true;  ///< capture each step as a CUDA graph; off for profiling
+};
+
+/// A loss or gradient stopped being a number: the line names step, replica and tensor.
+struct DivergenceError : DeviceError {
+    using DeviceError::DeviceError;
+};
+
+/// One replica's means over the rows of an epoch, in the order of Model::loss_terms().
+struct ReplicaLoss {
+    std::vector<double> terms;
+    double loss = 0;  ///< the weighted sum
+};
+
+class Trainer {
+  public:
+    /// `seeds[r]` decides replica r's minibatches and noise. All references must outlive the trainer.
+    Trainer(Model<float>& model, const DeviceImages& images, const std::vector<std::uint64_t>& seeds,
+            const Matmul& matmul, TrainerOptions options);
+
+    std::uint64_t step() const { return step_; }
+    std::uint64_t steps_per_epoch() const { return steps_per_epoch_; }
+    std::uint64_t epoch() const { return step_ / steps_per_epoch_; }
+
+    /// Trains to the end of the running epoch. `after_step(steps done in the epoch)` is called after each step is launched; if it
+    /// answers false the epoch is left at that step (returns false: save a state and go on later). Throws DivergenceError.
+    bool finish_epoch(const std::function<bool(std::uint64_t)>& after_step);
+    /// Each replica's means over the rows of this epoch so far; waits for the device.
+    std::vector<ReplicaLoss> losses() const;
+    /// Forgets the sums behind losses(): call at the end of an epoch.
+    void reset_losses();
+
+    /// All that a replica needs to go on as if it had never stopped.
+    struct State {
+        std::uint64_t step = 0;
+        std::vector<float> values, first_moments, second_moments;  ///< [P] each
+        std::vector<double> loss_sums;                             ///< of the running epoch, one per loss term
+    };
+    State save(int replica) const;
+    /// All replicas of a trainer must be restored to the same step.
+    void restore(int replica, const State& state);
+
+  private:
+    void launch_step(int rows);
+    void check_finite() const;
+
+    Model<float>& model_;
+    const DeviceImages& images_;
+    const Matmul& matmul_;
+    TrainerOptions options_;
+    GatherOptions gather_;
+    std::uint64_t step_ = 0, steps_per_epoch_;
+    int tail_;  // rows of an epoch's last minibatch
+    DeviceBuffer<std::uint64_t> seeds_, device_step_;
+    DeviceBuffer<float> learning_rates_, first_moments_, second_moments_;
+    DeviceBuffer<NonFinite> non_finite_;
+    DeviceBuffer<double> loss_sums_;  // [R, terms]
+    Graph full_step_, tail_step_;
+};
+
+}  // namespace warpvae

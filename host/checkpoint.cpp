@@ -1,0 +1,106 @@
+#include "host/checkpoint.h"
+
+#include <algorithm>
+#include <map>
+#include <span>
+
+#include "data/files.h"
+#include "host/safetensors.h"
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kCurrent = "checkpoint.safetensors";
+constexpr const char* kPrevious = "checkpoint.previous.safetensors";
+
+void add_arena(SafeTensors& file, const std::string& prefix, const ParameterLayout& layout,
+               const std::vector<float>& values) {
+    for (const ParameterInfo& tensor : layout.tensors())
+        file.tensors.push_back(Tensor::of<float>(prefix + tensor.name, tensor.shape,
+                                                 std::span<const float>(values.data() + tensor.offset, tensor.count)));
+}
+
+std::vector<float> read_arena(const SafeTensors& file, const std::string& prefix, const ParameterLayout& layout,
+                              const fs::path& path) {
+    std::vector<float> values(layout.size(), 0.f);
+    for (const ParameterInfo& info : layout.tensors()) {
+        const std::string name = prefix + info.name;
+        if (!file.contains(name)) throw Error(path.string() + " has no tensor " + name + "; was it made with other settings?");
+        const Tensor& tensor = file.at(name);
+        if (tensor.shape != info.shape)
+            throw Error(path.string() + ": tensor " + name + " has another shape; was it made with other settings?");
+        const std::vector<float> numbers = tensor.values<float>();
+        std::copy(numbers.begin(), numbers.end(), values.begin() + info.offset);
+    }
+    return values;
+}
+
+std::optional<Trainer::State> load_checkpoint(const fs::path& path, const ParameterLayout& layout,
+                                              const Metadata& expected) {
+    if (!fs::exists(path)) return std::nullopt;
+    const SafeTensors file = read_safetensors(path);
+    for (const auto& [key, value] : expected)
+        if (file.metadata_at(key) != value)
+            throw Error(path.string() + " was made with " + key + " = " + file.metadata_at(key) + ", this run has " + key +
+                        " = " + value + "; use the same settings, or another --out");
+    Trainer::State state;
+    const std::vector<std::uint64_t> step = file.at("step").values<std::uint64_t>();
+    if (step.size() != 1) throw Error(path.string() + ": tensor step must be one number");
+    state.step = step[0];
+    state.values = read_arena(file, "", layout, path);
+    state.first_moments = read_arena(file, "adam.m.", layout, path);
+    state.second_moments = read_arena(file, "adam.v.", layout, path);
+    state.loss_sums = file.at("loss_sums").values<double>();
+    return state;
+}
+
+}  // namespace
+
+void save_weights(const fs::path& path, const ParameterLayout& layout, const std::vector<float>& values,
+                  const Metadata& metadata) {
+    SafeTensors file;
+    add_arena(file, "", layout, values);
+    file.metadata = metadata;
+    write_safetensors(path, file);
+}
+
+std::vector<float> load_weights(const fs::path& path, const ParameterLayout& layout) {
+    return read_arena(read_safetensors(path), "", layout, path);
+}
+
+void save_checkpoint(const fs::path& folder, const ParameterLayout& layout, const Trainer::State& state,
+                     const Metadata& metadata) {
+    SafeTensors file;
+    add_arena(file, "", layout, state.values);
+    add_arena(file, "adam.m.", layout, state.first_moments);
+    add_arena(file, "adam.v.", layout, state.second_moments);
+    file.tensors.push_back(Tensor::of<std::uint64_t>("step", {1}, std::span<const std::uint64_t>(&state.step, 1)));
+    file.tensors.push_back(Tensor::of<double>("loss_sums", {std::int64_t(state.loss_sums.size())}, std::span<const double>(state.loss_sums)));
+    file.metadata = metadata;
+    const std::string bytes = encode_safetensors(file);
+    std::error_code ignored;  // there may be none yet
+    fs::rename(folder / kCurrent, folder / kPrevious, ignored);
+    write_file(folder / kCurrent, bytes);
+}
+
+std::optional<std::vector<Trainer::State>> common_checkpoints(const std::vector<fs::path>& folders,
+                                                              const ParameterLayout& layout,
+                                                              const std::vector<Metadata>& expected) {
+    std::vector<std::map<std::uint64_t, Trainer::State>> found(folders.size());
+    for (std::size_t r = 0; r < folders.size(); ++r) {
+        for (const char* name : {kPrevious, kCurrent})
+            if (auto state = load_checkpoint(folders[r] / name, layout, expected[r])) found[r][state->step] = *state;
+        if (found[r].empty()) return std::nullopt;
+    }
+    for (auto candidate = found[0].rbegin(); candidate != found[0].rend(); ++candidate) {
+        std::vector<Trainer::State> states;
+        for (auto& replica : found)
+            if (replica.count(candidate->first)) states.push_back(replica[candidate->first]);
+        if (states.size() == folders.size()) return states;
+    }
+    return std::nullopt;
+}
+
+}  // namespace warpvae

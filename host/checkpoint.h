@@ -1,0 +1,32 @@
+// A model's weights and a training run's state as safetensors files. Weights go by the names and layouts of torch.nn.Linear.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/core/trainer.h"
+
+namespace warpvae {
+
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
+/// model.safetensors: the weights alone. `values` is one replica's arena [P].
+void save_weights(const std::filesystem::path& path, const ParameterLayout& layout, const std::vector<float>& values,
+                  const Metadata& metadata);
+/// The arena [P] of a file that save_weights (or PyTorch) wrote; names and shapes must be the layout's. Throws Error.
+std::vector<float> load_weights(const std::filesystem::path& path, const ParameterLayout& layout);
+
+/// checkpoint.safetensors: weights, both moments, the step, the running epoch's sums. The file that was there becomes
+/// checkpoint.previous.safetensors, so that replicas saved one after another always share a step (see common_checkpoints).
+void save_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout, const Trainer::State& state,
+                     const Metadata& metadata);
+
+/// The states of all `folders` at the latest step that every one of them holds; nothing if some folder has none.
+/// Throws Error on a damaged file, or one whose metadata differ from `expected` (another seed, another setting).
+std::optional<std::vector<Trainer::State>> common_checkpoints(const std::vector<std::filesystem::path>& folders,
+                                                              const ParameterLayout& layout,
+                                                              const std::vector<Metadata>& expected);
+
+}  // namespace warpvae

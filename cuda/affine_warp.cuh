@@ -17,17 +17,22 @@ __global__ void affine_warp_kernel(std::uint8_t* out, const std::uint8_t* in, co
     const std::size_t offset = std::size_t(blockIdx.x) * std::size_t(H) * std::size_t(W);
     const std::uint8_t* image = in + offset;
     const float centre_x = float(W - 1) / 2, centre_y = float(H - 1) / 2;
-    for (int pixel : block_stride(H * W)) {
-        const float x = float(pixel % W) - centre_x, y = float(pixel / W) - centre_y;
-        const float from_x = map.a * x + map.b * y + map.tx + centre_x;
-        const float from_y = map.c * x + map.d * y + map.ty + centre_y;
-        float value;
-        if (interpolation == Interpolation::kBilinear) {
-            value = sample_bilinear<float>(image, H, W, from_x, from_y);
-        } else {
-            value = sample_nearest<float>(image, H, W, from_x, from_y);
+    // A warp takes a row at a time: neighbouring lanes write neighbouring bytes, and nobody divides.
+    for (int row = warp_index(); row < H; row += warps_per_block()) {
+        const float y = float(row) - centre_y;
+        for (int column : warp_stride(W)) {
+            const float x = float(column) - centre_x;
+            const float from_x = map.a * x + map.b * y + map.tx + centre_x;
+            const float from_y = map.c * x + map.d * y + map.ty + centre_y;
+            float value;
+            if (interpolation == Interpolation::kBilinear) {
+                value = sample_bilinear<float>(image, H, W, from_x, from_y);
+            } else {
+                value = sample_nearest<float>(image, H, W, from_x, from_y);
+            }
+            out[offset + std::size_t(row) * std::size_t(W) + std::size_t(column)] =
+                static_cast<std::uint8_t>(value + 0.5f);
         }
-        out[offset + std::size_t(pixel)] = static_cast<std::uint8_t>(value + 0.5f);
     }
 }
 

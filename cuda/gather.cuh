@@ -68,23 +68,30 @@ __device__ inline AffineMap augmentation_of(const Augmentation& a, std::uint64_t
     return map;
 }
 
+/// Which image row n of the minibatch of `step` is: the one place where a step number becomes an image.
+__device__ inline std::uint32_t minibatch_image(std::uint64_t seed, std::uint64_t step, std::uint32_t count,
+                                                int full_batch, int n) {
+    const std::uint64_t steps = (count + full_batch - 1) / full_batch;
+    const std::uint32_t place = std::uint32_t(step % steps) * full_batch + n;
+    return FeistelOrder(seed, step / steps, count)(place < count ? place : count - 1);
+}
+
 template <class T>
 __global__ void gather_kernel(T* batch, const std::uint8_t* const* images, const std::uint64_t* seeds,
                               const std::uint64_t* step, std::uint32_t count, int full_batch, GatherOptions options) {
     const int r = blockIdx.y, n = blockIdx.x, D = options.height * options.width;
-    const std::uint64_t steps = (count + full_batch - 1) / full_batch, epoch = *step / steps;
-    const std::uint32_t place = std::uint32_t(*step % steps) * full_batch + n;
-    const std::uint32_t image = FeistelOrder(seeds[r], epoch, count)(place < count ? place : count - 1);
+    const std::uint32_t image = minibatch_image(seeds[r], *step, count, full_batch, n);
     const std::uint8_t* in = images[r] + std::size_t(image) * D;
     T* out = batch + (std::size_t(r) * gridDim.x + n) * D;
 
     if (options.augmentation.any()) {
+        const std::uint64_t epoch = *step / ((count + full_batch - 1) / full_batch);
         const AffineMap map = augmentation_of(options.augmentation, seeds[r], epoch, image);
         const T centre_x = T(options.width - 1) / 2, centre_y = T(options.height - 1) / 2;
         for (int i : block_stride(D)) {
             const T x = T(i % options.width) - centre_x, y = T(i / options.width) - centre_y;
             out[i] = sample_bilinear<T>(in, options.height, options.width, map.a * x + map.b * y + map.tx + centre_x,
-                                        map.c * x + map.d * y + map.ty + centre_y) *
+                                        map.c * x + map.d * y + map.ty + centre_y) /
                      T(255);
         }
     } else {
@@ -101,6 +108,14 @@ __global__ void gather_kernel(T* batch, const std::uint8_t* const* images, const
                 out[4 * q + k] = T(uniform_from(random.v[k])) < out[4 * q + k] ? T(1) : T(0);
         }
     }
+}
+
+template <class Label>
+__global__ void gather_labels_kernel(Label* out, const Label* const* labels, const std::uint64_t* seeds,
+                                     const std::uint64_t* step, std::uint32_t count, int full_batch, int N) {
+    const int r = blockIdx.y;
+    for (int n : block_stride(N))
+        out[std::size_t(r) * N + n] = labels[r][minibatch_image(seeds[r], *step, count, full_batch, n)];
 }
 
 template <class T>

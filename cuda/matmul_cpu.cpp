@@ -17,6 +17,7 @@ Matmul::Matmul(Stream stream, Math) : impl_(new Impl{stream}) {
     std::call_once(once, [] { openblas_set_num_threads(1); });
 }
 Matmul::~Matmul() { delete impl_; }
+std::string matmul_library() { return std::string(openblas_get_config()) + " on " + openblas_get_corename(); }
 Stream Matmul::stream() const { return impl_->stream; }
 
 namespace {

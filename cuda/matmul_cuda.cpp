@@ -68,6 +68,10 @@ Matmul::~Matmul() {
     delete impl_;
     impl_ = nullptr;
 }
+std::string matmul_library() {
+    const std::size_t version = cublasLtGetVersion();
+    return "cuBLAS " + std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100);
+}
 Stream Matmul::stream() const { return impl_->stream; }
 
 // Row-major C = op(A) op(B) is column-major C^T = op(B)^T op(A)^T: the operands change places, the flags stay.

@@ -60,6 +60,9 @@ struct GatherOptions {
 template <class T>
 Status gather(T* batch, const std::uint8_t* const* images, const std::uint64_t* seeds, const std::uint64_t* step,
               std::size_t count, int full_batch, int R, int N, const GatherOptions& options, Stream stream);
+/// The labels of the same minibatch: out[r, n] = labels[r][order(...)]. out [R, N]; labels [R] device pointers to [count].
+Status gather_labels(std::uint8_t* out, const std::uint8_t* const* labels, const std::uint64_t* seeds,
+                     const std::uint64_t* step, std::size_t count, int full_batch, int R, int N, Stream stream);
 /// The images `first`..`first+N-1` of every replica, in their own order: batch[r, n, :] = images[r][first + n] / 255.
 template <class T>
 Status gather_range(T* batch, const std::uint8_t* const* images, std::size_t first, int R, int N, int D, Stream stream);
@@ -87,6 +90,9 @@ class Matmul {
   private:
     Impl* impl_;
 };
+
+/// "OpenBLAS 0.3.21 SkylakeX" or "cuBLAS 13.0": what matrix products run on.
+std::string matmul_library();
 
 enum class Op { kNone, kTranspose };
 /// C[r] = op(A[r]) op(B[r]) for every replica: C [R, m, n], op(A) [m, k], op(B) [k, n], strides in elements between
@@ -172,13 +178,17 @@ Status bernoulli_from_probabilities(T* nll, T* dprobabilities, const T* probabil
 /// y = sigmoid(x), n elements, in place allowed.
 template <class T>
 Status sigmoid(T* y, const T* x, std::size_t n, Stream stream);
-/// Multinomial cross-entropy: loss[r, n] = log sum_k exp(logits[k]) - logits[label], and, unless null,
-/// dlogits = scale * (softmax(logits) - onehot(label)), predicted[r, n] = argmax (lowest of equals).
-///   logits, dlogits [R, N, K] (in place allowed); labels [R] device pointers to bytes [N], read from `first`.
+/// Where the class axis of logits lies: [R, N, K], or [R, K, N].
+enum class ClassAxis { kLast, kFirst };
+/// Multinomial cross-entropy of x = logits + bias: loss[r, n] = log sum_k exp(x[k]) - x[label],
+/// dlogits = scale * (softmax(x) - onehot(label)), predicted[r, n] = argmax (lowest of equals). Each of the three may be
+/// null, and so may bias; without labels only predicted is written. A label of K or more gives a NaN loss. K at most 256.
+///   logits, dlogits [R, N, K] or [R, K, N] (in place allowed); bias [K] at stride P; labels [R] device pointers to bytes,
+///   read from `first`.
 template <class T>
-Status softmax_cross_entropy(T* loss, T* dlogits, std::uint8_t* predicted, const T* logits,
-                             const std::uint8_t* const* labels, std::size_t first, T scale, int R, int N, int K,
-                             Stream stream);
+Status softmax_cross_entropy(T* loss, T* dlogits, std::uint8_t* predicted, const T* logits, const T* bias, std::size_t P,
+                             const std::uint8_t* const* labels, std::size_t first, T scale, ClassAxis axis, int R, int N,
+                             int K, Stream stream);
 
 // --- optimisers: adam.cuh --------------------------------------------------------------------------------------------
 
@@ -213,6 +223,70 @@ Status accumulate_moments(double* sums, const T* x, int R, int N, int D, int x_s
 Status accumulate_correct(unsigned long long* correct, const std::uint8_t* predicted, const std::uint8_t* const* labels,
                           std::size_t first, int R, int N, Stream stream);
 
+// --- logistic regression: lbfgs.cuh, spd_inverse.cuh, logistic_regression.cuh -----------------------------------------
+// Q problems (replicas x feature sets) in lock-step; their method and use: host/logistic_regression.h.
+
+inline constexpr int kLbfgsMemory = 10;  ///< pairs (s, y) kept
+/// What the host asks of problem q in the next round.
+struct LbfgsControl {
+    int active;    ///< 0: the problem is done, kernels leave it alone
+    int accept;    ///< 1: the trial point becomes the current one, and the pair enters the history at `newest`
+    int redirect;  ///< 1: compute a new direction, from the newest `pairs` pairs
+    int pairs, newest;
+    double step;  ///< trial = theta + step * direction
+};
+/// What the host reads of problem q in each round.
+struct LbfgsScalars {
+    double slope, direction_size, theta_size;         ///< at theta, along the direction; sizes are largest magnitudes
+    double objective, trial_slope, gradient_size;  ///< at the trial point
+};
+/// The device memory of Q problems of P unknowns. theta, gradient, trial, trial_gradient, direction [Q, P];
+/// history_s, history_y [Q, kLbfgsMemory, P]; rho, alpha [Q, kLbfgsMemory].
+template <class T>
+struct LbfgsState {
+    T *theta, *gradient, *trial, *trial_gradient, *direction, *history_s, *history_y, *rho, *alpha;
+};
+/// Takes over the trial point where control[q].accept.
+Status lbfgs_accept(const LbfgsState<double>& state, const LbfgsControl* control, int Q, std::size_t P, Stream stream);
+/// The two-loop recursion where control[q].redirect: direction := q; then, given r = B q [Q, P] for the caller's
+/// approximate inverse Hessian B, direction := the descent direction, and the first three scalars.
+Status lbfgs_first_loop(const LbfgsState<double>& state, const LbfgsControl* control, int Q, std::size_t P,
+                        Stream stream);
+Status lbfgs_second_loop(const LbfgsState<double>& state, LbfgsScalars* scalars, const double* r,
+                         const LbfgsControl* control, int Q, std::size_t P, Stream stream);
+/// trial = theta + step * direction where control[q].active.
+Status lbfgs_trial(const LbfgsState<double>& state, const LbfgsControl* control, int Q, std::size_t P, Stream stream);
+
+/// Symmetric positive definite matrices [R, D, D] := their inverses, in place. D at most 3072.
+Status spd_inverse(double* matrices, int R, int D, Stream stream);
+
+/// counts[q, v] += how many of labels[q][0..n-1] are v. counts [Q, 256].
+Status label_counts(unsigned* counts, const std::uint8_t* const* labels, int Q, std::size_t n, Stream stream);
+/// first[q] = min(first[q], lowest i for which x[q, i] is not finite). x [Q, n].
+Status first_non_finite(unsigned long long* first, const float* x, int Q, std::size_t n, Stream stream);
+/// weights [Q, K, d], bias [Q, K] from theta [Q, K, d + 1]; the bias of a class with counts[q, k] = 0 is -infinity.
+Status logistic_parameters(float* weights, float* bias, const double* theta, const unsigned* counts, int Q, int K, int d,
+                           Stream stream);
+/// x [Q, K, D] -= its mean over the classes that have rows; 0 for those without.
+Status centre_classes(double* x, const unsigned* counts, int Q, int K, int D, Stream stream);
+/// state.trial_gradient and the last three scalars where control[q].active, from sums over `chunks` chunks of the n rows:
+/// weight_sums [Q, chunks, K, d] and bias_sums [Q, chunks, K] of dloss/dlogits times (x, 1), loss_sums [Q, chunks].
+Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
+                          const float* bias_sums, const double* loss_sums, const unsigned* counts,
+                          const LbfgsControl* control, double lambda, std::size_t n, int chunks, int Q, int K, int d,
+                          Stream stream);
+/// rows [count, d] = rows first..first+count-1 of a sample of `samples` (at most n) rows of x [n, d].
+Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
+                   Stream stream);
+/// scaled[k, i, :] = sqrt(p_ik (1 - p_ik)) (x_i, 1) for i < count, else 0; p = softmax(logits + bias).
+/// scaled [K, rows, d + 1], logits [K, rows], bias [K], x [count, d].
+Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int count, int rows,
+                          int K, int d, Stream stream);
+/// curvature [K, D, D] += scale * gram, from 0 if `is_first`; if `is_last` its diagonal grows by a millionth of itself and by
+/// lambda, the last entry by intercept_ridge.
+Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
+                            bool is_first, bool is_last, int K, int D, Stream stream);
+
 // --- images: affine_warp.cuh (on grid_sample.cuh), glyphs.cuh --------------------------------------------------------
 
 enum class Interpolation { kNearest, kBilinear };
@@ -225,5 +299,53 @@ struct AffineMap {
 /// values are rounded to the nearest byte.
 Status affine_warp(std::uint8_t* out, const std::uint8_t* in, const AffineMap* maps, Interpolation interpolation,
                    std::size_t N, int H, int W, Stream stream);
+
+// --- generated digits: glyphs.cuh ------------------------------------------------------------------------------------
+
+/// Where and how bent a generated digit is. The skeleton's point (x, y), each about -1..1 with y down, lands at
+///   centre + u R K S (x + bend_x (y^2 - 1/3), y + bend_y (x^2 - 1/6)) + (translate_x, translate_y),
+/// u = 0.32 min(H, W) pixels, R the rotation, K the shear, S = diag(exp(log_scale_x), exp(log_scale_y)).
+struct GlyphPose {
+    float rotation;                  ///< radians, counter-clockwise as shown
+    float log_scale_x, log_scale_y;  ///< of the digit's own axes
+    float shear;                     ///< above 0 the digit leans right
+    float translate_x, translate_y;  ///< pixels, right and down
+    float bend_x, bend_y;            ///< what no affine map undoes
+};
+/// Ranges of what is drawn for each image; each number is uniform in [-max, max] (thickness in [min, max]).
+struct GlyphOptions {
+    float max_rotation = 0.3f;
+    float max_log_scale = 0.2f;
+    float max_shear = 0.35f;
+    float max_translation = 1.5f;  ///< pixels
+    float max_bend = 0.2f;
+    float jitter = 0.07f;          ///< standard deviation of each skeleton point's own displacement; not part of the pose
+    float min_thickness = 1.6f, max_thickness = 3.8f;  ///< pixels of a 28 pixel image
+};
+
+struct GlyphVertex {
+    float x, y;
+};
+/// A piece of a stroke from vertex at[1] to at[2]: the Catmull-Rom spline through at[0..3], numbered within the style.
+struct GlyphSpan {
+    std::uint8_t at[4];
+};
+/// One way to write a digit.
+struct GlyphStyle {
+    int first_vertex, vertex_count, first_span, span_count;
+};
+inline constexpr int kMaxGlyphVertices = 48, kMaxGlyphSpans = 48;  ///< of one style
+/// Device memory: the styles of digit k are first_style[k] .. first_style[k + 1] - 1, first_style [11].
+struct GlyphSkeletons {
+    const GlyphVertex* vertices;
+    const GlyphSpan* spans;
+    const GlyphStyle* styles;
+    const int* first_style;
+};
+/// Draws glyphs first .. first + N - 1 of (seed, step): images [N, H, W] bytes, labels [N], poses [N]. Glyph i is the same
+/// whatever `first` and N.
+Status glyphs(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses, const GlyphSkeletons& skeletons,
+              const GlyphOptions& options, std::uint64_t seed, std::uint64_t step, std::size_t first, std::size_t N, int H,
+              int W, Stream stream);
 
 }  // namespace warpvae

@@ -50,16 +50,20 @@ std::string read_file(const fs::path& path) {
 
 void write_file(const fs::path& path, std::string_view bytes) {
     make_folder_of(path);
+    std::error_code ignored;
+    const fs::file_status status = fs::status(path, ignored);
+    // A device or a pipe (/dev/stdout, /dev/null) is written to: a rename would put a file in its place.
+    const bool special = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
     fs::path temporary = path;
-    temporary += ".tmp" + std::to_string(::getpid());
+    if (!special) temporary += ".tmp" + std::to_string(::getpid());
     const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file < 0) fail("write", path, errno);
     int error = write_all(file, bytes);
-    if (!error && ::fsync(file) != 0 && errno != EINVAL) error = errno;
+    if (!error && !special && ::fsync(file) != 0 && errno != EINVAL) error = errno;
     if (::close(file) != 0 && !error) error = errno;
-    if (!error && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+    if (!error && !special && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
     if (error) {
-        ::unlink(temporary.c_str());
+        if (!special) ::unlink(temporary.c_str());
         fail("write", path, error);
     }
 }

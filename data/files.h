@@ -13,6 +13,7 @@ std::string read_file(const std::filesystem::path& path);
 
 /// Writes under a temporary name in the same folder, fsyncs, renames. The folder is made if it is not there. On any
 /// failure (no permission, full disk) throws Error naming the file; what `path` held before is untouched.
+/// A device or a pipe is written to as it stands.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
 /// Appends one line and its end of line in one write.

@@ -11,13 +11,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define WARPVAE_SANITIZED 1
+#if defined(__SANITIZE_ADDRESS__)
+#define WARPVAE_ADDRESS_SANITIZER 1
+#elif defined(__SANITIZE_THREAD__)
+#define WARPVAE_THREAD_SANITIZER 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define WARPVAE_SANITIZED 1
+#if __has_feature(address_sanitizer)
+#define WARPVAE_ADDRESS_SANITIZER 1
+#elif __has_feature(thread_sanitizer)
+#define WARPVAE_THREAD_SANITIZER 1
 #endif
+#endif
+#if defined(WARPVAE_ADDRESS_SANITIZER) || defined(WARPVAE_THREAD_SANITIZER)
+#define WARPVAE_SANITIZED 1
 #endif
 
 #define __global__
@@ -79,22 +87,42 @@ inline void barrier(const char* file, int line) {
 inline int barrier_count(int predicate, const char* file, int line) {
     return lanes ? lanes_barrier_count(predicate, file, line) : predicate != 0;
 }
-inline void warp_barrier(unsigned mask, const char* file, int line) {
-    if (lanes) lanes_warp(WarpOp::kSync, mask, 0, 0, 32, file, line);
-}
-template <class T>
-inline T warp_exchange(WarpOp op, unsigned mask, T value, int argument, int width, const char* file, int line) {
-    static_assert(sizeof(T) <= 8, "warp shuffles move at most 8 bytes");
-    if (!lanes) return value;
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, &value, sizeof(T));
-    bits = lanes_warp(op, mask, bits, argument, width, file, line);
-    std::memcpy(&value, &bits, sizeof(T));
-    return value;
-}
-inline unsigned warp_ballot(unsigned mask, int predicate, const char* file, int line) {
-    if (!lanes) return predicate != 0;
-    return static_cast<unsigned>(lanes_warp(WarpOp::kBallot, mask, predicate != 0, 0, 32, file, line));
+// What the names of the warp operations stand for: a call that knows its place and takes CUDA's optional last argument.
+struct WarpBarrier {
+    const char* file;
+    int line;
+    void operator()(unsigned mask = 0xffffffffu) const {
+        if (lanes) lanes_warp(WarpOp::kSync, mask, 0, 0, 32, file, line);
+    }
+};
+struct WarpBallot {
+    const char* file;
+    int line;
+    unsigned operator()(unsigned mask, int predicate) const {
+        if (!lanes) return predicate != 0;
+        return static_cast<unsigned>(lanes_warp(WarpOp::kBallot, mask, predicate != 0, 0, 32, file, line));
+    }
+};
+template <WarpOp op>
+struct WarpShuffle {
+    const char* file;
+    int line;
+    template <class T>
+    T operator()(unsigned mask, T value, int argument, int width = 32) const {
+        static_assert(sizeof(T) <= 8, "warp shuffles move at most 8 bytes");
+        if (!lanes) return value;
+        std::uint64_t bits = 0;
+        std::memcpy(&bits, &value, sizeof(T));
+        bits = lanes_warp(op, mask, bits, argument, width, file, line);
+        std::memcpy(&value, &bits, sizeof(T));
+        return value;
+    }
+};
+
+/// An atomic that left memory as it was, in lanes mode: whoever does nothing else is waiting for another lane.
+void lanes_idle_atomic(const char* file, int line);
+inline void idle_atomic(const char* file, int line) {
+    if (lanes) lanes_idle_atomic(file, line);
 }
 
 /// The bytes that the running launch asked for, fresh for each block.
@@ -104,29 +132,32 @@ void* dynamic_shared_bytes();
 
 #define __syncthreads() ::warpvae::cpu::barrier(__FILE__, __LINE__)
 #define __syncthreads_count(predicate) ::warpvae::cpu::barrier_count(predicate, __FILE__, __LINE__)
-#define __syncwarp(...) ::warpvae::cpu::warp_barrier(0xffffffffu, __FILE__, __LINE__)
-#define __shfl_sync(mask, value, source) \
-    ::warpvae::cpu::warp_exchange(::warpvae::cpu::WarpOp::kShuffle, mask, value, source, 32, __FILE__, __LINE__)
-#define __shfl_xor_sync(mask, value, lane_mask) \
-    ::warpvae::cpu::warp_exchange(::warpvae::cpu::WarpOp::kShuffleXor, mask, value, lane_mask, 32, __FILE__, __LINE__)
-#define __shfl_down_sync(mask, value, delta) \
-    ::warpvae::cpu::warp_exchange(::warpvae::cpu::WarpOp::kShuffleDown, mask, value, delta, 32, __FILE__, __LINE__)
-#define __shfl_up_sync(mask, value, delta) \
-    ::warpvae::cpu::warp_exchange(::warpvae::cpu::WarpOp::kShuffleUp, mask, value, delta, 32, __FILE__, __LINE__)
-#define __ballot_sync(mask, predicate) ::warpvae::cpu::warp_ballot(mask, predicate, __FILE__, __LINE__)
+#define __syncwarp (::warpvae::cpu::WarpBarrier{__FILE__, __LINE__})
+#define __ballot_sync (::warpvae::cpu::WarpBallot{__FILE__, __LINE__})
+#define __shfl_sync (::warpvae::cpu::WarpShuffle<::warpvae::cpu::WarpOp::kShuffle>{__FILE__, __LINE__})
+#define __shfl_xor_sync (::warpvae::cpu::WarpShuffle<::warpvae::cpu::WarpOp::kShuffleXor>{__FILE__, __LINE__})
+#define __shfl_down_sync (::warpvae::cpu::WarpShuffle<::warpvae::cpu::WarpOp::kShuffleDown>{__FILE__, __LINE__})
+#define __shfl_up_sync (::warpvae::cpu::WarpShuffle<::warpvae::cpu::WarpOp::kShuffleUp>{__FILE__, __LINE__})
 
 // Integer atomics only: no kernel of this project adds floats atomically.
 template <class T>
-inline T atomicAdd(T* address, T value) {
-    static_assert(T(0.5) == T(0), "no float atomics: their result depends on the order");
+inline T atomicAdd(T* address, T value, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    static_assert(std::is_integral<T>::value, "no float atomics: their result depends on the order");
+    if (value == 0) warpvae::cpu::idle_atomic(file, line);
     return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);
 }
 template <class T>
-inline T atomicOr(T* address, T value) {
+inline T atomicOr(T* address, T value, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    if (value == 0) warpvae::cpu::idle_atomic(file, line);
     return __atomic_fetch_or(address, value, __ATOMIC_RELAXED);
 }
 template <class T>
+inline T atomicExch(T* address, T value) {
+    return __atomic_exchange_n(address, value, __ATOMIC_RELAXED);
+}
+template <class T>
 inline T atomicMin(T* address, T value) {
+    static_assert(std::is_integral<T>::value, "CUDA has no float atomicMin");
     T seen = __atomic_load_n(address, __ATOMIC_RELAXED);
     while (value < seen && !__atomic_compare_exchange_n(address, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
@@ -134,14 +165,16 @@ inline T atomicMin(T* address, T value) {
 }
 template <class T>
 inline T atomicMax(T* address, T value) {
+    static_assert(std::is_integral<T>::value, "CUDA has no float atomicMax");
     T seen = __atomic_load_n(address, __ATOMIC_RELAXED);
     while (seen < value && !__atomic_compare_exchange_n(address, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
     return seen;
 }
 template <class T>
-inline T atomicCAS(T* address, T expected, T value) {
-    __atomic_compare_exchange_n(address, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+inline T atomicCAS(T* address, T expected, T value, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    if (!__atomic_compare_exchange_n(address, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        warpvae::cpu::idle_atomic(file, line);
     return expected;
 }
 inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }

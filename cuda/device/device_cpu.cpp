@@ -11,6 +11,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -49,7 +50,9 @@ class Pool {
     int threads() const { return threads_; }
 
     void run(std::size_t count, std::size_t grain, void (*task)(void*, std::size_t), void* context) {
-        if (threads_ == 1 || count <= grain || inside_) {
+        // A second thread that launches while the first has the workers does its own work.
+        std::unique_lock<std::mutex> turn(turn_, std::defer_lock);
+        if (threads_ == 1 || count <= grain || inside_ || !turn.try_lock()) {
             for (std::size_t i = 0; i < count; ++i) task(context, i);
             return;
         }
@@ -97,7 +100,7 @@ class Pool {
 
     const int threads_;
     std::vector<std::thread> workers_;
-    std::mutex mutex_;
+    std::mutex turn_, mutex_;
     std::condition_variable wake_;
     std::atomic<unsigned> generation_{0};
     std::atomic<int> busy_{0};
@@ -115,8 +118,27 @@ Pool& pool() {
     return instance;
 }
 
-std::size_t shared_bytes_of_launch = 0;
-thread_local std::vector<uint4> one_thread_shared;
+/// The dynamic shared memory of this core's one-thread block, kept from block to block. Sanitizer builds make it anew for
+/// each block, exactly as long as asked for, so that an overrun is found at its first byte.
+struct SharedMemory {
+    void* memory = nullptr;
+    std::size_t bytes = 0;
+    ~SharedMemory() { std::free(memory); }
+    void make(std::size_t wanted) {
+#ifdef WARPVAE_SANITIZED
+        const bool enough = false;
+#else
+        const bool enough = wanted <= bytes;
+#endif
+        if (enough) return;
+        std::free(memory);
+        memory = wanted ? std::malloc(wanted) : nullptr;
+        if (wanted && !memory) throw std::bad_alloc();
+        if (wanted) std::memset(memory, 0xFF, wanted);
+        bytes = wanted;
+    }
+};
+thread_local SharedMemory one_thread_shared;
 
 }  // namespace
 
@@ -126,8 +148,7 @@ void parallel_for(std::size_t count, std::size_t grain, void (*task)(void*, std:
 
 void* dynamic_shared_bytes() {
     if (lanes) return lanes_dynamic_shared();
-    one_thread_shared.resize((shared_bytes_of_launch + sizeof(uint4) - 1) / sizeof(uint4));
-    return one_thread_shared.data();
+    return one_thread_shared.memory;
 }
 
 namespace {
@@ -149,7 +170,9 @@ void enter_block(const Grid& grid, std::size_t block) {
 }  // namespace
 
 Status run_grid(dim3 extent, int threads, std::size_t shared_bytes, void (*call)(void*), void* context) {
-    if (threads < 1 || threads > 1024) return {kInvalidValue};
+    // What no GPU takes is refused here too: 1024 threads, 65535 blocks along y and z, 227 KB of shared memory.
+    if (threads < 1 || threads > 1024 || extent.y > 65535 || extent.z > 65535 || shared_bytes > 227 * 1024)
+        return {kInvalidValue};
     DeviceAccess access;
     Grid grid{extent, threads, shared_bytes, call, context};
     const std::size_t blocks = std::size_t(extent.x) * extent.y * extent.z;
@@ -160,10 +183,11 @@ Status run_grid(dim3 extent, int threads, std::size_t shared_bytes, void (*call)
         }
         return {};
     }
-    shared_bytes_of_launch = shared_bytes;
     auto one_block = [](void* g, std::size_t block) {
-        enter_block(*static_cast<Grid*>(g), block);
-        static_cast<Grid*>(g)->call(static_cast<Grid*>(g)->context);
+        const Grid& launched = *static_cast<Grid*>(g);
+        enter_block(launched, block);
+        one_thread_shared.make(launched.shared_bytes);
+        launched.call(launched.context);
     };
 #ifdef WARPVAE_SANITIZED
     for (std::size_t block = 0; block < blocks; ++block) one_block(&grid, block);
@@ -197,6 +221,7 @@ void set_protection(int flags) {
     for (auto& [pointer, allocation] : memory().allocations)
         if (allocation.mapped) mprotect(pointer, allocation.mapped, flags);
 }
+struct sigaction previous_action;
 /// A host read or write of device memory ends here; a GPU build would end in a plain segmentation fault.
 void on_segmentation_fault(int, siginfo_t* info, void*) {
     for (auto& [pointer, allocation] : memory().allocations) {
@@ -209,7 +234,7 @@ void on_segmentation_fault(int, siginfo_t* info, void*) {
             _exit(1);
         }
     }
-    std::signal(SIGSEGV, SIG_DFL);
+    sigaction(SIGSEGV, &previous_action, nullptr);  // not ours: it faults again, as if this had never been
 }
 
 }  // namespace
@@ -228,17 +253,21 @@ DeviceAccess::~DeviceAccess() {
 }  // namespace cpu
 
 void* device_allocate(std::size_t bytes, const char* tag) {
+    if (bytes == 0) return nullptr;
     cpu::Memory& m = cpu::memory();
     std::lock_guard<std::mutex> lock(m.mutex);
     if (!m.decided) {
         m.decided = true;
         const LaunchOptions& options = launch_options();
-        m.protect = options.protect_memory || options.cpu_blocks != CpuBlocks::kOneThread;
+        m.protect = options.protect_memory;
+#ifndef WARPVAE_ADDRESS_SANITIZER  // which finds more in memory from the heap: the first byte past a buffer
+        m.protect |= options.cpu_blocks != CpuBlocks::kOneThread;
+#endif
         if (m.protect) {
             struct sigaction action {};
             action.sa_sigaction = cpu::on_segmentation_fault;
             action.sa_flags = SA_SIGINFO;
-            sigaction(SIGSEGV, &action, nullptr);
+            sigaction(SIGSEGV, &action, &cpu::previous_action);
         }
     }
     const std::size_t limit = device_environment().memory_limit;
@@ -252,7 +281,7 @@ void* device_allocate(std::size_t bytes, const char* tag) {
         pointer = mmap(nullptr, mapped, m.open ? PROT_READ | PROT_WRITE : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (pointer == MAP_FAILED) pointer = nullptr;
     } else {
-        pointer = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+        if (posix_memalign(&pointer, 256, bytes)) pointer = nullptr;
     }
     if (!pointer)
         throw DeviceError(out_of_memory_message(tag, bytes, std::size_t(sysconf(_SC_AVPHYS_PAGES)) * sysconf(_SC_PAGESIZE)));

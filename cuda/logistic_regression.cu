@@ -1,0 +1,45 @@
+#include "cuda/logistic_regression.cuh"
+
+#include "cuda/device/launch.cuh"
+
+namespace warpvae {
+
+Status label_counts(unsigned* counts, const std::uint8_t* const* labels, int Q, std::size_t n, Stream stream) {
+    return launch(label_counts_kernel<unsigned>, for_elements(n, Q), stream, counts, labels, n);
+}
+Status first_non_finite(unsigned long long* first, const float* x, int Q, std::size_t n, Stream stream) {
+    return launch(first_non_finite_kernel<float>, for_elements(n, Q), stream, first, x, n);
+}
+Status logistic_parameters(float* weights, float* bias, const double* theta, const unsigned* counts, int Q, int K, int d,
+                           Stream stream) {
+    return launch(logistic_parameters_kernel<double>, for_elements(std::size_t(K) * (d + 1), Q), stream, weights, bias,
+                  theta, counts, K, d);
+}
+Status centre_classes(double* x, const unsigned* counts, int Q, int K, int D, Stream stream) {
+    return launch(centre_classes_kernel<double>, for_elements(D, Q, Block::any(64)), stream, x, counts, K, D);
+}
+Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
+                          const float* bias_sums, const double* loss_sums, const unsigned* counts,
+                          const LbfgsControl* control, double lambda, std::size_t n, int chunks, int Q, int K, int d,
+                          Stream stream) {
+    return launch(logistic_objective_kernel<double>, for_blocks(Q), stream, state.trial_gradient, scalars, state.trial,
+                  state.direction, weight_sums, bias_sums, loss_sums, counts, control, lambda, n, chunks, K, d);
+}
+Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
+                   Stream stream) {
+    return launch(sample_rows_kernel<float>, for_elements(count, 1, Block::any(64)), stream, rows, x, first, samples,
+                  count, d, n);
+}
+Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int count, int rows,
+                          int K, int d, Stream stream) {
+    // Blocks of 64 rows: a row is K (d + 1) numbers to write.
+    return launch(logistic_curvature_kernel<float>, for_blocks((rows + 63) / 64, 1, Block::any(64)), stream, scaled,
+                  logits, bias, x, count, rows, K, d);
+}
+Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
+                            bool is_first, bool is_last, int K, int D, Stream stream) {
+    return launch(accumulate_curvature_kernel<double>, for_elements(std::size_t(K) * D * D), stream, curvature, gram,
+                  scale, lambda, intercept_ridge, is_first, is_last, K, D);
+}
+
+}  // namespace warpvae

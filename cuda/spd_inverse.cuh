@@ -1,0 +1,40 @@
+// Inverses of many small symmetric positive definite matrices: Gauss-Jordan elimination in place, which needs no pivoting
+// for these. In double; meant for preconditioners, sizes up to a few hundred.
+//
+// Contract: block any, one block per matrix; dynamic shared memory 2 D doubles; deterministic. D^3 multiply-adds.
+#pragma once
+#include "cuda/device/launch.cuh"
+#include "cuda/device/loops.cuh"
+
+namespace warpvae {
+
+/// matrices [R, D, D] := their inverses.
+template <class T>
+__global__ void spd_inverse_kernel(T* matrices, int D) {
+    T* A = matrices + std::size_t(blockIdx.x) * D * D;
+    T* row = dynamic_shared<T>();  // the pivot's row and column before the step
+    T* column = row + D;
+    for (int p = 0; p < D; ++p) {
+        const T pivot = T(1) / A[std::size_t(p) * D + p];
+        for (int j : block_stride(D)) {
+            row[j] = A[std::size_t(p) * D + j];
+            column[j] = A[std::size_t(j) * D + p];
+        }
+        __syncthreads();
+        for (int i = warp_index(); i < D; i += warps_per_block()) {
+            T* out = A + std::size_t(i) * D;
+            const auto columns = warp_stride(D);
+            if (i == p) {
+                for (int j : columns) out[j] = j == p ? pivot : row[j] * pivot;
+                continue;
+            }
+            const T factor = column[i] * pivot;
+            WARPVAE_SIMD()
+            for (int j = columns.first; j < columns.last; j += columns.step)
+                out[j] = (j == p ? T(0) : out[j]) - factor * (j == p ? T(1) : row[j]);
+        }
+        __syncthreads();
+    }
+}
+
+}  // namespace warpvae

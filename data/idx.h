@@ -1,0 +1,61 @@
+// Image sets in memory, and IDX: the file format of MNIST and its successors, plain or gzipped.
+//
+// An IDX file is a big-endian header (two zero bytes, a type byte, the number of dimensions, then each dimension as 32
+// bits) and the values. Only bytes occur here: magic 0x00000803 for images [count, H, W], 0x00000801 for labels
+// [count].
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace warpvae {
+
+struct ImageSet {
+    int height = 0, width = 0;
+    std::vector<std::uint8_t> images;  ///< [count, height, width]
+    std::vector<std::uint8_t> labels;  ///< [count]
+    std::size_t count() const { return labels.size(); }
+    std::size_t pixels() const { return std::size_t(height) * std::size_t(width); }
+    /// Keeps the first `n` images, if there are more.
+    void truncate(std::size_t n);
+};
+
+struct IdxArray {
+    std::vector<std::size_t> shape;
+    std::vector<std::uint8_t> values;
+    std::size_t count() const { return shape.empty() ? 0 : shape[0]; }
+};
+inline constexpr int kImageRank = 3, kLabelRank = 1;
+
+/// The file's IDX bytes, unpacked where it is gzip (whatever its name). Throws Error naming the file if it is missing
+/// or damaged, or holds more than its own header announces.
+std::string read_idx_bytes(const std::filesystem::path& path);
+/// The array in `bytes`, of `rank` dimensions; any rank where it is 0. Throws Error naming `name` unless type, rank
+/// and length are right.
+IdxArray parse_idx(std::string_view bytes, const std::string& name, int rank);
+IdxArray read_idx(const std::filesystem::path& path, int rank);
+/// Gzipped if the name ends in .gz. Throws Error naming the file.
+void write_idx(const std::filesystem::path& path, const std::vector<std::size_t>& shape,
+               const std::vector<std::uint8_t>& values);
+
+/// What a set must be; 0 leaves a size open.
+struct ImageSetShape {
+    int height = 0, width = 0;
+    int classes = 256;
+};
+/// Joins the two arrays, checking that they belong together: equal counts, the expected size, labels below `classes`.
+ImageSet join_image_set(IdxArray images, const std::string& images_name, IdxArray labels,
+                        const std::string& labels_name, const ImageSetShape& expected);
+ImageSet read_image_set(const std::filesystem::path& images, const std::filesystem::path& labels,
+                        const ImageSetShape& expected = {});
+
+/// `<prefix>-images-idx3-ubyte` and `<prefix>-labels-idx1-ubyte`: the names MNIST gave its files.
+std::string images_file_name(std::string_view prefix);
+std::string labels_file_name(std::string_view prefix);
+/// Writes both files of a set into `folder`, gzipped.
+void write_image_set(const std::filesystem::path& folder, std::string_view prefix, const ImageSet& set);
+
+}  // namespace warpvae

@@ -1,0 +1,84 @@
+#include "data/mills_variants.h"
+
+#include <string>
+
+#include "cuda/device/buffer.h"
+#include "data/error.h"
+
+namespace warpvae {
+namespace {
+
+// Steps of Purpose::kDataset, one for each number that is drawn (glyphs.cpp has its own, above these).
+enum class Draw : std::uint64_t { kRotation = 0, kScale = 1, kCircle = 2 };
+
+/// One number for each image, in [low, high).
+std::vector<float> draw(std::size_t count, float low, float high, std::uint64_t seed, Draw what, Part part) {
+    DeviceBuffer<float> numbers(count, "draws of a data set");
+    const std::uint64_t step = 2 * static_cast<std::uint64_t>(what) + (part == Part::kTest ? 1 : 0);
+    check(philox_uniform(numbers.data(), count, low, high, seed, Purpose::kDataset, step, nullptr));
+    return numbers.download();
+}
+
+}  // namespace
+
+const char* variant_code(Variant variant) {
+    switch (variant) {
+        case Variant::kStandard:
+            return "s";
+        case Variant::kFixedRotation:
+            return "fr";
+        case Variant::kFixedScale:
+            return "fs";
+        case Variant::kRandom:
+            return "rt";
+    }
+    return "?";
+}
+
+Variant parse_variant(std::string_view code) {
+    for (const Variant variant : kVariants) {
+        if (code == variant_code(variant)) return variant;
+    }
+    throw UsageError("unknown variant \"" + std::string(code) + "\": choose s, fr, fs or rt");
+}
+
+std::vector<AffineMap> variant_maps(Variant variant, const VariantOptions& options, std::uint64_t seed, Part part,
+                                    std::size_t count) {
+    const double sense = options.clockwise ? -1 : 1;
+    AffineChange change;
+    change.centre = options.centre;
+    if (variant == Variant::kFixedRotation) change.rotation = sense * options.rotation;
+    if (variant == Variant::kFixedScale) change.scale_x = change.scale_y = options.scale;
+    std::vector<AffineMap> maps(count, affine_map(change));
+    if (variant == Variant::kRandom) {
+        const auto rotations =
+            draw(count, float(-options.rotation), float(options.rotation), seed, Draw::kRotation, part);
+        const auto scales = draw(count, float(options.min_scale), float(options.max_scale), seed, Draw::kScale, part);
+        for (std::size_t i = 0; i < count; ++i) {
+            change.rotation = sense * double(rotations[i]);
+            change.scale_x = change.scale_y = double(scales[i]);
+            maps[i] = affine_map(change);
+        }
+    }
+    return maps;
+}
+
+std::vector<std::uint8_t> make_variant(const ImageSet& set, Variant variant, const VariantOptions& options,
+                                       std::uint64_t seed, Part part) {
+    if (variant == Variant::kStandard) return set.images;
+    return warp_images(set, variant_maps(variant, options, seed, part, set.count()), options.interpolation);
+}
+
+std::vector<std::uint8_t> rotate_over_circle(const ImageSet& set, std::uint64_t seed, Part part) {
+    const auto angles = draw(set.count(), 0, 360, seed, Draw::kCircle, part);
+    std::vector<AffineMap> maps;
+    maps.reserve(set.count());
+    for (const float angle : angles) {
+        AffineChange change;
+        change.rotation = double(angle);
+        maps.push_back(affine_map(change));
+    }
+    return warp_images(set, maps, Interpolation::kBilinear);
+}
+
+}  // namespace warpvae

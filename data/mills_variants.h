@@ -1,0 +1,52 @@
+// The four data sets of Mills 2024 (section 3): MNIST as it is, turned, enlarged, and both at random; and the rotated
+// MNIST of Larochelle et al. 2007, made the same way.
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "data/affine_change.h"
+#include "data/idx.h"
+
+namespace warpvae {
+
+enum class Variant {
+    kStandard,       ///< s: unchanged
+    kFixedRotation,  ///< fr: turned by `rotation`
+    kFixedScale,     ///< fs: enlarged by `scale`
+    kRandom  ///< rt: turned by U[-rotation, rotation] and scaled by U[min_scale, max_scale], drawn once per image
+};
+inline constexpr Variant kVariants[] = {Variant::kStandard, Variant::kFixedRotation, Variant::kFixedScale,
+                                        Variant::kRandom};
+/// "s", "fr", "fs", "rt".
+const char* variant_code(Variant variant);
+/// The inverse; throws UsageError naming the choices.
+Variant parse_variant(std::string_view code);
+
+/// Images of the two parts have draws of their own: image 0 of the test set is not turned as image 0 of the training
+/// set.
+enum class Part { kTrain, kTest };
+
+/// What the paper leaves open is an option. One affine map per image: rotation and scale in a single resampling, fill
+/// 0.
+struct VariantOptions {
+    Interpolation interpolation = Interpolation::kBilinear;
+    bool clockwise = false;  ///< the sense of a positive angle, as the image is shown
+    Centre centre = Centre::kPixels;
+    double rotation = 20;  ///< degrees
+    double scale = 1.1;
+    double min_scale = 0.9, max_scale = 1.1;
+};
+
+/// The change made to each of the first `count` images of `part`. Depends on (variant, options, seed, part, index)
+/// only: image i is the same whatever the count.
+std::vector<AffineMap> variant_maps(Variant variant, const VariantOptions& options, std::uint64_t seed, Part part,
+                                    std::size_t count);
+/// The set's images, changed. Labels stay as they are.
+std::vector<std::uint8_t> make_variant(const ImageSet& set, Variant variant, const VariantOptions& options,
+                                       std::uint64_t seed, Part part);
+
+/// Every image turned by its own angle, uniform over the circle.
+std::vector<std::uint8_t> rotate_over_circle(const ImageSet& set, std::uint64_t seed, Part part);
+
+}  // namespace warpvae

@@ -1,0 +1,233 @@
+#include "host/image_grid.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+#include "data/files.h"
+#include "host/caption_font.h"
+#include "host/png.h"
+
+namespace warpvae {
+namespace {
+
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 29;
+constexpr int kCaptionGap = 8;  // between a caption and its images
+constexpr int kLetterGap = 6;   // between two column captions, before they are turned
+
+struct Colour {
+    int r, g, b;
+};
+
+/// The next code point of UTF-8 text; a broken byte reads as '?'.
+char32_t next_code(std::string_view& text) {
+    const auto lead = static_cast<unsigned char>(text.front());
+    const std::size_t length = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
+    if (length == 0 || length > text.size()) {
+        text.remove_prefix(1);
+        return U'?';
+    }
+    char32_t code = length == 1 ? lead : lead & (0x7fu >> length);
+    for (std::size_t i = 1; i < length; i++) code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3f);
+    text.remove_prefix(length);
+    return code;
+}
+
+const CaptionGlyph& glyph(char32_t code) {
+    for (const CaptionGlyph& g : kCaptionFont) {
+        if (g.code == code) return g;
+    }
+    return glyph(U'?');
+}
+
+int text_width(std::string_view text) {
+    int width = 0;
+    while (!text.empty()) width += glyph(next_code(text)).width;
+    return width;
+}
+
+int coverage(char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; }
+
+/// An RGB picture that text and images are drawn on.
+struct Canvas {
+    int width, height;
+    std::vector<std::uint8_t> rgb;
+
+    Canvas(int w, int h, Colour paper) : width(w), height(h), rgb(static_cast<std::size_t>(w) * h * 3) {
+        for (std::size_t i = 0; i < rgb.size(); i += 3) put(i, paper);
+    }
+    void put(std::size_t at, Colour c) {
+        rgb[at] = static_cast<std::uint8_t>(c.r);
+        rgb[at + 1] = static_cast<std::uint8_t>(c.g);
+        rgb[at + 2] = static_cast<std::uint8_t>(c.b);
+    }
+    std::size_t at(int x, int y) const { return (static_cast<std::size_t>(y) * width + x) * 3; }
+
+    void blend(int x, int y, Colour ink, int alpha) {  // alpha of 15
+        if (x < 0 || y < 0 || x >= width || y >= height) return;
+        const std::size_t i = at(x, y);
+        const auto mix = [&](int under, int over) { return (under * (15 - alpha) + over * alpha + 7) / 15; };
+        put(i, {mix(rgb[i], ink.r), mix(rgb[i + 1], ink.g), mix(rgb[i + 2], ink.b)});
+    }
+
+    /// Text whose top left corner is (x, y); with `upright` false it reads upwards from its bottom left corner (x, y).
+    void text(int x, int y, std::string_view words, Colour ink, bool upright = true) {
+        int pen = 0;
+        while (!words.empty()) {
+            const CaptionGlyph& g = glyph(next_code(words));
+            int i = 0;
+            for (const char* p = g.coverage; *p; p++, i++) {
+                const int across = pen + i % g.width, down = i / g.width;
+                if (*p == '0') continue;
+                if (upright) {
+                    blend(x + across, y + down, ink, coverage(*p));
+                } else {
+                    blend(x + down, y - across, ink, coverage(*p));
+                }
+            }
+            pen += g.width;
+        }
+    }
+};
+
+}  // namespace
+
+/// Where everything goes, in output pixels.
+struct ImageGrid::Layout {
+    std::int64_t width, height;
+    int left, top;       // of the first image
+    int cell_w, cell_h;  // one image, enlarged
+    bool turned;         // the column captions read upwards: they are wider than their columns
+    int group_gap;
+
+    int x(int column, int gap) const { return left + column * (cell_w + gap); }
+    int y(int row, int gap, int rows_in_group) const {
+        return top + row * (cell_h + gap) + row / rows_in_group * group_gap;
+    }
+};
+
+ImageGrid::ImageGrid(int rows, int columns, int height, int width, ImageGridStyle style)
+    : rows_(rows), columns_(columns), height_(height), width_(width), style_(style) {
+    const std::string sheet = "a sheet of " + std::to_string(rows) + " x " + std::to_string(columns) + " images of " +
+                              std::to_string(height) + " x " + std::to_string(width) + " pixels";
+    if (rows < 1 || columns < 1 || height < 1 || width < 1) throw Error(sheet + ": every size must be positive");
+    if ((style.channels != 1 && style.channels != 3) || style.scale < 1 || style.gap < 0 || style.margin < 0 ||
+        style.rows_in_group < 1) {
+        throw Error(sheet +
+                    ": the style needs 1 or 3 channels, scale and rows_in_group of at least 1, no negative gap");
+    }
+    const double pixels = (static_cast<double>(height) * style.scale + style.gap) * rows *
+                          (static_cast<double>(width) * style.scale + style.gap) * columns;
+    if (pixels * 3 > static_cast<double>(kMostBytes) * 0.75) {
+        throw Error(sheet + " at scale " + std::to_string(style.scale) + " is too large: choose fewer images");
+    }
+    const auto cells = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
+    pixels_.resize(cells * image_size());
+    filled_.resize(cells);
+    row_captions_.resize(static_cast<std::size_t>(rows));
+    column_captions_.resize(static_cast<std::size_t>(columns));
+}
+
+void ImageGrid::check_cell(int row, int column) const {
+    if (row < 0 || row >= rows_ || column < 0 || column >= columns_) {
+        throw Error("no cell (" + std::to_string(row) + ", " + std::to_string(column) + ") in a sheet of " +
+                    std::to_string(rows_) + " x " + std::to_string(columns_) + " images");
+    }
+}
+
+void ImageGrid::set(int row, int column, std::span<const std::uint8_t> image) {
+    if (image.size() != image_size()) {
+        throw Error("an image of " + std::to_string(image.size()) + " values for a cell of " +
+                    std::to_string(image_size()));
+    }
+    check_cell(row, column);
+    const std::size_t index = static_cast<std::size_t>(row) * static_cast<std::size_t>(columns_) + column;
+    std::copy(image.begin(), image.end(), pixels_.begin() + static_cast<std::ptrdiff_t>(index * image_size()));
+    filled_[index] = true;
+}
+
+void ImageGrid::set(int row, int column, std::span<const float> image) {
+    std::vector<std::uint8_t> bytes(image.size());
+    std::transform(image.begin(), image.end(), bytes.begin(), [](float v) {
+        return static_cast<std::uint8_t>(std::isnan(v) ? 128 : std::lround(std::clamp(v, 0.0f, 1.0f) * 255.0f));
+    });
+    set(row, column, std::span<const std::uint8_t>(bytes));
+}
+
+void ImageGrid::row_caption(int row, std::string text) {
+    check_cell(row, 0);
+    row_captions_[static_cast<std::size_t>(row)] = std::move(text);
+}
+
+void ImageGrid::column_caption(int column, std::string text) {
+    check_cell(0, column);
+    column_captions_[static_cast<std::size_t>(column)] = std::move(text);
+}
+
+ImageGrid::Layout ImageGrid::layout() const {
+    int row_text = 0, column_text = 0;
+    for (const std::string& caption : row_captions_) row_text = std::max(row_text, text_width(caption));
+    for (const std::string& caption : column_captions_) column_text = std::max(column_text, text_width(caption));
+
+    Layout l{};
+    l.cell_w = width_ * style_.scale;
+    l.cell_h = height_ * style_.scale;
+    l.group_gap = style_.rows_in_group > 1 ? 3 * style_.gap : 0;
+    l.turned = column_text + kLetterGap > l.cell_w + style_.gap;
+    l.left = style_.margin + (row_text ? row_text + kCaptionGap + 4 : 0);
+    l.top = style_.margin + (title_.empty() ? 0 : kCaptionHeight + kCaptionGap) +
+            (column_text ? (l.turned ? column_text : kCaptionHeight) + kCaptionGap / 2 : 0);
+    const std::int64_t right = l.left + std::int64_t{columns_} * (l.cell_w + style_.gap) - style_.gap;
+    const std::int64_t bottom = l.top + std::int64_t{rows_} * (l.cell_h + style_.gap) - style_.gap +
+                                std::int64_t{(rows_ - 1) / style_.rows_in_group} * l.group_gap;
+    l.width = std::max<std::int64_t>(right, style_.margin + text_width(title_)) + style_.margin;
+    l.height = bottom + style_.margin;
+    if (l.width * l.height * 3 > kMostBytes) throw Error("the sheet is too large: shorten its captions");
+    return l;
+}
+
+std::string ImageGrid::png() const {
+    const Layout l = layout();
+    const Colour paper = style_.dark ? Colour{17, 19, 24} : Colour{255, 255, 255};
+    const Colour ink = style_.dark ? Colour{222, 226, 234} : Colour{38, 43, 54};
+    Canvas canvas(static_cast<int>(l.width), static_cast<int>(l.height), paper);
+
+    if (!title_.empty()) canvas.text(style_.margin, style_.margin, title_, ink);
+    for (int row = 0; row < rows_; row++) {
+        const std::string& caption = row_captions_[static_cast<std::size_t>(row)];
+        const int y = l.y(row, style_.gap, style_.rows_in_group) + (l.cell_h - kCaptionHeight) / 2;
+        canvas.text(l.left - kCaptionGap - 4 - text_width(caption), y, caption, ink);
+    }
+    for (int column = 0; column < columns_; column++) {
+        const std::string& caption = column_captions_[static_cast<std::size_t>(column)];
+        const int x = l.x(column, style_.gap);
+        if (l.turned) {
+            canvas.text(x + (l.cell_w - kCaptionHeight) / 2, l.top - kCaptionGap / 2, caption, ink, false);
+        } else {
+            canvas.text(x + (l.cell_w - text_width(caption)) / 2, l.top - kCaptionHeight - kCaptionGap / 2, caption,
+                        ink);
+        }
+    }
+
+    const std::size_t plane = static_cast<std::size_t>(height_) * static_cast<std::size_t>(width_);
+    const std::size_t channel = style_.channels == 3 ? plane : 0;  // grey: the three colours are one plane
+    for (std::size_t index = 0; index < filled_.size(); index++) {
+        if (!filled_[index]) continue;
+        const std::uint8_t* image = pixels_.data() + index * image_size();
+        const int left = l.x(static_cast<int>(index) % columns_, style_.gap);
+        const int top = l.y(static_cast<int>(index) / columns_, style_.gap, style_.rows_in_group);
+        for (int y = 0; y < l.cell_h; y++) {
+            for (int x = 0; x < l.cell_w; x++) {
+                const std::uint8_t* p = image + static_cast<std::size_t>(y / style_.scale) * width_ + x / style_.scale;
+                Colour c{p[0], p[channel], p[2 * channel]};
+                if (style_.invert) c = {255 - c.r, 255 - c.g, 255 - c.b};
+                canvas.put(canvas.at(left + x, top + y), c);
+            }
+        }
+    }
+    return encode_png(canvas.width, canvas.height, 3, canvas.rgb.data());
+}
+
+void ImageGrid::write(const std::filesystem::path& path) const { write_file(path, png()); }
+
+}  // namespace warpvae

@@ -1,0 +1,40 @@
+#include "host/interrupt.h"
+
+#include <array>
+#include <csignal>
+
+namespace warpvae {
+namespace {
+
+constexpr std::array<int, 2> kSignals{SIGINT, SIGTERM};
+
+volatile std::sig_atomic_t caught = 0;
+std::array<struct sigaction, 2> previous{};
+
+// Only a flag and sigaction: both are allowed inside a signal handler.
+extern "C" void warpvae_on_interrupt(int) {
+    caught = 1;
+    struct sigaction ending {};
+    ending.sa_handler = SIG_DFL;
+    sigemptyset(&ending.sa_mask);
+    for (const int signal : kSignals) ::sigaction(signal, &ending, nullptr);
+}
+
+}  // namespace
+
+bool interrupted() { return caught != 0; }
+
+InterruptGuard::InterruptGuard() {
+    caught = 0;
+    struct sigaction action {};
+    action.sa_handler = warpvae_on_interrupt;
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_RESTART;  // reads and writes under way go on
+    for (std::size_t i = 0; i < kSignals.size(); i++) ::sigaction(kSignals[i], &action, &previous[i]);
+}
+
+InterruptGuard::~InterruptGuard() {
+    for (std::size_t i = 0; i < kSignals.size(); i++) ::sigaction(kSignals[i], &previous[i], nullptr);
+}
+
+}  // namespace warpvae

@@ -1,0 +1,35 @@
+// metrics.jsonl: one JSON object a line, one line per epoch and replica, appended while training runs.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "host/json.h"
+
+namespace warpvae {
+
+/// A process may die in the middle of a line, so a last line without its end is never taken for a record.
+class MetricsLog {
+  public:
+    explicit MetricsLog(std::filesystem::path path) : path_(std::move(path)) {}
+
+    const std::filesystem::path& path() const { return path_; }
+
+    /// One more record; numbers that are not finite become null. Throws Error naming the file.
+    void append(const Json& record);
+
+    /// All whole records, none if there is no file. Throws Error naming file and line where one is not a JSON object.
+    std::vector<Json> read() const;
+
+    /// Keeps the records whose `key` is at most `last`, and drops a torn last line: what a resumed run does first, as
+    /// its checkpoint may be older than the log. With `replica`, records of others stay. Written whole. Throws Error where
+    /// a record has no such number.
+    void cut_to(std::int64_t last, const char* key = "epoch", std::string_view replica = {});
+
+  private:
+    std::filesystem::path path_;
+    bool ends_whole_ = false;  // the file is known to end with a line's end
+};
+
+}  // namespace warpvae

@@ -1,0 +1,286 @@
+#include "host/mills.h"
+
+#include <algorithm>
+#include <map>
+
+#include "data/files.h"
+#include "host/json.h"
+#include "host/log.h"
+#include "host/logistic_regression.h"
+#include "host/mlp_training.h"
+#include "host/training_run.h"
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+int classes_of(const DataSet& data) {
+    const auto& labels = data.train.labels;
+    return labels.empty() ? 1 : *std::max_element(labels.begin(), labels.end()) + 1;
+}
+
+/// What decides a replica's training: two runs that agree here have the same weights.
+Metadata settings_of(const MillsOptions& o, const DataSet& data, const MillsReplica& replica) {
+    const auto number = [](double x) {
+        char text[32];
+        std::snprintf(text, sizeof text, "%.9g", x);
+        return std::string(text);
+    };
+    std::string hidden;
+    for (int h : o.hidden) hidden += (hidden.empty() ? "" : ",") + std::to_string(h);
+    return {{"dataset", data.name},
+            {"train-images", std::to_string(data.train.count())},
+            {"train-set", variant_code(replica.train)},
+            {"latents", std::to_string(replica.latents)},
+            {"seed", std::to_string(replica.seed)},
+            {"hidden", hidden},
+            {"batch", std::to_string(o.batch)},
+            {"learning-rate", number(o.learning_rate)},
+            {"beta", number(o.beta)},
+            {"binarise", o.binarise ? "true" : "false"},
+            {"interpolation", o.variant.interpolation == Interpolation::kBilinear ? "bilinear" : "nearest"},
+            {"rotation-sense", o.variant.clockwise ? "clockwise" : "counter-clockwise"},
+            {"centre", o.variant.centre == Centre::kPixels ? "pixels" : "half-size"},
+            {"scale", number(o.variant.scale)},
+            {"math", o.math == Math::kFp32 ? "fp32" : o.math == Math::kTf32 ? "tf32" : "bf16"}};
+}
+
+Json to_json(const MillsReplica& r, int epochs) {
+    Json accuracy = Json::object();
+    for (std::size_t k = 0; k < kFeatureKinds.size(); ++k)
+        for (std::size_t t = 0; t < kTestSets; ++t)
+            accuracy[name_of(kFeatureKinds[k])][std::string("MNIST-") + variant_code(kVariants[t])] = r.accuracy[k][t];
+    return {{"epochs", epochs},
+            {"accuracy", accuracy},
+            {"regression_gradient", r.certificate},
+            {"regression_iterations", r.iterations},
+            {"test_negative_elbo", r.test_elbo.negative_elbo},
+            {"test_reconstruction", r.test_elbo.reconstruction},
+            {"test_kl", r.test_elbo.kl},
+            {"active_units", r.test_elbo.active_units}};
+}
+
+/// Reads back what to_json wrote, if it is of so many epochs.
+bool read_result(const fs::path& path, int epochs, MillsReplica& r) {
+    if (!fs::exists(path)) return false;
+    try {
+        const Json json = Json::parse(read_file(path));
+        if (json.at("epochs") != epochs) return false;
+        for (std::size_t k = 0; k < kFeatureKinds.size(); ++k)
+            for (std::size_t t = 0; t < kTestSets; ++t)
+                r.accuracy[k][t] = json.at("accuracy").at(name_of(kFeatureKinds[k])).at(std::string("MNIST-") + variant_code(kVariants[t]));
+        json.at("regression_gradient").get_to(r.certificate);
+        json.at("regression_iterations").get_to(r.iterations);
+        r.test_elbo.negative_elbo = json.at("test_negative_elbo");
+        r.test_elbo.reconstruction = json.at("test_reconstruction");
+        r.test_elbo.kl = json.at("test_kl");
+        r.test_elbo.active_units = json.at("active_units");
+        return true;
+    } catch (const Json::exception& e) {
+        throw Error(path.string() + " is damaged (" + e.what() + "); delete it to evaluate that replica again");
+    }
+}
+
+/// Image sets made once for each (variant, seed) that the replicas of a group need.
+class VariantStore {
+  public:
+    VariantStore(const ImageSet& set, Part part, const VariantOptions& options) : set_(set), part_(part), options_(options) {}
+
+    /// For each replica the set of `variant_of(replica)`, on the device.
+    template <class F>
+    DeviceImages images(const std::vector<MillsReplica>& replicas, F variant_of) {
+        std::vector<const std::vector<std::uint8_t>*> sets;
+        std::vector<int> which;
+        for (const MillsReplica& replica : replicas) {
+            const auto* made = &get(variant_of(replica), replica.seed);
+            const auto found = std::find(sets.begin(), sets.end(), made);
+            which.push_back(int(found - sets.begin()));
+            if (found == sets.end()) sets.push_back(made);
+        }
+        return DeviceImages(sets, which, int(set_.pixels()));
+    }
+
+  private:
+    const std::vector<std::uint8_t>& get(Variant variant, std::uint64_t seed) {
+        if (variant == Variant::kStandard) return set_.images;
+        if (variant != Variant::kRandom) seed = 0;  // nothing random in them
+        auto& made = made_[{variant, seed}];
+        if (made.empty()) made = make_variant(set_, variant, options_, seed, part_);
+        return made;
+    }
+    const ImageSet& set_;
+    Part part_;
+    VariantOptions options_;
+    std::map<std::pair<Variant, std::uint64_t>, std::vector<std::uint8_t>> made_;
+};
+
+}  // namespace
+
+std::string MillsReplica::name() const {
+    return std::string(variant_code(train)) + "-z" + std::to_string(latents) + "-seed" + std::to_string(seed);
+}
+std::string MillsReplica::train_name() const { return std::string("MNIST-") + variant_code(train); }
+
+/// Replicas of one shape, trained and evaluated in the same launches.
+struct MillsExperiment::Group {
+    Group(const MillsOptions& o, const DataSet& data, const std::vector<MillsReplica>& replicas)
+        : stream(stream_create()),
+          matmul(stream, o.math),
+          train_store(data.train, Part::kTrain, o.variant),
+          test_store(data.test, Part::kTest, o.variant),
+          train_images(train_store.images(replicas, [](const MillsReplica& r) { return r.train; })),
+          own_test_images(test_store.images(replicas, [](const MillsReplica& r) { return r.train; })),
+          vae(config(o, data, replicas[0].latents), int(replicas.size()), o.batch, matmul) {
+        for (const MillsReplica& r : replicas) seeds.push_back(r.seed);
+        device_seeds = DeviceBuffer<std::uint64_t>(seeds, "seeds");
+    }
+    ~Group() { stream_destroy(stream); }
+    static DenseVaeConfig config(const MillsOptions& o, const DataSet& data, int latents) {
+        DenseVaeConfig c;
+        c.height = data.train.height;
+        c.width = data.train.width;
+        c.hidden = o.hidden;
+        c.latents = latents;
+        c.beta = o.beta;
+        return c;
+    }
+    Stream stream;
+    Matmul matmul;
+    VariantStore train_store, test_store;
+    DeviceImages train_images, own_test_images;
+    DenseVae<float> vae;
+    std::vector<std::uint64_t> seeds;
+    DeviceBuffer<std::uint64_t> device_seeds;
+};
+
+MillsExperiment::MillsExperiment(const MillsOptions& options, const DataSet& data) : options_(options), data_(data) {}
+
+fs::path MillsExperiment::folder_of(const MillsReplica& replica) const { return options_.out / replica.name(); }
+
+std::vector<std::vector<MillsReplica>> MillsExperiment::groups() const {
+    const std::size_t together = options_.together ? options_.together : device_is_gpu() ? 1u << 20 : 1;
+    std::vector<std::vector<MillsReplica>> groups;
+    for (int latents : options_.latents) {
+        bool fresh = true;
+        for (int s = 0; s < options_.seeds; ++s)
+            for (Variant train : options_.train_sets) {
+                MillsReplica replica;
+                replica.train = train;
+                replica.latents = latents;
+                replica.seed = options_.first_seed + s;
+                if (fresh || groups.back().size() == together) groups.emplace_back();
+                fresh = false;
+                groups.back().push_back(replica);
+            }
+    }
+    return groups;
+}
+
+std::vector<MillsReplica> MillsExperiment::train_and_evaluate() {
+    std::vector<MillsReplica> all;
+    for (std::vector<MillsReplica>& group : groups()) {
+        bool done = options_.resume;
+        for (MillsReplica& replica : group)
+            done = done && read_result(folder_of(replica) / "result.json", options_.epochs, replica);
+        if (!done) run_group(group, true);
+        all.insert(all.end(), group.begin(), group.end());
+    }
+    return all;
+}
+
+void MillsExperiment::train() {
+    for (std::vector<MillsReplica>& group : groups()) run_group(group, false);
+}
+
+void MillsExperiment::run_group(std::vector<MillsReplica>& replicas, bool evaluate) {
+    Group group(options_, data_, replicas);
+    group.vae.parameters().initialise(group.seeds, group.stream);
+    TrainerOptions trainer_options;
+    trainer_options.batch = options_.batch;
+    trainer_options.learning_rates.assign(replicas.size(), float(options_.learning_rate));
+    trainer_options.binarise = options_.binarise;
+    trainer_options.graph = options_.graph;
+    Trainer trainer(group.vae, group.train_images, group.seeds, group.matmul, trainer_options);
+
+    TrainingRunOptions run;
+    run.epochs = options_.epochs;
+    run.quiet = options_.quiet;
+    run.resume = options_.resume;
+    run.metrics = options_.out / "metrics.jsonl";
+    for (const MillsReplica& replica : replicas)
+        run.replicas.push_back({folder_of(replica), replica.name(), settings_of(options_, data_, replica)});
+    run.after_epoch = [&] {
+        std::vector<Json> lines;
+        for (const ElboSummary& s : evaluate_elbo(group.vae, group.own_test_images, group.device_seeds, group.matmul))
+            lines.push_back({{"test_negative_elbo", s.negative_elbo},
+                             {"test_reconstruction", s.reconstruction},
+                             {"test_kl", s.kl},
+                             {"active_units", s.active_units}});
+        return lines;
+    };
+    run_training(trainer, group.vae, run);
+    if (!evaluate) return;
+    evaluate_group(group, replicas);
+    for (const MillsReplica& replica : replicas)
+        write_file(folder_of(replica) / "result.json", to_json(replica, options_.epochs).dump(2) + "\n");
+}
+
+/// Section 2.2 of the paper: a logistic regression on the latents of the model's own training set, then its accuracy on the latents
+/// of each version of the test set.
+void MillsExperiment::evaluate_group(Group& group, std::vector<MillsReplica>& replicas) {
+    const int R = int(replicas.size()), Z = replicas[0].latents;
+    const auto elbo = evaluate_elbo(group.vae, group.own_test_images, group.device_seeds, group.matmul);
+    for (int r = 0; r < R; ++r) replicas[r].test_elbo = elbo[r];
+
+    const DeviceImages train_labels({&data_.train.labels}, std::vector<int>(R, 0), 1);
+    const DeviceImages test_labels({&data_.test.labels}, std::vector<int>(R, 0), 1);
+    LogisticRegressionOptions regression;
+    regression.C = options_.C;
+    regression.classes = classes_of(data_);
+    for (std::size_t k = 0; k < kFeatureKinds.size(); ++k) {
+        const DeviceBuffer<float> features =
+            extract_features(group.vae, group.train_images, kFeatureKinds[k], group.device_seeds, 0, group.matmul);
+        const LogisticRegressionFit fit = fit_logistic_regression(group.matmul, features.data(), train_labels.table(), R,
+                                                                  train_labels.count(), Z, regression);
+        for (int r = 0; r < R; ++r) {
+            replicas[r].certificate[k] = fit.certificates[r].gradient_norm;
+            replicas[r].iterations[k] = fit.certificates[r].iterations;
+            if (!fit.certificates[r].converged)
+                log_warning("the logistic regression of " + replicas[r].name() + " stopped short of its optimum");
+        }
+        for (std::size_t t = 0; t < kTestSets; ++t) {
+            const DeviceImages test = group.test_store.images(replicas, [t](const MillsReplica&) { return kVariants[t]; });
+            const DeviceBuffer<float> read =
+                extract_features(group.vae, test, kFeatureKinds[k], group.device_seeds, int(t) + 1, group.matmul);
+            const std::vector<double> accuracy = logistic_regression_accuracy(
+                group.matmul, fit, read.data(), test_labels.table(), test_labels.count());
+            for (int r = 0; r < R; ++r) replicas[r].accuracy[k][t] = accuracy[r];
+        }
+    }
+}
+
+std::vector<MillsBenchmark> MillsExperiment::benchmark(int hidden) {
+    std::vector<MillsBenchmark> out;
+    for (Variant train : options_.train_sets)
+        for (int s = 0; s < options_.seeds; ++s) {
+            MillsReplica replica;
+            replica.train = train;
+            replica.seed = options_.first_seed + s;
+            VariantStore train_store(data_.train, Part::kTrain, options_.variant);
+            VariantStore test_store(data_.test, Part::kTest, options_.variant);
+            std::vector<DeviceImages> tests;
+            for (Variant variant : kVariants)
+                tests.push_back(test_store.images(std::vector<MillsReplica>{replica}, [variant](const MillsReplica&) { return variant; }));
+            const DeviceImages images = train_store.images(std::vector<MillsReplica>{replica}, [](const MillsReplica& r) { return r.train; });
+            MillsBenchmark result{train, replica.seed, {}};
+            const std::vector<double> accuracy = train_mlp_classifier(images, data_.train, tests, data_.test, hidden,
+                                                                      options_.epochs, options_.batch,
+                                                                      options_.learning_rate, replica.seed);
+            std::copy(accuracy.begin(), accuracy.end(), result.accuracy.begin());
+            out.push_back(result);
+        }
+    return out;
+}
+
+}  // namespace warpvae

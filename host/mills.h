@@ -1,0 +1,97 @@
+// The experiment of Mills (2024), "Invariance in Variational Auto-Encoders": VAEs of several latent sizes trained on MNIST and on
+// randomly turned and scaled MNIST, and how well a logistic regression on their latents reads four versions of the test set.
+#pragma once
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/known_sets.h"
+#include "data/mills_variants.h"
+#include "host/table.h"
+#include "host/vae_evaluation.h"
+
+namespace warpvae {
+
+struct MillsOptions {
+    std::filesystem::path out;
+    std::vector<int> latents = {10, 20, 50, 100};
+    std::vector<Variant> train_sets = {Variant::kStandard, Variant::kRandom};
+    int seeds = 10;
+    std::uint64_t first_seed = 1;
+    int epochs = 10, batch = 128;
+    std::vector<int> hidden = {400};
+    double learning_rate = 1e-3, beta = 1;
+    bool binarise = false;
+    VariantOptions variant;      ///< how the transformed sets are made
+    double C = 1;                ///< inverse regularisation of the logistic regression
+    Math math = Math::kFp32;
+    int together = 0;            ///< replicas trained at once; 0: all of one size on a GPU, one on the CPU device
+    bool graph = true, quiet = false, resume = false;
+};
+
+inline constexpr std::size_t kTestSets = 4;  // kVariants, in their order
+inline constexpr std::array<FeatureKind, 2> kFeatureKinds = {FeatureKind::kSample, FeatureKind::kMean};
+
+/// One model of the table: what it was trained on and what was read from it.
+struct MillsReplica {
+    Variant train = Variant::kStandard;
+    int latents = 0;
+    std::uint64_t seed = 0;
+    std::array<std::array<double, kTestSets>, 2> accuracy{};  ///< [feature kind, test set]
+    std::array<double, 2> certificate{};  ///< gradient norm of the regression, per feature kind
+    std::array<int, 2> iterations{};
+    ElboSummary test_elbo;                ///< on the test set of its own kind
+    std::string name() const;             ///< "s-z20-seed1": its folder, its name in metrics.jsonl
+    std::string train_name() const;       ///< "MNIST-s"
+};
+
+/// One convolution-free benchmark: a 784-H-10 classifier trained on the same images and labels.
+struct MillsBenchmark {
+    Variant train = Variant::kStandard;
+    std::uint64_t seed = 0;
+    std::array<double, kTestSets> accuracy{};
+};
+
+/// The paper's Table 2: accuracy of (train set, N) on the test set; nothing for another N.
+std::optional<double> mills_table2(Variant train, int latents, std::size_t test_set);
+
+class MillsExperiment {
+  public:
+    MillsExperiment(const MillsOptions& options, const DataSet& data);
+
+    /// Every (train set, N, seed) of the options, trained unless its result is on disk, evaluated. Throws Interrupted.
+    std::vector<MillsReplica> train_and_evaluate();
+    /// Trains without evaluating (the command `train`).
+    void train();
+    std::vector<MillsBenchmark> benchmark(int hidden);
+
+  private:
+    struct Group;
+    std::vector<std::vector<MillsReplica>> groups() const;
+    void run_group(std::vector<MillsReplica>& replicas, bool evaluate);
+    void evaluate_group(Group& group, std::vector<MillsReplica>& replicas);
+    std::filesystem::path folder_of(const MillsReplica& replica) const;
+
+    const MillsOptions options_;
+    const DataSet& data_;
+};
+
+/// Table 2 beside the measured one: one row per feature kind, train set and N.
+Table mills_table(const std::vector<MillsReplica>& replicas, const std::vector<MillsBenchmark>& benchmarks,
+                  const std::string& dataset);
+
+/// A claim of the paper, tried on the measured replicas.
+struct Claim {
+    std::string name, statement;  ///< "C1", ...
+    std::string evidence;         ///< numbers, in one sentence
+    bool holds = false;
+    double p = 1;                 ///< of the one-sided sign test over seeds, 1 where there is none
+};
+std::vector<Claim> mills_claims(const std::vector<MillsReplica>& replicas, FeatureKind features);
+
+/// Probability of at least `successes` heads in `trials` fair tosses.
+double sign_test(int successes, int trials);
+
+}  // namespace warpvae

@@ -1,0 +1,29 @@
+// The pictures of the `invariance` experiment, drawn from what a run left on disk.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "host/mills.h"
+
+namespace warpvae {
+
+struct FigureFile {
+    std::filesystem::path path;
+    std::string caption;
+};
+
+/// Figure 1 of the paper: digits of the test set (rows) under its four transformations (columns).
+FigureFile draw_transformations(const MillsOptions& options, const DataSet& data);
+/// Training and test negative ELBO by epoch for every model of the run (mean and standard deviation over seeds).
+std::vector<FigureFile> draw_learning_curves(const MillsOptions& options);
+/// Reconstructions, samples of the prior and walks along the most active latents, of the first seed's model for each (training set,
+/// N) whose weights are in the run's folder.
+std::vector<FigureFile> draw_decoded(const MillsOptions& options, const DataSet& data);
+/// Measured accuracies beside the paper's, one picture per kind of feature and training set.
+std::vector<FigureFile> draw_comparison(const MillsOptions& options, const Table& table);
+
+/// All of the above that the run has the files for, written to figures/.
+std::vector<FigureFile> draw_mills_figures(const MillsOptions& options, const DataSet& data, const Table* table);
+
+}  // namespace warpvae

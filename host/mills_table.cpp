@@ -1,0 +1,230 @@
+// Table 2 of Mills (2024) and its claims, held against measured replicas.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <tuple>
+
+#include "cuda/device/device.h"
+#include "host/mills.h"
+
+namespace warpvae {
+namespace {
+
+// Verbatim: rows are N = 10, 20, 50, 100; columns MNIST-s, MNIST-fr, MNIST-fs, MNIST-rt.
+constexpr int kPaperLatents[4] = {10, 20, 50, 100};
+constexpr double kTrainedOnS[4][kTestSets] = {{0.8799, 0.6846, 0.8228, 0.8067},
+                                              {0.8564, 0.6721, 0.7624, 0.7713},
+                                              {0.8547, 0.6739, 0.7737, 0.7837},
+                                              {0.8550, 0.6826, 0.7778, 0.7742}};
+constexpr double kTrainedOnRt[4][kTestSets] = {{0.8632, 0.7386, 0.8238, 0.8070},
+                                               {0.8504, 0.7289, 0.7734, 0.7951},
+                                               {0.8561, 0.7334, 0.7906, 0.8089},
+                                               {0.8563, 0.7378, 0.7965, 0.7983}};
+constexpr std::size_t kS = 0, kFr = 1;
+// Two accuracies this close count as equal: what the paper's own flat region (N = 20 to 100 on MNIST-s, claim C3) varies by.
+constexpr double kTie = 0.006;
+constexpr double kSignificant = 0.05;
+
+std::string test_name(std::size_t test_set) { return std::string("MNIST-") + variant_code(kVariants[test_set]); }
+
+double mean_of(const std::vector<double>& values) {
+    double total = 0;
+    for (double v : values) total += v;
+    return values.empty() ? NAN : total / double(values.size());
+}
+
+template <class... A>
+std::string text(const char* format, A... args) {
+    char line[320];
+    std::snprintf(line, sizeof line, format, args...);
+    return line;
+}
+
+/// accuracy by (train, N, seed) for one kind of feature.
+class Accuracies {
+  public:
+    Accuracies(const std::vector<MillsReplica>& replicas, FeatureKind features) {
+        const std::size_t kind = features == kFeatureKinds[0] ? 0 : 1;
+        for (const MillsReplica& r : replicas) {
+            of_[{r.train, r.latents, r.seed}] = r.accuracy[kind];
+            if (std::find(seeds.begin(), seeds.end(), r.seed) == seeds.end()) seeds.push_back(r.seed);
+            if (std::find(latents.begin(), latents.end(), r.latents) == latents.end()) latents.push_back(r.latents);
+        }
+        std::sort(latents.begin(), latents.end());
+    }
+    const std::array<double, kTestSets>* at(Variant train, int n, std::uint64_t seed) const {
+        const auto found = of_.find({train, n, seed});
+        return found == of_.end() ? nullptr : &found->second;
+    }
+    std::vector<std::uint64_t> seeds;
+    std::vector<int> latents;
+
+  private:
+    std::map<std::tuple<Variant, int, std::uint64_t>, std::array<double, kTestSets>> of_;
+};
+
+Claim judged(std::string name, std::string statement, std::string evidence, int successes, int trials) {
+    Claim claim{std::move(name), std::move(statement), std::move(evidence)};
+    claim.p = trials ? sign_test(successes, trials) : 1;
+    claim.holds = trials && 2 * successes > trials;
+    claim.evidence += trials ? text(" It holds for %d of %d seeds (sign test p = %.3g%s).", successes, trials, claim.p,
+                                    claim.holds && claim.p > kSignificant ? ", too few seeds to be significant" : "")
+                             : " The run has not the models that this claim compares.";
+    return claim;
+}
+
+Claim small_is_best(const Accuracies& a) {
+    int seeds_good = 0, seeds_seen = 0, cells = 0, cells_good = 0;
+    for (std::uint64_t seed : a.seeds) {
+        bool good = true, seen = false;
+        for (Variant train : {Variant::kStandard, Variant::kRandom})
+            for (std::size_t t = 0; t < kTestSets; ++t) {
+                const auto* ten = a.at(train, 10, seed);
+                if (!ten || a.latents.size() < 2) continue;
+                double best_other = 0;
+                for (int n : a.latents)
+                    if (const auto* other = n == 10 ? nullptr : a.at(train, n, seed)) best_other = std::max(best_other, (*other)[t]);
+                const bool wins = (*ten)[t] >= best_other - kTie;
+                seen = true, good = good && wins, ++cells, cells_good += wins;
+            }
+        seeds_seen += seen, seeds_good += seen && good;
+    }
+    return judged("C1", "N = 10 is the best, or among the best, in every column",
+                  text("N = 10 is within %.3f of the best other N in %d of %d (seed, training set, column) cells.", kTie,
+                       cells_good, cells),
+                  seeds_good, seeds_seen);
+}
+
+Claim training_on_rt_helps(const Accuracies& a) {
+    std::vector<double> gains, costs;
+    int good = 0, seen = 0;
+    for (std::uint64_t seed : a.seeds) {
+        std::vector<double> gain, cost;
+        for (int n : a.latents) {
+            const auto *s = a.at(Variant::kStandard, n, seed), *rt = a.at(Variant::kRandom, n, seed);
+            if (!s || !rt) continue;
+            gain.push_back((*rt)[kFr] - (*s)[kFr]);
+            cost.push_back((*s)[kS] - (*rt)[kS]);
+        }
+        if (gain.empty()) continue;
+        ++seen;
+        good += mean_of(gain) > 0;
+        gains.push_back(mean_of(gain));
+        costs.push_back(mean_of(cost));
+    }
+    return judged("C2", "training on rt raises MNIST-fr accuracy by about 0.05, at a cost of about 0.01 to 0.02 on MNIST-s",
+                  text("On average over N and seeds the gain on MNIST-fr is %+.4f and the cost on MNIST-s %+.4f.",
+                       mean_of(gains), mean_of(costs)),
+                  good, seen);
+}
+
+Claim flat_from_twenty(const Accuracies& a) {
+    int good = 0, seen = 0;
+    std::map<int, std::vector<double>> by_latents;
+    for (std::uint64_t seed : a.seeds) {
+        double low = 1, high = 0;
+        int sizes = 0;
+        for (int n : a.latents)
+            if (const auto* s = n >= 20 ? a.at(Variant::kStandard, n, seed) : nullptr) {
+                low = std::min(low, (*s)[kS]), high = std::max(high, (*s)[kS]), ++sizes;
+                by_latents[n].push_back((*s)[kS]);
+            }
+        if (sizes < 2) continue;
+        ++seen;
+        good += high - low <= kTie;
+    }
+    double low = 1, high = 0;
+    for (const auto& [n, values] : by_latents) low = std::min(low, mean_of(values)), high = std::max(high, mean_of(values));
+    return judged("C3", "from N = 20 to 100 the accuracy on MNIST-s is flat (within 0.006)",
+                  text("Over these N the means over seeds span %.4f.", seen ? high - low : NAN), good, seen);
+}
+
+Claim rt_is_best_on_transformed(const Accuracies& a) {
+    int good = 0, seen = 0, cells = 0, cells_good = 0;
+    for (std::uint64_t seed : a.seeds) {
+        bool all = true, any = false;
+        for (int n : a.latents)
+            for (std::size_t t = kFr; t < kTestSets; ++t) {
+                const auto *s = a.at(Variant::kStandard, n, seed), *rt = a.at(Variant::kRandom, n, seed);
+                if (!s || !rt) continue;
+                const bool wins = (*rt)[t] > (*s)[t];
+                any = true, all = all && wins, ++cells, cells_good += wins;
+            }
+        seen += any, good += any && all;
+    }
+    return judged("C4", "the model trained on rt is the best on all three transformed test sets",
+                  text("It is in %d of %d (seed, N, column) cells; in the paper's own table two of the twelve are ties.",
+                       cells_good, cells),
+                  good, seen);
+}
+
+}  // namespace
+
+std::optional<double> mills_table2(Variant train, int latents, std::size_t test_set) {
+    for (int i = 0; i < 4; ++i)
+        if (kPaperLatents[i] == latents && test_set < kTestSets) {
+            if (train == Variant::kStandard) return kTrainedOnS[i][test_set];
+            if (train == Variant::kRandom) return kTrainedOnRt[i][test_set];
+        }
+    return std::nullopt;
+}
+
+double sign_test(int successes, int trials) {
+    double p = 0, term = std::pow(0.5, trials);  // C(trials, trials) / 2^trials, then downwards
+    for (int k = trials; k >= successes; --k) {
+        p += term;
+        term *= double(k) / double(trials - k + 1);
+    }
+    return std::min(p, 1.0);
+}
+
+Table mills_table(const std::vector<MillsReplica>& replicas, const std::vector<MillsBenchmark>& benchmarks,
+                  const std::string& dataset) {
+    Table table;
+    table.paper = "Mills 2024";
+    table.table = "Table 2: test-set accuracy";
+    table.dataset = dataset;
+    table.device = device_name();
+    const bool has_paper = dataset == "mnist";
+    std::map<std::tuple<std::size_t, Variant, int>, std::vector<const MillsReplica*>> rows;
+    for (const MillsReplica& r : replicas)
+        for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind) rows[{kind, r.train, r.latents}].push_back(&r);
+    for (const auto& [key, members] : rows) {
+        const auto& [kind, train, latents] = key;
+        Row row;
+        row.keys = {{"features", name_of(kFeatureKinds[kind])}, {"train", members[0]->train_name()}, {"latents", latents}};
+        for (std::size_t t = 0; t < kTestSets; ++t) {
+            std::vector<double> values;
+            for (const MillsReplica* member : members) values.push_back(member->accuracy[kind][t]);
+            Cell cell = measured_cell(test_name(t), values, has_paper ? mills_table2(train, latents, t) : std::nullopt);
+            if (cell.paper) cell.tolerance = std::max(0.02, cell.n > 1 ? 3 * cell.std : 0.0);
+            row.cells.push_back(cell);
+        }
+        std::vector<double> active;
+        for (const MillsReplica* member : members) active.push_back(member->test_elbo.active_units);
+        row.cells.push_back(measured_cell("active_units", active));
+        table.rows.push_back(row);
+    }
+    std::map<Variant, std::vector<const MillsBenchmark*>> by_train;
+    for (const MillsBenchmark& b : benchmarks) by_train[b.train].push_back(&b);
+    for (const auto& [train, members] : by_train) {
+        Row row;
+        row.keys = {{"features", "pixels (MLP)"}, {"train", std::string("MNIST-") + variant_code(train)}, {"latents", "-"}};
+        for (std::size_t t = 0; t < kTestSets; ++t) {
+            std::vector<double> values;
+            for (const MillsBenchmark* member : members) values.push_back(member->accuracy[t]);
+            row.cells.push_back(measured_cell(test_name(t), values));
+        }
+        table.rows.push_back(row);
+    }
+    return table;
+}
+
+std::vector<Claim> mills_claims(const std::vector<MillsReplica>& replicas, FeatureKind features) {
+    const Accuracies accuracies(replicas, features);
+    return {small_is_best(accuracies), training_on_rt_helps(accuracies), flat_from_twenty(accuracies),
+            rt_is_best_on_transformed(accuracies)};
+}
+
+}  // namespace warpvae

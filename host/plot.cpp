@@ -1,0 +1,307 @@
+#include "host/plot.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "data/files.h"
+
+extern char** environ;
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Ten colours that stay apart for colour-blind readers and in print; classes 0 to 9, or the first series.
+constexpr const char* kColours[] = {"#3b6fb6", "#e07b39", "#3a9a5c", "#c8423f", "#8562b5",
+                                    "#8c6450", "#d770ad", "#6f7680", "#b5a62b", "#2fa9bd"};
+constexpr int kColourCount = 10;
+
+/// A folder of our own under the system's temporary one, removed at the end.
+struct ScratchFolder {
+    fs::path path;
+    ScratchFolder() {
+        std::string name = (fs::temp_directory_path() / "warpvae-plot-XXXXXX").string();
+        if (!::mkdtemp(name.data())) throw Error("cannot make a folder " + name + ": " + std::strerror(errno));
+        path = name;
+    }
+    ~ScratchFolder() {
+        std::error_code ignored;
+        fs::remove_all(path, ignored);
+    }
+    ScratchFolder(const ScratchFolder&) = delete;
+    ScratchFolder& operator=(const ScratchFolder&) = delete;
+};
+
+/// Runs gnuplot on the script in `folder`; its output and complaints go to files there. -1: there is no gnuplot.
+int run_gnuplot(const fs::path& folder) {
+    const std::string script = folder / "script", output = folder / "output", complaints = folder / "complaints";
+    const std::array<const char*, 4> arguments{"gnuplot", "--default-settings", script.c_str(), nullptr};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, complaints.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t child = 0;
+    const int error =
+        ::posix_spawnp(&child, "gnuplot", &actions, nullptr, const_cast<char* const*>(arguments.data()), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error) return -1;
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) return 1;
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) != 127 ? WEXITSTATUS(status) : WIFEXITED(status) ? -1 : 1;
+}
+
+bool draw(const fs::path& path, const std::string& script) {
+    const ScratchFolder folder;
+    write_file(folder.path / "script", script);
+    const int status = run_gnuplot(folder.path);
+    if (status < 0) return false;
+    const std::string png = read_file(folder.path / "output");
+    if (status != 0 || !png.starts_with("\x89PNG")) {
+        std::string said = read_file(folder.path / "complaints");
+        std::replace(said.begin(), said.end(), '\n', ' ');
+        throw Error("cannot draw " + path.string() + ": gnuplot ended with status " + std::to_string(status) + ": " +
+                    said.substr(0, 300));
+    }
+    write_file(path, png);
+    return true;
+}
+
+/// Text as gnuplot's single-quoted string, which knows no escapes but a doubled quote.
+std::string gnuplot_string(const std::string& text) {
+    std::string out = "'";
+    for (const char c : text) {
+        if (c == '\'') out += '\'';
+        out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+    }
+    return out + "'";
+}
+
+std::string number(double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.9g", value);
+    return text;
+}
+
+std::string colour(std::size_t i) { return std::string("rgb '") + kColours[i % kColourCount] + "'"; }
+
+/// Terminal, fonts, grid and labels: the look that all plots share.
+std::string preamble(const Axes& axes) {
+    const std::string size = std::to_string(axes.width) + "," + std::to_string(axes.height);
+    std::string out =
+        "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) { set terminal pngcairo noenhanced rounded size " + size +
+        " font 'DejaVu Sans,19' background rgb '#ffffff' } else { set terminal png noenhanced size " + size +
+        " font 'DejaVu Sans,15' }\n"
+        "set encoding utf8\n"
+        "set border 3 linewidth 1.4 linecolor rgb '#8a93a3'\n"
+        "set tics nomirror scale 0.5 textcolor rgb '#4a5263'\n"
+        "set grid x y linetype 1 linewidth 1 linecolor rgb '#e7eaf0'\n"
+        "set key outside right center vertical Left reverse noenhanced samplen 1.6 spacing 1.35 textcolor rgb "
+        "'#2a303c'\n"
+        "set xlabel textcolor rgb '#2a303c'\n"
+        "set ylabel textcolor rgb '#2a303c' offset -0.5,0\n"
+        "set tmargin 3.6\n"
+        "set style fill transparent solid 0.16 noborder\n";
+    out += "set label 1 " + gnuplot_string(axes.title) + " at graph 0, 1.07 left font ',24' textcolor rgb '#171b24'\n";
+    out += "set xlabel " + gnuplot_string(axes.x) + "\nset ylabel " + gnuplot_string(axes.y) + "\n";
+    if (axes.log_x) out += "set logscale x\n";
+    if (axes.log_y) out += "set logscale y\n";
+    return out;
+}
+
+/// What gnuplot is told where there is no point at all.
+std::string nothing_to_draw(const Axes& axes) {
+    Axes linear = axes;
+    linear.log_x = linear.log_y = false;
+    return preamble(linear) +
+           "set label 2 'no finite values' at graph 0.5, 0.5 center textcolor rgb '#8a93a3'\n"
+           "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\n";
+}
+
+struct Range {
+    double low = INFINITY, high = -INFINITY;
+    void add(double v) {
+        low = std::min(low, v);
+        high = std::max(high, v);
+    }
+};
+
+/// Data blocks and the plot command that draws them.
+struct Script {
+    std::string data, plot;
+    int blocks = 0;
+
+    std::string block(const std::string& lines) {
+        const std::string name = "$block" + std::to_string(blocks++);
+        data += name + " << END\n" + lines + "END\n";
+        return name;
+    }
+    void add(const std::string& what) { plot += (plot.empty() ? "plot " : ", \\\n  ") + what; }
+    std::string whole(const std::string& head) const { return data + head + plot + "\n"; }
+};
+
+}  // namespace
+
+bool line_plot(const fs::path& path, const Axes& axes, const std::vector<Series>& series) {
+    Script script;
+    Range x_range;
+    std::vector<std::pair<std::string, std::string>> lines;  // block, style
+    for (std::size_t s = 0; s < series.size(); s++) {
+        const Series& one = series[s];
+        if (one.x.size() != one.y.size() || (!one.std.empty() && one.std.size() != one.y.size())) {
+            throw Error("cannot draw " + path.string() + ": series " + one.name + " has columns of different lengths");
+        }
+        std::string points, band;
+        for (std::size_t i = 0; i < one.x.size(); i++) {
+            const double x = one.x[i], y = one.y[i];
+            if (!std::isfinite(x) || !std::isfinite(y) || (axes.log_x && x <= 0) || (axes.log_y && y <= 0)) continue;
+            x_range.add(x);
+            points += number(x) + " " + number(y) + "\n";
+            if (one.std.empty() || !std::isfinite(one.std[i])) continue;
+            const double low = axes.log_y ? std::max(y - one.std[i], y * 1e-3) : y - one.std[i];
+            band += number(x) + " " + number(low) + " " + number(y + one.std[i]) + "\n";
+        }
+        if (points.empty()) continue;
+        if (!band.empty()) {
+            script.add(script.block(band) + " using 1:2:3 with filledcurves linecolor " + colour(s) + " notitle");
+        }
+        const bool single = std::count(points.begin(), points.end(), '\n') == 1;
+        lines.emplace_back(script.block(points),
+                           std::string(" using 1:2 with ") +
+                               (single ? "points pointtype 7 pointsize 1.4" : "lines linewidth 3") + " linecolor " +
+                               colour(s) + " title " + gnuplot_string(one.name));
+    }
+    for (const auto& [block, style] : lines) script.add(block + style);  // above every band
+    if (lines.empty()) return draw(path, nothing_to_draw(axes));
+    std::string head = preamble(axes);
+    if (series.size() == 1) head += "unset key\n";
+    if (x_range.high > x_range.low) {
+        head += "set xrange [" + number(x_range.low) + ":" + number(x_range.high) + "]\n";
+    } else if (!axes.log_x) {
+        head += "set xrange [" + number(x_range.low - 1) + ":" + number(x_range.high + 1) + "]\n";
+    }
+    if (axes.integer_x) {
+        const double step = std::max(1.0, std::ceil((x_range.high - x_range.low) / 10));
+        head += "set xtics " + number(step) + "\n";
+    }
+    return draw(path, script.whole(head));
+}
+
+bool scatter_plot(const fs::path& path, const Axes& axes, std::span<const float> x, std::span<const float> y,
+                  std::span<const std::uint8_t> classes) {
+    if (x.size() != y.size() || x.size() != classes.size()) {
+        throw Error("cannot draw " + path.string() + ": its x, y and classes have different lengths");
+    }
+    // All points are one block in the order they came, so no class is drawn over all others.
+    std::string points;
+    std::array<bool, kColourCount> seen{};
+    Range x_range, y_range;
+    for (std::size_t i = 0; i < x.size(); i++) {
+        if (classes[i] >= kColourCount) {
+            throw Error("cannot draw " + path.string() + ": class " + std::to_string(classes[i]) + " is not in 0..9");
+        }
+        if (!std::isfinite(x[i]) || !std::isfinite(y[i]) || (axes.log_x && x[i] <= 0) || (axes.log_y && y[i] <= 0)) {
+            continue;
+        }
+        seen[classes[i]] = true;
+        x_range.add(x[i]);
+        y_range.add(y[i]);
+        points += number(x[i]) + " " + number(y[i]) + " " +
+                  std::to_string(std::stoul(kColours[classes[i]] + 1, nullptr, 16)) + "\n";
+    }
+    if (points.empty()) return draw(path, nothing_to_draw(axes));
+    Script script;
+    const double count = static_cast<double>(x.size());
+    const double size = std::clamp(1.6 - 0.3 * std::log10(count + 1), 0.35, 1.2);
+    script.add(script.block(points) + " using 1:2:3 with points pointtype 7 pointsize " + number(size) +
+               " linecolor rgb variable notitle");
+    for (std::size_t c = 0; c < seen.size(); c++) {
+        if (seen[c]) {
+            script.add("NaN with points pointtype 7 pointsize 1.6 linecolor " + colour(c) + " title " +
+                       gnuplot_string(std::to_string(c)));
+        }
+    }
+    std::string head = preamble(axes);
+    const auto range = [](const char* axis, Range r, bool log) {
+        if (log) return std::string();
+        const double room = r.high > r.low ? 0.04 * (r.high - r.low) : 1;
+        return std::string("set ") + axis + "range [" + number(r.low - room) + ":" + number(r.high + room) + "]\n";
+    };
+    head += range("x", x_range, axes.log_x) + range("y", y_range, axes.log_y);
+    return draw(path, script.whole(head));
+}
+
+bool comparison_plot(const fs::path& path, const Axes& axes, const std::vector<ComparisonSeries>& series) {
+    std::vector<std::string> labels;
+    for (const ComparisonSeries& one : series) {
+        for (const ComparisonPoint& point : one.points) {
+            if (std::find(labels.begin(), labels.end(), point.label) == labels.end()) labels.push_back(point.label);
+        }
+    }
+    Script script;
+    bool any_paper = false;
+    for (std::size_t s = 0; s < series.size(); s++) {
+        // Series of one category stand side by side; the paper's mark stands just left of the measured one.
+        const double offset = (static_cast<double>(s) - 0.5 * static_cast<double>(series.size() - 1)) * 0.7 /
+                              static_cast<double>(series.size());
+        const double beside = 0.14 / static_cast<double>(series.size());
+        std::string measured, paper;
+        for (const ComparisonPoint& point : series[s].points) {
+            const auto label = std::find(labels.begin(), labels.end(), point.label) - labels.begin();
+            const double x = static_cast<double>(label) + offset;
+            if (std::isfinite(point.mean)) {
+                measured += number(x + beside) + " " + number(point.mean) + " " +
+                            number(std::isfinite(point.std) ? point.std : 0) + "\n";
+            }
+            if (point.paper && std::isfinite(*point.paper)) {
+                paper += number(x - beside) + " " + number(*point.paper) + "\n";
+            }
+        }
+        any_paper |= !paper.empty();
+        if (!paper.empty()) {
+            script.add(script.block(paper) +
+                       " using 1:2 with points pointtype 12 pointsize 1.9 linewidth 2 linecolor " + colour(s) +
+                       " notitle");
+        }
+        if (!measured.empty()) {
+            script.add(script.block(measured) + " using 1:2:3 with yerrorbars pointtype 7 pointsize 1.3 linewidth 2 " +
+                       "linecolor " + colour(s) + " title " + gnuplot_string(series[s].name));
+        }
+    }
+    if (script.plot.empty()) return draw(path, nothing_to_draw(axes));
+    if (any_paper) {
+        script.add("NaN with points pointtype 7 pointsize 1.3 linecolor rgb '#4a5263' title 'measured ± std'");
+        script.add("NaN with points pointtype 12 pointsize 1.9 linewidth 2 linecolor rgb '#4a5263' title 'paper'");
+    }
+    std::string head = preamble(axes);
+    std::size_t letters = 0;
+    for (const std::string& label : labels) letters += label.size() + 2;
+    const bool turned = static_cast<int>(letters) * 12 > axes.width * 7 / 10;
+    head += std::string("set xtics ") + (turned ? "rotate by -35 left " : "") + "(";
+    for (std::size_t i = 0; i < labels.size(); i++)
+        head += (i ? ", " : "") + gnuplot_string(labels[i]) + " " + std::to_string(i);
+    head += ")\nset grid noxtics\nset bars 0.5\nset xrange [-0.6:" + number(static_cast<double>(labels.size()) - 0.4) +
+            "]\n";
+    // Thin lines between categories instead of a grid through them.
+    for (std::size_t i = 1; i < labels.size(); i++) {
+        const std::string x = number(static_cast<double>(i) - 0.5);
+        head +=
+            "set arrow from first " + x + ", graph 0 to first " + x + ", graph 1 nohead back linecolor rgb '#e7eaf0'\n";
+    }
+    return draw(path, script.whole(head));
+}
+
+}  // namespace warpvae

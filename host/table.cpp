@@ -1,0 +1,258 @@
+#include "host/table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include "data/files.h"
+
+namespace warpvae {
+namespace {
+
+std::string fixed(double value, int decimals) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.*f", decimals, value);
+    return text;
+}
+
+std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+/// Columns a terminal uses for UTF-8 text: code points (every character printed here is one column wide).
+std::size_t display_width(const std::string& text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string escape_markdown(const std::string& text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '|' || c == '\\' || c == '*' || c == '_' || c == '`' || c == '<') out += '\\';
+        out += c == '\n' ? ' ' : c;
+    }
+    return out;
+}
+
+std::string verdict_mark(const TableText::Entry& entry) { return entry.pass == false ? " ✗" : ""; }
+
+std::string caption(const Table& table) {
+    std::string out = table.paper + ", " + table.table + " on " + table.dataset;
+    return table.device.empty() ? out : out + " (" + table.device + ")";
+}
+
+}  // namespace
+
+std::optional<bool> Cell::verdict() const {
+    if (pass) return pass;
+    if (!paper || !tolerance) return {};
+    return std::abs(mean - *paper) <= *tolerance;  // false for NaN
+}
+
+Cell measured_cell(std::string test, const std::vector<double>& values, std::optional<double> paper,
+                   std::optional<double> tolerance) {
+    Cell cell;
+    cell.test = std::move(test);
+    cell.n = static_cast<int>(values.size());
+    cell.paper = paper;
+    cell.tolerance = tolerance;
+    double sum = 0, squares = 0;
+    for (const double v : values) sum += v;
+    cell.mean = values.empty() ? std::numeric_limits<double>::quiet_NaN() : sum / cell.n;
+    for (const double v : values) squares += (v - cell.mean) * (v - cell.mean);
+    cell.std = cell.n > 1 ? std::sqrt(squares / (cell.n - 1)) : 0;
+    return cell;
+}
+
+Table::Score Table::score() const {
+    Score score;
+    for (const Row& row : rows) {
+        for (const Cell& cell : row.cells) {
+            const std::optional<bool> verdict = cell.verdict();
+            score.judged += verdict.has_value();
+            score.passed += verdict.value_or(false);
+        }
+    }
+    return score;
+}
+
+TableText table_text(const Table& table) {
+    TableText text;
+    const auto position = [](std::vector<std::string>& names, const std::string& name) {
+        const auto found = std::find(names.begin(), names.end(), name);
+        const auto index = static_cast<std::size_t>(found - names.begin());
+        if (found == names.end()) names.push_back(name);
+        return index;
+    };
+    for (const Row& row : table.rows) {
+        for (const auto& [key, value] : row.keys.items()) position(text.keys, key);
+        for (const Cell& cell : row.cells) position(text.tests, cell.test);
+    }
+    text.fewest_seeds = std::numeric_limits<int>::max();
+    const double unit = table.percent ? 100 : 1;
+    for (const Row& row : table.rows) {
+        auto& values = text.key_values.emplace_back(text.keys.size());
+        auto& entries = text.entries.emplace_back(text.tests.size());
+        for (const auto& [key, value] : row.keys.items()) values[position(text.keys, key)] = plain(value);
+        for (const Cell& cell : row.cells) {
+            TableText::Entry& entry = entries[position(text.tests, cell.test)];
+            entry.present = true;
+            entry.mean = std::isfinite(cell.mean) ? fixed(cell.mean * unit, table.decimals) : "-";
+            if (cell.n > 1 && std::isfinite(cell.std)) entry.std = fixed(cell.std * unit, table.decimals);
+            if (cell.paper) entry.paper = fixed(*cell.paper * unit, table.decimals);
+            entry.pass = cell.verdict();
+            text.any_paper |= cell.paper.has_value();
+            text.fewest_seeds = std::min(text.fewest_seeds, cell.n);
+            text.most_seeds = std::max(text.most_seeds, cell.n);
+        }
+    }
+    if (text.most_seeds == 0) text.fewest_seeds = 0;
+    return text;
+}
+
+std::string table_legend(const Table& table, const std::string& place) {
+    const TableText text = table_text(table);
+    std::string out = text.most_seeds > 1 ? "Mean ± standard deviation over " : "One value from ";
+    out += std::to_string(text.fewest_seeds);
+    if (text.most_seeds != text.fewest_seeds) out += " to " + std::to_string(text.most_seeds);
+    out += text.most_seeds == 1 ? " seed" : " seeds";
+    if (table.percent) out += ", in percent";
+    if (text.any_paper) out += "; the paper's value " + place;
+    const Table::Score score = table.score();
+    if (score.judged) {
+        out += "; ✗ differs from it by more than the tolerance (" + std::to_string(score.passed) + " of " +
+               std::to_string(score.judged) + " agree)";
+    }
+    return out + ".";
+}
+
+Json to_json(const Table& table) {
+    Json json = {{"paper", table.paper}, {"table", table.table}, {"dataset", table.dataset}, {"device", table.device}};
+    json["rows"] = Json::array();
+    for (const Row& row : table.rows) {
+        Json out = row.keys;
+        out["cells"] = Json::array();
+        for (const Cell& cell : row.cells) {
+            Json c = {{"test", cell.test}, {"paper", nullptr}, {"mean", cell.mean}, {"std", cell.std}, {"n", cell.n}};
+            if (cell.paper) c["paper"] = *cell.paper;
+            if (cell.tolerance) c["tolerance"] = *cell.tolerance;
+            if (const auto verdict = cell.verdict()) c["pass"] = *verdict;
+            out["cells"].push_back(std::move(c));
+        }
+        json["rows"].push_back(std::move(out));
+    }
+    return json;
+}
+
+Table table_from_json(const Json& json, const std::string& where) {
+    try {
+        Table table;
+        table.paper = json.at("paper").get<std::string>();
+        table.table = json.at("table").get<std::string>();
+        table.dataset = json.at("dataset").get<std::string>();
+        table.device = json.at("device").get<std::string>();
+        for (const Json& entry : json.at("rows")) {
+            Row& row = table.rows.emplace_back();
+            row.keys = entry;
+            row.keys.erase("cells");
+            for (const Json& c : entry.at("cells")) {
+                Cell& cell = row.cells.emplace_back();
+                const auto number = [&](const char* key) {  // JSON has no NaN: it is written as null
+                    const Json& value = c.at(key);
+                    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+                };
+                cell.test = c.at("test").get<std::string>();
+                if (!c.at("paper").is_null()) cell.paper = c.at("paper").get<double>();
+                cell.mean = number("mean");
+                cell.std = number("std");
+                cell.n = c.at("n").get<int>();
+                if (c.contains("tolerance")) cell.tolerance = c["tolerance"].get<double>();
+                if (c.contains("pass")) cell.pass = c["pass"].get<bool>();
+            }
+        }
+        return table;
+    } catch (const Json::exception& error) {
+        std::string what = error.what();
+        std::replace(what.begin(), what.end(), '\n', ' ');
+        throw Error(where + " is not a table.json: " + what);
+    }
+}
+
+std::string to_markdown(const Table& table) {
+    const TableText text = table_text(table);
+    std::string head = "|", rule = "|";
+    for (const std::string& key : text.keys) head += " " + escape_markdown(key) + " |", rule += " --- |";
+    for (const std::string& test : text.tests) head += " " + escape_markdown(test) + " |", rule += " ---: |";
+    std::string out = "**" + escape_markdown(caption(table)) + "**\n\n" + head + "\n" + rule + "\n";
+    for (std::size_t row = 0; row < text.entries.size(); row++) {
+        out += "|";
+        for (const std::string& value : text.key_values[row]) out += " " + escape_markdown(value) + " |";
+        for (const TableText::Entry& entry : text.entries[row]) {
+            if (entry.present) out += " " + entry.mean;
+            if (!entry.std.empty()) out += " ± " + entry.std;
+            if (!entry.paper.empty()) out += " (" + entry.paper + ")";
+            out += verdict_mark(entry) + " |";
+        }
+        out += "\n";
+    }
+    return out + "\n" + table_legend(table) + "\n";
+}
+
+std::string to_terminal(const Table& table, bool colour) {
+    const TableText text = table_text(table);
+    const auto paint = [&](const std::string& s, const char* code) {
+        return colour && !s.empty() ? std::string("\033[") + code + "m" + s + "\033[0m" : s;
+    };
+    const auto pad = [](std::size_t used, std::size_t width) {
+        return std::string(width > used ? width - used : 0, ' ');
+    };
+
+    const auto cell = [&](const TableText::Entry& entry, bool painted) {
+        if (!entry.present) return std::string();
+        const char* code = entry.pass == true ? "32" : entry.pass == false ? "31" : "0";
+        std::string out = painted && entry.pass ? paint(entry.mean, code) : entry.mean;
+        if (!entry.std.empty()) out += " ± " + entry.std;
+        if (!entry.paper.empty()) out += painted ? paint(" (" + entry.paper + ")", "2") : " (" + entry.paper + ")";
+        if (table.score().judged) out += entry.pass == false ? (painted ? paint(" ✗", code) : " ✗") : "  ";
+        return out;
+    };
+
+    std::string out = paint(caption(table), "1") + "\n\n", rule;
+    std::vector<std::size_t> widths;
+    for (std::size_t k = 0; k < text.keys.size(); k++) {
+        std::size_t width = display_width(text.keys[k]);
+        for (const auto& values : text.key_values) width = std::max(width, display_width(values[k]));
+        widths.push_back(width);
+        out += text.keys[k] + pad(display_width(text.keys[k]), width + 2);
+        for (std::size_t i = 0; i < width; i++) rule += "─";
+        rule += "  ";
+    }
+    const std::size_t keys = widths.size();
+    for (std::size_t t = 0; t < text.tests.size(); t++) {
+        std::size_t width = display_width(text.tests[t]);
+        for (const auto& entries : text.entries) width = std::max(width, display_width(cell(entries[t], false)));
+        widths.push_back(width);
+        out += text.tests[t] + pad(display_width(text.tests[t]), width) + "  ";
+        for (std::size_t i = 0; i < width; i++) rule += "─";
+        rule += "  ";
+    }
+    const auto trimmed = [](std::string line) { return line.erase(line.find_last_not_of(' ') + 1) + "\n"; };
+    out = trimmed(std::move(out)) + trimmed(std::move(rule));
+    for (std::size_t row = 0; row < text.entries.size(); row++) {
+        std::string line;
+        for (std::size_t k = 0; k < keys; k++) {
+            line += text.key_values[row][k] + pad(display_width(text.key_values[row][k]), widths[k] + 2);
+        }
+        for (std::size_t t = 0; t < text.tests.size(); t++) {
+            const TableText::Entry& entry = text.entries[row][t];
+            line += cell(entry, true) + pad(display_width(cell(entry, false)), widths[keys + t] + 2);
+        }
+        out += trimmed(std::move(line));
+    }
+    return out + "\n" + table_legend(table) + "\n";
+}
+
+void write_table(const std::filesystem::path& folder, const Table& table, const std::string& name) {
+    write_file(folder / (name + ".json"), to_json(table).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    write_file(folder / (name + ".md"), to_markdown(table));
+}
+
+}  // namespace warpvae

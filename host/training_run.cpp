@@ -1,0 +1,95 @@
+#include "host/training_run.h"
+
+#include <chrono>
+#include <cstdio>
+
+#include "host/interrupt.h"
+#include "host/metrics_log.h"
+#include "host/progress.h"
+
+namespace warpvae {
+namespace {
+
+std::string loss_text(const std::vector<ReplicaLoss>& losses) {
+    double total = 0;
+    for (const ReplicaLoss& replica : losses) total += replica.loss;
+    char text[48];
+    std::snprintf(text, sizeof text, "loss %.2f", total / double(losses.size()));
+    return text;
+}
+
+void save_all(const Trainer& trainer, const ParameterLayout& layout, const TrainingRunOptions& options) {
+    for (std::size_t r = 0; r < options.replicas.size(); ++r)
+        save_checkpoint(options.replicas[r].folder, layout, trainer.save(int(r)), options.replicas[r].settings);
+}
+
+/// Restores the checkpoints, if there are any, and cuts the metrics back to the epochs that they have seen.
+void resume(Trainer& trainer, const ParameterLayout& layout, const TrainingRunOptions& options, MetricsLog& metrics) {
+    std::vector<std::filesystem::path> folders;
+    std::vector<Metadata> settings;
+    for (const ReplicaFiles& replica : options.replicas) {
+        folders.push_back(replica.folder);
+        settings.push_back(replica.settings);
+    }
+    const auto states = common_checkpoints(folders, layout, settings);
+    if (states)
+        for (std::size_t r = 0; r < states->size(); ++r) trainer.restore(int(r), (*states)[r]);
+    for (const ReplicaFiles& replica : options.replicas) metrics.cut_to(std::int64_t(trainer.epoch()), "epoch", replica.name);
+}
+
+}  // namespace
+
+void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOptions& options) {
+    using Clock = std::chrono::steady_clock;
+    const ParameterLayout& layout = model.parameters().layout();
+    MetricsLog metrics(options.metrics);
+    if (options.resume) resume(trainer, layout, options, metrics);
+
+    const InterruptGuard interrupt;
+    const std::uint64_t total = std::uint64_t(options.epochs) * trainer.steps_per_epoch();
+    std::string label = options.replicas[0].name;
+    if (options.replicas.size() > 1) label += " + " + std::to_string(options.replicas.size() - 1) + " more";
+    Progress progress({.label = label, .total = std::int64_t(total), .start = std::int64_t(trainer.step()), .quiet = options.quiet});
+    const auto terms = model.loss_terms();
+    auto epoch_start = Clock::now();
+    // The loss is read back between epochs only: a read in mid-epoch would make the GPU wait for the host.
+    std::string text;
+    while (trainer.step() < total) {
+        const std::uint64_t before = trainer.epoch() * trainer.steps_per_epoch();
+        const bool finished = trainer.finish_epoch([&](std::uint64_t done) {
+            if (!device_is_gpu() && (done % 32 == 0)) text = loss_text(trainer.losses());
+            progress.update(std::int64_t(before + done), text);
+            return !interrupted();
+        });
+        if (!finished) {
+            save_all(trainer, layout, options);
+            progress.finish();
+            throw Interrupted();
+        }
+        const std::vector<ReplicaLoss> losses = trainer.losses();
+        text = loss_text(losses);
+        const double seconds = std::chrono::duration<double>(Clock::now() - epoch_start).count();
+        const std::vector<Json> extra = options.after_epoch ? options.after_epoch() : std::vector<Json>(losses.size());
+        for (std::size_t r = 0; r < losses.size(); ++r) {
+            Json line = {{"replica", options.replicas[r].name}, {"epoch", trainer.epoch()}, {"step", trainer.step()}};
+            for (std::size_t i = 0; i < terms.size(); ++i) line[terms[i].name] = losses[r].terms[i];
+            line["loss"] = losses[r].loss;
+            if (extra[r].is_object()) line.update(extra[r]);
+            line["seconds"] = seconds;
+            metrics.append(line);
+        }
+        trainer.reset_losses();
+        save_all(trainer, layout, options);
+        epoch_start = Clock::now();
+        if (interrupted() && trainer.step() < total) {
+            progress.finish();
+            throw Interrupted();
+        }
+    }
+    progress.finish();
+    for (std::size_t r = 0; r < options.replicas.size(); ++r)
+        save_weights(options.replicas[r].folder / "model.safetensors", layout, model.parameters().download(int(r)),
+                     options.replicas[r].settings);
+}
+
+}  // namespace warpvae

@@ -1,0 +1,39 @@
+// One training run on disk: epochs with progress, metrics and checkpoints; stopping at any moment and going on with the same
+// bits. Knows nothing of any paper.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "host/checkpoint.h"
+#include "host/json.h"
+
+namespace warpvae {
+
+struct ReplicaFiles {
+    std::filesystem::path folder;  ///< of its model.safetensors and checkpoint.safetensors
+    std::string name;              ///< in metrics.jsonl and on the progress bar
+    Metadata settings;             ///< what must agree for its checkpoint to be used again
+};
+
+struct TrainingRunOptions {
+    int epochs = 10;
+    bool quiet = false;
+    bool resume = false;                ///< go on from the checkpoints, where there are any
+    std::filesystem::path metrics;      ///< metrics.jsonl, one object per epoch and replica
+    std::vector<ReplicaFiles> replicas;  ///< one per replica of the model
+    /// Called after each epoch for each replica; what it returns is added to that line of the metrics.
+    std::function<std::vector<Json>()> after_epoch;
+};
+
+/// A run left at Ctrl-C, checkpoints written: the program says how to resume and ends with status 1.
+struct Interrupted : std::exception {
+    const char* what() const noexcept override { return "interrupted; every replica's checkpoint is written"; }
+};
+
+/// Trains `model` to the end of epoch `options.epochs` and writes model.safetensors of every replica. Initial values must be
+/// set. Throws Interrupted, DivergenceError, Error.
+void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOptions& options);
+
+}  // namespace warpvae

@@ -1,0 +1,101 @@
+// Table 2 of Mills and the tests of its claims, on replicas made up so that the right answer is known.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "host/mills.h"
+#include "host/mills_report.h"
+
+namespace warpvae {
+namespace {
+
+/// The paper's own table as if measured with `seeds` seeds, shifted by `shift`.
+std::vector<MillsReplica> paper_replicas(int seeds, double shift = 0) {
+    std::vector<MillsReplica> out;
+    for (int s = 1; s <= seeds; ++s)
+        for (Variant train : {Variant::kStandard, Variant::kRandom})
+            for (int n : {10, 20, 50, 100}) {
+                MillsReplica r;
+                r.train = train;
+                r.latents = n;
+                r.seed = s;
+                r.test_elbo.active_units = std::min(n, 15);
+                for (std::size_t k = 0; k < 2; ++k)
+                    for (std::size_t t = 0; t < kTestSets; ++t) r.accuracy[k][t] = *mills_table2(train, n, t) + (k ? 0.05 : shift);
+                out.push_back(r);
+            }
+    return out;
+}
+
+TEST(MillsTable, HoldsThePapersNumbers) {
+    EXPECT_EQ(mills_table2(Variant::kStandard, 10, 0), 0.8799);
+    EXPECT_EQ(mills_table2(Variant::kStandard, 100, 3), 0.7742);
+    EXPECT_EQ(mills_table2(Variant::kRandom, 20, 2), 0.7734);
+    EXPECT_EQ(mills_table2(Variant::kRandom, 100, 1), 0.7378);
+    EXPECT_FALSE(mills_table2(Variant::kStandard, 30, 0));
+    EXPECT_FALSE(mills_table2(Variant::kFixedScale, 10, 0));
+    double sum = 0;  // of the 32 cells, added by hand
+    for (Variant train : {Variant::kStandard, Variant::kRandom})
+        for (int n : {10, 20, 50, 100})
+            for (std::size_t t = 0; t < kTestSets; ++t) sum += *mills_table2(train, n, t);
+    EXPECT_NEAR(sum, 25.1901, 1e-9);
+}
+
+TEST(MillsTable, OneRowForEachFeatureKindTrainingSetAndN) {
+    const Table table = mills_table(paper_replicas(3, 0.015), {}, "mnist");
+    ASSERT_EQ(table.rows.size(), 16u);
+    int cells = 0;
+    for (const Row& row : table.rows)
+        for (const Cell& cell : row.cells) cells += cell.paper.has_value();
+    EXPECT_EQ(cells, 64);
+    const PaperFit sample = paper_fit(table, FeatureKind::kSample), mean = paper_fit(table, FeatureKind::kMean);
+    EXPECT_NEAR(sample.mean_distance, 0.015, 1e-12);
+    EXPECT_EQ(sample.within_tolerance, 32) << "0.015 is within the tolerance of 0.02";
+    EXPECT_EQ(mean.within_tolerance, 0) << "0.05 is not";
+    EXPECT_EQ(table.rows[0].cells[0].n, 3);
+}
+
+TEST(MillsTable, OtherDataHaveNoPaperBesideThem) {
+    const Table table = mills_table(paper_replicas(1), {}, "glyphs");
+    for (const Row& row : table.rows)
+        for (const Cell& cell : row.cells) EXPECT_FALSE(cell.paper);
+}
+
+TEST(MillsClaims, OnThePapersOwnNumbers) {
+    const auto claims = mills_claims(paper_replicas(10), FeatureKind::kSample);
+    ASSERT_EQ(claims.size(), 4u);
+    EXPECT_TRUE(claims[0].holds) << claims[0].evidence;
+    EXPECT_TRUE(claims[1].holds) << claims[1].evidence;
+    EXPECT_NEAR(claims[1].p, std::pow(0.5, 10), 1e-12);
+    EXPECT_TRUE(claims[2].holds) << claims[2].evidence;
+    EXPECT_TRUE(claims[3].holds) << claims[3].evidence;
+}
+
+TEST(MillsClaims, FailWhereTheNumbersSayOtherwise) {
+    auto replicas = paper_replicas(10);
+    for (MillsReplica& r : replicas) {
+        r.accuracy[0].fill(0.80);
+        if (r.latents == 50) r.accuracy[0].fill(0.90);                          // not the smallest is best; not flat
+        if (r.train == Variant::kRandom) r.accuracy[0][1] -= 0.1;               // and rt does not help on fr
+    }
+    for (const Claim& claim : mills_claims(replicas, FeatureKind::kSample)) {
+        EXPECT_FALSE(claim.holds) << claim.name << ": " << claim.evidence;
+        EXPECT_EQ(claim.p, 1) << claim.name;
+    }
+}
+
+TEST(MillsClaims, SayWhatIsMissing) {
+    std::vector<MillsReplica> one(1);
+    one[0].latents = 20;
+    for (const Claim& claim : mills_claims(one, FeatureKind::kMean)) EXPECT_FALSE(claim.holds) << claim.name;
+}
+
+TEST(SignTest, Probabilities) {
+    EXPECT_NEAR(sign_test(10, 10), 1.0 / 1024, 1e-15);
+    EXPECT_NEAR(sign_test(3, 3), 0.125, 1e-15);
+    EXPECT_NEAR(sign_test(9, 10), 11.0 / 1024, 1e-15);
+    EXPECT_NEAR(sign_test(0, 7), 1, 1e-15);
+}
+
+}  // namespace
+}  // namespace warpvae

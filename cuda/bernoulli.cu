@@ -7,13 +7,13 @@ namespace warpvae {
 template <class T>
 Status bernoulli_from_logits(T* nll, T* dlogits, const T* logits, const T* target, T scale, int R, int N, int D,
                              Stream stream) {
-    return launch(bernoulli_kernel<T, bernoulli_term_from_logit<T>>, for_blocks(N, R), stream, nll, dlogits, logits,
+    return launch(bernoulli_kernel<T, FromLogit>, for_blocks(N, R), stream, nll, dlogits, logits,
                   target, scale, D);
 }
 template <class T>
 Status bernoulli_from_probabilities(T* nll, T* dprobabilities, const T* probabilities, const T* target, T scale, int R,
                                     int N, int D, Stream stream) {
-    return launch(bernoulli_kernel<T, bernoulli_term_from_probability<T>>, for_blocks(N, R), stream, nll, dprobabilities,
+    return launch(bernoulli_kernel<T, FromProbability>, for_blocks(N, R), stream, nll, dprobabilities,
                   probabilities, target, scale, D);
 }
 template <class T>

@@ -18,25 +18,29 @@ struct BernoulliTerm {
     T nll, gradient;
 };
 
-template <class T>
-__device__ inline BernoulliTerm<T> bernoulli_term_from_logit(T logit, T target) {
-    const T magnitude = logit < T(0) ? -logit : logit;
-    const T e = exp_(-magnitude);
-    const T positive = logit > T(0) ? logit : T(0);  // a NaN logit reaches the sum through e
-    return {positive - logit * target + log1p_(e), (logit < T(0) ? e : T(1)) / (T(1) + e) - target};
-}
+struct FromLogit {
+    template <class T>
+    __device__ BernoulliTerm<T> operator()(T logit, T target) const {
+        const T magnitude = logit < T(0) ? -logit : logit;
+        const T e = exp_(-magnitude);
+        const T positive = logit > T(0) ? logit : T(0);  // a NaN logit reaches the sum through e
+        return {positive - logit * target + log1p_(e), (logit < T(0) ? e : T(1)) / (T(1) + e) - target};
+    }
+};
 
-template <class T>
-__device__ inline BernoulliTerm<T> bernoulli_term_from_probability(T probability, T target) {
-    const T low = T(1e-6), high = T(1) - T(1e-6);
-    const bool clipped = probability < low || probability > high;
-    const T p = probability < low ? low : (probability > high ? high : probability);
-    const T nll = -(target * log_(p) + (T(1) - target) * log_(T(1) - p));
-    return {nll, clipped ? T(0) : (p - target) / (p * (T(1) - p))};
-}
+struct FromProbability {
+    template <class T>
+    __device__ BernoulliTerm<T> operator()(T probability, T target) const {
+        const T low = T(1e-6), high = T(1) - T(1e-6);
+        const bool clipped = probability < low || probability > high;
+        const T p = probability < low ? low : (probability > high ? high : probability);
+        const T nll = -(target * log_(p) + (T(1) - target) * log_(T(1) - p));
+        return {nll, clipped ? T(0) : (p - target) / (p * (T(1) - p))};
+    }
+};
 
 /// nll[row] = sum of terms; gradient[row, :] = scale * term.gradient, unless null.
-template <class T, BernoulliTerm<T> (*kTerm)(T, T)>
+template <class T, class Term>
 __global__ void bernoulli_kernel(T* nll, T* gradient, const T* input, const T* target, T scale, int D) {
     const std::size_t row = std::size_t(blockIdx.y) * gridDim.x + blockIdx.x;
     const T* x = input + row * D;
@@ -47,13 +51,13 @@ __global__ void bernoulli_kernel(T* nll, T* gradient, const T* input, const T* t
         T* g = gradient + row * D;
         WARPVAE_SIMD(reduction(+ : total))
         for (int i = pixels.first; i < pixels.last; i += pixels.step) {
-            const BernoulliTerm<T> term = kTerm(x[i], t[i]);
+            const BernoulliTerm<T> term = Term()(x[i], t[i]);
             total += term.nll;
             g[i] = scale * term.gradient;
         }
     } else {
         WARPVAE_SIMD(reduction(+ : total))
-        for (int i = pixels.first; i < pixels.last; i += pixels.step) total += kTerm(x[i], t[i]).nll;
+        for (int i = pixels.first; i < pixels.last; i += pixels.step) total += Term()(x[i], t[i]).nll;
     }
     total = block_sum(total);
     if (threadIdx.x == 0) nll[row] = total;

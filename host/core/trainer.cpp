@@ -58,13 +58,27 @@ void Trainer::launch_step(int rows) {
     check(advance_step(device_step_.data(), stream));
 }
 
+Graph Trainer::record_step(int rows) {
+    const bool capture = options_.graph && device_is_gpu();
+    if (capture) {
+        // Libraries load their kernels at the first call, which a capture may not contain. This call changes no state:
+        // it fills gradients that the step itself fills anew.
+        LatentNoise noise;
+        noise.seeds = seeds_.data();
+        noise.step = device_step_.data();
+        model_.gradients(rows, noise);
+        check(stream_synchronize(matmul_.stream()));
+    }
+    return Graph(matmul_.stream(), [this, rows] { launch_step(rows); }, capture);
+}
+
 bool Trainer::finish_epoch(const std::function<bool(std::uint64_t)>& after_step) {
     const Range range("epoch");
     for (std::uint64_t done = step_ % steps_per_epoch_; done < steps_per_epoch_;) {
         const bool is_tail = done + 1 == steps_per_epoch_;
         Graph& graph = is_tail ? tail_step_ : full_step_;
         const int rows = is_tail ? tail_ : options_.batch;
-        if (!graph) graph = Graph(matmul_.stream(), [this, rows] { launch_step(rows); }, options_.graph);
+        if (!graph) graph = record_step(rows);
         graph.replay();
         ++step_;
         ++done;

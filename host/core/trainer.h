@@ -57,6 +57,7 @@ class Trainer {
 
   private:
     void launch_step(int rows);
+    Graph record_step(int rows);
     void check_finite() const;
 
     Model<float>& model_;

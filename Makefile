@@ -1,0 +1,74 @@
+# warpvae: `make help` lists what there is. The work is CMake's (CMakePresets.json); this file picks the device, installs
+# what a build needs, and keeps the output short.
+
+# DEVICE=cpu or cuda overrides the choice: cuda where a GPU answers and nvcc is there to build for it.
+NVCC := $(firstword $(shell command -v nvcc) $(wildcard $(CUDA_PATH)/bin/nvcc /usr/local/cuda/bin/nvcc))
+GPU := $(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')
+ifneq ($(filter-out 0,$(GPU)),)
+  ifneq ($(NVCC),)
+    DEVICE ?= cuda
+  else
+    DEVICE ?= cpu
+    note = @echo "A GPU answers, but nvcc is not installed: building for the CPU."
+  endif
+else
+  DEVICE ?= cpu
+endif
+ifeq ($(filter $(DEVICE),cpu cuda),)
+  $(error DEVICE=$(DEVICE) is neither cpu nor cuda)
+endif
+ifeq ($(DEVICE),cuda)
+  export CUDACXX ?= $(NVCC)
+endif
+
+BUILD := build/$(DEVICE)
+PREFIX ?= /usr/local
+# What `make run` runs; real MNIST where it can be had, else the glyphs drawn here (--dataset auto says which).
+RUN_COMMAND ?= invariance report --quick --dataset auto --overwrite --out runs/quick
+
+.PHONY: help build run test check bench install format clean dependencies
+help:
+	@echo "make run       train, evaluate and write a report: $(RUN_COMMAND)"
+	@echo "make test      build, then run all tests on the device at hand"
+	@echo "make check     the long checks: sanitizers, lanes in three orders, nvcc, lint, format"
+	@echo "make bench     measure and write a table into profiling/results/"
+	@echo "make install   PREFIX=$(PREFIX): programs, the kernel library, its headers and CMake package"
+	@echo "make format    clang-format on every source file"
+	@echo "make clean     remove build/"
+	@echo "DEVICE=$(DEVICE) (cpu or cuda)"
+
+dependencies:
+	@cmake/install_dependencies.sh
+
+$(BUILD)/build.ninja: | dependencies
+	$(note)
+	@echo "Configuring for $(DEVICE)"
+	@mkdir -p $(BUILD)
+	@cmake --preset $(DEVICE) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; rm -f $@; exit 1; }
+
+build: $(BUILD)/build.ninja
+	@cmake --build $(BUILD)
+
+run: build
+	@$(BUILD)/bin/$(RUN_COMMAND)
+
+test: build
+	@ctest --test-dir $(BUILD) -j2 --output-on-failure --no-tests=error
+
+check: build
+	@cmake/install_dependencies.sh check
+	@tests/check.sh
+
+bench: build
+	@profiling/run_benchmarks.sh $(BUILD)
+
+install: build
+	@cmake --install $(BUILD) --prefix $(PREFIX) >$(BUILD)/install.log || { tail -3 $(BUILD)/install.log; exit 1; }
+	@echo "Installed into $(PREFIX)"
+
+format:
+	@cmake/install_dependencies.sh check
+	@find cuda data host models profiling tests -name '*.h' -o -name '*.cuh' -o -name '*.cu' -o -name '*.cpp' | xargs clang-format -i
+
+clean:
+	@rm -rf build

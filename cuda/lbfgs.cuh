@@ -6,9 +6,10 @@
 //   r = B q                                                      (the caller's)
 //   oldest to newest:  r += s_i (a_i - rho_i y_i.r);   direction = -r
 //
-// Contract: block any, one block per problem; deterministic. In double: P is a few thousand, the rows of data are what
-// costs. history_s, history_y [Q, M, P] and rho, alpha [Q, M] with M = kLbfgsMemory are rings, the newest pair at
-// control.newest.
+// Contract: block any, one block per problem; deterministic. Element i of every vector is touched by one thread only
+// (block_stride deals them out alike), so the reductions' barriers are the only ones. In double: P is a few thousand,
+// the rows of data are what costs. history_s, history_y [Q, M, P] and rho, alpha [Q, M] with M = kLbfgsMemory are
+// rings, the newest pair at control.newest.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/ops.h"
@@ -53,7 +54,6 @@ __global__ void lbfgs_accept_kernel(LbfgsState<T> state, const LbfgsControl* con
         theta[i] = trial[i];
         gradient[i] = trial_gradient[i];
     }
-    __syncthreads();
     const T product = block_dot(s, y, P);
     if (threadIdx.x == 0) state.rho[slot] = T(1) / product;
 }
@@ -67,14 +67,12 @@ __global__ void lbfgs_first_loop_kernel(LbfgsState<T> state, const LbfgsControl*
     T* direction = state.direction + q * P;
     const T* gradient = state.gradient + q * P;
     for (std::size_t i : block_stride(P)) direction[i] = gradient[i];
-    __syncthreads();
     for (int age = 0; age < c.pairs; ++age) {
         const std::size_t slot = q * kLbfgsMemory + (c.newest - age + kLbfgsMemory) % kLbfgsMemory;
         const T* y = state.history_y + slot * P;
         const T alpha = state.rho[slot] * block_dot(state.history_s + slot * P, direction, P);
         if (threadIdx.x == 0) state.alpha[slot] = alpha;
         for (std::size_t i : block_stride(P)) direction[i] -= alpha * y[i];
-        __syncthreads();
     }
 }
 
@@ -87,17 +85,14 @@ __global__ void lbfgs_second_loop_kernel(LbfgsState<T> state, LbfgsScalars* scal
     if (!c.redirect) return;
     T* direction = state.direction + q * P;
     for (std::size_t i : block_stride(P)) direction[i] = r[q * P + i];
-    __syncthreads();
     for (int age = c.pairs - 1; age >= 0; --age) {
         const std::size_t slot = q * kLbfgsMemory + (c.newest - age + kLbfgsMemory) % kLbfgsMemory;
         const T* s = state.history_s + slot * P;
         const T beta = state.rho[slot] * block_dot(state.history_y + slot * P, direction, P);
         const T step = state.alpha[slot] - beta;
         for (std::size_t i : block_stride(P)) direction[i] += step * s[i];
-        __syncthreads();
     }
     for (std::size_t i : block_stride(P)) direction[i] = -direction[i];
-    __syncthreads();
     const T slope = block_dot(state.gradient + q * P, direction, P);
     const T step_size = block_largest(direction, P);
     const T theta_size = block_largest(state.theta + q * P, P);

@@ -10,8 +10,8 @@ Status label_counts(unsigned* counts, const std::uint8_t* const* labels, int Q, 
 Status first_non_finite(unsigned long long* first, const float* x, int Q, std::size_t n, Stream stream) {
     return launch(first_non_finite_kernel<float>, for_elements(n, Q), stream, first, x, n);
 }
-Status logistic_parameters(float* weights, float* bias, const double* theta, const unsigned* counts, int Q, int K, int d,
-                           Stream stream) {
+Status logistic_parameters(float* weights, float* bias, const double* theta, const unsigned* counts, int Q, int K,
+                           int d, Stream stream) {
     return launch(logistic_parameters_kernel<double>, for_elements(std::size_t(K) * (d + 1), Q), stream, weights, bias,
                   theta, counts, K, d);
 }
@@ -30,11 +30,11 @@ Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t s
     return launch(sample_rows_kernel<float>, for_elements(count, 1, Block::any(64)), stream, rows, x, first, samples,
                   count, d, n);
 }
-Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int count, int rows,
-                          int K, int d, Stream stream) {
+Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int rows, int K, int d,
+                          Stream stream) {
     // Blocks of 64 rows: a row is K (d + 1) numbers to write.
     return launch(logistic_curvature_kernel<float>, for_blocks((rows + 63) / 64, 1, Block::any(64)), stream, scaled,
-                  logits, bias, x, count, rows, K, d);
+                  logits, bias, x, rows, K, d);
 }
 Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
                             bool is_first, bool is_last, int K, int D, Stream stream) {

@@ -1,11 +1,11 @@
-// What multinomial logistic regression needs around its two matrix products (host/logistic_regression.h has the method).
-// Its unknowns are theta [Q, K, d + 1] in double, the intercept last; classes that no row has are left out: their
-// probability is 0, their unknowns stay 0.
+// What multinomial logistic regression needs around its two matrix products (host/logistic_regression.h has the
+// method). Its unknowns are theta [Q, K, d + 1] in double, the intercept last; classes that no row has are left out:
+// their probability is 0, their unknowns stay 0.
 //
 //   F(theta) = 1/n sum_i -log softmax(W x_i + b)[y_i] + lambda / 2 ||W||^2
 //
-// F does not change when the same number is added to all intercepts, and its optimum has sum_k W_k = 0; so every gradient
-// and direction is kept in the space where the sum over classes is 0 (centre_classes).
+// F does not change when the same number is added to all intercepts, and its optimum has sum_k W_k = 0; so every
+// gradient and direction is kept in the space where the sum over classes is 0 (centre_classes).
 //
 // Contract: block any; deterministic (the atomics count and take minima of integers).
 #pragma once
@@ -74,8 +74,7 @@ __device__ inline void centre_column(T* x, const unsigned* counts, int j, int K,
 /// x [Q, K, D] -= its mean over classes.
 template <class T>
 __global__ void centre_classes_kernel(T* x, const unsigned* counts, int K, int D) {
-    for (int j : grid_stride(D))
-        centre_column(x + blockIdx.y * std::size_t(K) * D, counts + blockIdx.y * 256, j, K, D);
+    for (int j : grid_stride(D)) centre_column(x + blockIdx.y * std::size_t(K) * D, counts + blockIdx.y * 256, j, K, D);
 }
 
 /// gradient of F from sums over chunks of rows, and F itself, its slope along `direction` and the gradient's size.
@@ -136,36 +135,30 @@ __global__ void sample_rows_kernel(T* rows, const T* x, std::size_t first, std::
     }
 }
 
-/// scaled[k, i, :] = sqrt(p_ik (1 - p_ik)) (x_i, 1), whose Gram matrix is class k's block of the Hessian of the loss; p is
-/// the softmax of logits [K, rows] + bias. 0 for the rows from `count` on.
+/// scaled[k, i, :] = sqrt(p_ik (1 - p_ik)) (x_i, 1), whose Gram matrix is class k's block of the Hessian of the loss; p
+/// is the softmax of logits [K, rows] + bias.
 template <class T>
-__global__ void logistic_curvature_kernel(T* scaled, const T* logits, const T* bias, const T* x, int count, int rows,
-                                          int K, int d) {
-    const int D = d + 1;
+__global__ void logistic_curvature_kernel(T* scaled, const T* logits, const T* bias, const T* x, int rows, int K,
+                                          int d) {
     for (int i : grid_stride(rows)) {
         T largest = T(-INFINITY), total = T(0);
-        if (i < count) {
-            for (int k = 0; k < K; ++k) {
-                const T value = logits[std::size_t(k) * rows + i] + bias[k];
-                largest = value > largest ? value : largest;
-            }
-            for (int k = 0; k < K; ++k) total += exp_(logits[std::size_t(k) * rows + i] + bias[k] - largest);
-        }
         for (int k = 0; k < K; ++k) {
-            T* out = scaled + (std::size_t(k) * rows + i) * D;
-            T root = T(0);
-            if (i < count) {
-                const T p = exp_(logits[std::size_t(k) * rows + i] + bias[k] - largest) / total;
-                root = sqrt_(p < T(1) ? p * (T(1) - p) : T(0));
-            }
-            for (int j = 0; j < d; ++j) out[j] = i < count ? root * x[std::size_t(i) * d + j] : T(0);
+            const T value = logits[std::size_t(k) * rows + i] + bias[k];
+            largest = value > largest ? value : largest;
+        }
+        for (int k = 0; k < K; ++k) total += exp_(logits[std::size_t(k) * rows + i] + bias[k] - largest);
+        for (int k = 0; k < K; ++k) {
+            const T p = exp_(logits[std::size_t(k) * rows + i] + bias[k] - largest) / total;
+            const T root = sqrt_(p < T(1) ? p * (T(1) - p) : T(0));
+            T* out = scaled + (std::size_t(k) * rows + i) * (d + 1);
+            for (int j = 0; j < d; ++j) out[j] = root * x[std::size_t(i) * d + j];
             out[d] = root;
         }
     }
 }
 
-/// curvature [K, D, D] += scale * gram, starting from 0 and ending with the diagonal lambda (1 / n for the intercept) and a
-/// millionth of itself, which keeps it positive definite in spite of gram's rounding.
+/// curvature [K, D, D] += scale * gram, starting from 0 and ending with the diagonal lambda (1 / n for the intercept)
+/// and a millionth of itself, which keeps it positive definite in spite of gram's rounding.
 template <class T>
 __global__ void accumulate_curvature_kernel(T* curvature, const float* gram, T scale, T lambda, T intercept_ridge,
                                             bool is_first, bool is_last, int K, int D) {

@@ -46,7 +46,7 @@ struct Augmentation {
     float max_rotation = 0;   ///< degrees: uniform in [-max, max]
     float min_scale = 1, max_scale = 1;
     float max_translation = 0;  ///< pixels, each axis
-    bool any() const { return max_rotation != 0 || min_scale != 1 || max_scale != 1 || max_translation != 0; }
+    constexpr bool any() const { return max_rotation != 0 || min_scale != 1 || max_scale != 1 || max_translation != 0; }
 };
 struct GatherOptions {
     int height = 28, width = 28;  ///< D = height * width
@@ -278,10 +278,10 @@ Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars
 /// rows [count, d] = rows first..first+count-1 of a sample of `samples` (at most n) rows of x [n, d].
 Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
                    Stream stream);
-/// scaled[k, i, :] = sqrt(p_ik (1 - p_ik)) (x_i, 1) for i < count, else 0; p = softmax(logits + bias).
-/// scaled [K, rows, d + 1], logits [K, rows], bias [K], x [count, d].
-Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int count, int rows,
-                          int K, int d, Stream stream);
+/// scaled[k, i, :] = sqrt(p_ik (1 - p_ik)) (x_i, 1) with p = softmax(logits + bias) over classes.
+/// scaled [K, rows, d + 1], logits [K, rows], bias [K], x [rows, d].
+Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int rows, int K, int d,
+                          Stream stream);
 /// curvature [K, D, D] += scale * gram, from 0 if `is_first`; if `is_last` its diagonal grows by a millionth of itself and by
 /// lambda, the last entry by intercept_ridge.
 Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,

@@ -4,8 +4,8 @@
 //   dloss/dlogits_k = softmax(x)_k - [k = label]
 //
 // Two orders in memory: [R, N, K], what a dense layer writes, and [R, K, N], classes first: there neighbouring threads
-// (GPU) and vector lanes (CPU) read neighbouring rows, and the product with the features needs no transposition; logistic
-// regression uses it.
+// (GPU) and vector lanes (CPU) read neighbouring rows, and the product with the features needs no transposition;
+// logistic regression uses it.
 //
 // Contract: block any; no shared memory; deterministic. Reads each logit twice and writes dlogits twice (16 bytes per
 // element in float, half of them from cache).
@@ -23,12 +23,12 @@ inline constexpr int kSoftmaxTile = 64;
 #endif
 inline constexpr int kSoftmaxRowsPerBlock = 256;
 
-/// loss, dlogits, predicted, bias and labels may be null (without labels neither loss nor dlogits is written). A label of
-/// K or more gives a NaN loss. dlogits may be logits.
+/// loss, dlogits, predicted, bias and labels may be null (without labels neither loss nor dlogits is written). A label
+/// of K or more gives a NaN loss. dlogits may be logits.
 template <class T, bool kClassesFirst>
-__global__ void softmax_cross_entropy_kernel(T* loss, T* dlogits, std::uint8_t* predicted, const T* logits, const T* bias,
-                                             std::size_t P, const std::uint8_t* const* labels, std::size_t first, T scale,
-                                             int N, int K) {
+__global__ void softmax_cross_entropy_kernel(T* loss, T* dlogits, std::uint8_t* predicted, const T* logits,
+                                             const T* bias, std::size_t P, const std::uint8_t* const* labels,
+                                             std::size_t first, T scale, int N, int K) {
     constexpr int kTile = kSoftmaxTile;
     const std::size_t r = blockIdx.y;
     const std::size_t row_step = kClassesFirst ? 1 : K, class_step = kClassesFirst ? N : 1;
@@ -88,7 +88,8 @@ __global__ void softmax_cross_entropy_kernel(T* loss, T* dlogits, std::uint8_t* 
         for (int k = 0; k < K; ++k) {
             T* out = d + k * class_step;
             WARPVAE_SIMD()
-            for (int l = 0; l < rows; ++l) out[l * row_step] = out[l * row_step] * total[l] - (label[l] == k ? scale : T(0));
+            for (int l = 0; l < rows; ++l)
+                out[l * row_step] = out[l * row_step] * total[l] - (label[l] == k ? scale : T(0));
         }
     }
 }

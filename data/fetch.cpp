@@ -163,12 +163,12 @@ Answer transfer(const std::string& url, Part& part, const std::string& file, con
     return answer;
 }
 
-/// Empty if the gzip file at `path` holds the published bytes, else what is wrong.
-std::string problem_with(const fs::path& path, const KnownFile& file) {
+/// Empty if the file at `path`, gzipped unless `plain`, holds the published bytes; else what is wrong.
+std::string problem_with(const fs::path& path, const KnownFile& file, bool plain) {
     try {
-        const std::string packed = read_file(path);
-        if (!is_gzip(packed)) return "not a gzip file";
-        const std::string bytes = gunzip(packed, path.filename().string(), file.bytes + 1);
+        std::string bytes = read_file(path);
+        if (!plain && !is_gzip(bytes)) return "not a gzip file";
+        if (!plain) bytes = gunzip(bytes, path.filename().string(), file.bytes + 1);
         if (sha256_hex(bytes) != file.sha256) return "its SHA-256 is not the published one";
         return "";
     } catch (const Error& error) {
@@ -197,7 +197,7 @@ bool fetch_from(const std::string& url, const KnownFile& file, const fs::path& p
         // 416: nothing is left to send, so the file was complete, or was never this mirror's.
         const bool complete = answer.result == CURLE_OK || (resuming && answer.code == 416);
         if (complete) {
-            problem = problem_with(part_path, file);
+            problem = problem_with(part_path, file, false);
             if (problem.empty()) {
                 sync_and_rename(part_path, final_path);
                 return true;
@@ -247,13 +247,11 @@ int fetch_set(const KnownSet& set, const fs::path& data_folder, const FetchOptio
     for (const KnownFile& file : set.files) {
         const fs::path present = find_file(folder, file.name);
         if (!present.empty()) {
-            try {
-                require_digest(read_idx_bytes(present), file, present);
-                continue;
-            } catch (const Error&) {
-                // Damaged: it is replaced, once there is something to replace it with.
-                if (present.extension() != ".gz") throw;
-            }
+            // A damaged one is replaced, once there is something to replace it with.
+            const bool plain = present.extension() != ".gz";
+            const std::string problem = problem_with(present, file, plain);
+            if (problem.empty()) continue;
+            if (plain) throw Error(present.string() + ": " + problem + ": remove it and fetch it again");
         }
         const fs::path final_path = folder / (file.name + ".gz");
         fs::path part_path = final_path;

@@ -1,5 +1,6 @@
 #include "data/mills_variants.h"
 
+#include <cmath>
 #include <string>
 
 #include "cuda/device/buffer.h"
@@ -17,6 +18,16 @@ std::vector<float> draw(std::size_t count, float low, float high, std::uint64_t 
     const std::uint64_t step = 2 * static_cast<std::uint64_t>(what) + (part == Part::kTest ? 1 : 0);
     check(philox_uniform(numbers.data(), count, low, high, seed, Purpose::kDataset, step, nullptr));
     return numbers.download();
+}
+
+/// Resizing (pixel areas aligned: input = (output + 0.5) * from / to - 0.5) and cropping the middle is one affine map.
+AffineMap resize_and_crop(double scale, int side) {
+    const int to = static_cast<int>(std::lround(scale * side));
+    const double first = std::nearbyint((to - side) / 2.0), ratio = double(side) / to, centre = (side - 1) / 2.0;
+    AffineMap map;
+    map.a = map.d = float(ratio);
+    map.tx = map.ty = float((centre + first + 0.5) * ratio - 0.5 - centre);
+    return map;
 }
 
 }  // namespace
@@ -66,6 +77,10 @@ std::vector<AffineMap> variant_maps(Variant variant, const VariantOptions& optio
 std::vector<std::uint8_t> make_variant(const ImageSet& set, Variant variant, const VariantOptions& options,
                                        std::uint64_t seed, Part part) {
     if (variant == Variant::kStandard) return set.images;
+    if (variant == Variant::kFixedScale && options.fixed_scale == FixedScale::kResizeCrop) {
+        if (set.height != set.width) throw Error("the resize-crop reading of a fixed scale needs square images");
+        return warp_images(set, {resize_and_crop(options.scale, set.width)}, options.interpolation);
+    }
     return warp_images(set, variant_maps(variant, options, seed, part, set.count()), options.interpolation);
 }
 

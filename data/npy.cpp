@@ -25,11 +25,23 @@ std::size_t product(const std::vector<std::size_t>& shape) {
     return count;
 }
 
+/// The header's text up to the shape.
+template <class T>
+std::string start_of_header() {
+    std::string text = "{'descr': '";
+    text += type_name<T>();
+    text += "', 'fortran_order': False, 'shape': (";
+    return text;
+}
+
 template <class T>
 std::string header(const std::vector<std::size_t>& shape) {
-    std::string text = std::string("{'descr': '") + type_name<T>() + "', 'fortran_order': False, 'shape': (";
-    for (const std::size_t extent : shape) text += std::to_string(extent) + ", ";
-    if (shape.size() > 1) text.resize(text.size() - 2);
+    std::string text = start_of_header<T>();
+    for (std::size_t d = 0; d < shape.size(); ++d) {
+        if (d) text += ", ";
+        text += std::to_string(shape[d]);
+    }
+    if (shape.size() == 1) text += ',';  // Python's way to write a tuple of one
     text += "), }";
     // NumPy aligns the values to 64 bytes with spaces and one end of line.
     while ((kMagic.size() + 2 + text.size() + 1) % 64 != 0) text.push_back(' ');
@@ -37,7 +49,8 @@ std::string header(const std::vector<std::size_t>& shape) {
     std::string out(kMagic);
     out.push_back(static_cast<char>(text.size() & 255));
     out.push_back(static_cast<char>(text.size() >> 8));
-    return out + text;
+    out += text;
+    return out;
 }
 
 }  // namespace
@@ -61,7 +74,7 @@ NpyArray<T> read_npy(const std::filesystem::path& path) {
         10 + static_cast<unsigned char>(bytes[8]) + 256u * static_cast<unsigned char>(bytes[9]);
     if (bytes.size() < header_size) fail("cut off in its header");
     const std::string text = bytes.substr(10, header_size - 10);
-    const std::string start = std::string("{'descr': '") + type_name<T>() + "', 'fortran_order': False, 'shape': (";
+    const std::string start = start_of_header<T>();
     if (text.compare(0, start.size(), start) != 0)
         fail("expected C-ordered values of type " + std::string(type_name<T>()));
     NpyArray<T> array;

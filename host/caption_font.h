@@ -1,6 +1,6 @@
 // The captions' letters: DejaVu Sans at 16 pixels to the em, drawn once by FreeType.
 // A picture then has the same bytes on every machine, whatever fonts it has.
-// DejaVu fonts: dejavu-fonts.github.io; (c) Bitstream, Bitstream Vera licence; the DejaVu changes are in the public domain.
+// DejaVu fonts (dejavu-fonts.github.io): (c) Bitstream, Bitstream Vera licence; DejaVu changes in the public domain.
 #pragma once
 
 namespace warpvae {

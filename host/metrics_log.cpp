@@ -1,17 +1,19 @@
 #include "host/metrics_log.h"
 
+#include <fstream>
+
 #include "data/files.h"
 
 namespace warpvae {
 namespace {
 
-/// Calls `each(line, number)` for every line that has its end; returns the bytes those lines take.
+/// Calls `each(line, number)` for every line that has its end.
 template <class Each>
-std::size_t for_lines(const std::string& text, Each each) {
+void for_lines(const std::string& text, Each each) {
     std::size_t at = 0;
     for (int number = 1;; number++) {
         const std::size_t end = text.find('\n', at);
-        if (end == text.npos) return at;
+        if (end == text.npos) return;
         each(text.substr(at, end - at), number);
         at = end + 1;
     }
@@ -26,6 +28,14 @@ Json parse(const std::filesystem::path& path, const std::string& line, int numbe
     return record;
 }
 
+/// Whether the last line lacks its end.
+bool ends_torn(const std::filesystem::path& path) {
+    if (!std::filesystem::is_regular_file(path) || std::filesystem::file_size(path) == 0) return false;
+    std::ifstream in(path, std::ios::binary);
+    in.seekg(-1, std::ios::end);
+    return in.get() != '\n';
+}
+
 std::string read_if_there(const std::filesystem::path& path) {
     return std::filesystem::exists(path) ? read_file(path) : std::string();
 }
@@ -34,9 +44,10 @@ std::string read_if_there(const std::filesystem::path& path) {
 
 void MetricsLog::append(const Json& record) {
     if (!ends_whole_) {
-        const std::string text = read_if_there(path_);
-        const std::size_t whole = for_lines(text, [](const std::string&, int) {});
-        if (whole != text.size()) write_file(path_, std::string_view(text).substr(0, whole));
+        if (ends_torn(path_)) {
+            const std::string text = read_file(path_);
+            write_file(path_, std::string_view(text).substr(0, text.rfind('\n') + 1));  // npos + 1: nothing is kept
+        }
         ends_whole_ = true;
     }
     try {
@@ -63,7 +74,8 @@ void MetricsLog::cut_to(std::int64_t last, const char* key, std::string_view rep
             throw Error(path_.string() + ", line " + std::to_string(number) + " has no whole number " + key +
                         ": mend or delete the file");
         }
-        const bool other = !replica.empty() && record.value("replica", "") != replica;
+        const bool other =
+            !replica.empty() && (!record.contains("replica") || record["replica"] != std::string(replica));
         if (other || record[key].get<std::int64_t>() <= last) kept += line + "\n";
     });
     if (kept != text) write_file(path_, kept);

@@ -23,8 +23,8 @@ class MetricsLog {
     std::vector<Json> read() const;
 
     /// Keeps the records whose `key` is at most `last`, and drops a torn last line: what a resumed run does first, as
-    /// its checkpoint may be older than the log. With `replica`, records of others stay. Written whole. Throws Error where
-    /// a record has no such number.
+    /// its checkpoint may be older than the log. With `replica`, records of others stay. Written whole. Throws Error
+    /// where a record has no such number.
     void cut_to(std::int64_t last, const char* key = "epoch", std::string_view replica = {});
 
   private:

@@ -1,6 +1,7 @@
 #include "host/mills.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 
 #include "data/files.h"
@@ -18,6 +19,24 @@ namespace fs = std::filesystem;
 int classes_of(const DataSet& data) {
     const auto& labels = data.train.labels;
     return labels.empty() ? 1 : *std::max_element(labels.begin(), labels.end()) + 1;
+}
+
+/// How the transformed sets are made, in one line.
+std::string reading_of(const VariantOptions& v) {
+    char text[160];
+    std::snprintf(text, sizeof text, "%s, %s, centre %s, rotation %g, scale %g by %s, random %g to %g",
+                  v.interpolation == Interpolation::kBilinear ? "bilinear" : "nearest",
+                  v.clockwise ? "clockwise" : "counter-clockwise", v.centre == Centre::kPixels ? "of pixels" : "half size",
+                  v.rotation, v.scale, v.fixed_scale == FixedScale::kAffine ? "affine map" : "resize and crop", v.min_scale,
+                  v.max_scale);
+    return text;
+}
+
+/// How a training set is made; what only test sets depend on is left out, so that they can be made otherwise later.
+std::string training_images(Variant train, VariantOptions v) {
+    if (train == Variant::kStandard) return "as they are";
+    if (train == Variant::kRandom) v.scale = VariantOptions().scale, v.fixed_scale = VariantOptions().fixed_scale;
+    return reading_of(v);
 }
 
 /// What decides a replica's training: two runs that agree here have the same weights.
@@ -39,19 +58,23 @@ Metadata settings_of(const MillsOptions& o, const DataSet& data, const MillsRepl
             {"learning-rate", number(o.learning_rate)},
             {"beta", number(o.beta)},
             {"binarise", o.binarise ? "true" : "false"},
-            {"interpolation", o.variant.interpolation == Interpolation::kBilinear ? "bilinear" : "nearest"},
-            {"rotation-sense", o.variant.clockwise ? "clockwise" : "counter-clockwise"},
-            {"centre", o.variant.centre == Centre::kPixels ? "pixels" : "half-size"},
-            {"scale", number(o.variant.scale)},
+            {"images", training_images(replica.train, o.variant)},
             {"math", o.math == Math::kFp32 ? "fp32" : o.math == Math::kTf32 ? "tf32" : "bf16"}};
 }
 
-Json to_json(const MillsReplica& r, int epochs) {
+/// What decides a replica's result besides its training.
+std::string evaluation_of(const MillsOptions& o, const DataSet& data) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%d epochs, C %g, %zu test images, ", o.epochs, o.C, data.test.count());
+    return text + reading_of(o.variant);
+}
+
+Json to_json(const MillsReplica& r, const std::string& evaluation) {
     Json accuracy = Json::object();
     for (std::size_t k = 0; k < kFeatureKinds.size(); ++k)
         for (std::size_t t = 0; t < kTestSets; ++t)
             accuracy[name_of(kFeatureKinds[k])][std::string("MNIST-") + variant_code(kVariants[t])] = r.accuracy[k][t];
-    return {{"epochs", epochs},
+    return {{"evaluation", evaluation},
             {"accuracy", accuracy},
             {"regression_gradient", r.certificate},
             {"regression_iterations", r.iterations},
@@ -61,12 +84,12 @@ Json to_json(const MillsReplica& r, int epochs) {
             {"active_units", r.test_elbo.active_units}};
 }
 
-/// Reads back what to_json wrote, if it is of so many epochs.
-bool read_result(const fs::path& path, int epochs, MillsReplica& r) {
+/// Reads back what to_json wrote, if it is of that evaluation.
+bool read_result(const fs::path& path, const std::string& evaluation, MillsReplica& r) {
     if (!fs::exists(path)) return false;
     try {
         const Json json = Json::parse(read_file(path));
-        if (json.at("epochs") != epochs) return false;
+        if (json.at("evaluation") != evaluation) return false;
         for (std::size_t k = 0; k < kFeatureKinds.size(); ++k)
             for (std::size_t t = 0; t < kTestSets; ++t)
                 r.accuracy[k][t] = json.at("accuracy").at(name_of(kFeatureKinds[k])).at(std::string("MNIST-") + variant_code(kVariants[t]));
@@ -182,7 +205,7 @@ std::vector<MillsReplica> MillsExperiment::train_and_evaluate() {
     for (std::vector<MillsReplica>& group : groups()) {
         bool done = options_.resume;
         for (MillsReplica& replica : group)
-            done = done && read_result(folder_of(replica) / "result.json", options_.epochs, replica);
+            done = done && read_result(folder_of(replica) / "result.json", evaluation_of(options_, data_), replica);
         if (!done) run_group(group, true);
         all.insert(all.end(), group.begin(), group.end());
     }
@@ -223,7 +246,7 @@ void MillsExperiment::run_group(std::vector<MillsReplica>& replicas, bool evalua
     if (!evaluate) return;
     evaluate_group(group, replicas);
     for (const MillsReplica& replica : replicas)
-        write_file(folder_of(replica) / "result.json", to_json(replica, options_.epochs).dump(2) + "\n");
+        write_file(folder_of(replica) / "result.json", to_json(replica, evaluation_of(options_, data_)).dump(2) + "\n");
 }
 
 /// Section 2.2 of the paper: a logistic regression on the latents of the model's own training set, then its accuracy on the latents
@@ -235,13 +258,14 @@ void MillsExperiment::evaluate_group(Group& group, std::vector<MillsReplica>& re
 
     const DeviceImages train_labels({&data_.train.labels}, std::vector<int>(R, 0), 1);
     const DeviceImages test_labels({&data_.test.labels}, std::vector<int>(R, 0), 1);
+    const Matmul exact(group.stream);  // the regression is solved in fp32 whatever the model was trained in
     LogisticRegressionOptions regression;
     regression.C = options_.C;
     regression.classes = classes_of(data_);
     for (std::size_t k = 0; k < kFeatureKinds.size(); ++k) {
         const DeviceBuffer<float> features =
             extract_features(group.vae, group.train_images, kFeatureKinds[k], group.device_seeds, 0, group.matmul);
-        const LogisticRegressionFit fit = fit_logistic_regression(group.matmul, features.data(), train_labels.table(), R,
+        const LogisticRegressionFit fit = fit_logistic_regression(exact, features.data(), train_labels.table(), R,
                                                                   train_labels.count(), Z, regression);
         for (int r = 0; r < R; ++r) {
             replicas[r].certificate[k] = fit.certificates[r].gradient_norm;
@@ -254,7 +278,7 @@ void MillsExperiment::evaluate_group(Group& group, std::vector<MillsReplica>& re
             const DeviceBuffer<float> read =
                 extract_features(group.vae, test, kFeatureKinds[k], group.device_seeds, int(t) + 1, group.matmul);
             const std::vector<double> accuracy = logistic_regression_accuracy(
-                group.matmul, fit, read.data(), test_labels.table(), test_labels.count());
+                exact, fit, read.data(), test_labels.table(), test_labels.count());
             for (int r = 0; r < R; ++r) replicas[r].accuracy[k][t] = accuracy[r];
         }
     }

@@ -82,11 +82,14 @@ class MillsExperiment {
 Table mills_table(const std::vector<MillsReplica>& replicas, const std::vector<MillsBenchmark>& benchmarks,
                   const std::string& dataset);
 
+/// Latents in use (ElboSummary::active_units) by training set and N: what the paper suspects behind its N = 10.
+Table mills_active_units(const std::vector<MillsReplica>& replicas, const std::string& dataset);
+
 /// A claim of the paper, tried on the measured replicas.
 struct Claim {
     std::string name, statement;  ///< "C1", ...
     std::string evidence;         ///< numbers, in one sentence
-    bool holds = false;
+    bool tested = false, holds = false;
     double p = 1;                 ///< of the one-sided sign test over seeds, 1 where there is none
 };
 std::vector<Claim> mills_claims(const std::vector<MillsReplica>& replicas, FeatureKind features);

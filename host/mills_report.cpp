@@ -96,18 +96,19 @@ std::filesystem::path write_mills_report(const MillsOptions& options, const Data
 
     report.section("The paper's claims");
     report.paragraph(std::string("Tried on the features that fit the paper better: the posterior's ") + name_of(headline) + ".");
-    for (const Claim& claim : claims) report.claim(claim.name + ". " + claim.statement, claim.holds ? Verdict::holds : Verdict::fails, claim.evidence);
+    for (const Claim& claim : claims) report.claim(claim.name + ". " + claim.statement, !claim.tested ? Verdict::untested : claim.holds ? Verdict::holds : Verdict::fails, claim.evidence);
     if (has_paper) {
         const FeatureKind other = headline == FeatureKind::kSample ? FeatureKind::kMean : FeatureKind::kSample;
         report.paragraph(std::string("And on the other kind, the posterior's ") + name_of(other) + ":");
         for (const Claim& claim : mills_claims(replicas, other))
-            report.claim(claim.name + ". " + claim.statement, claim.holds ? Verdict::holds : Verdict::fails, claim.evidence);
+            report.claim(claim.name + ". " + claim.statement, !claim.tested ? Verdict::untested : claim.holds ? Verdict::holds : Verdict::fails, claim.evidence);
     }
 
     report.section("The transformations");
     add_figures(report, figures, "transformations", Report::Width::half);
 
     report.section("The models");
+    report.table(mills_active_units(replicas, data.name));
     std::vector<std::vector<std::string>> rows;
     for (const MillsReplica& r : replicas)
         rows.push_back({r.name(), text("%.2f", r.test_elbo.negative_elbo), text("%.2f", r.test_elbo.reconstruction),

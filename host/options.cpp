@@ -46,15 +46,15 @@ Math CommonOptions::math_mode() const { return math == "tf32" ? Math::kTf32 : ma
 
 void add_common_options(CLI::App& app, CommonOptions& o) {
     app.set_config("--config", "", "read settings from FILE.toml, as a run's own config.toml", false)->type_name("FILE.toml");
-    app.allow_config_extras(true);  // config.toml says where it ran, too
+    app.allow_config_extras(CLI::config_extras_mode::ignore_all);  // config.toml says where it ran, too
     app.option_defaults()->always_capture_default();
     app.add_option("--data", o.data, "folder of the data sets (else $WARPVAE_DATA, else ~/.cache/warpvae)")->type_name("DIR");
     app.add_option("--dataset", o.dataset, "auto: mnist if it is there or can be fetched at once, else glyphs")
         ->check(CLI::IsMember({"auto", "mnist", "fashion-mnist", "mnist-rot", "glyphs"}))->type_name("NAME");
-    app.add_option("--train-images", o.train_images, "train on the first so many images only; 0: all")->type_name("COUNT");
-    app.add_option("--test-images", o.test_images, "test on the first so many images only; 0: all")->type_name("COUNT");
+    app.add_option("--train-images", o.train_images, "train on the first so many images only; 0: all")->check(CLI::Range(0, 1 << 30))->type_name("COUNT");
+    app.add_option("--test-images", o.test_images, "test on the first so many images only; 0: all")->check(CLI::Range(0, 1 << 30))->type_name("COUNT");
     app.add_option("--seeds", o.seeds, "models trained for each setting, with seeds S, S+1, ...")->check(CLI::Range(1, 1000))->type_name("COUNT");
-    app.add_option("--seed", o.seed, "the first seed S")->type_name("S");
+    app.add_option("--seed", o.seed, "the first seed S")->check(CLI::NonNegativeNumber)->type_name("S");
     app.add_option("--epochs", o.epochs, "passes over the training images")->check(CLI::Range(1, 100000))->type_name("COUNT");
     app.add_option("--batch", o.batch, "images per minibatch")->check(CLI::Range(4, 65536))->type_name("COUNT");
     app.add_option("--math", o.math, "precision of the GPU's matrix products")->check(CLI::IsMember({"fp32", "tf32", "bf16"}))->type_name("MODE");
@@ -103,7 +103,7 @@ std::vector<std::pair<std::string, std::string>> resolved_settings(const CLI::Ap
         std::string value = joined(option->results());
         const bool is_flag = option->get_items_expected_max() == 0;
         if (is_flag)
-            value = option->count() ? "true" : "false";
+            value = option->count() && option->as<bool>() ? "true" : "false";
         else if (option->results().empty())
             value = option->get_default_str();
         if (value.size() > 1 && value.front() == '[' && value.back() == ']') value = value.substr(1, value.size() - 2);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cuda/ops.h"
+#include "data/error.h"
 #include "data/known_sets.h"
 
 namespace warpvae {

@@ -113,9 +113,10 @@ std::string preamble(const Axes& axes) {
         "'#2a303c'\n"
         "set xlabel textcolor rgb '#2a303c'\n"
         "set ylabel textcolor rgb '#2a303c' offset -0.5,0\n"
-        "set tmargin 3.6\n"
+        "set tmargin 3.4\n"
         "set style fill transparent solid 0.16 noborder\n";
-    out += "set label 1 " + gnuplot_string(axes.title) + " at graph 0, 1.07 left font ',24' textcolor rgb '#171b24'\n";
+    out += "set label 1 " + gnuplot_string(axes.title) +
+           " at graph 0, graph 1 left offset 0, 1.3 font ',24' textcolor rgb '#171b24'\n";
     out += "set xlabel " + gnuplot_string(axes.x) + "\nset ylabel " + gnuplot_string(axes.y) + "\n";
     if (axes.log_x) out += "set logscale x\n";
     if (axes.log_y) out += "set logscale y\n";

@@ -12,7 +12,7 @@ namespace warpvae {
 struct Axes {
     std::string title, x, y;  // labels; UTF-8, drawn as they are
     bool log_x = false, log_y = false;
-    bool integer_x = false;  // tics at whole numbers only: epochs
+    bool integer_x = false;          // tics at whole numbers only: epochs
     int width = 1400, height = 820;  // letters keep their size: 900 x 600 for a figure of half the page
 };
 

@@ -91,7 +91,7 @@ Progress::Progress(Options options) : options_(std::move(options)) {
     if (!options_.columns) options_.columns = terminal_columns;
     began_ = options_.seconds();
     // A bar appears with the first update, a line only after its ten seconds.
-    drawn_ = *options_.terminal ? began_ - kRedrawSeconds : began_;
+    drawn_ = *options_.terminal ? -HUGE_VAL : began_;
 }
 
 void Progress::update(std::int64_t done, std::string_view text) {

@@ -23,7 +23,8 @@ body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.6 va
 main, .masthead > div { max-width: 70rem; margin: 0 auto; padding: 0 1.5rem; }
 .masthead { background: var(--card); border-bottom: 1px solid var(--line); border-top: 4px solid var(--accent); }
 .masthead > div { padding-top: 2.4rem; padding-bottom: 1.6rem; }
-h1 { font-size: clamp(1.7rem, 4vw, 2.4rem); line-height: 1.2; letter-spacing: -0.02em; margin: 0; text-wrap: balance; }
+h1 { font-size: clamp(1.7rem, 4vw, 2.4rem); line-height: 1.2; letter-spacing: -0.02em; margin: 0;
+  text-wrap: balance; }
 .subtitle { color: var(--soft); font-size: 1.08rem; margin: 0.5rem 0 0; max-width: 46rem; }
 nav { display: flex; flex-wrap: wrap; gap: 0.35rem 1.3rem; margin-top: 1.3rem; font-size: 0.92rem; }
 a { color: var(--accent); text-decoration: none; }
@@ -32,21 +33,26 @@ h2 { font-size: 1.42rem; letter-spacing: -0.01em; line-height: 1.3; margin: 3rem
 p { margin: 0 0 1rem; max-width: 46rem; }
 code { font: 0.88em var(--mono); background: var(--open-bg); padding: 0.1em 0.35em; border-radius: 4px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; margin: 1.2rem 0; }
-.highlights { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 0.9rem; margin: 1.6rem 0; }
-.highlights .card { margin: 0; padding: 1rem 1.2rem; display: flex; flex-direction: column; justify-content: space-between; }
+.highlights { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 0.9rem;
+  margin: 1.6rem 0; }
+.highlights .card { margin: 0; padding: 1rem 1.2rem; display: flex; flex-direction: column;
+  justify-content: space-between; }
 .highlights dt { color: var(--soft); font-size: 0.86rem; }
 .highlights dd { margin: 0.1rem 0 0; font-size: 1.6rem; line-height: 1.25; font-weight: 650; letter-spacing: -0.02em;
   font-variant-numeric: tabular-nums; }
-.settings { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 0 2.5rem; padding: 0.7rem 1.3rem;
+.settings { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 0 2.5rem;
+  padding: 0.7rem 1.3rem;
   font-size: 0.92rem; }
-.settings div { display: flex; justify-content: space-between; gap: 1rem; padding: 0.4rem 0; border-bottom: 1px solid var(--line); }
+.settings div { display: flex; justify-content: space-between; gap: 1rem; padding: 0.4rem 0;
+  border-bottom: 1px solid var(--line); }
 .settings dt { color: var(--soft); white-space: nowrap; }
 .settings dd { margin: 0; text-align: right; font-family: var(--mono); font-size: 0.88em; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.93rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: 0.95rem 1.1rem 0.5rem; font-weight: 620; }
 th, td { padding: 0.5rem 0.7rem; text-align: left; vertical-align: top; }
-thead th { color: var(--soft); font-weight: 550; font-size: 0.86rem; border-bottom: 1.5px solid var(--line); white-space: nowrap; }
+thead th { color: var(--soft); font-weight: 550; font-size: 0.86rem; border-bottom: 1.5px solid var(--line);
+  white-space: nowrap; }
 tbody tr + tr td, tbody tr + tr th { border-top: 1px solid var(--line); }
 tbody tr.group:not(:first-child) > * { border-top: 1.5px solid var(--faint); }
 tbody th { font-weight: 550; }
@@ -58,7 +64,8 @@ td:last-child, th:last-child { padding-right: 1.1rem; }
 .pass b, .fail b { font-weight: 620; padding: 0.05em 0.4em; border-radius: 5px; }
 .pass b { background: var(--good-bg); color: var(--good); }
 .fail b { background: var(--bad-bg); color: var(--bad); }
-.legend { color: var(--soft); font-size: 0.86rem; padding: 0.7rem 1.1rem 0.9rem; border-top: 1px solid var(--line); margin: 0;
+.legend { color: var(--soft); font-size: 0.86rem; padding: 0.7rem 1.1rem 0.9rem; border-top: 1px solid var(--line);
+  margin: 0;
   max-width: none; }
 .figures .card { margin: 0; }
 .figures { display: flex; flex-wrap: wrap; gap: 1.2rem; margin: 1.4rem 0; }
@@ -76,7 +83,8 @@ figcaption { color: var(--soft); font-size: 0.9rem; margin-top: 0.8rem; line-hei
 .holds { background: var(--good-bg); color: var(--good); }
 .fails { background: var(--bad-bg); color: var(--bad); }
 .untested { background: var(--open-bg); color: var(--soft); }
-footer { color: var(--faint); font-size: 0.85rem; border-top: 1px solid var(--line); margin: 3.5rem 0 0; padding: 1.2rem 0 2.5rem; }
+footer { color: var(--faint); font-size: 0.85rem; border-top: 1px solid var(--line); margin: 3.5rem 0 0;
+  padding: 1.2rem 0 2.5rem; }
 @media (max-width: 42rem) {
   body { font-size: 15px; }
   main, .masthead > div { padding-left: 1rem; padding-right: 1rem; }

@@ -79,8 +79,8 @@ void MlpClassifier<T>::loss(int N, const LatentNoise& noise, T* dlogits) {
     check(gather_labels(batch_labels_.data(), labels_.table(), noise.seeds, noise.step, labels_.count(), batch_, R_, N,
                         matmul_.stream()));
     const auto& rows = N == batch_ ? full_rows_ : tail_rows_;
-    check(softmax_cross_entropy<T>(cross_entropy_.data(), dlogits, nullptr, logits(), rows.data(), 0, T(1) / T(N), R_, N,
-                                   config_.classes, matmul_.stream()));
+    check(softmax_cross_entropy<T>(cross_entropy_.data(), dlogits, nullptr, logits(), nullptr, 0, rows.data(), 0,
+                                   T(1) / T(N), ClassAxis::kLast, R_, N, config_.classes, matmul_.stream()));
 }
 
 template <class T>

@@ -5,7 +5,8 @@
 // A block runs in one of two ways:
 //   one-thread blocks   blockDim = 1 and a barrier is nothing; blocks are spread over the cores. For speed.
 //   lanes               each thread of the block is a fiber, scheduled forward, reversed or shuffled. For truth: a
-//                       missing barrier, a divergent one, a warp operation that a lane never reaches show (cpu_lanes.cpp).
+//                       missing barrier, a divergent one, a warp operation that a lane never reaches show
+//                       (cpu_lanes.cpp).
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -28,14 +29,20 @@
 #define WARPVAE_SANITIZED 1
 #endif
 
+#ifdef WARPVAE_ADDRESS_SANITIZER
+// A compiler gives no red zones to what the linker merges, such as the static array of a kernel template: so kernels
+// are local to their file here.
+#define __global__ static __attribute__((unused))
+#else
 #define __global__
+#endif
 #define __device__
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
-// Blocks of a launch run on several cores at once, each with its own shared memory. A sanitizer build runs them one after
-// another instead, and keeps shared arrays plain static: only those have red zones and are watched for races.
+// Blocks of a launch run on several cores at once, each with its own shared memory. A sanitizer build runs them one
+// after another instead, and keeps shared arrays plain static: only those have red zones and are watched for races.
 #ifdef WARPVAE_SANITIZED
 #define __shared__ static
 #else
@@ -159,7 +166,8 @@ template <class T>
 inline T atomicMin(T* address, T value) {
     static_assert(std::is_integral<T>::value, "CUDA has no float atomicMin");
     T seen = __atomic_load_n(address, __ATOMIC_RELAXED);
-    while (value < seen && !__atomic_compare_exchange_n(address, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    while (value < seen &&
+           !__atomic_compare_exchange_n(address, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
     return seen;
 }
@@ -167,7 +175,8 @@ template <class T>
 inline T atomicMax(T* address, T value) {
     static_assert(std::is_integral<T>::value, "CUDA has no float atomicMax");
     T seen = __atomic_load_n(address, __ATOMIC_RELAXED);
-    while (seen < value && !__atomic_compare_exchange_n(address, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    while (seen < value &&
+           !__atomic_compare_exchange_n(address, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
     return seen;
 }

@@ -2,8 +2,8 @@
 // sanitizers. A normal build switches with _setjmp and _longjmp, since swapcontext asks the kernel for the signal mask
 // every time; the sanitizers can follow swapcontext only.
 //
-// ThreadSanitizer takes each fiber for a thread. A switch orders nothing (the no-sync flag); release() and acquire() do.
-// What fibers share besides is therefore handled in functions that are not instrumented: WARPVAE_UNWATCHED.
+// ThreadSanitizer takes each fiber for a thread. A switch orders nothing (the no-sync flag); release() and acquire()
+// do. What fibers share besides is therefore handled in functions that are not instrumented: WARPVAE_UNWATCHED.
 #pragma once
 #undef _FORTIFY_SOURCE  // its longjmp refuses to go to another stack
 #include <setjmp.h>
@@ -23,7 +23,7 @@
 #endif
 #ifdef WARPVAE_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
-#define WARPVAE_UNWATCHED __attribute__((noinline, no_sanitize_thread))
+#define WARPVAE_UNWATCHED __attribute__((no_sanitize_thread))
 #else
 #define WARPVAE_UNWATCHED
 #endif
@@ -41,7 +41,7 @@ inline void acquire(void*) {}
 
 /// Where an OS thread stands that runs fibers, while one of them runs.
 struct FiberHost {
-    ucontext_t context;
+    ucontext_t context{};
     jmp_buf jump;
     // AddressSanitizer wants to know the stack it goes back to; ThreadSanitizer the thread.
     const void* stack = nullptr;
@@ -92,7 +92,7 @@ class Fiber {
     static std::size_t page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
     char* usable_stack() const { return stack_ + page_bytes(); }
 
-    ucontext_t context_;
+    ucontext_t context_{};
     jmp_buf jump_;
     char* stack_ = nullptr;  // below its usable part lies one unreadable page
     void* fake_stack_ = nullptr;

@@ -34,8 +34,8 @@ struct Meeting {
     int first = 0;         // the lane that came first
     int sum = 0;           // __syncthreads_count, of those that have come
     int total = 0;         // and of all, the last time that the barrier was full
-    // Where lanes release and acquire. Two in turn: one that runs ahead to the next meeting must not lend its later past
-    // to one that has yet to leave this meeting.
+    // Where lanes release and acquire. Two in turn: one that runs ahead to the next meeting must not lend its later
+    // past to one that has yet to leave this meeting.
     unsigned turn = 0;
     char clock[2] = {};
 };
@@ -59,12 +59,18 @@ struct Lane {
 
 WARPVAE_UNWATCHED const char* name_of(WarpOp op) {
     switch (op) {
-        case WarpOp::kShuffle: return "__shfl_sync";
-        case WarpOp::kShuffleXor: return "__shfl_xor_sync";
-        case WarpOp::kShuffleDown: return "__shfl_down_sync";
-        case WarpOp::kShuffleUp: return "__shfl_up_sync";
-        case WarpOp::kBallot: return "__ballot_sync";
-        case WarpOp::kSync: return "__syncwarp";
+        case WarpOp::kShuffle:
+            return "__shfl_sync";
+        case WarpOp::kShuffleXor:
+            return "__shfl_xor_sync";
+        case WarpOp::kShuffleDown:
+            return "__shfl_down_sync";
+        case WarpOp::kShuffleUp:
+            return "__shfl_up_sync";
+        case WarpOp::kBallot:
+            return "__ballot_sync";
+        case WarpOp::kSync:
+            return "__syncwarp";
     }
     return "";
 }
@@ -101,7 +107,8 @@ struct Lanes {
 
     WARPVAE_UNWATCHED Lane& me() { return lane[current]; }
     WARPVAE_UNWATCHED void start();
-    WARPVAE_UNWATCHED bool schedule(std::uint64_t& random);
+    WARPVAE_UNWATCHED bool schedule(std::uint64_t random);
+    WARPVAE_UNWATCHED bool rounds(std::uint64_t& random);
     WARPVAE_UNWATCHED void set_order(std::uint64_t& random);
     WARPVAE_UNWATCHED void stop_at(State state, const char* what, const char* file, int line);
     WARPVAE_UNWATCHED void arrive(Meeting& meeting);
@@ -146,7 +153,7 @@ void Lanes::set_order(std::uint64_t& random) {
 }
 
 /// Rounds over the lanes until all have ended; false if they never will.
-bool Lanes::schedule(std::uint64_t& random) {
+bool Lanes::rounds(std::uint64_t& random) {
     for (int idle = 0; ended < threads;) {
         bool ran = false;
         progress = false;
@@ -167,6 +174,14 @@ bool Lanes::schedule(std::uint64_t& random) {
         }
     }
     return true;
+}
+
+bool Lanes::schedule(std::uint64_t random) {
+    lanes = this;
+    const bool done = rounds(random);
+    lanes = nullptr;
+    threadIdx = {0, 0, 0};
+    return done;
 }
 
 void Lanes::start() {
@@ -207,13 +222,9 @@ Status Lanes::run(int block_threads, std::size_t shared_bytes, void (*kernel)(vo
         std::memset(dynamic_shared, 0xFF, shared_bytes);  // NaN: what nobody wrote cannot pass for a zero
     }
     const unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
-    std::uint64_t random = std::uint64_t(launch_options().lanes_seed) << 32 | block;
-    const uint3 kept = threadIdx;
+    const std::uint64_t random = std::uint64_t(launch_options().lanes_seed) << 32 | block;
     release(&start_clock);
-    lanes = this;
     const bool done = schedule(random);
-    lanes = nullptr;
-    threadIdx = kept;
     acquire(&end_clock);
     if (!done) {
         auto describe = [this](char* text, std::size_t bytes, int i) {
@@ -221,8 +232,8 @@ Status Lanes::run(int block_threads, std::size_t shared_bytes, void (*kernel)(vo
             if (l.state == State::kEnded)
                 std::snprintf(text, bytes, "thread %d has ended", i);
             else
-                std::snprintf(text, bytes, "thread %d %s at %s:%d (%s)", i, l.state == State::kReady ? "spins" : "waits",
-                              l.file, l.line, l.what);
+                std::snprintf(text, bytes, "thread %d %s at %s:%d (%s)", i,
+                              l.state == State::kReady ? "spins" : "waits", l.file, l.line, l.what);
         };
         char one[400], other[400];
         describe(one, sizeof one, shown[0]);
@@ -268,6 +279,7 @@ void Lanes::fail(const char* kind, int one, int other) {
     failure = kind;
     shown[0] = one;
     shown[1] = other;
+    release(&end_clock);
 }
 
 WARPVAE_UNWATCHED int lanes_barrier_at(const char* what, int predicate, const char* file, int line) {
@@ -307,8 +319,8 @@ Meeting& Lanes::meeting_of(int warp, unsigned mask) {
     return *unused;
 }
 
-/// What lane i takes from the others, as CUDA has it: its own value where the source lies outside the segment. The value
-/// of a lane that does not take part is undefined, here NaN.
+/// What lane i takes from the others, as CUDA has it: its own value where the source lies outside the segment. The
+/// value of a lane that does not take part is undefined, here NaN.
 std::uint64_t Lanes::taken_by(int i, const Meeting& meeting, int warp) {
     const Lane& taker = lane[warp * kWarp + i];
     if (taker.op == WarpOp::kSync) return 0;
@@ -321,10 +333,18 @@ std::uint64_t Lanes::taken_by(int i, const Meeting& meeting, int warp) {
     const int begin = i / taker.width * taker.width, end = begin + taker.width;
     int source = i;
     switch (taker.op) {
-        case WarpOp::kShuffle: source = begin + (taker.argument & (taker.width - 1)); break;
-        case WarpOp::kShuffleXor: source = i ^ taker.argument; break;
-        case WarpOp::kShuffleDown: source = i + taker.argument; break;
-        default: source = i - taker.argument; break;
+        case WarpOp::kShuffle:
+            source = begin + (taker.argument & (taker.width - 1));
+            break;
+        case WarpOp::kShuffleXor:
+            source = i ^ taker.argument;
+            break;
+        case WarpOp::kShuffleDown:
+            source = i + taker.argument;
+            break;
+        default:
+            source = i - taker.argument;
+            break;
     }
     const bool before = source < begin && (taker.op != WarpOp::kShuffleXor || source < 0);
     if (before || source >= end) source = i;
@@ -407,7 +427,8 @@ void Lanes::find_stall() {
             if (waiting < 0) waiting = i, awaited = missing;
         }
     }
-    if (spinning >= 0) return fail("dead-lock", spinning, waiting >= 0 ? waiting : at_barrier >= 0 ? at_barrier : has_ended);
+    if (spinning >= 0)
+        return fail("dead-lock", spinning, waiting >= 0 ? waiting : at_barrier >= 0 ? at_barrier : has_ended);
     if (waiting >= 0) return fail("dead-lock", waiting, awaited);
     fail("divergent barrier", at_barrier, has_ended);
 }

@@ -6,7 +6,8 @@
 
 namespace warpvae::cpu {
 
-/// Status code of a launch that the lanes found at fault; lanes_error() then says what, in which block and thread, where.
+/// Status code of a launch that the lanes found at fault; lanes_error() then says what, in which block and thread,
+/// where.
 inline constexpr int kLanesError = 719;
 const char* lanes_error();
 

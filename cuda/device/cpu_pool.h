@@ -9,7 +9,8 @@ void parallel_for(std::size_t count, std::size_t grain, void (*task)(void*, std:
 
 template <class F>
 void parallel_for(std::size_t count, F&& body) {
-    parallel_for(count, 1, [](void* f, std::size_t i) { (*static_cast<F*>(f))(i); }, &body);
+    parallel_for(
+        count, 1, [](void* f, std::size_t i) { (*static_cast<F*>(f))(i); }, &body);
 }
 
 /// While one is alive device memory may be touched: kernels, copies and library calls hold one (see

@@ -1,4 +1,5 @@
-// The device made of CPU threads: a pool that spreads blocks over the cores, and plain memory behind the names of device.h.
+// The device made of CPU threads: a pool that spreads blocks over the cores, and plain memory behind the names of
+// device.h.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -118,8 +119,8 @@ Pool& pool() {
     return instance;
 }
 
-/// The dynamic shared memory of this core's one-thread block, kept from block to block. Sanitizer builds make it anew for
-/// each block, exactly as long as asked for, so that an overrun is found at its first byte.
+/// The dynamic shared memory of this core's one-thread block, kept from block to block. Sanitizer builds make it anew
+/// for each block, exactly as long as asked for, so that an overrun is found at its first byte.
 struct SharedMemory {
     void* memory = nullptr;
     std::size_t bytes = 0;
@@ -228,8 +229,9 @@ void on_segmentation_fault(int, siginfo_t* info, void*) {
         const char* begin = static_cast<const char*>(pointer);
         if (allocation.mapped && info->si_addr >= begin && info->si_addr < begin + allocation.mapped) {
             char line[256];
-            const int n = std::snprintf(line, sizeof line, "warpvae: host dereference of device memory (buffer '%s', byte %zu)\n",
-                                        allocation.tag.c_str(), std::size_t(static_cast<const char*>(info->si_addr) - begin));
+            const int n =
+                std::snprintf(line, sizeof line, "warpvae: host dereference of device memory (buffer '%s', byte %zu)\n",
+                              allocation.tag.c_str(), std::size_t(static_cast<const char*>(info->si_addr) - begin));
             [[maybe_unused]] const ssize_t written = write(2, line, n);
             _exit(1);
         }
@@ -278,13 +280,15 @@ void* device_allocate(std::size_t bytes, const char* tag) {
     if (m.protect) {
         const std::size_t page = sysconf(_SC_PAGESIZE);
         mapped = (bytes + page - 1) / page * page;
-        pointer = mmap(nullptr, mapped, m.open ? PROT_READ | PROT_WRITE : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        pointer =
+            mmap(nullptr, mapped, m.open ? PROT_READ | PROT_WRITE : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (pointer == MAP_FAILED) pointer = nullptr;
     } else {
         if (posix_memalign(&pointer, 256, bytes)) pointer = nullptr;
     }
     if (!pointer)
-        throw DeviceError(out_of_memory_message(tag, bytes, std::size_t(sysconf(_SC_AVPHYS_PAGES)) * sysconf(_SC_PAGESIZE)));
+        throw DeviceError(
+            out_of_memory_message(tag, bytes, std::size_t(sysconf(_SC_AVPHYS_PAGES)) * sysconf(_SC_PAGESIZE)));
     m.allocations[pointer] = {bytes, mapped, tag};
     m.in_use += bytes;
     return pointer;
@@ -346,9 +350,12 @@ int device_parallelism() {
 
 const char* status_message(Status status) {
     switch (status.code) {
-        case 0: return "no error";
-        case kInvalidValue: return "invalid argument";
-        case cpu::kLanesError: return cpu::lanes_error();
+        case 0:
+            return "no error";
+        case kInvalidValue:
+            return "invalid argument";
+        case cpu::kLanesError:
+            return cpu::lanes_error();
     }
     return "unknown error";
 }

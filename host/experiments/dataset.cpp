@@ -87,9 +87,13 @@ void fetch(const Options& options) {
     std::string file;
     FetchOptions fetch;
     if (!options.mirror.empty()) fetch.mirrors = {options.mirror};
-    fetch.notice = [](const std::string& line) { log_warning(line); };
-    // The bar is for a terminal; in a log one line at the end says enough.
+    // What happens on the way is for a terminal; in a log one line at the end says enough.
     if (!options.quiet && isatty(STDERR_FILENO)) {
+        fetch.notice = [&](const std::string& line) {
+            bar.reset();
+            file.clear();
+            log_warning(line);
+        };
         fetch.progress = [&](const FetchProgress& progress) {
             if (progress.file != file) {
                 file = progress.file;
@@ -180,7 +184,7 @@ struct Shown {
 
 /// An IDX file, with the labels beside it if its name says which they are; or one part of a known set.
 Shown find_images(const Options& options, const ShowOptions& show) {
-    if (!fs::exists(show.what) && show.what.find('/') == std::string::npos) {
+    if (!fs::is_regular_file(show.what) && show.what.find('/') == std::string::npos) {
         for (const KnownSet& known : known_sets()) {
             if (known.name != show.what) continue;
             SetLimits limits;
@@ -262,6 +266,10 @@ void parse(CLI::App& app, int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::Success& e) {
         std::exit(app.exit(e));
+    } catch (const CLI::RequiredError& e) {
+        if (app.get_subcommands().empty())
+            throw UsageError("say what to do: list, fetch, make, transform or show (see --help)");
+        throw UsageError(std::string(e.what()) + " (see --help)");
     } catch (const CLI::ParseError& e) {
         std::string line = e.what();
         std::replace(line.begin(), line.end(), '\n', ' ');
@@ -280,6 +288,12 @@ void run(int argc, char** argv) {
     app.add_flag("--quiet", options.quiet, "say nothing but what is wrong");
     app.fallthrough();
     const auto counts = CLI::Range(std::size_t(0), std::size_t(10000000));
+    const CLI::Validator above_0(
+        [](const std::string& text) {
+            double value = 0;
+            return CLI::detail::lexical_cast(text, value) && value > 0 ? "" : "must be above 0, is " + text;
+        },
+        "", "above 0");
 
     CLI::App* const list_command = app.add_subcommand("list", "what is known, what is here, and whether it is intact");
     add_data_option(*list_command, options);
@@ -312,7 +326,7 @@ void run(int argc, char** argv) {
         ->add_option("--scale", change.scale, "above 1 enlarges; one number, or one for each axis: 1.1,0.9")
         ->delimiter(',')
         ->expected(1, 2)
-        ->check(CLI::PositiveNumber)
+        ->check(above_0)
         ->type_name("S");
     transform_command->add_option("--shear", change.shear, "above 0 leans right")->type_name("K");
     transform_command->add_option("--translate", change.translate, "pixels, right and down")

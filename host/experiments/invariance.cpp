@@ -31,7 +31,7 @@ Examples
 struct Options {
     CommonOptions common;
     MillsOptions mills;
-    std::string command, interpolation = "bilinear", sense = "counter-clockwise", centre = "pixels";
+    std::string command, interpolation = "bilinear", fixed_scale = "affine", sense = "counter-clockwise", centre = "pixels";
     std::vector<std::string> train_sets = {"s", "rt"};
     bool no_benchmark = false;
 };
@@ -55,6 +55,8 @@ void add_options(CLI::App& app, Options& o) {
         ->check(CLI::IsMember({"counter-clockwise", "clockwise"}))->type_name("SENSE");
     app.add_option("--centre", o.centre, "what stays in place: the middle of the pixels (13.5) or half the size (14)")
         ->check(CLI::IsMember({"pixels", "half-size"}))->type_name("KIND");
+    app.add_option("--fixed-scale-by", o.fixed_scale, "how MNIST-fs is enlarged: about the centre, or resized to 31 and cropped to 28")
+        ->check(CLI::IsMember({"affine", "resize-crop"}))->type_name("KIND");
     app.add_option("--fixed-scale", o.mills.variant.scale, "scale of MNIST-fs; above 1 enlarges")->check(CLI::Range(0.1, 10.0));
     app.add_option("--together", o.mills.together, "models trained in the same launches; 0: all on a GPU, one on the CPU device")
         ->check(CLI::Range(0, 4096))->type_name("COUNT");
@@ -81,6 +83,7 @@ void resolve(Options& o) {
     m.train_sets.clear();
     for (const std::string& code : o.train_sets) m.train_sets.push_back(parse_variant(code));
     m.variant.interpolation = o.interpolation == "nearest" ? Interpolation::kNearest : Interpolation::kBilinear;
+    m.variant.fixed_scale = o.fixed_scale == "affine" ? FixedScale::kAffine : FixedScale::kResizeCrop;
     m.variant.clockwise = o.sense == "clockwise";
     m.variant.centre = o.centre == "pixels" ? Centre::kPixels : Centre::kHalfSize;
 }
@@ -89,7 +92,7 @@ void print_claims(const std::vector<MillsReplica>& replicas) {
     for (FeatureKind kind : kFeatureKinds) {
         std::printf("\nThe paper's claims, on the posterior's %s:\n", name_of(kind));
         for (const Claim& claim : mills_claims(replicas, kind))
-            std::printf("  %s %-6s %s\n            %s\n", claim.name.c_str(), claim.holds ? "holds:" : "fails:",
+            std::printf("  %s %-9s %s\n               %s\n", claim.name.c_str(), !claim.tested ? "untested:" : claim.holds ? "holds:" : "fails:",
                         claim.statement.c_str(), claim.evidence.c_str());
     }
 }
@@ -125,8 +128,10 @@ void run(int argc, char** argv) {
         const std::vector<MillsBenchmark> benchmarks =
             o.no_benchmark ? std::vector<MillsBenchmark>{} : experiment.benchmark(o.mills.hidden[0]);
         const Table table = mills_table(replicas, benchmarks, data.name);
+        const Table active_units = mills_active_units(replicas, data.name);
         write_table(o.mills.out, table);
-        std::cout << to_terminal(table, isatty(1)) << std::flush;
+        write_table(o.mills.out, active_units, "active_units");
+        std::cout << to_terminal(table, isatty(1)) << '\n' << to_terminal(active_units, isatty(1)) << std::flush;
         print_fit(table);
         print_claims(replicas);
         std::printf("\ntable:  %s\n", (o.mills.out / "table.md").c_str());

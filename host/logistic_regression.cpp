@@ -1,0 +1,389 @@
+#include "host/logistic_regression.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "cuda/device/buffer.h"
+#include "data/error.h"
+
+namespace warpvae {
+
+namespace {
+
+constexpr std::size_t kChunk = 4096;   // rows per product: short enough for float sums, fixed so that bits are
+constexpr std::size_t kSample = 8192;  // rows that the Hessian's blocks are estimated from
+constexpr std::size_t kSampleChunk = 1024;
+
+/// Rows 0..n-1 as a batch of whole chunks, and what is left.
+struct Chunks {
+    struct Part {
+        std::size_t first;  ///< chunk
+        int count, rows;    ///< chunks, and rows of each
+    };
+    explicit Chunks(std::size_t n) {
+        const std::size_t full = n / kChunk, tail = n % kChunk;
+        if (full) parts.push_back({0, static_cast<int>(full), static_cast<int>(kChunk)});
+        if (tail) parts.push_back({full, 1, static_cast<int>(tail)});
+        count = full + (tail != 0);
+    }
+    std::vector<Part> parts;
+    std::size_t count;
+    /// Rows that a buffer over one part must hold.
+    std::size_t rows() const {
+        std::size_t most = 0;
+        for (const Part& part : parts) most = std::max(most, std::size_t(part.count) * std::size_t(part.rows));
+        return most;
+    }
+};
+
+/// One problem's line search and progress; the host decides, the device computes.
+struct Problem {
+    double objective = 0, slope = 0;  // at theta
+    double low = 0, low_slope = 0;    // the longest step known to be too short
+    double high = 0, high_slope = 0;  // the shortest known to be too long, 0 while there is none
+    double tolerance = 0;
+    int trials = 0;
+};
+
+class Solver {
+  public:
+    Solver(const Matmul& matmul, const float* features, const std::uint8_t* const* labels, int Q, std::size_t n, int d,
+           const LogisticRegressionOptions& options)
+        : matmul_(matmul), stream_(matmul.stream()), features_(features), Q_(Q), n_(n), d_(d), options_(options) {
+        allocate();
+        check_inputs(labels);
+    }
+
+    LogisticRegressionFit run() {
+        start();
+        while (std::any_of(control_.begin(), control_.end(), [](const LbfgsControl& c) { return c.active; })) {
+            for (int q = 0; q < Q_; ++q) {
+                const int iteration = certificates_[q].iterations;
+                if (control_[q].redirect && (iteration & (iteration - 1)) == 0) renew_preconditioner(q);
+            }
+            device_control_.upload(control_, stream_);
+            check(lbfgs_accept(state_, device_control_.data(), Q_, P_, stream_));
+            compute_direction();
+            check(lbfgs_trial(state_, device_control_.data(), Q_, P_, stream_));
+            evaluate();
+            for (int q = 0; q < Q_; ++q)
+                if (control_[q].active) decide(q);
+        }
+        device_control_.upload(control_, stream_);
+        check(lbfgs_accept(state_, device_control_.data(), Q_, P_, stream_));
+        return result();
+    }
+
+  private:
+    void allocate() {
+        const auto Q = std::size_t(Q_), K = std::size_t(options_.classes), d = std::size_t(d_), D = d + 1;
+        P_ = K * D;
+        samples_ = std::min(n_, kSample);
+        const auto vectors = [&](std::size_t count) {
+            return DeviceBuffer<double>(Q * P_ * count, "logistic regression");
+        };
+        theta_ = vectors(1), gradient_ = vectors(1), trial_ = vectors(1), trial_gradient_ = vectors(1);
+        direction_ = vectors(1), product_ = vectors(1);
+        history_s_ = vectors(kLbfgsMemory), history_y_ = vectors(kLbfgsMemory);
+        rho_ = DeviceBuffer<double>(Q * kLbfgsMemory), alpha_ = DeviceBuffer<double>(Q * kLbfgsMemory);
+        state_ = {theta_.data(),     gradient_.data(),  trial_.data(), trial_gradient_.data(), direction_.data(),
+                  history_s_.data(), history_y_.data(), rho_.data(),   alpha_.data()};
+        inverse_ = DeviceBuffer<double>(Q * K * D * D, "logistic regression's preconditioner");
+        weights_ = DeviceBuffer<float>(Q * K * d), bias_ = DeviceBuffer<float>(Q * K);
+        counts_ = DeviceBuffer<unsigned>(Q * 256);
+        device_control_ = DeviceBuffer<LbfgsControl>(Q), device_scalars_ = DeviceBuffer<LbfgsScalars>(Q);
+
+        logits_ = DeviceBuffer<float>(chunks_.rows() * K, "logits"), losses_ = DeviceBuffer<float>(chunks_.rows());
+        weight_sums_ = DeviceBuffer<float>(Q * chunks_.count * K * d),
+        bias_sums_ = DeviceBuffer<float>(Q * chunks_.count * K);
+        loss_sums_ = DeviceBuffer<double>(Q * chunks_.count);
+        ones_ = DeviceBuffer<float>(std::vector<float>(std::min(n_, kChunk), 1.f));
+
+        const std::size_t rows = std::min(samples_, kSampleChunk);
+        sample_ = DeviceBuffer<float>(rows * d), sample_logits_ = DeviceBuffer<float>(rows * K);
+        scaled_ = DeviceBuffer<float>(K * rows * D, "logistic regression's curvature"),
+        gram_ = DeviceBuffer<float>(K * D * D);
+    }
+
+    void check_inputs(const std::uint8_t* const* labels) {
+        const std::string name = "logistic regression: ";
+        counts_.zero(stream_);
+        check(label_counts(counts_.data(), labels, Q_, n_, stream_));
+        const std::vector<unsigned> counts = counts_.download(stream_);
+        const int K = options_.classes;
+        for (int q = 0; q < Q_; ++q) {
+            const unsigned* count = counts.data() + 256 * q;
+            for (int label = K; label < 256; ++label)
+                if (count[label])
+                    throw Error(name + std::to_string(count[label]) + " rows of problem " + std::to_string(q) +
+                                " have the label " + std::to_string(label) + ", but labels must be below " +
+                                std::to_string(K));
+            const auto present = K - std::count(count, count + K, 0u);
+            if (present < 2)
+                throw Error(name + "all rows of problem " + std::to_string(q) +
+                            " have the same label; it needs rows of two classes at least");
+            present_.push_back(static_cast<int>(present));
+        }
+        counts_of_ = counts;
+
+        DeviceBuffer<unsigned long long> first(std::vector<unsigned long long>(std::size_t(Q_), ~0ull));
+        check(first_non_finite(first.data(), features_, Q_, n_ * std::size_t(d_), stream_));
+        const auto found = first.download(stream_);
+        for (int q = 0; q < Q_; ++q)
+            if (found[q] != ~0ull)
+                throw Error(name + "feature " + std::to_string(found[q] % unsigned(d_)) + " of row " +
+                            std::to_string(found[q] / unsigned(d_)) + " of problem " + std::to_string(q) +
+                            " is not a finite number");
+
+        // The chunks of a problem are a batch of their own: one label pointer for each.
+        std::vector<const std::uint8_t*> start(std::size_t(Q_), nullptr), table;
+        check(copy_to_host(start.data(), labels, start.size() * sizeof(start[0]), stream_));
+        for (const std::uint8_t* label : start)
+            for (std::size_t c = 0; c < chunks_.count; ++c) table.push_back(label + c * kChunk);
+        chunk_labels_ = DeviceBuffer<const std::uint8_t*>(table);
+    }
+
+    /// theta = 0 becomes the current point.
+    void start() {
+        control_.assign(std::size_t(Q_), LbfgsControl{1, 0, 0, 0, 0, 1.});
+        scalars_.resize(std::size_t(Q_));
+        certificates_.resize(std::size_t(Q_));
+        problems_.resize(std::size_t(Q_));
+        for (auto* vector : {&theta_, &gradient_, &trial_, &trial_gradient_, &direction_}) vector->zero(stream_);
+        device_control_.upload(control_, stream_);
+        device_scalars_.zero(stream_);
+        evaluate();
+        for (int q = 0; q < Q_; ++q) {
+            const double size = scalars_[q].gradient_size;
+            if (!std::isfinite(size))
+                throw Error("logistic regression: the features of problem " + std::to_string(q) +
+                            " are too large: sums over them overflow; scale them down");
+            problems_[q].tolerance = options_.gradient_tolerance * std::max(1., size);
+            problems_[q].objective = scalars_[q].objective;
+            certificates_[q] = {size <= problems_[q].tolerance, size, scalars_[q].objective, 0, 1};
+            control_[q].accept = 1;
+            control_[q].active = control_[q].redirect = options_.max_iterations > 0;
+        }
+    }
+
+    /// F, its slope and its gradient at the trial points.
+    void evaluate() {
+        const int K = options_.classes;
+        check(logistic_parameters(weights_.data(), bias_.data(), trial_.data(), counts_.data(), Q_, K, d_, stream_));
+        loss_sums_.zero(stream_);
+        for (int q = 0; q < Q_; ++q)
+            if (control_[q].active)
+                for (const Chunks::Part& part : chunks_.parts) sum_over(q, part);
+        const double lambda = 1 / (options_.C * double(n_));
+        check(logistic_objective(state_, device_scalars_.data(), weight_sums_.data(), bias_sums_.data(),
+                                 loss_sums_.data(), counts_.data(), device_control_.data(), lambda, n_,
+                                 static_cast<int>(chunks_.count), Q_, K, d_, stream_));
+        device_scalars_.download(scalars_.data(), scalars_.size(), 0, stream_);
+    }
+
+    /// Classes first: logits^T = W x^T, then sums of (p - onehot)^T (x, 1), each chunk for itself.
+    void sum_over(int q, const Chunks::Part& part) {
+        const int K = options_.classes, R = part.count, rows = part.rows;
+        const auto chunk = std::size_t(q) * chunks_.count + part.first;
+        const auto d = std::size_t(d_), logits_stride = std::size_t(K) * std::size_t(rows);
+        const float* x = features_ + (std::size_t(q) * n_ + part.first * kChunk) * d;
+        const float* W = weights_.data() + std::size_t(q) * K * d;
+        check(warpvae::matmul(matmul_, logits_.data(), logits_stride, Op::kNone, W, 0, Op::kTranspose, x, kChunk * d, R,
+                              K, rows, d_));
+        check(softmax_cross_entropy<float>(losses_.data(), logits_.data(), nullptr, logits_.data(),
+                                           bias_.data() + q * K, 0, chunk_labels_.data() + chunk, 0, 1.f,
+                                           ClassAxis::kFirst, R, rows, K, stream_));
+        check(warpvae::matmul(matmul_, weight_sums_.data() + chunk * K * d, K * d, Op::kNone, logits_.data(),
+                              logits_stride, Op::kNone, x, kChunk * d, R, K, d_, rows));
+        check(warpvae::matmul(matmul_, bias_sums_.data() + chunk * K, K, Op::kNone, logits_.data(), logits_stride,
+                              Op::kNone, ones_.data(), 0, R, K, 1, rows));
+        check(accumulate_sum(loss_sums_.data() + chunk, 1, losses_.data(), R, rows, stream_));
+    }
+
+    /// The inverses of the K diagonal blocks of F's Hessian at theta (which the last accepted trial left in weights_).
+    /// With the sum over classes held at 0, K' / (K' - 1) times a block is right where all classes are alike.
+    void renew_preconditioner(int q) {
+        const int K = options_.classes, D = d_ + 1;
+        const auto d = std::size_t(d_);
+        const float* W = weights_.data() + std::size_t(q) * K * d;
+        double* inverse = inverse_.data() + std::size_t(q) * K * D * D;
+        const double scale = double(present_[q]) / (present_[q] - 1) / double(samples_);
+        for (std::size_t first = 0; first < samples_; first += kSampleChunk) {
+            const int rows = static_cast<int>(std::min(kSampleChunk, samples_ - first));
+            const std::size_t stride = std::size_t(rows) * D;
+            check(sample_rows(sample_.data(), features_ + std::size_t(q) * n_ * d, first, samples_, rows, d_, n_,
+                              stream_));
+            check(warpvae::matmul(matmul_, sample_logits_.data(), 0, Op::kNone, W, 0, Op::kTranspose, sample_.data(), 0,
+                                  1, K, rows, d_));
+            check(logistic_curvature(scaled_.data(), sample_logits_.data(), bias_.data() + q * K, sample_.data(), rows,
+                                     K, d_, stream_));
+            check(warpvae::matmul(matmul_, gram_.data(), std::size_t(D) * D, Op::kTranspose, scaled_.data(), stride,
+                                  Op::kNone, scaled_.data(), stride, K, D, D, rows));
+            check(accumulate_curvature(inverse, gram_.data(), scale, 1 / (options_.C * double(n_)), 1 / double(n_),
+                                       first == 0, first + kSampleChunk >= samples_, K, D, stream_));
+        }
+        check(spd_inverse(inverse, K, D, stream_));
+    }
+
+    void compute_direction() {
+        const int K = options_.classes, D = d_ + 1;
+        check(lbfgs_first_loop(state_, device_control_.data(), Q_, P_, stream_));
+        check(warpvae::matmul(matmul_, product_.data(), D, Op::kNone, inverse_.data(), std::size_t(D) * D, Op::kNone,
+                              direction_.data(), D, Q_ * K, D, 1, D));
+        check(centre_classes(product_.data(), counts_.data(), Q_, K, D, stream_));
+        check(lbfgs_second_loop(state_, device_scalars_.data(), product_.data(), device_control_.data(), Q_, P_,
+                                stream_));
+    }
+
+    /// Ends a problem, asks for another step, or accepts the trial point and asks for a new direction. F is convex, so
+    /// its slope along a direction only grows: the search is for a step where the slope is small enough in size.
+    void decide(int q) {
+        Problem& p = problems_[q];
+        LbfgsControl& c = control_[q];
+        LogisticRegressionCertificate& certificate = certificates_[q];
+        const LbfgsScalars& s = scalars_[q];
+        ++certificate.evaluations;
+        if (c.redirect) {
+            p.slope = p.low_slope = s.slope;
+            p.low = p.high = p.high_slope = 0;
+            p.trials = 0;
+        }
+        c.accept = c.redirect = 0;
+        if (!(p.slope < 0)) {  // rounding has spoilt the history
+            if (c.pairs == 0) return finish(q);
+            c.pairs = 0, c.redirect = 1, c.step = 1;
+            return;
+        }
+        const bool finite = std::isfinite(s.objective) && std::isfinite(s.trial_slope);
+        // The allowance is the rounding of F; near the optimum only the slopes are exact enough to decide.
+        const bool low_enough = finite && s.objective <= p.objective + 1e-7 * std::abs(p.objective);
+        if (low_enough && s.trial_slope >= 0.9 * p.slope && s.trial_slope <= -0.8 * p.slope) {
+            p.objective = s.objective;
+            certificate.objective = s.objective;
+            certificate.gradient_norm = s.gradient_size;
+            ++certificate.iterations;
+            c.accept = 1;
+            c.newest = (c.newest + 1) % kLbfgsMemory;
+            c.pairs = std::min(c.pairs + 1, kLbfgsMemory);
+            const bool still = c.step * s.direction_size <= options_.coefficient_tolerance * s.theta_size;
+            if ((s.gradient_size <= p.tolerance && still) || certificate.iterations >= options_.max_iterations)
+                return finish(q);
+            c.redirect = 1, c.step = 1;
+            return;
+        }
+        if (low_enough && s.trial_slope < 0)
+            p.low = c.step, p.low_slope = s.trial_slope;
+        else
+            p.high = c.step, p.high_slope = finite && s.trial_slope > 0 ? s.trial_slope : -p.low_slope;
+        if (p.high == 0)
+            c.step *= 2;
+        else  // where a straight line between the two slopes is 0, but well inside
+            c.step = p.low + (p.high - p.low) * std::clamp(p.low_slope / (p.low_slope - p.high_slope), 0.1, 0.9);
+        if (++p.trials == 30) finish(q);  // rounding leaves nothing to gain along a direction of descent
+    }
+    void finish(int q) {
+        control_[q].active = 0;
+        certificates_[q].converged = certificates_[q].gradient_norm <= problems_[q].tolerance;
+    }
+
+    LogisticRegressionFit result() const {
+        const auto K = std::size_t(options_.classes), d = std::size_t(d_);
+        LogisticRegressionFit fit;
+        fit.problems = Q_, fit.classes = options_.classes, fit.features = d_;
+        fit.certificates = certificates_;
+        const std::vector<double> theta = theta_.download(stream_);
+        for (std::size_t row = 0; row < std::size_t(Q_) * K; ++row) {
+            const double* values = theta.data() + row * (d + 1);
+            fit.weights.insert(fit.weights.end(), values, values + d);
+            const bool present = counts_of_[row / K * 256 + row % K] != 0;
+            fit.intercepts.push_back(present ? static_cast<float>(values[d]) : -std::numeric_limits<float>::infinity());
+        }
+        return fit;
+    }
+
+    const Matmul& matmul_;
+    const Stream stream_;
+    const float* features_;
+    const int Q_;
+    const std::size_t n_;
+    const int d_;
+    const LogisticRegressionOptions options_;
+    const Chunks chunks_{n_};
+    std::size_t P_ = 0, samples_ = 0;
+
+    std::vector<LbfgsControl> control_;
+    std::vector<LbfgsScalars> scalars_;
+    std::vector<Problem> problems_;
+    std::vector<LogisticRegressionCertificate> certificates_;
+    std::vector<int> present_;         // classes that have rows
+    std::vector<unsigned> counts_of_;  // rows of each class [Q, 256]
+
+    LbfgsState<double> state_{};
+    DeviceBuffer<double> theta_, gradient_, trial_, trial_gradient_, direction_, product_;  // [Q, K, d + 1]
+    DeviceBuffer<double> history_s_, history_y_, rho_, alpha_;
+    DeviceBuffer<double> inverse_;  // [Q, K, d + 1, d + 1]
+    DeviceBuffer<LbfgsControl> device_control_;
+    DeviceBuffer<LbfgsScalars> device_scalars_;
+    DeviceBuffer<unsigned> counts_;
+    DeviceBuffer<float> weights_, bias_, logits_, losses_, weight_sums_, bias_sums_, ones_;
+    DeviceBuffer<double> loss_sums_;
+    DeviceBuffer<float> sample_, sample_logits_, scaled_, gram_;
+    DeviceBuffer<const std::uint8_t*> chunk_labels_;
+};
+
+}  // namespace
+
+LogisticRegressionFit fit_logistic_regression(const Matmul& matmul, const float* features,
+                                              const std::uint8_t* const* labels, int Q, std::size_t n, int d,
+                                              const LogisticRegressionOptions& options) {
+    const std::string name = "logistic regression: ";
+    if (Q < 1 || n < 1 || d < 1)
+        throw Error(name + "needs at least one problem, row and feature, not " + std::to_string(Q) + ", " +
+                    std::to_string(n) + " and " + std::to_string(d));
+    if (!(options.C > 0) || !std::isfinite(options.C))
+        throw Error(name + "C must be positive and finite, not " + std::to_string(options.C));
+    if (options.classes < 2 || options.classes > 256)
+        throw Error(name + "needs 2 to 256 classes, not " + std::to_string(options.classes));
+    const Range range("logistic_regression.fit");
+    return Solver(matmul, features, labels, Q, n, d, options).run();
+}
+
+void predict_logistic_regression(const Matmul& matmul, const LogisticRegressionFit& fit, std::uint8_t* predicted,
+                                 const float* features, std::size_t m) {
+    const int K = fit.classes, d = fit.features;
+    const Chunks chunks(m);
+    const DeviceBuffer<float> weights(fit.weights), bias(fit.intercepts);
+    DeviceBuffer<float> logits(chunks.rows() * std::size_t(K), "logits");
+    for (int q = 0; q < fit.problems; ++q)
+        for (const Chunks::Part& part : chunks.parts) {
+            const std::size_t row = std::size_t(q) * m + part.first * kChunk;
+            check(warpvae::matmul(matmul, logits.data(), std::size_t(K) * part.rows, Op::kNone,
+                                  weights.data() + std::size_t(q) * K * d, 0, Op::kTranspose, features + row * d,
+                                  kChunk * std::size_t(d), part.count, K, part.rows, d));
+            check(softmax_cross_entropy<float>(nullptr, nullptr, predicted + row, logits.data(), bias.data() + q * K, 0,
+                                               nullptr, 0, 1.f, ClassAxis::kFirst, part.count, part.rows, K,
+                                               matmul.stream()));
+        }
+    check(stream_synchronize(matmul.stream()));  // the buffers end here
+}
+
+std::vector<double> logistic_regression_accuracy(const Matmul& matmul, const LogisticRegressionFit& fit,
+                                                 const float* features, const std::uint8_t* const* labels,
+                                                 std::size_t m) {
+    if (m < 1) throw Error("logistic regression: there are no rows to measure an accuracy on");
+    const auto Q = std::size_t(fit.problems);
+    DeviceBuffer<std::uint8_t> predicted(Q * m, "predictions");
+    DeviceBuffer<unsigned long long> correct(Q);
+    correct.zero(matmul.stream());
+    predict_logistic_regression(matmul, fit, predicted.data(), features, m);
+    check(accumulate_correct(correct.data(), predicted.data(), labels, 0, fit.problems, static_cast<int>(m),
+                             matmul.stream()));
+    std::vector<double> accuracy;
+    for (const unsigned long long count : correct.download(matmul.stream()))
+        accuracy.push_back(double(count) / double(m));
+    return accuracy;
+}
+
+}  // namespace warpvae

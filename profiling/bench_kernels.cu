@@ -1,0 +1,175 @@
+// Each operation of the dense VAE's training step: time for one model as a training step calls it (data in cache), and
+// for many models at once (data in memory) against the floor that its bytes set.
+//
+//   floor = bytes that must move / bandwidth of our own copy kernel, timed in turns with the operation
+//   share = floor / time: medians of 7 turns
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "cuda/device/buffer.h"
+#include "cuda/device/launch.cuh"
+#include "cuda/device/loops.cuh"
+#include "cuda/ops.h"
+#include "profiling/stopwatch.h"
+
+namespace warpvae {
+namespace {
+
+constexpr int N = 128, D = 784, H = 400, Z = 20;
+constexpr std::size_t P = 653824;  // parameters of 784-400-20-400-784, padded as in the arena
+
+template <class T>
+__global__ void copy_kernel(T* to, const T* from, std::size_t n) {
+    const auto elements = grid_stride(n);
+    WARPVAE_SIMD()
+    for (std::size_t i = elements.first; i < elements.last; i += elements.step) to[i] = from[i];
+}
+
+/// Everything that the operations read and write, for R models.
+struct Data {
+    int R;
+    DeviceBuffer<std::uint8_t> bytes;
+    DeviceBuffer<const std::uint8_t*> images;
+    DeviceBuffer<std::uint64_t> seeds, step;
+    DeviceBuffer<float> x, y, h, dh, moments, dmoments, z, dz, rows, parameters, gradients, m, v, rates;
+    DeviceBuffer<NonFinite> non_finite;
+    DeviceBuffer<double> sums;
+
+    explicit Data(int R_)
+        : R(R_),
+          bytes(std::size_t(60000) * D),
+          images(std::vector<const std::uint8_t*>(R_, bytes.data())),
+          seeds(std::vector<std::uint64_t>(R_, 1)),
+          step(std::vector<std::uint64_t>{0}),
+          x(rows_of(D)),
+          y(rows_of(D)),
+          h(rows_of(H)),
+          dh(rows_of(H)),
+          moments(rows_of(2 * Z)),
+          dmoments(rows_of(2 * Z)),
+          z(rows_of(Z)),
+          dz(rows_of(Z)),
+          rows(rows_of(1)),
+          parameters(R_ * P),
+          gradients(R_ * P),
+          m(R_ * P),
+          v(R_ * P),
+          rates(std::vector<float>(R_, 1e-3f)),
+          non_finite(R_),
+          sums(std::size_t(R_) * 2 * D) {
+        bytes.zero(), m.zero(), v.zero(), sums.zero();
+        for (DeviceBuffer<float>* b : {&x, &y, &h, &dh, &moments, &dmoments, &z, &dz, &rows, &parameters, &gradients})
+            check(philox_uniform(b->data(), b->size(), 0.f, 0.1f, 1, Purpose::kTest, 0, nullptr));
+    }
+    std::size_t rows_of(std::size_t columns) const { return std::size_t(R) * N * columns; }
+};
+
+struct Operation {
+    std::string name;
+    double bytes, flops;  // of one model
+    std::function<Status(Data&)> call;
+};
+
+std::vector<Operation> operations(const Matmul& matmul) {
+    const double pixels = double(N) * D, hidden = double(N) * H, latents = double(N) * Z, product = 2.0 * N * D * H;
+    return {
+        {"gather", 5 * pixels, 0,
+         [](Data& d) {
+             GatherOptions options;
+             return gather(d.x.data(), d.images.data(), d.seeds.data(), d.step.data(), 60000, N, d.R, N, options,
+                           nullptr);
+         }},
+        {"dense: x W^T (784 to 400)", 4 * (pixels + hidden + double(D) * H), product,
+         [&matmul](Data& d) {
+             return warpvae::matmul(matmul, d.h.data(), std::size_t(N) * H, Op::kNone, d.x.data(), std::size_t(N) * D,
+                                    Op::kTranspose, d.parameters.data(), P, d.R, N, H, D);
+         }},
+        {"dense: dW = dy^T x", 4 * (pixels + hidden + double(D) * H), product,
+         [&matmul](Data& d) {
+             return warpvae::matmul(matmul, d.gradients.data(), P, Op::kTranspose, d.h.data(), std::size_t(N) * H,
+                                    Op::kNone, d.x.data(), std::size_t(N) * D, d.R, H, D, N);
+         }},
+        {"dense: dx = dy W (784 to 400)", 4 * (pixels + hidden + double(D) * H), product,
+         [&matmul](Data& d) {
+             return warpvae::matmul(matmul, d.dh.data(), std::size_t(N) * H, Op::kNone, d.y.data(), std::size_t(N) * D,
+                                    Op::kNone, d.parameters.data(), P, d.R, N, H, D);
+         }},
+        {"bias_activation (relu, 784)", 8 * pixels, 0,
+         [](Data& d) {
+             return bias_activation(d.y.data(), d.parameters.data(), P, Activation::kRelu, d.R, N, D, nullptr);
+         }},
+        {"relu_backward (400)", 12 * hidden, 0,
+         [](Data& d) { return relu_backward(d.dh.data(), d.h.data(), d.dh.size(), nullptr); }},
+        {"column_sum (784)", 4 * pixels, 0,
+         [](Data& d) { return column_sum(d.gradients.data(), d.y.data(), P, d.R, N, D, nullptr); }},
+        {"gaussian_head_forward", 4 * (hidden + 2.0 * Z * H + 3 * latents), 4.0 * N * H * Z,
+         [](Data& d) {
+             const LatentNoise noise{d.seeds.data(), d.step.data(), Purpose::kLatent, 0};
+             return gaussian_head_forward(d.moments.data(), d.z.data(), d.rows.data(), d.h.data(), d.parameters.data(),
+                                          d.parameters.data() + 2 * Z * H, P, noise, d.R, N, H, Z, nullptr);
+         }},
+        {"gaussian_head_backward", 4 * 6 * latents, 0,
+         [](Data& d) {
+             return gaussian_head_backward(d.dmoments.data(), d.dz.data(), d.z.data(), d.moments.data(), 1.f / N, d.R,
+                                           N, Z, nullptr);
+         }},
+        {"bernoulli_from_logits + gradient", 12 * pixels, 0,
+         [](Data& d) {
+             return bernoulli_from_logits(d.rows.data(), d.y.data(), d.y.data(), d.x.data(), 1.f / N, d.R, N, D,
+                                          nullptr);
+         }},
+        {"adam (whole arena)", 28.0 * P, 0,
+         [](Data& d) {
+             return adam<float>(d.parameters.data(), d.m.data(), d.v.data(), d.non_finite.data(), d.gradients.data(),
+                                d.rates.data(), d.step.data(), {}, d.R, P, nullptr);
+         }},
+        {"philox_normal (784)", 4 * pixels, 0,
+         [](Data& d) { return philox_normal(d.y.data(), d.y.size(), 1, Purpose::kTest, 0, nullptr); }},
+    };
+}
+
+int run() {
+    require_device();
+    const int many = device_is_gpu() ? 512 : 128;
+    const Matmul matmul;
+    DeviceBuffer<float> from(std::size_t(many) * N * D), to(from.size());
+    from.zero();
+    const auto copy = [&] {
+        check(launch(copy_kernel<float>, for_elements(from.size()), nullptr, to.data(), from.data(), from.size()));
+    };
+    const auto bandwidth = [&](double time) { return 8.0 * double(from.size()) / time; };  // bytes per microsecond
+    copy();
+    std::printf("%s; our copy kernel moves %.1f GB/s (read + written)\n\n", device_name().c_str(),
+                bandwidth(time_call(nullptr, copy).median) / 1e3);
+    std::printf("| operation, 128 rows | bytes | 1 model, us | %d models, us | floor, us | share | GFLOP/s |\n", many);
+    std::printf("| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+    Data one(1), all(many);
+    for (const Operation& operation : operations(matmul)) {
+        const Timing alone = time_call(nullptr, [&] { check(operation.call(one)); });
+        std::vector<double> operation_times, copy_times;
+        check(operation.call(all));
+        for (int turn = 0; turn < 7; ++turn) {
+            copy_times.push_back(microseconds(nullptr, copy));
+            operation_times.push_back(microseconds(nullptr, [&] { check(operation.call(all)); }));
+        }
+        const double together = timing_of(operation_times).median;
+        const double floor = many * operation.bytes / bandwidth(timing_of(copy_times).median);
+        std::printf("| %s | %.0f | %.1f | %.0f | %.0f | %.0f %% | ", operation.name.c_str(), operation.bytes,
+                    alone.median, together, floor, 100 * floor / together);
+        if (operation.flops > 0)
+            std::printf("%.0f |\n", many * operation.flops / together / 1e3);
+        else
+            std::printf(" |\n");
+        std::fflush(stdout);
+    }
+    return 0;
+}
+
+}  // namespace
+}  // namespace warpvae
+
+int main() try { return warpvae::run(); } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_kernels: %s\n", error.what());
+    return 1;
+}

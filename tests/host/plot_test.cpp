@@ -1,0 +1,118 @@
+// Plots: a picture where there is gnuplot, `false` where there is none, an Error where it cannot be written.
+#include "host/plot.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "data/files.h"
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Plot : public testing::Test {
+  protected:
+    void SetUp() override {
+        folder_ = fs::path(testing::TempDir()) / ("plot_test." + std::to_string(::getpid()));
+        fs::create_directories(folder_);
+        if (std::system("gnuplot --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "gnuplot is not installed";
+    }
+    void TearDown() override { fs::remove_all(folder_); }
+
+    /// Width and height of the PNG at `path`, and that it is not blank: a blank sheet deflates to almost nothing.
+    void expect_picture(const fs::path& path, int width, int height) {
+        const std::string png = read_file(path);
+        ASSERT_EQ(png.substr(0, 8), "\x89PNG\r\n\x1a\n");
+        const auto word = [&](std::size_t at) {
+            int v = 0;
+            for (std::size_t i = at; i < at + 4; i++) v = v << 8 | static_cast<unsigned char>(png.at(i));
+            return v;
+        };
+        EXPECT_EQ(word(16), width);
+        EXPECT_EQ(word(20), height);
+        EXPECT_GT(png.size(), 4000u);
+    }
+
+    fs::path folder_;
+};
+
+Axes small(std::string title) {
+    Axes axes;
+    axes.title = std::move(title);
+    axes.x = "epoch";
+    axes.y = "nats";
+    axes.width = 600;
+    axes.height = 400;
+    return axes;
+}
+
+TEST_F(Plot, Lines) {
+    Series a{"it's N = 10 \\ \"σ\" `id` {x_1^2}", {1, 2, 3}, {3, 2, 1.5}, {0.1, 0.2, NAN}};
+    Series b{"gaps", {1, 2, 3}, {NAN, 2.5, INFINITY}, {}};
+    Axes axes = small("a title with 'quotes', $dollars, a\nline and 100%");
+    axes.integer_x = true;
+    EXPECT_TRUE(line_plot(folder_ / "sub" / "a.png", axes, {a, b}));
+    expect_picture(folder_ / "sub" / "a.png", 600, 400);
+    axes.log_x = axes.log_y = true;
+    EXPECT_TRUE(line_plot(folder_ / "b.png", axes, {Series{"n", {0, 1, 10}, {1, 0.1, -1}, {1, 1, 1}}}));
+    expect_picture(folder_ / "b.png", 600, 400);
+}
+
+TEST_F(Plot, NothingToDraw) {
+    EXPECT_TRUE(line_plot(folder_ / "a.png", small("empty"), {}));
+    EXPECT_TRUE(line_plot(folder_ / "b.png", small("NaN"), {Series{"n", {1}, {NAN}, {}}}));
+    EXPECT_TRUE(line_plot(folder_ / "c.png", small("one point"), {Series{"n", {1}, {2}, {0}}}));
+    EXPECT_TRUE(scatter_plot(folder_ / "d.png", small("no points"), {}, {}, {}));
+    EXPECT_TRUE(comparison_plot(folder_ / "e.png", small("no series"), {}));
+    for (const char* name : {"a.png", "b.png", "c.png", "d.png", "e.png"}) expect_picture(folder_ / name, 600, 400);
+}
+
+TEST_F(Plot, Scatter) {
+    const std::vector<float> x{0, 1, 2, NAN, 3}, y{1, 1, 2, 3, 3};
+    const std::vector<std::uint8_t> classes{0, 9, 3, 3, 0};
+    EXPECT_TRUE(scatter_plot(folder_ / "a.png", small("latents"), x, y, classes));
+    expect_picture(folder_ / "a.png", 600, 400);
+    const std::vector<std::uint8_t> wrong{0, 10, 3, 3, 0}, few{0};
+    EXPECT_THROW(scatter_plot(folder_ / "b.png", small(""), x, y, wrong), Error);
+    EXPECT_THROW(scatter_plot(folder_ / "b.png", small(""), x, y, few), Error);
+    EXPECT_FALSE(fs::exists(folder_ / "b.png"));
+}
+
+TEST_F(Plot, Comparison) {
+    const ComparisonSeries s{"MNIST-s", {{"s, 10", 0.87, 0.01, 0.88}, {"a much longer label than that", 0.86, 0, {}}}};
+    const ComparisonSeries fr{"MNIST-fr", {{"s, 10", 0.70, 0.02, 0.68}, {"x", NAN, 0, 0.5}}};
+    EXPECT_TRUE(comparison_plot(folder_ / "a.png", small("Table 2"), {s, fr}));
+    expect_picture(folder_ / "a.png", 600, 400);
+}
+
+TEST_F(Plot, ErrorsNameTheFile) {
+    EXPECT_THROW(line_plot(folder_ / "a.png", small(""), {Series{"n", {1, 2}, {1}, {}}}), Error);
+    write_file(folder_ / "file", "");
+    EXPECT_THROW(line_plot(folder_ / "file" / "a.png", small(""), {Series{"n", {1}, {1}, {}}}), Error);
+    Axes absurd = small("");
+    absurd.width = -5;
+    try {
+        line_plot(folder_ / "c.png", absurd, {Series{"n", {1, 2}, {1, 2}, {}}});
+        ADD_FAILURE();
+    } catch (const Error& error) {
+        const std::string what = error.what();
+        EXPECT_NE(what.find("c.png"), std::string::npos) << what;
+        EXPECT_NE(what.find("gnuplot"), std::string::npos) << what;
+        EXPECT_EQ(what.find('\n'), std::string::npos) << what;
+    }
+    EXPECT_FALSE(fs::exists(folder_ / "c.png"));
+}
+
+TEST_F(Plot, WithoutGnuplotThereIsNoPlot) {
+    const std::string path = std::getenv("PATH");
+    setenv("PATH", folder_.c_str(), 1);
+    EXPECT_FALSE(line_plot(folder_ / "a.png", small(""), {Series{"n", {1, 2}, {1, 2}, {}}}));
+    setenv("PATH", path.c_str(), 1);
+    EXPECT_FALSE(fs::exists(folder_ / "a.png"));
+}
+
+}  // namespace
+}  // namespace warpvae

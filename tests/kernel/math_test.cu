@@ -1,0 +1,192 @@
+// The branch-free functions of cuda/math.cuh over dense sweeps, against the library's long double.
+#include "cuda/math.cuh"
+
+#include "cuda/device/launch.cuh"
+#include "tests/support/device_test.h"
+
+namespace warpvae {
+namespace {
+
+using namespace test;
+
+enum class Function { kExp, kLog, kLog1p, kSigmoid, kSine, kCosine };
+
+template <class T>
+__global__ void apply_kernel(T* y, const T* x, std::size_t n, Function function) {
+    for (std::size_t i : grid_stride(n)) {
+        T sine = 0, cosine = 0;
+        switch (function) {
+            case Function::kExp:
+                y[i] = exp_(x[i]);
+                break;
+            case Function::kLog:
+                y[i] = log_(x[i]);
+                break;
+            case Function::kLog1p:
+                y[i] = log1p_(x[i]);
+                break;
+            case Function::kSigmoid:
+                y[i] = sigmoid_(x[i]);
+                break;
+            case Function::kSine:
+                sincos_turn(x[i], sine, cosine), y[i] = sine;
+                break;
+            case Function::kCosine:
+                sincos_turn(x[i], sine, cosine), y[i] = cosine;
+                break;
+        }
+    }
+}
+
+__global__ void is_finite_kernel(int* y, const float* x, std::size_t n) {
+    for (std::size_t i : grid_stride(n)) y[i] = is_finite(x[i]);
+}
+
+template <class T>
+std::vector<T> evaluate(Function function, const std::vector<T>& x) {
+    GuardedBuffer<T> in(x), out(x.size());
+    check(launch(apply_kernel<T>, for_elements(x.size()), nullptr, out.data(), in.data(), x.size(), function));
+    return out.download();
+}
+
+/// The distance from |x| to the next float, as a double; that of the smallest normal number below it.
+double ulp(long double x) {
+    const float magnitude = std::max(std::abs(static_cast<float>(x)), std::numeric_limits<float>::min());
+    return static_cast<double>(std::nextafter(magnitude, std::numeric_limits<float>::infinity())) - magnitude;
+}
+
+/// |y - reference(x)| <= ulps units in the last place + absolute.
+template <class Reference>
+void expect_accurate(Function function, const std::vector<float>& x, Reference reference, double ulps, double absolute,
+                     const std::string& name) {
+    std::vector<double> expected(x.size()), allowed(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        const long double exact = reference(static_cast<long double>(x[i]));
+        expected[i] = static_cast<double>(exact);
+        allowed[i] = ulps * ulp(exact) + absolute;
+    }
+    expect_close(evaluate(function, x), expected, allowed, name);
+}
+
+/// Every `step`-th float from `first` to `last`, both positive or both negative.
+std::vector<float> floats_between(float first, float last, unsigned step) {
+    std::uint32_t low, high;
+    std::memcpy(&low, &first, 4);
+    std::memcpy(&high, &last, 4);
+    std::vector<float> out;
+    for (std::uint64_t bits = low; bits <= high; bits += step) {
+        const std::uint32_t word = static_cast<std::uint32_t>(bits);
+        float x;
+        std::memcpy(&x, &word, 4);
+        out.push_back(x);
+    }
+    return out;
+}
+
+const float kNaN = std::numeric_limits<float>::quiet_NaN();
+const float kInfinity = std::numeric_limits<float>::infinity();
+
+TEST(Math, Exp) {
+    const auto reference = [](long double x) { return std::exp(x); };
+    expect_accurate(Function::kExp, floats_between(1e-8f, 88.72f, 1201), reference, 1.5, 0, "exp, x > 0");
+    expect_accurate(Function::kExp, floats_between(-1e-8f, -87.33f, 1201), reference, 1.5, 0, "exp, x < 0");
+    // Below the smallest normal number two roundings meet a fixed spacing of 2^-149.
+    expect_accurate(Function::kExp, floats_between(-87.33f, -110.f, 97), reference, 0, 2.01 * 0x1p-149,
+                    "exp, denormal");
+    expect_accurate(Function::kExp, floats_between(1e-38f, 1e-8f, 500009), reference, 1.5, 0, "exp near 0");
+}
+
+TEST(Math, ExpEdges) {
+    at_all_block_sizes([] {
+        const std::vector<float> x{0.f,       -0.f,     1e-45f, 88.722832f, 88.7228394f, 1e30f,
+                                   kInfinity, -103.98f, -1e30f, -kInfinity, kNaN};
+        const std::vector<float> y = evaluate(Function::kExp, x);
+        EXPECT_EQ(y[0], 1.f);
+        EXPECT_EQ(y[1], 1.f);
+        EXPECT_EQ(y[2], 1.f);
+        EXPECT_TRUE(std::isfinite(y[3]));
+        for (const int i : {4, 5, 6}) EXPECT_EQ(y[i], kInfinity) << "exp(" << x[i] << ")";
+        for (const int i : {7, 8, 9}) EXPECT_EQ(y[i], 0.f) << "exp(" << x[i] << ")";
+        EXPECT_TRUE(std::isnan(y[10]));
+    });
+}
+
+TEST(Math, Log) {
+    const auto reference = [](long double x) { return std::log(x); };
+    expect_accurate(Function::kLog,
+                    floats_between(std::numeric_limits<float>::min(), std::numeric_limits<float>::max(), 2003),
+                    reference, 1, 0, "log");
+    expect_accurate(Function::kLog, floats_between(0.5f, 2.f, 17), reference, 1, 0, "log near 1");
+    EXPECT_EQ(evaluate<float>(Function::kLog, {1.f})[0], 0.f);
+    EXPECT_TRUE(std::isnan(evaluate<float>(Function::kLog, {kNaN})[0]));
+}
+
+TEST(Math, Log1p) {
+    const auto reference = [](long double x) { return std::log1p(x); };
+    expect_accurate(Function::kLog1p, floats_between(1e-38f, 1.f, 997), reference, 2.5, 0, "log1p");
+    EXPECT_EQ(evaluate<float>(Function::kLog1p, {0.f})[0], 0.f);
+    EXPECT_TRUE(std::isnan(evaluate<float>(Function::kLog1p, {kNaN})[0]));
+}
+
+TEST(Math, SincosTurn) {
+    std::vector<float> turns;
+    for (unsigned i = 0; i < (1u << 24); i += 13) turns.push_back(static_cast<float>(i) * 0x1p-24f);
+    const long double two_pi = 6.283185307179586476925286766559L;
+    expect_accurate(
+        Function::kSine, turns, [&](long double u) { return std::sin(two_pi * u); }, 0, 1.2e-7, "sine");
+    expect_accurate(
+        Function::kCosine, turns, [&](long double u) { return std::cos(two_pi * u); }, 0, 1.2e-7, "cosine");
+    EXPECT_TRUE(std::isnan(evaluate<float>(Function::kSine, {kNaN})[0]));
+}
+
+TEST(Math, SincosQuarterTurnsAreExact) {
+    const std::vector<float> turns{0.f, 0.25f, 0.5f, 0.75f};
+    const std::vector<float> sine = evaluate(Function::kSine, turns), cosine = evaluate(Function::kCosine, turns);
+    const float exact[] = {0, 1, 0, -1};
+    for (int i = 0; i < 4; ++i) {
+        EXPECT_EQ(sine[i], exact[i]) << turns[i];
+        EXPECT_EQ(cosine[i], exact[(i + 1) % 4]) << turns[i];
+    }
+}
+
+TEST(Math, Sigmoid) {
+    // exp within 1.5 ulp, then one addition and one division: 2.5 ulp, and room where e^x is denormal.
+    const auto reference = [](long double x) { return 1 / (1 + std::exp(-x)); };
+    expect_accurate(Function::kSigmoid, floats_between(1e-20f, 100.f, 1009), reference, 2.5, 0, "sigmoid, x > 0");
+    expect_accurate(Function::kSigmoid, floats_between(-1e-20f, -87.f, 1009), reference, 2.5, 0, "sigmoid, x < 0");
+    const std::vector<float> y = evaluate<float>(Function::kSigmoid, {0.f, 200.f, -200.f, kInfinity, -kInfinity, kNaN});
+    const float exact[] = {0.5f, 1, 0, 1, 0};
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(y[i], exact[i]);
+    EXPECT_TRUE(std::isnan(y[5]));
+}
+
+TEST(Math, SameBitsAtEveryBlockSize) {
+    std::vector<float> x;
+    for (int i = 1; i <= 1031; ++i) x.push_back(static_cast<float>(i) / 1033.f);
+    for (const Function f : {Function::kExp, Function::kLog, Function::kLog1p, Function::kSigmoid, Function::kSine}) {
+        const std::vector<float> expected = evaluate(f, x);
+        at_all_block_sizes([&] { expect_identical(evaluate(f, x), expected, "elementwise function"); });
+    }
+}
+
+TEST(Math, DoubleIsTheLibrarys) {
+    const std::vector<double> x{0.125, 0.5, 0.9};
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        EXPECT_DOUBLE_EQ(evaluate(Function::kExp, x)[i], std::exp(x[i]));
+        EXPECT_DOUBLE_EQ(evaluate(Function::kLog, x)[i], std::log(x[i]));
+        EXPECT_DOUBLE_EQ(evaluate(Function::kLog1p, x)[i], std::log1p(x[i]));
+        EXPECT_DOUBLE_EQ(evaluate(Function::kSigmoid, x)[i], 1 / (1 + std::exp(-x[i])));
+        EXPECT_NEAR(evaluate(Function::kSine, x)[i], std::sin(6.283185307179586 * x[i]), 1e-15);
+    }
+}
+
+TEST(Math, IsFinite) {
+    const std::vector<float> x{0.f, 3e38f, -3e38f, 1e-45f, kInfinity, -kInfinity, kNaN};
+    GuardedBuffer<float> in(x);
+    GuardedBuffer<int> out(x.size());
+    check(launch(is_finite_kernel, for_elements(x.size()), nullptr, out.data(), in.data(), x.size()));
+    EXPECT_EQ(out.download(), (std::vector<int>{1, 1, 1, 1, 0, 0, 0}));
+}
+
+}  // namespace
+}  // namespace warpvae

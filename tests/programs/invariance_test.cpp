@@ -1,0 +1,259 @@
+// The program `invariance`, run as a user runs it: what it writes, how it stops and goes on, what it says to bad input.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include "data/idx.h"
+#include "data/known_sets.h"
+#include "data/sha256.h"
+#include "host/json.h"
+#include "host/safetensors.h"
+#include "tests/support/temporary_folder.h"
+
+namespace warpvae {
+namespace {
+
+using namespace test;
+namespace fs = std::filesystem;
+
+// A run of seconds: few glyphs, a narrow model, a tail in every epoch (300 = 9 * 32 + 12).
+constexpr const char* kSmall = " --dataset glyphs --train-images 300 --test-images 120 --hidden 24 --batch 32 --no-benchmark";
+
+struct Invariance : testing::Test {
+    struct Result {
+        int status;
+        std::string out, error;
+    };
+    Result run(const std::string& arguments, const std::string& environment = "") const {
+        const std::string command = "env -u WARPVAE_DATA " + environment + " sh -c 'exec " WARPVAE_BIN "/invariance " +
+                                    arguments + "' >" + at("out.txt") + " 2>" + at("error.txt") + " </dev/null";
+        const int status = std::system(command.c_str());
+        return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(at("out.txt")), read_file(at("error.txt"))};
+    }
+    /// Expects `status` and one line on standard error, the program's name first, that contains `word`.
+    void expect_failure(int status, const std::string& word, const std::string& arguments,
+                        const std::string& environment = "") const {
+        const Result result = run(arguments, environment);
+        EXPECT_EQ(result.status, status) << arguments << "\n" << result.error;
+        EXPECT_EQ(std::count(result.error.begin(), result.error.end(), '\n'), 1) << arguments << "\n" << result.error;
+        EXPECT_NE(result.error.find(word), std::string::npos) << arguments << "\n" << result.error;
+        EXPECT_EQ(result.error.rfind("invariance: ", 0), 0u) << result.error;
+    }
+    /// Starts a run in the background; its process id.
+    pid_t start(const std::string& arguments) const {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            const int null = ::open("/dev/null", O_RDWR);
+            for (int fd : {0, 1, 2}) ::dup2(null, fd);
+            ::execl("/bin/sh", "sh", "-c", ("exec " WARPVAE_BIN "/invariance " + arguments).c_str(), nullptr);
+            ::_exit(127);
+        }
+        return child;
+    }
+    /// Waits (a minute at most) until `file` is there.
+    static bool appears(const fs::path& file) {
+        for (int i = 0; i < 6000 && !fs::exists(file); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        return fs::exists(file);
+    }
+    static int lines_of(const std::string& text) { return int(std::count(text.begin(), text.end(), '\n')); }
+    std::string at(const std::string& name) const { return (folder / name).string(); }
+    std::string digest(const std::string& name) const { return sha256_hex(read_file(at(name))); }
+
+    TemporaryFolder folder;
+};
+
+TEST_F(Invariance, HelpTeaches) {
+    const Result result = run("--help");
+    EXPECT_EQ(result.status, 0);
+    for (const char* word : {"table", "figures", "train", "report", "--latents", "--resume", "Examples"})
+        EXPECT_NE(result.out.find(word), std::string::npos) << word;
+}
+
+TEST_F(Invariance, AReportHoldsEverything) {
+    const Result result = run(std::string("report --latents 3,4 --epochs 2 --quiet --out ") + at("run") + kSmall);
+    ASSERT_EQ(result.status, 0) << result.error;
+    EXPECT_EQ(result.error, "");
+    for (const char* file : {"config.toml", "metrics.jsonl", "table.json", "table.md", "active_units.json", "report.html",
+                             "figures/transformations.png", "figures/reconstructions-s-z3.png", "figures/samples-rt-z4.png",
+                             "figures/walks-rt-z3.png", "s-z3-seed1/model.safetensors", "rt-z4-seed1/checkpoint.safetensors",
+                             "rt-z4-seed1/result.json"})
+        EXPECT_TRUE(fs::exists(folder / "run" / file)) << file;
+    EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 2 * 4);
+
+    const Json table = Json::parse(read_file(at("run/table.json")));
+    EXPECT_EQ(table.at("paper"), "Mills 2024");
+    EXPECT_EQ(table.at("dataset"), "glyphs");
+    ASSERT_EQ(table.at("rows").size(), 2u * 2 * 2);
+    const Json& row = table.at("rows")[0];
+    EXPECT_EQ(row.at("cells").size(), 4u);
+    for (const Json& cell : row.at("cells")) {
+        EXPECT_GT(cell.at("mean"), 0.0);
+        EXPECT_LE(cell.at("mean"), 1.0);
+        EXPECT_EQ(cell.at("n"), 1);
+    }
+    const std::string page = read_file(at("run/report.html"));
+    EXPECT_NE(page.find("data:image/png;base64,"), std::string::npos);
+    EXPECT_EQ(page.find("src=\"http"), std::string::npos) << "the page must open without a network";
+    EXPECT_NE(result.out.find("C2"), std::string::npos) << result.out;
+
+    const SafeTensors weights = read_safetensors(at("run/s-z3-seed1/model.safetensors"));
+    EXPECT_EQ(weights.at("encoder.0.weight").shape, (std::vector<std::int64_t>{24, 784}));
+    EXPECT_EQ(weights.at("heads.weight").shape, (std::vector<std::int64_t>{6, 24}));
+    EXPECT_EQ(weights.at("decoder.2.bias").shape, (std::vector<std::int64_t>{784}));
+}
+
+TEST_F(Invariance, ConfigTomlRunsTheSameAgain) {
+    ASSERT_EQ(run(std::string("train --latents 4 --train-set rt --seed 5 --epochs 1 --quiet --beta 2 --out ") + at("a") + kSmall).status, 0);
+    const Result again = run("train --config " + at("a/config.toml") + " --quiet --out " + at("b"));
+    ASSERT_EQ(again.status, 0) << again.error;
+    EXPECT_EQ(digest("a/rt-z4-seed5/model.safetensors"), digest("b/rt-z4-seed5/model.safetensors"));
+    EXPECT_EQ(read_file(at("a/config.toml")), read_file(at("b/config.toml")));
+}
+
+TEST_F(Invariance, OneCoreTwoCoresAndTrainedTogetherGiveTheSameBits) {
+    const std::string train = std::string("train --latents 4 --train-set rt --epochs 2 --quiet") + kSmall;
+    ASSERT_EQ(run(train + " --seed 3 --seeds 1 --out " + at("one"), "WARPVAE_CORES=1").status, 0);
+    ASSERT_EQ(run(train + " --seed 3 --seeds 1 --out " + at("two"), "WARPVAE_CORES=2").status, 0);
+    ASSERT_EQ(run(train + " --seed 1 --seeds 4 --together 4 --out " + at("four")).status, 0);
+    EXPECT_EQ(digest("one/rt-z4-seed3/model.safetensors"), digest("two/rt-z4-seed3/model.safetensors"));
+    EXPECT_EQ(digest("one/rt-z4-seed3/model.safetensors"), digest("four/rt-z4-seed3/model.safetensors"));
+}
+
+TEST_F(Invariance, KilledAndResumedGivesTheSameBits) {
+    const std::string train = std::string("train --latents 4 --train-set s --seeds 2 --together 2 --epochs 60 --quiet") + kSmall;
+    ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);
+    const pid_t child = start(train + " --out " + at("killed"));
+    ASSERT_TRUE(appears(folder / "killed" / "s-z4-seed2" / "checkpoint.previous.safetensors"));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "it was done before it could be killed";
+    const Result resumed = run("train --resume " + at("killed") + " --quiet");
+    ASSERT_EQ(resumed.status, 0) << resumed.error;
+    for (const char* file : {"s-z4-seed1/model.safetensors", "s-z4-seed2/model.safetensors"})
+        EXPECT_EQ(digest(std::string("whole/") + file), digest(std::string("killed/") + file));
+    EXPECT_EQ(lines_of(read_file(at("killed/metrics.jsonl"))), lines_of(read_file(at("whole/metrics.jsonl"))));
+}
+
+TEST_F(Invariance, CtrlCLosesNothing) {
+    const std::string train = std::string("train --latents 4 --train-set s --epochs 60 --quiet") + kSmall;
+    ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);
+    const pid_t child = start(train + " --out " + at("stopped"));
+    ASSERT_TRUE(appears(folder / "stopped" / "s-z4-seed1" / "checkpoint.safetensors"));
+    ::kill(child, SIGINT);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 1);
+    ASSERT_EQ(run("train --resume " + at("stopped") + " --quiet").status, 0);
+    EXPECT_EQ(digest("whole/s-z4-seed1/model.safetensors"), digest("stopped/s-z4-seed1/model.safetensors"));
+}
+
+TEST_F(Invariance, AnInterruptedTableGoesOnWhereItWas) {
+    const std::string table = std::string("table --latents 3,4 --epochs 1 --quiet") + kSmall;
+    ASSERT_EQ(run(table + " --out " + at("run")).status, 0);
+    const std::string before = read_file(at("run/table.json"));
+    fs::remove_all(folder / "run" / "rt-z4-seed1");
+    fs::remove(folder / "run" / "table.json");
+    const auto untouched = fs::last_write_time(folder / "run" / "s-z3-seed1" / "model.safetensors");
+    ASSERT_EQ(run("table --resume " + at("run") + " --quiet").status, 0);
+    EXPECT_EQ(read_file(at("run/table.json")), before);
+    EXPECT_EQ(fs::last_write_time(folder / "run" / "s-z3-seed1" / "model.safetensors"), untouched);
+}
+
+TEST_F(Invariance, WrongUsageIsStatus2) {
+    const std::string out = " --out " + at("x");
+    expect_failure(2, "command", "");
+    expect_failure(2, "tabel", "tabel" + out);
+    expect_failure(2, "--out", "table");
+    expect_failure(2, "--colour", "table --colour" + out);
+    expect_failure(2, "cifar", "table --dataset cifar" + out);
+    expect_failure(2, "--latents", "table --latents 0" + out);
+    expect_failure(2, "--latents", "table --latents -3" + out);
+    expect_failure(2, "--latents", "table --latents 99999999" + out);
+    expect_failure(2, "--latents", "table --latents ten" + out);
+    expect_failure(2, "--seeds", "table --seeds 0" + out);
+    expect_failure(2, "--epochs", "table --epochs -1" + out);
+    expect_failure(2, "--batch", "table --batch 0" + out);
+    expect_failure(2, "--hidden", "table --hidden 0" + out);
+    expect_failure(2, "--learning-rate", "table --learning-rate -1" + out);
+    expect_failure(2, "--train-images", "table --train-images -5" + out);
+    expect_failure(2, "train-set", "table --train-set zz" + out);
+    expect_failure(2, "config.toml", "table --resume " + at("nothing"));
+    expect_failure(2, "nothing.toml", "table --config " + at("nothing.toml") + out);
+    EXPECT_FALSE(fs::exists(folder / "x")) << "a wrong usage writes nothing";
+}
+
+TEST_F(Invariance, AFolderThatHoldsARunIsNotOverwritten) {
+    const std::string train = std::string("train --latents 3 --train-set s --epochs 1 --quiet") + kSmall + " --out " + at("run");
+    ASSERT_EQ(run(train).status, 0);
+    const std::string before = digest("run/s-z3-seed1/model.safetensors");
+    expect_failure(2, "--resume", train + " --seed 9");
+    EXPECT_EQ(digest("run/s-z3-seed1/model.safetensors"), before);
+    EXPECT_EQ(run(train + " --overwrite").status, 0);
+}
+
+TEST_F(Invariance, BadDataIsOneLine) {
+    const std::string with = " --quiet --dataset mnist --out " + at("x") + " --data ";
+    expect_failure(1, "dataset fetch mnist", "table" + with + at("nowhere"));
+    const fs::path mnist = folder / "data" / "mnist";
+    const std::string path = (folder / "data").string();
+    for (const KnownFile& file : known_set("mnist").files) write_file(mnist / file.name, "nonsense");
+    expect_failure(1, "train-images-idx3-ubyte", "table" + with + path);
+    // The right shape, other digits: the digest tells.
+    ImageSet set;
+    set.height = set.width = 28;
+    set.images.assign(784 * 3, 7);
+    set.labels = {1, 2, 3};
+    fs::remove_all(mnist);
+    write_image_set(mnist, "train", set);
+    write_image_set(mnist, "t10k", set);
+    expect_failure(1, "SHA-256", "table" + with + path);
+}
+
+TEST_F(Invariance, AnUnwritableOrFullFolderIsOneLine) {
+    write_file(at("file"), "in the way");
+    expect_failure(1, at("file"), std::string("train --latents 3 --quiet --out ") + at("file/run") + kSmall);
+    EXPECT_EQ(read_file(at("file")), "in the way");
+    // A file-size limit stands in for a full disk: SIGXFSZ ignored, the write fails half-way.
+    const std::string train = std::string("train --latents 3 --train-set s --epochs 1 --quiet") + kSmall + " --out ";
+    const std::string limited = "sh -c 'trap \"\" XFSZ; ulimit -f 40; exec " WARPVAE_BIN "/invariance " + train + at("full") +
+                                "' >/dev/null 2>" + at("error.txt");
+    const int status = std::system(limited.c_str());
+    EXPECT_EQ(WEXITSTATUS(status), 1);
+    const std::string error = read_file(at("error.txt"));
+    EXPECT_NE(error.find("checkpoint.safetensors"), std::string::npos) << error;
+    EXPECT_EQ(lines_of(error), 1) << error;
+    EXPECT_FALSE(fs::exists(folder / "full" / "s-z3-seed1" / "checkpoint.safetensors")) << "nothing half-written";
+}
+
+TEST_F(Invariance, OutOfDeviceMemoryIsOneLine) {
+    expect_failure(1, "out of device memory", std::string("train --latents 3 --quiet --out ") + at("x") + kSmall,
+                   "WARPVAE_MEMORY_LIMIT=400000");
+}
+
+TEST_F(Invariance, DivergenceNamesStepAndTensor) {
+    expect_failure(1, "is not finite at step", std::string("train --latents 3 --train-set s --epochs 3 --quiet --learning-rate 1e30 --out ") +
+                                                   at("x") + kSmall);
+}
+
+TEST_F(Invariance, ADamagedCheckpointIsOneLine) {
+    const std::string train = std::string("train --latents 3 --train-set s --epochs 2 --quiet") + kSmall + " --out " + at("run");
+    ASSERT_EQ(run(train).status, 0);
+    const fs::path checkpoint = folder / "run" / "s-z3-seed1" / "checkpoint.safetensors";
+    const std::string bytes = read_file(checkpoint);
+    write_file(checkpoint, bytes.substr(0, bytes.size() / 2));
+    expect_failure(1, "checkpoint.safetensors", "train --resume " + at("run") + " --quiet");
+    write_file(checkpoint, bytes);
+    EXPECT_EQ(run("train --resume " + at("run") + " --quiet").status, 0);
+    expect_failure(1, "beta", "train --resume " + at("run") + " --beta 3 --quiet");
+}
+
+}  // namespace
+}  // namespace warpvae

@@ -1,4 +1,5 @@
-// Adam (Kingma and Ba 2015, algorithm 1; the arithmetic of torch.optim.Adam) on a whole arena of R models in one launch.
+// Adam (Kingma and Ba 2015, algorithm 1; the arithmetic of torch.optim.Adam) on a whole arena of R models in one
+// launch.
 //
 //   m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
 //

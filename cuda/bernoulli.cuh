@@ -4,8 +4,8 @@
 //   from probabilities   nll = -t log p - (1 - t) log(1 - p),           dnll/dp = (p - t) / (p (1 - p))
 //                        with p clipped to [1e-6, 1 - 1e-6] and no gradient where the clip is active (Vive, appendix A)
 //
-// Contract: one block per row of D pixels, block any, no shared memory but the reduction's. Reads 8 bytes a pixel, writes
-// 4 (nothing without a gradient). Deterministic. The gradient may overwrite its input.
+// Contract: one block per row of D pixels, block any, no shared memory but the reduction's. Reads 8 bytes a pixel,
+// writes 4 (nothing without a gradient). Deterministic. The gradient may overwrite its input.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"

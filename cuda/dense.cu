@@ -28,8 +28,8 @@ Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns,
 template <class T>
 Status dense_forward(const Matmul& context, T* y, const T* x, const T* W, const T* b, std::size_t P,
                      Activation activation, int R, int N, int in, int out) {
-    const Status product = matmul(context, y, std::size_t(N) * out, Op::kNone, x, std::size_t(N) * in, Op::kTranspose, W,
-                                  P, R, N, out, in);
+    const Status product = matmul(context, y, std::size_t(N) * out, Op::kNone, x, std::size_t(N) * in, Op::kTranspose,
+                                  W, P, R, N, out, in);
     if (!product.ok()) return product;
     return bias_activation(y, b, P, activation, R, N, out, context.stream());
 }
@@ -47,13 +47,13 @@ Status dense_backward(const Matmul& context, T* dx, T* dW, T* db, const T* dy, c
     return status;
 }
 
-#define WARPVAE_INSTANTIATE(T)                                                                                          \
-    template Status bias_activation(T*, const T*, std::size_t, Activation, int, int, int, Stream);                      \
-    template Status relu_backward(T*, const T*, std::size_t, Stream);                                                   \
-    template Status column_sum(T*, const T*, std::size_t, int, int, int, Stream);                                       \
-    template Status dense_forward(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation, int, int,   \
-                                  int, int);                                                                            \
-    template Status dense_backward(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t, Activation,    \
+#define WARPVAE_INSTANTIATE(T)                                                                                        \
+    template Status bias_activation(T*, const T*, std::size_t, Activation, int, int, int, Stream);                    \
+    template Status relu_backward(T*, const T*, std::size_t, Stream);                                                 \
+    template Status column_sum(T*, const T*, std::size_t, int, int, int, Stream);                                     \
+    template Status dense_forward(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation, int, int, \
+                                  int, int);                                                                          \
+    template Status dense_backward(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t, Activation,  \
                                    int, int, int, int);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)

@@ -8,20 +8,22 @@ template <class T>
 Status gather(T* batch, const std::uint8_t* const* images, const std::uint64_t* seeds, const std::uint64_t* step,
               std::size_t count, int full_batch, int R, int N, const GatherOptions& options, Stream stream) {
     if (count == 0 || count >> 31 || full_batch < 1 || N > full_batch) return {kInvalidValue};
-    return launch(gather_kernel<T>, for_blocks(N, R), stream, batch, images, seeds, step, std::uint32_t(count), full_batch,
-                  options);
+    return launch(gather_kernel<T>, for_blocks(N, R), stream, batch, images, seeds, step, std::uint32_t(count),
+                  full_batch, options);
 }
 Status gather_labels(std::uint8_t* out, const std::uint8_t* const* labels, const std::uint64_t* seeds,
                      const std::uint64_t* step, std::size_t count, int full_batch, int R, int N, Stream stream) {
     if (count == 0 || count >> 31 || full_batch < 1 || N > full_batch) return {kInvalidValue};
-    return launch(gather_labels_kernel<std::uint8_t>, for_blocks(1, R, Block::any(128)), stream, out, labels, seeds, step,
-                  std::uint32_t(count), full_batch, N);
+    return launch(gather_labels_kernel<std::uint8_t>, for_blocks(1, R, Block::any(128)), stream, out, labels, seeds,
+                  step, std::uint32_t(count), full_batch, N);
 }
 template <class T>
-Status gather_range(T* batch, const std::uint8_t* const* images, std::size_t first, int R, int N, int D, Stream stream) {
+Status gather_range(T* batch, const std::uint8_t* const* images, std::size_t first, int R, int N, int D,
+                    Stream stream) {
     return launch(gather_range_kernel<T>, for_blocks(N, R), stream, batch, images, first, D);
 }
-Status minibatch_order(std::uint32_t* order, std::size_t count, std::uint64_t seed, std::uint64_t epoch, Stream stream) {
+Status minibatch_order(std::uint32_t* order, std::size_t count, std::uint64_t seed, std::uint64_t epoch,
+                       Stream stream) {
     if (count >> 31) return {kInvalidValue};
     return launch(minibatch_order_kernel<std::uint32_t>, for_elements(count), stream, order, std::uint32_t(count), seed,
                   epoch);

@@ -1,5 +1,6 @@
-// A minibatch, gathered: the step number alone decides which images (a stateless permutation), so resuming, graph replay
-// and replicas need no other state. Bytes become floats on the way; a random affine change and a dynamic binarisation too.
+// A minibatch, gathered: the step number alone decides which images (a stateless permutation), so resuming, graph
+// replay and replicas need no other state. Bytes become floats on the way; a random affine change and a dynamic
+// binarisation too.
 //
 //   order    a Feistel network over the bits of the index, cycle-walked into 0..count-1 (Black and Rogaway 2002): a
 //            bijection for any keys. Four round keys from Philox(seed, kShuffle, epoch).

@@ -1,6 +1,6 @@
-// The Gaussian encoder's end, fused: both heads, the reparameterised sample and the divergence in one pass over the last
-// hidden layer (Kingma and Welling 2014, eq. 10 and appendix B). Unfused these are two thin matrix products, a bias, a
-// noise kernel and a reduction: five launches for about a tenth of a percent of a step's arithmetic.
+// The Gaussian encoder's end, fused: both heads, the reparameterised sample and the divergence in one pass over the
+// last hidden layer (Kingma and Welling 2014, eq. 10 and appendix B). Unfused these are two thin matrix products, a
+// bias, a noise kernel and a reduction: five launches for about a tenth of a percent of a step's arithmetic.
 //
 //   [mu, logvar] = h W^T + b,   z = mu + exp(logvar / 2) epsilon,   kl = sum_j KL(N(mu_j, sigma_j^2) || N(0, 1))
 //
@@ -48,8 +48,8 @@ __global__ void gaussian_head_forward_kernel(T* moments, T* z, T* kl, const T* h
         }
         const T mu[kHeadRows] = {warp_sum(m0) + bias[j], warp_sum(m1) + bias[j], warp_sum(m2) + bias[j],
                                  warp_sum(m3) + bias[j]};
-        const T logvar[kHeadRows] = {warp_sum(v0) + bias[Z + j], warp_sum(v1) + bias[Z + j],
-                                     warp_sum(v2) + bias[Z + j], warp_sum(v3) + bias[Z + j]};
+        const T logvar[kHeadRows] = {warp_sum(v0) + bias[Z + j], warp_sum(v1) + bias[Z + j], warp_sum(v2) + bias[Z + j],
+                                     warp_sum(v3) + bias[Z + j]};
         Normal4 epsilon{};
         if (noise.seeds) epsilon = latent_noise(seed, noise.purpose, step, (noise.first_row + first) / 4, j, Z);
 #pragma unroll

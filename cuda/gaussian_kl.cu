@@ -10,7 +10,8 @@ Status gaussian_kl_forward(T* kl, const T* moments, int R, int N, int Z, Stream 
 }
 template <class T>
 Status gaussian_kl_backward(T* dmoments, const T* moments, T weight, int R, int N, int Z, Stream stream) {
-    return launch(gaussian_kl_backward_kernel<T>, for_blocks(N, R, Block::any(32)), stream, dmoments, moments, weight, Z);
+    return launch(gaussian_kl_backward_kernel<T>, for_blocks(N, R, Block::any(32)), stream, dmoments, moments, weight,
+                  Z);
 }
 
 template Status gaussian_kl_forward(float*, const float*, int, int, int, Stream);

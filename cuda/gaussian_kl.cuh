@@ -2,8 +2,8 @@
 //
 //   KL(N(mu, sigma^2) || N(0, 1)) = 1/2 sum_j (mu_j^2 + sigma_j^2 - 1 - log sigma_j^2)
 //
-// moments [R, N, 2Z] holds mu, then logvar = log sigma^2. Contract: one block per row, block any; reads 8 Z bytes a row,
-// writes 4; the backward reads and writes 8 Z more. Deterministic.
+// moments [R, N, 2Z] holds mu, then logvar = log sigma^2. Contract: one block per row, block any; reads 8 Z bytes a
+// row, writes 4; the backward reads and writes 8 Z more. Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"

@@ -1,5 +1,5 @@
-// Exponential, logarithm and sine without branches or library calls, so that a CPU compiler vectorises the loops that use
-// them; the GPU runs the same text. In double they are the library's own: double is for gradient checks.
+// Exponential, logarithm and sine without branches or library calls, so that a CPU compiler vectorises the loops that
+// use them; the GPU runs the same text. In double they are the library's own: double is for gradient checks.
 //
 // Error bounds, tested over the whole range (tests/kernel/math_test.cu): exp 1.5 ulp, log 1 ulp, log1p 2.5 ulp, sincos
 // 1.2e-7 absolute, sigmoid 2.5 ulp. NaN in gives NaN out.

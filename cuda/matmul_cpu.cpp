@@ -78,8 +78,8 @@ template Status matmul(const Matmul&, float*, std::size_t, Op, const float*, std
 template Status matmul(const Matmul&, double*, std::size_t, Op, const double*, std::size_t, Op, const double*,
                        std::size_t, int, int, int, int);
 
-bool dense_forward_epilogue(const Matmul&, float*, const float*, const float*, const float*, std::size_t, Activation, int,
-                            int, int, int) {
+bool dense_forward_epilogue(const Matmul&, float*, const float*, const float*, const float*, std::size_t, Activation,
+                            int, int, int, int) {
     return false;
 }
 

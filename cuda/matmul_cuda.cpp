@@ -1,4 +1,5 @@
-// The matrix product on a GPU: cuBLAS, strided-batched over the replicas; cuBLASLt's bias and ReLU epilogues where asked.
+// The matrix product on a GPU: cuBLAS, strided-batched over the replicas; cuBLASLt's bias and ReLU epilogues where
+// asked.
 #include <cublasLt.h>
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
@@ -13,7 +14,8 @@
 namespace warpvae {
 namespace {
 
-constexpr std::size_t kWorkspaceBytes = 32u << 20;  // NVIDIA's advice for Hopper; also what a captured graph replays with
+constexpr std::size_t kWorkspaceBytes = 32u
+                                        << 20;  // NVIDIA's advice for Hopper; also what a captured graph replays with
 
 void require(cublasStatus_t status, const char* what) {
     if (status != CUBLAS_STATUS_SUCCESS) throw DeviceError(std::string(what) + ": " + cublasGetStatusString(status));
@@ -24,9 +26,12 @@ Status status_of(cublasStatus_t status) {
 }
 cublasComputeType_t compute_type(Math math) {
     switch (math) {
-        case Math::kTf32: return CUBLAS_COMPUTE_32F_FAST_TF32;
-        case Math::kBf16: return CUBLAS_COMPUTE_32F_FAST_16BF;
-        case Math::kFp32: break;
+        case Math::kTf32:
+            return CUBLAS_COMPUTE_32F_FAST_TF32;
+        case Math::kBf16:
+            return CUBLAS_COMPUTE_32F_FAST_16BF;
+        case Math::kFp32:
+            break;
     }
     return CUBLAS_COMPUTE_32F_PEDANTIC;
 }
@@ -87,10 +92,10 @@ Status matmul(const Matmul& context, T* C, std::size_t stride_c, Op op_a, const 
     const int lda = op_a == Op::kTranspose ? m : k, ldb = op_b == Op::kTranspose ? k : n;
     const cudaDataType type = is_float ? CUDA_R_32F : CUDA_R_64F;
     const Matmul::Impl& impl = context.impl();
-    return status_of(cublasGemmStridedBatchedEx(impl.handle, tb, ta, n, m, k, &one, B, type, ldb, (long long)stride_b, A,
-                                                type, lda, (long long)stride_a, &zero, C, type, n, (long long)stride_c, R,
-                                                is_float ? compute_type(impl.math) : CUBLAS_COMPUTE_64F,
-                                                CUBLAS_GEMM_DEFAULT));
+    return status_of(
+        cublasGemmStridedBatchedEx(impl.handle, tb, ta, n, m, k, &one, B, type, ldb, (long long)stride_b, A, type, lda,
+                                   (long long)stride_a, &zero, C, type, n, (long long)stride_c, R,
+                                   is_float ? compute_type(impl.math) : CUBLAS_COMPUTE_64F, CUBLAS_GEMM_DEFAULT));
 }
 
 template Status matmul(const Matmul&, float*, std::size_t, Op, const float*, std::size_t, Op, const float*, std::size_t,
@@ -119,8 +124,10 @@ struct LtCall {
         const std::int32_t count = R;
         const std::int64_t step = static_cast<std::int64_t>(stride);
         require(cublasLtMatrixLayoutCreate(&out, CUDA_R_32F, rows, columns, rows), "cublasLt layout");
-        require(cublasLtMatrixLayoutSetAttribute(out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count), "cublasLt layout");
-        require(cublasLtMatrixLayoutSetAttribute(out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step), "cublasLt layout");
+        require(cublasLtMatrixLayoutSetAttribute(out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
+                "cublasLt layout");
+        require(cublasLtMatrixLayoutSetAttribute(out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step),
+                "cublasLt layout");
         return out;
     }
 };

@@ -19,16 +19,16 @@ namespace warpvae {
 
 /// What a random number is for: streams of different purposes never meet (architecture: seed, purpose, step, element).
 enum class Purpose : std::uint32_t {
-    kInitialise = 1,    ///< parameters; step = index of the tensor
-    kShuffle = 2,       ///< minibatch order; step = epoch
-    kLatent = 3,        ///< noise of z in training
-    kFeature = 4,       ///< noise of z when latents are read out as features
-    kBinarise = 5,      ///< dynamic binarisation
-    kAugment = 6,       ///< affine transform on the fly; step = epoch
-    kDataset = 7,       ///< fixed transforms that make a data set; generated glyphs
-    kPrior = 8,         ///< samples of the prior
-    kEvaluate = 9,      ///< noise of z in the evaluation of the ELBO
-    kTest = 100,        ///< tests
+    kInitialise = 1,  ///< parameters; step = index of the tensor
+    kShuffle = 2,     ///< minibatch order; step = epoch
+    kLatent = 3,      ///< noise of z in training
+    kFeature = 4,     ///< noise of z when latents are read out as features
+    kBinarise = 5,    ///< dynamic binarisation
+    kAugment = 6,     ///< affine transform on the fly; step = epoch
+    kDataset = 7,     ///< fixed transforms that make a data set; generated glyphs
+    kPrior = 8,       ///< samples of the prior
+    kEvaluate = 9,    ///< noise of z in the evaluation of the ELBO
+    kTest = 100,      ///< tests
 };
 
 /// out[i], i < n: standard normal draws of (seed, purpose, step, element i).
@@ -43,7 +43,7 @@ Status philox_uniform(T* out, std::size_t n, T low, T high, std::uint64_t seed, 
 
 /// A random affine change of each gathered image about its centre; all zero (and scales 1): none.
 struct Augmentation {
-    float max_rotation = 0;   ///< degrees: uniform in [-max, max]
+    float max_rotation = 0;  ///< degrees: uniform in [-max, max]
     float min_scale = 1, max_scale = 1;
     float max_translation = 0;  ///< pixels, each axis
     constexpr bool any() const { return max_rotation != 0 || min_scale != 1 || max_scale != 1 || max_translation != 0; }
@@ -54,13 +54,14 @@ struct GatherOptions {
     Augmentation augmentation;    ///< drawn anew each epoch (kAugment)
 };
 /// The minibatch of step *step: batch[r, n, :] = images[r][order(step * N' + n)] / 255, where order is the
-/// epoch's Feistel permutation of 0..count-1 under seeds[r], and N' = `full_batch`, the batch size of which N (the tail) may
-/// be less. One epoch is ceil(count / N') steps.
+/// epoch's Feistel permutation of 0..count-1 under seeds[r], and N' = `full_batch`, the batch size of which N (the
+/// tail) may be less. One epoch is ceil(count / N') steps.
 ///   batch [R, N, D]; images [R] device pointers to bytes [count, D]; seeds [R]; step: one number on the device.
 template <class T>
 Status gather(T* batch, const std::uint8_t* const* images, const std::uint64_t* seeds, const std::uint64_t* step,
               std::size_t count, int full_batch, int R, int N, const GatherOptions& options, Stream stream);
-/// The labels of the same minibatch: out[r, n] = labels[r][order(...)]. out [R, N]; labels [R] device pointers to [count].
+/// The labels of the same minibatch: out[r, n] = labels[r][order(...)]. out [R, N]; labels [R] device pointers to
+/// [count].
 Status gather_labels(std::uint8_t* out, const std::uint8_t* const* labels, const std::uint64_t* seeds,
                      const std::uint64_t* step, std::size_t count, int full_batch, int R, int N, Stream stream);
 /// The images `first`..`first+N-1` of every replica, in their own order: batch[r, n, :] = images[r][first + n] / 255.
@@ -105,10 +106,10 @@ enum class Activation { kNone, kRelu };
 /// y = activation(x W^T + b): torch.nn.Linear. y [R, N, out], x [R, N, in]; W [out, in] and b [out] of replica r at
 /// W + r * P and b + r * P.
 template <class T>
-Status dense_forward(const Matmul& matmul, T* y, const T* x, const T* W, const T* b, std::size_t P, Activation activation,
-                     int R, int N, int in, int out);
-/// Given dy = dL/d(x W^T + b) [R, N, out]: dW = dy^T x, db = column sums of dy, both at stride P, and, unless dx is null,
-/// dx = dy W, times (x > 0) where x is the output of a ReLU.
+Status dense_forward(const Matmul& matmul, T* y, const T* x, const T* W, const T* b, std::size_t P,
+                     Activation activation, int R, int N, int in, int out);
+/// Given dy = dL/d(x W^T + b) [R, N, out]: dW = dy^T x, db = column sums of dy, both at stride P, and, unless dx is
+/// null, dx = dy W, times (x > 0) where x is the output of a ReLU.
 template <class T>
 Status dense_backward(const Matmul& matmul, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
                       Activation x_activation, int R, int N, int in, int out);
@@ -143,7 +144,8 @@ struct LatentNoise {
 template <class T>
 Status gaussian_head_forward(T* moments, T* z, T* kl, const T* h, const T* W, const T* b, std::size_t P,
                              LatentNoise noise, int R, int N, int H, int Z, Stream stream);
-/// dmoments [R, N, 2Z] from dz [R, N, Z]: the gradient of L = f(z) + kl_weight * sum_n kl, through z and the divergence.
+/// dmoments [R, N, 2Z] from dz [R, N, Z]: the gradient of L = f(z) + kl_weight * sum_n kl, through z and the
+/// divergence.
 ///   dmu = dz + w mu,   dlogvar = dz (z - mu) / 2 + w (exp(logvar) - 1) / 2
 template <class T>
 Status gaussian_head_backward(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight, int R, int N, int Z,
@@ -165,8 +167,8 @@ Status gaussian_kl_backward(T* dmoments, const T* moments, T weight, int R, int 
 
 // --- losses: bernoulli.cuh, softmax_cross_entropy.cuh ----------------------------------------------------------------
 
-/// Negative log-likelihood of `target` in [0, 1] under Bernoulli(sigmoid(logits)), summed over D, and, unless dlogits is
-/// null, dlogits = scale * (sigmoid(logits) - target). nll [R, N]; the rest [R, N, D]; dlogits may be logits.
+/// Negative log-likelihood of `target` in [0, 1] under Bernoulli(sigmoid(logits)), summed over D, and, unless dlogits
+/// is null, dlogits = scale * (sigmoid(logits) - target). nll [R, N]; the rest [R, N, D]; dlogits may be logits.
 template <class T>
 Status bernoulli_from_logits(T* nll, T* dlogits, const T* logits, const T* target, T scale, int R, int N, int D,
                              Stream stream);
@@ -181,14 +183,15 @@ Status sigmoid(T* y, const T* x, std::size_t n, Stream stream);
 /// Where the class axis of logits lies: [R, N, K], or [R, K, N].
 enum class ClassAxis { kLast, kFirst };
 /// Multinomial cross-entropy of x = logits + bias: loss[r, n] = log sum_k exp(x[k]) - x[label],
-/// dlogits = scale * (softmax(x) - onehot(label)), predicted[r, n] = argmax (lowest of equals). Each of the three may be
-/// null, and so may bias; without labels only predicted is written. A label of K or more gives a NaN loss. K at most 256.
-///   logits, dlogits [R, N, K] or [R, K, N] (in place allowed); bias [K] at stride P; labels [R] device pointers to bytes,
-///   read from `first`.
+/// dlogits = scale * (softmax(x) - onehot(label)), predicted[r, n] = argmax (lowest of equals). Each of the three may
+/// be null, and so may bias; without labels only predicted is written. A label of K or more gives a NaN loss. K at most
+/// 256.
+///   logits, dlogits [R, N, K] or [R, K, N] (in place allowed); bias [K] at stride P; labels [R] device pointers to
+///   bytes, read from `first`.
 template <class T>
-Status softmax_cross_entropy(T* loss, T* dlogits, std::uint8_t* predicted, const T* logits, const T* bias, std::size_t P,
-                             const std::uint8_t* const* labels, std::size_t first, T scale, ClassAxis axis, int R, int N,
-                             int K, Stream stream);
+Status softmax_cross_entropy(T* loss, T* dlogits, std::uint8_t* predicted, const T* logits, const T* bias,
+                             std::size_t P, const std::uint8_t* const* labels, std::size_t first, T scale,
+                             ClassAxis axis, int R, int N, int K, Stream stream);
 
 // --- optimisers: adam.cuh --------------------------------------------------------------------------------------------
 
@@ -223,8 +226,9 @@ Status accumulate_moments(double* sums, const T* x, int R, int N, int D, int x_s
 Status accumulate_correct(unsigned long long* correct, const std::uint8_t* predicted, const std::uint8_t* const* labels,
                           std::size_t first, int R, int N, Stream stream);
 
-// --- logistic regression: lbfgs.cuh, spd_inverse.cuh, logistic_regression.cuh -----------------------------------------
-// Q problems (replicas x feature sets) in lock-step; their method and use: host/logistic_regression.h.
+// --- logistic regression: lbfgs.cuh, spd_inverse.cuh, logistic_regression.cuh
+// ----------------------------------------- Q problems (replicas x feature sets) in lock-step; their method and use:
+// host/logistic_regression.h.
 
 inline constexpr int kLbfgsMemory = 10;  ///< pairs (s, y) kept
 /// What the host asks of problem q in the next round.
@@ -237,7 +241,7 @@ struct LbfgsControl {
 };
 /// What the host reads of problem q in each round.
 struct LbfgsScalars {
-    double slope, direction_size, theta_size;         ///< at theta, along the direction; sizes are largest magnitudes
+    double slope, direction_size, theta_size;      ///< at theta, along the direction; sizes are largest magnitudes
     double objective, trial_slope, gradient_size;  ///< at the trial point
 };
 /// The device memory of Q problems of P unknowns. theta, gradient, trial, trial_gradient, direction [Q, P];
@@ -265,12 +269,13 @@ Status label_counts(unsigned* counts, const std::uint8_t* const* labels, int Q, 
 /// first[q] = min(first[q], lowest i for which x[q, i] is not finite). x [Q, n].
 Status first_non_finite(unsigned long long* first, const float* x, int Q, std::size_t n, Stream stream);
 /// weights [Q, K, d], bias [Q, K] from theta [Q, K, d + 1]; the bias of a class with counts[q, k] = 0 is -infinity.
-Status logistic_parameters(float* weights, float* bias, const double* theta, const unsigned* counts, int Q, int K, int d,
-                           Stream stream);
+Status logistic_parameters(float* weights, float* bias, const double* theta, const unsigned* counts, int Q, int K,
+                           int d, Stream stream);
 /// x [Q, K, D] -= its mean over the classes that have rows; 0 for those without.
 Status centre_classes(double* x, const unsigned* counts, int Q, int K, int D, Stream stream);
-/// state.trial_gradient and the last three scalars where control[q].active, from sums over `chunks` chunks of the n rows:
-/// weight_sums [Q, chunks, K, d] and bias_sums [Q, chunks, K] of dloss/dlogits times (x, 1), loss_sums [Q, chunks].
+/// state.trial_gradient and the last three scalars where control[q].active, from sums over `chunks` chunks of the n
+/// rows: weight_sums [Q, chunks, K, d] and bias_sums [Q, chunks, K] of dloss/dlogits times (x, 1), loss_sums [Q,
+/// chunks].
 Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
                           const float* bias_sums, const double* loss_sums, const unsigned* counts,
                           const LbfgsControl* control, double lambda, std::size_t n, int chunks, int Q, int K, int d,
@@ -282,8 +287,8 @@ Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t s
 /// scaled [K, rows, d + 1], logits [K, rows], bias [K], x [rows, d].
 Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int rows, int K, int d,
                           Stream stream);
-/// curvature [K, D, D] += scale * gram, from 0 if `is_first`; if `is_last` its diagonal grows by a millionth of itself and by
-/// lambda, the last entry by intercept_ridge.
+/// curvature [K, D, D] += scale * gram, from 0 if `is_first`; if `is_last` its diagonal grows by a millionth of itself
+/// and by lambda, the last entry by intercept_ridge.
 Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
                             bool is_first, bool is_last, int K, int D, Stream stream);
 
@@ -319,7 +324,7 @@ struct GlyphOptions {
     float max_shear = 0.35f;
     float max_translation = 1.5f;  ///< pixels
     float max_bend = 0.2f;
-    float jitter = 0.07f;          ///< standard deviation of each skeleton point's own displacement; not part of the pose
+    float jitter = 0.07f;  ///< standard deviation of each skeleton point's own displacement; not part of the pose
     float min_thickness = 1.6f, max_thickness = 3.8f;  ///< pixels of a 28 pixel image
 };
 
@@ -342,10 +347,10 @@ struct GlyphSkeletons {
     const GlyphStyle* styles;
     const int* first_style;
 };
-/// Draws glyphs first .. first + N - 1 of (seed, step): images [N, H, W] bytes, labels [N], poses [N]. Glyph i is the same
-/// whatever `first` and N.
+/// Draws glyphs first .. first + N - 1 of (seed, step): images [N, H, W] bytes, labels [N], poses [N]. Glyph i is the
+/// same whatever `first` and N.
 Status glyphs(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses, const GlyphSkeletons& skeletons,
-              const GlyphOptions& options, std::uint64_t seed, std::uint64_t step, std::size_t first, std::size_t N, int H,
-              int W, Stream stream);
+              const GlyphOptions& options, std::uint64_t seed, std::uint64_t step, std::size_t first, std::size_t N,
+              int H, int W, Stream stream);
 
 }  // namespace warpvae

@@ -1,5 +1,5 @@
-// Random numbers without state: Philox4x32-10 (Salmon et al. 2011) addressed by (seed, purpose, step, element). The same
-// 32-bit stream on both devices: Random123's function on the CPU, cuRAND's on the GPU (tests/kernel/philox_*_test
+// Random numbers without state: Philox4x32-10 (Salmon et al. 2011) addressed by (seed, purpose, step, element). The
+// same 32-bit stream on both devices: Random123's function on the CPU, cuRAND's on the GPU (tests/kernel/philox_*_test
 // holds both to one known-answer table).
 //
 //   key = seed (64 bits);  counter = (element / 4, purpose << 16 | element bits 34.., step low, step high)
@@ -35,7 +35,9 @@ __device__ inline Random4 philox(std::uint64_t seed, Purpose purpose, std::uint6
 }
 
 /// A float in [0, 1), a multiple of 2^-24.
-__device__ inline float uniform_from(std::uint32_t bits) { return static_cast<float>(bits >> 8) * 5.9604644775390625e-8f; }
+__device__ inline float uniform_from(std::uint32_t bits) {
+    return static_cast<float>(bits >> 8) * 5.9604644775390625e-8f;
+}
 
 /// Four independent standard normals (Box and Muller) from four words.
 struct Normal4 {

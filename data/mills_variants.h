@@ -30,8 +30,8 @@ enum class Part { kTrain, kTest };
 /// Two readings of "fixed scale 1.1x".
 enum class FixedScale {
     kAffine,     ///< an affine map about the centre, as the random scale of rt
-    kResizeCrop  ///< resize to round(1.1 * 28) = 31 pixels, then the middle 28 as torchvision's CenterCrop takes them: from
-                 ///< pixel round(1.5) = 2, so the digit also moves half a pixel up and to the left
+    kResizeCrop  ///< resize to round(1.1 * 28) = 31 pixels, then the middle 28 as torchvision's CenterCrop takes them:
+                 ///< from pixel round(1.5) = 2, so the digit also moves half a pixel up and to the left
 };
 
 /// What the paper leaves open is an option. One affine map per image: rotation and scale in a single resampling, fill

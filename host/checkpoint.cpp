@@ -27,7 +27,8 @@ std::vector<float> read_arena(const SafeTensors& file, const std::string& prefix
     std::vector<float> values(layout.size(), 0.f);
     for (const ParameterInfo& info : layout.tensors()) {
         const std::string name = prefix + info.name;
-        if (!file.contains(name)) throw Error(path.string() + " has no tensor " + name + "; was it made with other settings?");
+        if (!file.contains(name))
+            throw Error(path.string() + " has no tensor " + name + "; was it made with other settings?");
         const Tensor& tensor = file.at(name);
         if (tensor.shape != info.shape)
             throw Error(path.string() + ": tensor " + name + " has another shape; was it made with other settings?");
@@ -43,8 +44,8 @@ std::optional<Trainer::State> load_checkpoint(const fs::path& path, const Parame
     const SafeTensors file = read_safetensors(path);
     for (const auto& [key, value] : expected)
         if (file.metadata_at(key) != value)
-            throw Error(path.string() + " was made with " + key + " = " + file.metadata_at(key) + ", this run has " + key +
-                        " = " + value + "; use the same settings, or another --out");
+            throw Error(path.string() + " was made with " + key + " = " + file.metadata_at(key) + ", this run has " +
+                        key + " = " + value + "; use the same settings, or another --out");
     Trainer::State state;
     const std::vector<std::uint64_t> step = file.at("step").values<std::uint64_t>();
     if (step.size() != 1) throw Error(path.string() + ": tensor step must be one number");
@@ -77,7 +78,8 @@ void save_checkpoint(const fs::path& folder, const ParameterLayout& layout, cons
     add_arena(file, "adam.m.", layout, state.first_moments);
     add_arena(file, "adam.v.", layout, state.second_moments);
     file.tensors.push_back(Tensor::of<std::uint64_t>("step", {1}, std::span<const std::uint64_t>(&state.step, 1)));
-    file.tensors.push_back(Tensor::of<double>("loss_sums", {std::int64_t(state.loss_sums.size())}, std::span<const double>(state.loss_sums)));
+    file.tensors.push_back(Tensor::of<double>("loss_sums", {std::int64_t(state.loss_sums.size())},
+                                              std::span<const double>(state.loss_sums)));
     file.metadata = metadata;
     const std::string bytes = encode_safetensors(file);
     std::error_code ignored;  // there may be none yet

@@ -1,4 +1,5 @@
-// A model's weights and a training run's state as safetensors files. Weights go by the names and layouts of torch.nn.Linear.
+// A model's weights and a training run's state as safetensors files. Weights go by the names and layouts of
+// torch.nn.Linear.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -19,7 +20,8 @@ void save_weights(const std::filesystem::path& path, const ParameterLayout& layo
 std::vector<float> load_weights(const std::filesystem::path& path, const ParameterLayout& layout);
 
 /// checkpoint.safetensors: weights, both moments, the step, the running epoch's sums. The file that was there becomes
-/// checkpoint.previous.safetensors, so that replicas saved one after another always share a step (see common_checkpoints).
+/// checkpoint.previous.safetensors, so that replicas saved one after another always share a step (see
+/// common_checkpoints).
 void save_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout, const Trainer::State& state,
                      const Metadata& metadata);
 

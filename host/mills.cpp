@@ -26,9 +26,9 @@ std::string reading_of(const VariantOptions& v) {
     char text[160];
     std::snprintf(text, sizeof text, "%s, %s, centre %s, rotation %g, scale %g by %s, random %g to %g",
                   v.interpolation == Interpolation::kBilinear ? "bilinear" : "nearest",
-                  v.clockwise ? "clockwise" : "counter-clockwise", v.centre == Centre::kPixels ? "of pixels" : "half size",
-                  v.rotation, v.scale, v.fixed_scale == FixedScale::kAffine ? "affine map" : "resize and crop", v.min_scale,
-                  v.max_scale);
+                  v.clockwise ? "clockwise" : "counter-clockwise",
+                  v.centre == Centre::kPixels ? "of pixels" : "half size", v.rotation, v.scale,
+                  v.fixed_scale == FixedScale::kAffine ? "affine map" : "resize and crop", v.min_scale, v.max_scale);
     return text;
 }
 
@@ -59,7 +59,9 @@ Metadata settings_of(const MillsOptions& o, const DataSet& data, const MillsRepl
             {"beta", number(o.beta)},
             {"binarise", o.binarise ? "true" : "false"},
             {"images", training_images(replica.train, o.variant)},
-            {"math", o.math == Math::kFp32 ? "fp32" : o.math == Math::kTf32 ? "tf32" : "bf16"}};
+            {"math", o.math == Math::kFp32   ? "fp32"
+                     : o.math == Math::kTf32 ? "tf32"
+                                             : "bf16"}};
 }
 
 /// What decides a replica's result besides its training.
@@ -92,7 +94,9 @@ bool read_result(const fs::path& path, const std::string& evaluation, MillsRepli
         if (json.at("evaluation") != evaluation) return false;
         for (std::size_t k = 0; k < kFeatureKinds.size(); ++k)
             for (std::size_t t = 0; t < kTestSets; ++t)
-                r.accuracy[k][t] = json.at("accuracy").at(name_of(kFeatureKinds[k])).at(std::string("MNIST-") + variant_code(kVariants[t]));
+                r.accuracy[k][t] = json.at("accuracy")
+                                       .at(name_of(kFeatureKinds[k]))
+                                       .at(std::string("MNIST-") + variant_code(kVariants[t]));
         json.at("regression_gradient").get_to(r.certificate);
         json.at("regression_iterations").get_to(r.iterations);
         r.test_elbo.negative_elbo = json.at("test_negative_elbo");
@@ -108,7 +112,8 @@ bool read_result(const fs::path& path, const std::string& evaluation, MillsRepli
 /// Image sets made once for each (variant, seed) that the replicas of a group need.
 class VariantStore {
   public:
-    VariantStore(const ImageSet& set, Part part, const VariantOptions& options) : set_(set), part_(part), options_(options) {}
+    VariantStore(const ImageSet& set, Part part, const VariantOptions& options)
+        : set_(set), part_(part), options_(options) {}
 
     /// For each replica the set of `variant_of(replica)`, on the device.
     template <class F>
@@ -249,8 +254,8 @@ void MillsExperiment::run_group(std::vector<MillsReplica>& replicas, bool evalua
         write_file(folder_of(replica) / "result.json", to_json(replica, evaluation_of(options_, data_)).dump(2) + "\n");
 }
 
-/// Section 2.2 of the paper: a logistic regression on the latents of the model's own training set, then its accuracy on the latents
-/// of each version of the test set.
+/// Section 2.2 of the paper: a logistic regression on the latents of the model's own training set, then its accuracy on
+/// the latents of each version of the test set.
 void MillsExperiment::evaluate_group(Group& group, std::vector<MillsReplica>& replicas) {
     const int R = int(replicas.size()), Z = replicas[0].latents;
     const auto elbo = evaluate_elbo(group.vae, group.own_test_images, group.device_seeds, group.matmul);
@@ -274,11 +279,12 @@ void MillsExperiment::evaluate_group(Group& group, std::vector<MillsReplica>& re
                 log_warning("the logistic regression of " + replicas[r].name() + " stopped short of its optimum");
         }
         for (std::size_t t = 0; t < kTestSets; ++t) {
-            const DeviceImages test = group.test_store.images(replicas, [t](const MillsReplica&) { return kVariants[t]; });
+            const DeviceImages test =
+                group.test_store.images(replicas, [t](const MillsReplica&) { return kVariants[t]; });
             const DeviceBuffer<float> read =
                 extract_features(group.vae, test, kFeatureKinds[k], group.device_seeds, int(t) + 1, group.matmul);
-            const std::vector<double> accuracy = logistic_regression_accuracy(
-                exact, fit, read.data(), test_labels.table(), test_labels.count());
+            const std::vector<double> accuracy =
+                logistic_regression_accuracy(exact, fit, read.data(), test_labels.table(), test_labels.count());
             for (int r = 0; r < R; ++r) replicas[r].accuracy[k][t] = accuracy[r];
         }
     }
@@ -295,12 +301,14 @@ std::vector<MillsBenchmark> MillsExperiment::benchmark(int hidden) {
             VariantStore test_store(data_.test, Part::kTest, options_.variant);
             std::vector<DeviceImages> tests;
             for (Variant variant : kVariants)
-                tests.push_back(test_store.images(std::vector<MillsReplica>{replica}, [variant](const MillsReplica&) { return variant; }));
-            const DeviceImages images = train_store.images(std::vector<MillsReplica>{replica}, [](const MillsReplica& r) { return r.train; });
+                tests.push_back(test_store.images(std::vector<MillsReplica>{replica},
+                                                  [variant](const MillsReplica&) { return variant; }));
+            const DeviceImages images =
+                train_store.images(std::vector<MillsReplica>{replica}, [](const MillsReplica& r) { return r.train; });
             MillsBenchmark result{train, replica.seed, {}};
-            const std::vector<double> accuracy = train_mlp_classifier(images, data_.train, tests, data_.test, hidden,
-                                                                      options_.epochs, options_.batch,
-                                                                      options_.learning_rate, replica.seed);
+            const std::vector<double> accuracy =
+                train_mlp_classifier(images, data_.train, tests, data_.test, hidden, options_.epochs, options_.batch,
+                                     options_.learning_rate, replica.seed);
             std::copy(accuracy.begin(), accuracy.end(), result.accuracy.begin());
             out.push_back(result);
         }

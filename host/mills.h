@@ -1,5 +1,6 @@
-// The experiment of Mills (2024), "Invariance in Variational Auto-Encoders": VAEs of several latent sizes trained on MNIST and on
-// randomly turned and scaled MNIST, and how well a logistic regression on their latents reads four versions of the test set.
+// The experiment of Mills (2024), "Invariance in Variational Auto-Encoders": VAEs of several latent sizes trained on
+// MNIST and on randomly turned and scaled MNIST, and how well a logistic regression on their latents reads four
+// versions of the test set.
 #pragma once
 #include <array>
 #include <filesystem>
@@ -24,10 +25,10 @@ struct MillsOptions {
     std::vector<int> hidden = {400};
     double learning_rate = 1e-3, beta = 1;
     bool binarise = false;
-    VariantOptions variant;      ///< how the transformed sets are made
-    double C = 1;                ///< inverse regularisation of the logistic regression
+    VariantOptions variant;  ///< how the transformed sets are made
+    double C = 1;            ///< inverse regularisation of the logistic regression
     Math math = Math::kFp32;
-    int together = 0;            ///< replicas trained at once; 0: all of one size on a GPU, one on the CPU device
+    int together = 0;  ///< replicas trained at once; 0: all of one size on a GPU, one on the CPU device
     bool graph = true, quiet = false, resume = false;
 };
 
@@ -40,11 +41,11 @@ struct MillsReplica {
     int latents = 0;
     std::uint64_t seed = 0;
     std::array<std::array<double, kTestSets>, 2> accuracy{};  ///< [feature kind, test set]
-    std::array<double, 2> certificate{};  ///< gradient norm of the regression, per feature kind
+    std::array<double, 2> certificate{};                      ///< gradient norm of the regression, per feature kind
     std::array<int, 2> iterations{};
-    ElboSummary test_elbo;                ///< on the test set of its own kind
-    std::string name() const;             ///< "s-z20-seed1": its folder, its name in metrics.jsonl
-    std::string train_name() const;       ///< "MNIST-s"
+    ElboSummary test_elbo;           ///< on the test set of its own kind
+    std::string name() const;        ///< "s-z20-seed1": its folder, its name in metrics.jsonl
+    std::string train_name() const;  ///< "MNIST-s"
 };
 
 /// One convolution-free benchmark: a 784-H-10 classifier trained on the same images and labels.
@@ -90,7 +91,7 @@ struct Claim {
     std::string name, statement;  ///< "C1", ...
     std::string evidence;         ///< numbers, in one sentence
     bool tested = false, holds = false;
-    double p = 1;                 ///< of the one-sided sign test over seeds, 1 where there is none
+    double p = 1;  ///< of the one-sided sign test over seeds, 1 where there is none
 };
 std::vector<Claim> mills_claims(const std::vector<MillsReplica>& replicas, FeatureKind features);
 

@@ -33,10 +33,16 @@ ImageGridStyle digits(int rows_in_group = 1) {
 std::string variant_title(Variant v, const VariantOptions& o) {
     char text[64];
     switch (v) {
-        case Variant::kStandard: return "MNIST-s";
-        case Variant::kFixedRotation: std::snprintf(text, sizeof text, "fr: %+g°", o.rotation); return text;
-        case Variant::kFixedScale: std::snprintf(text, sizeof text, "fs: %gx", o.scale); return text;
-        case Variant::kRandom: return "rt: random";
+        case Variant::kStandard:
+            return "MNIST-s";
+        case Variant::kFixedRotation:
+            std::snprintf(text, sizeof text, "fr: %+g°", o.rotation);
+            return text;
+        case Variant::kFixedScale:
+            std::snprintf(text, sizeof text, "fs: %gx", o.scale);
+            return text;
+        case Variant::kRandom:
+            return "rt: random";
     }
     return "";
 }
@@ -88,15 +94,18 @@ FigureFile draw_transformations(const MillsOptions& options, const DataSet& data
     style.scale = 3;
     ImageGrid sheet(int(few.count()), int(kTestSets), few.height, few.width, style);
     for (std::size_t t = 0; t < kTestSets; ++t) {
-        const std::vector<std::uint8_t> images = make_variant(few, kVariants[t], options.variant, options.first_seed, Part::kTest);
+        const std::vector<std::uint8_t> images =
+            make_variant(few, kVariants[t], options.variant, options.first_seed, Part::kTest);
         for (std::size_t n = 0; n < few.count(); ++n)
             sheet.set(int(n), int(t), std::span(images).subspan(n * few.pixels(), few.pixels()));
         sheet.column_caption(int(t), variant_title(kVariants[t], options.variant));
     }
     const fs::path path = options.out / "figures" / "transformations.png";
     sheet.write(path);
-    return {path, "Figure 1. Test digits under the four transformations: as they are, turned by a fixed angle, enlarged, and both "
-                  "at random."};
+    return {path,
+            "Figure 1. Test digits under the four transformations: as they are, turned by a fixed angle, enlarged, and "
+            "both "
+            "at random."};
 }
 
 std::vector<FigureFile> draw_learning_curves(const MillsOptions& options) {
@@ -156,16 +165,20 @@ std::vector<FigureFile> draw_decoded(const MillsOptions& options, const DataSet&
             LoadedVae model(options, data, latents, weights);
             const std::string what = replica.train_name() + ", N = " + std::to_string(latents);
             const auto file = [&](const char* kind) {
-                return options.out / "figures" / (std::string(kind) + "-" + variant_code(train) + "-z" + std::to_string(latents) + ".png");
+                return options.out / "figures" /
+                       (std::string(kind) + "-" + variant_code(train) + "-z" + std::to_string(latents) + ".png");
             };
-            const auto image = [&](const std::vector<float>& all, std::size_t n) { return std::span(all).subspan(n * D, D); };
+            const auto image = [&](const std::vector<float>& all, std::size_t n) {
+                return std::span(all).subspan(n * D, D);
+            };
 
             {  // each version of the test set above its reconstruction
                 ImageGrid sheet(int(2 * kTestSets), kPictures, H, W, digits(2));
                 for (std::size_t t = 0; t < kTestSets; ++t) {
                     ImageSet few = data.test;
                     few.truncate(kPictures);
-                    const auto bytes = make_variant(few, kVariants[t], options.variant, options.first_seed, Part::kTest);
+                    const auto bytes =
+                        make_variant(few, kVariants[t], options.variant, options.first_seed, Part::kTest);
                     const DeviceImages images({&bytes}, {0}, D);
                     const std::vector<float> decoded = reconstruct(model.vae, images, kPictures, 0, model.matmul);
                     for (int n = 0; n < int(few.count()); ++n) {
@@ -175,7 +188,8 @@ std::vector<FigureFile> draw_decoded(const MillsOptions& options, const DataSet&
                     sheet.row_caption(int(2 * t), variant_title(kVariants[t], options.variant));
                 }
                 sheet.write(file("reconstructions"));
-                out.push_back({file("reconstructions"), "Reconstructions from the mean latent, below their inputs (" + what + ")."});
+                out.push_back({file("reconstructions"),
+                               "Reconstructions from the mean latent, below their inputs (" + what + ")."});
             }
             {  // z ~ N(0, I)
                 constexpr int kRows = 6;
@@ -194,7 +208,8 @@ std::vector<FigureFile> draw_decoded(const MillsOptions& options, const DataSet&
                 std::vector<float> z(std::size_t(walks) * kWalkSteps * latents, 0.f);
                 for (int w = 0; w < walks; ++w)
                     for (int s = 0; s < kWalkSteps; ++s)
-                        z[(std::size_t(w) * kWalkSteps + s) * latents + order[w]] = -3.f + 6.f * float(s) / (kWalkSteps - 1);
+                        z[(std::size_t(w) * kWalkSteps + s) * latents + order[w]] =
+                            -3.f + 6.f * float(s) / (kWalkSteps - 1);
                 const std::vector<float> decoded = decode_latents(model.vae, z, 0, model.matmul);
                 ImageGrid sheet(walks, kWalkSteps, H, W, digits());
                 sheet.fill(std::span<const float>(decoded));
@@ -203,7 +218,8 @@ std::vector<FigureFile> draw_decoded(const MillsOptions& options, const DataSet&
                 sheet.column_caption(kWalkSteps / 2, "0");
                 sheet.column_caption(kWalkSteps - 1, "+3");
                 sheet.write(file("walks"));
-                out.push_back({file("walks"), "Walks along the most active latents, from -3 to 3, the others at 0 (" + what + ")."});
+                out.push_back({file("walks"),
+                               "Walks along the most active latents, from -3 to 3, the others at 0 (" + what + ")."});
             }
         }
     return out;
@@ -219,17 +235,21 @@ std::vector<FigureFile> draw_comparison(const MillsOptions& options, const Table
                 if (row.keys.at("features") != name_of(kind) || row.keys.at("train") != train_name) continue;
                 ComparisonSeries of_n{"N = " + row.keys.at("latents").dump(), {}};
                 for (const Cell& cell : row.cells)
-                    if (cell.test != "active_units") of_n.points.push_back({cell.test, cell.mean, cell.n > 1 ? cell.std : 0, cell.paper});
+                    if (cell.test != "active_units")
+                        of_n.points.push_back({cell.test, cell.mean, cell.n > 1 ? cell.std : 0, cell.paper});
                 series.push_back(of_n);
             }
             if (series.empty()) continue;
             Axes axes;
             axes.title = "Trained on " + train_name + ", " + name_of(kind) + " features";
             axes.y = "test accuracy";
-            const fs::path path = options.out / "figures" / (std::string("accuracy-") + name_of(kind) + "-" + variant_code(train) + ".png");
+            const fs::path path = options.out / "figures" /
+                                  (std::string("accuracy-") + name_of(kind) + "-" + variant_code(train) + ".png");
             if (comparison_plot(path, axes, series))
-                out.push_back({path, "Accuracy over seeds (dots with one standard deviation) and the paper's single run "
-                                     "(diamonds): trained on " + train_name + ", features: the posterior's " + name_of(kind) + "."});
+                out.push_back({path,
+                               "Accuracy over seeds (dots with one standard deviation) and the paper's single run "
+                               "(diamonds): trained on " +
+                                   train_name + ", features: the posterior's " + name_of(kind) + "."});
         }
     return out;
 }

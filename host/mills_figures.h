@@ -17,8 +17,8 @@ struct FigureFile {
 FigureFile draw_transformations(const MillsOptions& options, const DataSet& data);
 /// Training and test negative ELBO by epoch for every model of the run (mean and standard deviation over seeds).
 std::vector<FigureFile> draw_learning_curves(const MillsOptions& options);
-/// Reconstructions, samples of the prior and walks along the most active latents, of the first seed's model for each (training set,
-/// N) whose weights are in the run's folder.
+/// Reconstructions, samples of the prior and walks along the most active latents, of the first seed's model for each
+/// (training set, N) whose weights are in the run's folder.
 std::vector<FigureFile> draw_decoded(const MillsOptions& options, const DataSet& data);
 /// Measured accuracies beside the paper's, one picture per kind of feature and training set.
 std::vector<FigureFile> draw_comparison(const MillsOptions& options, const Table& table);

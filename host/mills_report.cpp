@@ -60,48 +60,65 @@ std::filesystem::path write_mills_report(const MillsOptions& options, const Data
                       (options.seeds == 1 ? " seed, " : " seeds, ") + device_name());
     const PaperFit sample = paper_fit(table, FeatureKind::kSample), mean = paper_fit(table, FeatureKind::kMean);
     const bool has_paper = sample.cells > 0;
-    const FeatureKind headline = !has_paper || sample.mean_distance <= mean.mean_distance ? FeatureKind::kSample : FeatureKind::kMean;
+    const FeatureKind headline =
+        !has_paper || sample.mean_distance <= mean.mean_distance ? FeatureKind::kSample : FeatureKind::kMean;
     const std::vector<Claim> claims = mills_claims(replicas, headline);
     int holding = 0;
     for (const Claim& claim : claims) holding += claim.holds;
     Report::Pairs numbers = {{"models trained", std::to_string(replicas.size())}};
     if (has_paper) {
         const PaperFit& fit = headline == FeatureKind::kSample ? sample : mean;
-        numbers.push_back({"cells that agree", std::to_string(fit.within_tolerance) + " of " + std::to_string(fit.cells)});
+        numbers.push_back(
+            {"cells that agree", std::to_string(fit.within_tolerance) + " of " + std::to_string(fit.cells)});
         numbers.push_back({"mean distance from the paper", text("%.1f points", 100 * fit.mean_distance)});
     }
     numbers.push_back({"claims that hold", std::to_string(holding) + " of " + std::to_string(claims.size())});
     report.highlights(numbers);
-    report.paragraph("A variational auto-encoder is trained on digits as they are (`MNIST-s`) or randomly turned and scaled "
-                     "(`MNIST-rt`); then a multinomial logistic regression learns the labels from its latents and is tried on "
-                     "four versions of the test set. Source of the digits: " + data.source + ".");
+    report.paragraph(
+        "A variational auto-encoder is trained on digits as they are (`MNIST-s`) or randomly turned and scaled "
+        "(`MNIST-rt`); then a multinomial logistic regression learns the labels from its latents and is tried on "
+        "four versions of the test set. Source of the digits: " +
+        data.source + ".");
 
     report.section("Table 2");
     if (has_paper)
-        report.paragraph(text("What the paper means by “latent variable output of the encoder” is open: a sample of q(z|x), or its "
-                              "mean. Samples lie %.1f points from the paper's cells on average (%d of %d within tolerance), means "
-                              "%.1f points (%d of %d). A cell agrees within the larger of 0.02 and three standard deviations.",
-                              100 * sample.mean_distance, sample.within_tolerance, sample.cells, 100 * mean.mean_distance,
-                              mean.within_tolerance, mean.cells));
+        report.paragraph(
+            text("What the paper means by “latent variable output of the encoder” is open: a sample of q(z|x), or its "
+                 "mean. Samples lie %.1f points from the paper's cells on average (%d of %d within tolerance), means "
+                 "%.1f points (%d of %d). A cell agrees within the larger of 0.02 and three standard deviations.",
+                 100 * sample.mean_distance, sample.within_tolerance, sample.cells, 100 * mean.mean_distance,
+                 mean.within_tolerance, mean.cells));
     else
-        report.paragraph("The paper's numbers are for MNIST; this run used " + data.name + ", so none stand beside these.");
+        report.paragraph("The paper's numbers are for MNIST; this run used " + data.name +
+                         ", so none stand beside these.");
     report.table(part_of(table, "sample"));
     report.table(part_of(table, "mean"));
     const Table benchmark = part_of(table, "pixels (MLP)");
     if (!benchmark.rows.empty()) {
-        report.paragraph("For comparison, a convolution-free classifier (784-400-10) trained on the labels of the same images:");
+        report.paragraph(
+            "For comparison, a convolution-free classifier (784-400-10) trained on the labels of the same images:");
         report.table(benchmark);
     }
     add_figures(report, figures, "accuracy-", Report::Width::half);
 
     report.section("The paper's claims");
-    report.paragraph(std::string("Tried on the features that fit the paper better: the posterior's ") + name_of(headline) + ".");
-    for (const Claim& claim : claims) report.claim(claim.name + ". " + claim.statement, !claim.tested ? Verdict::untested : claim.holds ? Verdict::holds : Verdict::fails, claim.evidence);
+    report.paragraph(std::string("Tried on the features that fit the paper better: the posterior's ") +
+                     name_of(headline) + ".");
+    for (const Claim& claim : claims)
+        report.claim(claim.name + ". " + claim.statement,
+                     !claim.tested ? Verdict::untested
+                     : claim.holds ? Verdict::holds
+                                   : Verdict::fails,
+                     claim.evidence);
     if (has_paper) {
         const FeatureKind other = headline == FeatureKind::kSample ? FeatureKind::kMean : FeatureKind::kSample;
         report.paragraph(std::string("And on the other kind, the posterior's ") + name_of(other) + ":");
         for (const Claim& claim : mills_claims(replicas, other))
-            report.claim(claim.name + ". " + claim.statement, !claim.tested ? Verdict::untested : claim.holds ? Verdict::holds : Verdict::fails, claim.evidence);
+            report.claim(claim.name + ". " + claim.statement,
+                         !claim.tested ? Verdict::untested
+                         : claim.holds ? Verdict::holds
+                                       : Verdict::fails,
+                         claim.evidence);
     }
 
     report.section("The transformations");
@@ -115,9 +132,12 @@ std::filesystem::path write_mills_report(const MillsOptions& options, const Data
                         text("%.2f", r.test_elbo.kl), text("%d of %d", r.test_elbo.active_units, r.latents),
                         text("%.1e", std::max(r.certificate[0], r.certificate[1])),
                         text("%d, %d", r.iterations[0], r.iterations[1])});
-    report.table({"model", "test -ELBO", "reconstruction", "KL", "active units", "regression's gradient", "its iterations"}, rows,
-                 "Nats per image on the test set of the model's own kind. An active unit is a latent whose posterior mean varies "
-                 "with variance above 0.01. The gradient certifies that the logistic regression stands at its optimum.");
+    report.table(
+        {"model", "test -ELBO", "reconstruction", "KL", "active units", "regression's gradient", "its iterations"},
+        rows,
+        "Nats per image on the test set of the model's own kind. An active unit is a latent whose posterior mean "
+        "varies "
+        "with variance above 0.01. The gradient certifies that the logistic regression stands at its optimum.");
     add_figures(report, figures, "learning-", Report::Width::half);
 
     report.section("What the models see");

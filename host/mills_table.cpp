@@ -22,7 +22,8 @@ constexpr double kTrainedOnRt[4][kTestSets] = {{0.8632, 0.7386, 0.8238, 0.8070},
                                                {0.8561, 0.7334, 0.7906, 0.8089},
                                                {0.8563, 0.7378, 0.7965, 0.7983}};
 constexpr std::size_t kS = 0, kFr = 1;
-// Two accuracies this close count as equal: what the paper's own flat region (N = 20 to 100 on MNIST-s, claim C3) varies by.
+// Two accuracies this close count as equal: what the paper's own flat region (N = 20 to 100 on MNIST-s, claim C3)
+// varies by.
 constexpr double kTie = 0.006;
 constexpr double kSignificant = 0.05;
 
@@ -85,17 +86,19 @@ Claim small_is_best(const Accuracies& a) {
                 if (!ten || a.latents.size() < 2) continue;
                 double best_other = 0;
                 for (int n : a.latents)
-                    if (const auto* other = n == 10 ? nullptr : a.at(train, n, seed)) best_other = std::max(best_other, (*other)[t]);
+                    if (const auto* other = n == 10 ? nullptr : a.at(train, n, seed))
+                        best_other = std::max(best_other, (*other)[t]);
                 const bool wins = (*ten)[t] >= best_other - kTie;
                 seen = true, good = good && wins, ++cells, cells_good += wins;
             }
         seeds_seen += seen, seeds_good += seen && good;
     }
-    return judged("C1", "N = 10 is the best, or among the best, in every column",
-                  cells ? text("N = 10 is within %.3f of the best other N in %d of %d (seed, training set, column) cells.", kTie,
-                               cells_good, cells)
-                        : "",
-                  seeds_good, seeds_seen);
+    return judged(
+        "C1", "N = 10 is the best, or among the best, in every column",
+        cells ? text("N = 10 is within %.3f of the best other N in %d of %d (seed, training set, column) cells.", kTie,
+                     cells_good, cells)
+              : "",
+        seeds_good, seeds_seen);
 }
 
 Claim training_on_rt_helps(const Accuracies& a) {
@@ -115,11 +118,12 @@ Claim training_on_rt_helps(const Accuracies& a) {
         gains.push_back(mean_of(gain));
         costs.push_back(mean_of(cost));
     }
-    return judged("C2", "training on rt raises MNIST-fr accuracy by about 0.05, at a cost of about 0.01 to 0.02 on MNIST-s",
-                  seen ? text("On average over N and seeds the gain on MNIST-fr is %+.4f and the cost on MNIST-s %+.4f.",
-                              mean_of(gains), mean_of(costs))
-                       : "",
-                  good, seen);
+    return judged(
+        "C2", "training on rt raises MNIST-fr accuracy by about 0.05, at a cost of about 0.01 to 0.02 on MNIST-s",
+        seen ? text("On average over N and seeds the gain on MNIST-fr is %+.4f and the cost on MNIST-s %+.4f.",
+                    mean_of(gains), mean_of(costs))
+             : "",
+        good, seen);
 }
 
 Claim flat_from_twenty(const Accuracies& a) {
@@ -138,7 +142,8 @@ Claim flat_from_twenty(const Accuracies& a) {
         good += high - low <= kTie;
     }
     double low = 1, high = 0;
-    for (const auto& [n, values] : by_latents) low = std::min(low, mean_of(values)), high = std::max(high, mean_of(values));
+    for (const auto& [n, values] : by_latents)
+        low = std::min(low, mean_of(values)), high = std::max(high, mean_of(values));
     return judged("C3", "from N = 20 to 100 the accuracy on MNIST-s is flat (within 0.006)",
                   seen ? text("Over these N the means over seeds span %.4f.", high - low) : "", good, seen);
 }
@@ -156,11 +161,12 @@ Claim rt_is_best_on_transformed(const Accuracies& a) {
             }
         seen += any, good += any && all;
     }
-    return judged("C4", "the model trained on rt is the best on all three transformed test sets",
-                  cells ? text("It is in %d of %d (seed, N, column) cells; in the paper's own table two of the twelve are ties.",
-                               cells_good, cells)
-                        : "",
-                  good, seen);
+    return judged(
+        "C4", "the model trained on rt is the best on all three transformed test sets",
+        cells ? text("It is in %d of %d (seed, N, column) cells; in the paper's own table two of the twelve are ties.",
+                     cells_good, cells)
+              : "",
+        good, seen);
 }
 
 }  // namespace
@@ -197,7 +203,8 @@ Table mills_table(const std::vector<MillsReplica>& replicas, const std::vector<M
     for (const auto& [key, members] : rows) {
         const auto& [kind, train, latents] = key;
         Row row;
-        row.keys = {{"features", name_of(kFeatureKinds[kind])}, {"train", members[0]->train_name()}, {"latents", latents}};
+        row.keys = {
+            {"features", name_of(kFeatureKinds[kind])}, {"train", members[0]->train_name()}, {"latents", latents}};
         for (std::size_t t = 0; t < kTestSets; ++t) {
             std::vector<double> values;
             for (const MillsReplica* member : members) values.push_back(member->accuracy[kind][t]);
@@ -211,7 +218,8 @@ Table mills_table(const std::vector<MillsReplica>& replicas, const std::vector<M
     for (const MillsBenchmark& b : benchmarks) by_train[b.train].push_back(&b);
     for (const auto& [train, members] : by_train) {
         Row row;
-        row.keys = {{"features", "pixels (MLP)"}, {"train", std::string("MNIST-") + variant_code(train)}, {"latents", "-"}};
+        row.keys = {
+            {"features", "pixels (MLP)"}, {"train", std::string("MNIST-") + variant_code(train)}, {"latents", "-"}};
         for (std::size_t t = 0; t < kTestSets; ++t) {
             std::vector<double> values;
             for (const MillsBenchmark* member : members) values.push_back(member->accuracy[t]);
@@ -234,7 +242,8 @@ Table mills_active_units(const std::vector<MillsReplica>& replicas, const std::s
     for (const auto& [train, sizes] : by) {
         Row row;
         row.keys = {{"train", std::string("MNIST-") + variant_code(train)}};
-        for (const auto& [latents, values] : sizes) row.cells.push_back(measured_cell("N = " + std::to_string(latents), values));
+        for (const auto& [latents, values] : sizes)
+            row.cells.push_back(measured_cell("N = " + std::to_string(latents), values));
         table.rows.push_back(row);
     }
     return table;

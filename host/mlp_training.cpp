@@ -39,7 +39,8 @@ std::vector<double> train_mlp_classifier(const DeviceImages& images, const Image
             check(softmax_cross_entropy<float>(nullptr, nullptr, predicted.data(), classifier.logits(), nullptr, 0,
                                                nullptr, 0, 1.f, ClassAxis::kLast, 1, rows, config.classes,
                                                matmul.stream()));
-            check(accumulate_correct(correct.data(), predicted.data(), test_labels.table(), first, 1, rows, matmul.stream()));
+            check(accumulate_correct(correct.data(), predicted.data(), test_labels.table(), first, 1, rows,
+                                     matmul.stream()));
         }
         accuracy.push_back(double(correct.download()[0]) / double(set.count()));
     }

@@ -8,8 +8,8 @@
 
 namespace warpvae {
 
-/// Trains a D-hidden-K classifier with Adam on `images` (bytes of one replica, labels from `train`) and returns its accuracy on
-/// each of `tests` (labels from `test`). The same seed gives the same numbers.
+/// Trains a D-hidden-K classifier with Adam on `images` (bytes of one replica, labels from `train`) and returns its
+/// accuracy on each of `tests` (labels from `test`). The same seed gives the same numbers.
 std::vector<double> train_mlp_classifier(const DeviceImages& images, const ImageSet& train,
                                          const std::vector<DeviceImages>& tests, const ImageSet& test, int hidden,
                                          int epochs, int batch, double learning_rate, std::uint64_t seed);

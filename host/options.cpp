@@ -42,27 +42,43 @@ std::string joined(const std::vector<std::string>& parts) {
 
 fs::path CommonOptions::data_folder() const { return data.empty() ? default_data_folder() : fs::path(data); }
 
-Math CommonOptions::math_mode() const { return math == "tf32" ? Math::kTf32 : math == "bf16" ? Math::kBf16 : Math::kFp32; }
+Math CommonOptions::math_mode() const {
+    return math == "tf32" ? Math::kTf32 : math == "bf16" ? Math::kBf16 : Math::kFp32;
+}
 
 void add_common_options(CLI::App& app, CommonOptions& o) {
-    app.set_config("--config", "", "read settings from FILE.toml, as a run's own config.toml", false)->type_name("FILE.toml");
+    app.set_config("--config", "", "read settings from FILE.toml, as a run's own config.toml", false)
+        ->type_name("FILE.toml");
     app.allow_config_extras(CLI::config_extras_mode::ignore_all);  // config.toml says where it ran, too
     app.option_defaults()->always_capture_default();
-    app.add_option("--data", o.data, "folder of the data sets (else $WARPVAE_DATA, else ~/.cache/warpvae)")->type_name("DIR");
+    app.add_option("--data", o.data, "folder of the data sets (else $WARPVAE_DATA, else ~/.cache/warpvae)")
+        ->type_name("DIR");
     app.add_option("--dataset", o.dataset, "auto: mnist if it is there or can be fetched at once, else glyphs")
-        ->check(CLI::IsMember({"auto", "mnist", "fashion-mnist", "mnist-rot", "glyphs"}))->type_name("NAME");
-    app.add_option("--train-images", o.train_images, "train on the first so many images only; 0: all")->check(CLI::Range(0, 1 << 30))->type_name("COUNT");
-    app.add_option("--test-images", o.test_images, "test on the first so many images only; 0: all")->check(CLI::Range(0, 1 << 30))->type_name("COUNT");
-    app.add_option("--seeds", o.seeds, "models trained for each setting, with seeds S, S+1, ...")->check(CLI::Range(1, 1000))->type_name("COUNT");
+        ->check(CLI::IsMember({"auto", "mnist", "fashion-mnist", "mnist-rot", "glyphs"}))
+        ->type_name("NAME");
+    app.add_option("--train-images", o.train_images, "train on the first so many images only; 0: all")
+        ->check(CLI::Range(0, 1 << 30))
+        ->type_name("COUNT");
+    app.add_option("--test-images", o.test_images, "test on the first so many images only; 0: all")
+        ->check(CLI::Range(0, 1 << 30))
+        ->type_name("COUNT");
+    app.add_option("--seeds", o.seeds, "models trained for each setting, with seeds S, S+1, ...")
+        ->check(CLI::Range(1, 1000))
+        ->type_name("COUNT");
     app.add_option("--seed", o.seed, "the first seed S")->check(CLI::NonNegativeNumber)->type_name("S");
-    app.add_option("--epochs", o.epochs, "passes over the training images")->check(CLI::Range(1, 100000))->type_name("COUNT");
+    app.add_option("--epochs", o.epochs, "passes over the training images")
+        ->check(CLI::Range(1, 100000))
+        ->type_name("COUNT");
     app.add_option("--batch", o.batch, "images per minibatch")->check(CLI::Range(4, 65536))->type_name("COUNT");
-    app.add_option("--math", o.math, "precision of the GPU's matrix products")->check(CLI::IsMember({"fp32", "tf32", "bf16"}))->type_name("MODE");
+    app.add_option("--math", o.math, "precision of the GPU's matrix products")
+        ->check(CLI::IsMember({"fp32", "tf32", "bf16"}))
+        ->type_name("MODE");
     app.add_option("--out", o.out, "folder for everything the run writes")->type_name("DIR");
     app.add_option("--resume", o.resume, "go on with the run in DIR, with its own settings")->type_name("DIR");
     app.add_flag("--overwrite", o.overwrite, "start anew in a folder that already holds a run");
     app.add_flag("--quick", o.quick, "a smaller run that shows the whole in a few minutes");
-    app.add_flag("--no-graph", o.no_graph, "launch each kernel from the host instead of replaying a CUDA graph (for profiling)");
+    app.add_flag("--no-graph", o.no_graph,
+                 "launch each kernel from the host instead of replaying a CUDA graph (for profiling)");
     app.add_flag("--quiet", o.quiet, "no progress bar, no remarks");
 }
 
@@ -74,7 +90,8 @@ void parse_command_line(CLI::App& app, CommonOptions& o, int argc, char** argv) 
         if (arguments[i].rfind("--resume=", 0) == 0) folder = arguments[i].substr(9);
         if (folder.empty()) continue;
         const fs::path config = fs::path(folder) / "config.toml";
-        if (!fs::exists(config)) throw UsageError("--resume " + folder + ": there is no " + config.string() + ", so no run to go on with");
+        if (!fs::exists(config))
+            throw UsageError("--resume " + folder + ": there is no " + config.string() + ", so no run to go on with");
         arguments.insert(arguments.end(), {"--config", config.string()});
         break;
     }
@@ -136,7 +153,8 @@ DataSet load_data(const CommonOptions& o) {
     const KnownSet& mnist = known_set("mnist");
     if (inspect_set(mnist, o.data_folder()).presence != Presence::kPresent) {
         if (!can_fetch()) {
-            log_info("no MNIST in " + o.data_folder().string() + " and no libcurl in this build: using glyphs, digits drawn here");
+            log_info("no MNIST in " + o.data_folder().string() +
+                     " and no libcurl in this build: using glyphs, digits drawn here");
             return load_set("glyphs", o.data_folder(), limits);
         }
         log_info("no MNIST in " + o.data_folder().string() + ": trying to fetch it");

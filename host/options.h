@@ -1,5 +1,5 @@
-// The command-line options that every experiment shares, and how a program ends: 0 done, 2 wrong usage, 1 anything else, with
-// one line on standard error.
+// The command-line options that every experiment shares, and how a program ends: 0 done, 2 wrong usage, 1 anything
+// else, with one line on standard error.
 #pragma once
 #include <CLI/CLI.hpp>
 
@@ -31,8 +31,8 @@ void add_common_options(CLI::App& app, CommonOptions& options);
 /// Parses; `--resume DIR` reads DIR/config.toml first. On --help or a wrong usage ends the program.
 void parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv);
 
-/// Makes the output folder ready and writes config.toml: every option of `app`, resolved, then where it ran. Refuses a folder that
-/// already holds a run, unless resuming or told to overwrite.
+/// Makes the output folder ready and writes config.toml: every option of `app`, resolved, then where it ran. Refuses a
+/// folder that already holds a run, unless resuming or told to overwrite.
 void prepare_output(const CLI::App& app, const CommonOptions& options);
 
 /// Every option as resolved, then device, versions and commit: for config.toml and the report.

@@ -34,7 +34,8 @@ void resume(Trainer& trainer, const ParameterLayout& layout, const TrainingRunOp
     const auto states = common_checkpoints(folders, layout, settings);
     if (states)
         for (std::size_t r = 0; r < states->size(); ++r) trainer.restore(int(r), (*states)[r]);
-    for (const ReplicaFiles& replica : options.replicas) metrics.cut_to(std::int64_t(trainer.epoch()), "epoch", replica.name);
+    for (const ReplicaFiles& replica : options.replicas)
+        metrics.cut_to(std::int64_t(trainer.epoch()), "epoch", replica.name);
 }
 
 }  // namespace
@@ -49,7 +50,8 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
     const std::uint64_t total = std::uint64_t(options.epochs) * trainer.steps_per_epoch();
     std::string label = options.replicas[0].name;
     if (options.replicas.size() > 1) label += " + " + std::to_string(options.replicas.size() - 1) + " more";
-    Progress progress({.label = label, .total = std::int64_t(total), .start = std::int64_t(trainer.step()), .quiet = options.quiet});
+    Progress progress(
+        {.label = label, .total = std::int64_t(total), .start = std::int64_t(trainer.step()), .quiet = options.quiet});
     const auto terms = model.loss_terms();
     auto epoch_start = Clock::now();
     // The loss is read back between epochs only: a read in mid-epoch would make the GPU wait for the host.

@@ -1,5 +1,5 @@
-// One training run on disk: epochs with progress, metrics and checkpoints; stopping at any moment and going on with the same
-// bits. Knows nothing of any paper.
+// One training run on disk: epochs with progress, metrics and checkpoints; stopping at any moment and going on with the
+// same bits. Knows nothing of any paper.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -20,8 +20,8 @@ struct ReplicaFiles {
 struct TrainingRunOptions {
     int epochs = 10;
     bool quiet = false;
-    bool resume = false;                ///< go on from the checkpoints, where there are any
-    std::filesystem::path metrics;      ///< metrics.jsonl, one object per epoch and replica
+    bool resume = false;                 ///< go on from the checkpoints, where there are any
+    std::filesystem::path metrics;       ///< metrics.jsonl, one object per epoch and replica
     std::vector<ReplicaFiles> replicas;  ///< one per replica of the model
     /// Called after each epoch for each replica; what it returns is added to that line of the metrics.
     std::function<std::vector<Json>()> after_epoch;
@@ -32,8 +32,8 @@ struct Interrupted : std::exception {
     const char* what() const noexcept override { return "interrupted; every replica's checkpoint is written"; }
 };
 
-/// Trains `model` to the end of epoch `options.epochs` and writes model.safetensors of every replica. Initial values must be
-/// set. Throws Interrupted, DivergenceError, Error.
+/// Trains `model` to the end of epoch `options.epochs` and writes model.safetensors of every replica. Initial values
+/// must be set. Throws Interrupted, DivergenceError, Error.
 void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOptions& options);
 
 }  // namespace warpvae

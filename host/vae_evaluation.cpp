@@ -69,8 +69,8 @@ DeviceBuffer<float> extract_features(DenseVae<float>& vae, const DeviceImages& i
         noise.first_row = first;
         vae.encode(rows, noise);
         for (int r = 0; r < R; ++r)
-            check(copy_on_device(features.data() + (r * images.count() + first) * Z, vae.z() + std::size_t(r) * rows * Z,
-                                 sizeof(float) * rows * Z, stream));
+            check(copy_on_device(features.data() + (r * images.count() + first) * Z,
+                                 vae.z() + std::size_t(r) * rows * Z, sizeof(float) * rows * Z, stream));
     });
     check(stream_synchronize(stream));
     return features;

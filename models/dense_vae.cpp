@@ -14,8 +14,8 @@ typename DenseVae<T>::Layer DenseVae<T>::add_layer(ParameterLayout& layout, cons
     return layer;
 }
 
-// x -> hidden... -> (mu, log sigma^2);   z -> ...hidden -> logits. Names as a torch.nn.Sequential would number them, ReLUs
-// counted: encoder.0, encoder.2, ..., heads, decoder.0, decoder.2, ...
+// x -> hidden... -> (mu, log sigma^2);   z -> ...hidden -> logits. Names as a torch.nn.Sequential would number them,
+// ReLUs counted: encoder.0, encoder.2, ..., heads, decoder.0, decoder.2, ...
 template <class T>
 ParameterLayout DenseVae<T>::make_layout() {
     ParameterLayout layout;
@@ -136,9 +136,9 @@ void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
         for (std::size_t i = decoder_.size(); i-- > 0; other = 1 - other) {
             const Layer& layer = decoder_[i];
             const T* a = i ? decoder_activations_[i - 1].data() : z_.data();
-            check(dense_backward(matmul_, d_hidden_[other].data(), d_values + layer.weight, d_values + layer.bias, dy, a,
-                                 values + layer.weight, P, i ? Activation::kRelu : Activation::kNone, R_, N, layer.in,
-                                 layer.out));
+            check(dense_backward(matmul_, d_hidden_[other].data(), d_values + layer.weight, d_values + layer.bias, dy,
+                                 a, values + layer.weight, P, i ? Activation::kRelu : Activation::kNone, R_, N,
+                                 layer.in, layer.out));
             dy = d_hidden_[other].data();
         }
     }

@@ -1,5 +1,5 @@
-// The variational auto-encoder of Kingma and Welling (2014) from dense layers, R replicas at once: the model of Mills (2024)
-// with hidden = {400}. Forward, loss and backward are written out in dense_vae.cpp, read from top to bottom.
+// The variational auto-encoder of Kingma and Welling (2014) from dense layers, R replicas at once: the model of Mills
+// (2024) with hidden = {400}. Forward, loss and backward are written out in dense_vae.cpp, read from top to bottom.
 #pragma once
 #include "host/core/model.h"
 
@@ -31,9 +31,9 @@ class DenseVae : public Model<T> {
     void encode(int N, const LatentNoise& noise);
     /// The decoder alone: logits() from z().
     void decode(int N);
-    T* z() { return z_.data(); }                        ///< [R, N, Z]
+    T* z() { return z_.data(); }                          ///< [R, N, Z]
     const T* moments() const { return moments_.data(); }  ///< [R, N, 2Z]: mu, then logvar
-    T* logits() { return logits_.data(); }              ///< [R, N, D]
+    T* logits() { return logits_.data(); }                ///< [R, N, D]
     const DenseVaeConfig& config() const { return config_; }
 
   private:

@@ -69,13 +69,15 @@ void MlpClassifier<T>::forward(int N) {
         const Layer& layer = layers_[i];
         check(dense_forward(matmul_, activations_[i + 1].data(), activations_[i].data(), values + layer.weight,
                             values + layer.bias, parameters_.layout().size(),
-                            i + 1 < layers_.size() ? Activation::kRelu : Activation::kNone, R_, N, layer.in, layer.out));
+                            i + 1 < layers_.size() ? Activation::kRelu : Activation::kNone, R_, N, layer.in,
+                            layer.out));
     }
 }
 
 template <class T>
 void MlpClassifier<T>::loss(int N, const LatentNoise& noise, T* dlogits) {
-    if (N != batch_ && N != tail_) throw DeviceError("classifier: a minibatch of a size that the training set does not give");
+    if (N != batch_ && N != tail_)
+        throw DeviceError("classifier: a minibatch of a size that the training set does not give");
     check(gather_labels(batch_labels_.data(), labels_.table(), noise.seeds, noise.step, labels_.count(), batch_, R_, N,
                         matmul_.stream()));
     const auto& rows = N == batch_ ? full_rows_ : tail_rows_;

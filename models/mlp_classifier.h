@@ -1,5 +1,5 @@
-// A convolution-free classifier, dense layers and a softmax: what Mills (2024) would compare a VAE's latents with when labels
-// are few. R replicas at once.
+// A convolution-free classifier, dense layers and a softmax: what Mills (2024) would compare a VAE's latents with when
+// labels are few. R replicas at once.
 #pragma once
 #include "host/core/device_images.h"
 #include "host/core/model.h"
@@ -15,8 +15,10 @@ struct MlpClassifierConfig {
 template <class T>
 class MlpClassifier : public Model<T> {
   public:
-    /// `labels` are the training labels (one byte an image), gathered as the trainer gathers images, in minibatches of `batch`.
-    MlpClassifier(const MlpClassifierConfig& config, int R, int batch, const DeviceImages& labels, const Matmul& matmul);
+    /// `labels` are the training labels (one byte an image), gathered as the trainer gathers images, in minibatches of
+    /// `batch`.
+    MlpClassifier(const MlpClassifierConfig& config, int R, int batch, const DeviceImages& labels,
+                  const Matmul& matmul);
 
     ParameterArena<T>& parameters() override { return parameters_; }
     int replicas() const override { return R_; }
@@ -48,7 +50,7 @@ class MlpClassifier : public Model<T> {
     ParameterArena<T> parameters_;
     std::vector<DeviceBuffer<T>> activations_;  // x, each hidden layer, logits
     DeviceBuffer<T> cross_entropy_, d_hidden_[2];
-    DeviceBuffer<std::uint8_t> batch_labels_;               // [R, N]
+    DeviceBuffer<std::uint8_t> batch_labels_;                  // [R, N]
     DeviceBuffer<const std::uint8_t*> full_rows_, tail_rows_;  // into batch_labels_, for N = batch and for the tail
     int tail_;
 };

@@ -36,8 +36,8 @@ std::string device_name() {
     cudaDeviceProp properties{};
     if (cudaGetDevice(&device) != cudaSuccess || cudaGetDeviceProperties(&properties, device) != cudaSuccess)
         return "no GPU";
-    return std::string(properties.name) + " (sm_" + std::to_string(properties.major) + std::to_string(properties.minor) +
-           ")";
+    return std::string(properties.name) + " (sm_" + std::to_string(properties.major) +
+           std::to_string(properties.minor) + ")";
 }
 
 /// Implemented in build_probe.cu: an empty kernel, launched to learn whether this build holds code for this GPU.
@@ -47,7 +47,8 @@ void require_device() {
     int count = 0;
     const cudaError_t error = cudaGetDeviceCount(&count);
     if (error != cudaSuccess || count == 0)
-        throw DeviceError(std::string("no GPU: ") + (error != cudaSuccess ? cudaGetErrorString(error) : "none is visible") +
+        throw DeviceError(std::string("no GPU: ") +
+                          (error != cudaSuccess ? cudaGetErrorString(error) : "none is visible") +
                           "; this is the CUDA build, use the CPU build instead (make DEVICE=cpu)");
     const Status probe = launch_probe_kernel();
     if (!probe.ok())

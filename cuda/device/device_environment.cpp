@@ -16,7 +16,8 @@ long long integer_variable(const char* name, long long lowest, long long fallbac
     char* end = nullptr;
     const long long value = std::strtoll(text, &end, 10);
     if (*end || value < lowest)
-        throw DeviceError(std::string("$") + name + "=" + text + " is not an integer of at least " + std::to_string(lowest));
+        throw DeviceError(std::string("$") + name + "=" + text + " is not an integer of at least " +
+                          std::to_string(lowest));
     return value;
 }
 
@@ -64,9 +65,12 @@ LaunchOptions& launch_options() {
         o.protect_memory = integer_variable("WARPVAE_PROTECT", 0, 0) != 0;
         const char* blocks = std::getenv("WARPVAE_CPU");
         const std::string way = blocks ? blocks : "blocks";
-        if (way == "lanes") o.cpu_blocks = CpuBlocks::kLanesForward;
-        else if (way == "lanes-reverse") o.cpu_blocks = CpuBlocks::kLanesReverse;
-        else if (way == "lanes-shuffle") o.cpu_blocks = CpuBlocks::kLanesShuffle;
+        if (way == "lanes")
+            o.cpu_blocks = CpuBlocks::kLanesForward;
+        else if (way == "lanes-reverse")
+            o.cpu_blocks = CpuBlocks::kLanesReverse;
+        else if (way == "lanes-shuffle")
+            o.cpu_blocks = CpuBlocks::kLanesShuffle;
         else if (way != "blocks" && !way.empty())
             throw DeviceError("$WARPVAE_CPU=" + way + " is none of blocks, lanes, lanes-reverse, lanes-shuffle");
         return o;

@@ -6,9 +6,9 @@
 namespace warpvae {
 
 struct DeviceEnvironment {
-    bool synchronous = false;                   ///< $WARPVAE_SYNC=1
-    std::size_t memory_limit = ~std::size_t{0}; ///< $WARPVAE_MEMORY_LIMIT, bytes
-    int cores = 0;                              ///< $WARPVAE_CORES; 0: all
+    bool synchronous = false;                    ///< $WARPVAE_SYNC=1
+    std::size_t memory_limit = ~std::size_t{0};  ///< $WARPVAE_MEMORY_LIMIT, bytes
+    int cores = 0;                               ///< $WARPVAE_CORES; 0: all
 };
 const DeviceEnvironment& device_environment();
 

@@ -1,4 +1,5 @@
-// How launches run, for tests and checks: block sizes of `any` kernels and, on the CPU device, the way of running a block.
+// How launches run, for tests and checks: block sizes of `any` kernels and, on the CPU device, the way of running a
+// block.
 #pragma once
 
 namespace warpvae {

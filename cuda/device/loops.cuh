@@ -1,5 +1,5 @@
-// How a kernel's threads share a range. On the GPU neighbouring threads take neighbouring elements (coalesced, strided);
-// on the CPU device each thread takes a contiguous chunk, with a step that the compiler knows to be 1.
+// How a kernel's threads share a range. On the GPU neighbouring threads take neighbouring elements (coalesced,
+// strided); on the CPU device each thread takes a contiguous chunk, with a step that the compiler knows to be 1.
 #pragma once
 #ifdef __CUDACC__
 #include <cuda_runtime.h>

@@ -43,8 +43,8 @@ void ParameterArena<T>::initialise(const std::vector<std::uint64_t>& seeds, Stre
         for (std::size_t i = 0; i < layout_.tensors().size(); ++i) {
             const ParameterInfo& tensor = layout_.tensors()[i];
             const T bound = T(1 / std::sqrt(double(tensor.fan_in)));
-            check(philox_uniform<T>(values() + r * layout_.size() + tensor.offset, tensor.count, -bound, bound, seeds[r],
-                                    Purpose::kInitialise, i, stream));
+            check(philox_uniform<T>(values() + r * layout_.size() + tensor.offset, tensor.count, -bound, bound,
+                                    seeds[r], Purpose::kInitialise, i, stream));
         }
 }
 

@@ -1,5 +1,5 @@
-// The parameters of R models in one arena [R, P], described by a table of (name, shape, offset). Gradients and optimiser
-// moments mirror it, so an optimiser step is one launch and a checkpoint is one copy.
+// The parameters of R models in one arena [R, P], described by a table of (name, shape, offset). Gradients and
+// optimiser moments mirror it, so an optimiser step is one launch and a checkpoint is one copy.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -69,7 +69,8 @@ Graph Trainer::record_step(int rows) {
         model_.gradients(rows, noise);
         check(stream_synchronize(matmul_.stream()));
     }
-    return Graph(matmul_.stream(), [this, rows] { launch_step(rows); }, capture);
+    return Graph(
+        matmul_.stream(), [this, rows] { launch_step(rows); }, capture);
 }
 
 bool Trainer::finish_epoch(const std::function<bool(std::uint64_t)>& after_step) {

@@ -1,4 +1,5 @@
-// The training loop of any Model: minibatches by step number, Adam, metrics. The whole step is one graph per batch shape.
+// The training loop of any Model: minibatches by step number, Adam, metrics. The whole step is one graph per batch
+// shape.
 #pragma once
 #include <functional>
 
@@ -37,8 +38,9 @@ class Trainer {
     std::uint64_t steps_per_epoch() const { return steps_per_epoch_; }
     std::uint64_t epoch() const { return step_ / steps_per_epoch_; }
 
-    /// Trains to the end of the running epoch. `after_step(steps done in the epoch)` is called after each step is launched; if it
-    /// answers false the epoch is left at that step (returns false: save a state and go on later). Throws DivergenceError.
+    /// Trains to the end of the running epoch. `after_step(steps done in the epoch)` is called after each step is
+    /// launched; if it answers false the epoch is left at that step (returns false: save a state and go on later).
+    /// Throws DivergenceError.
     bool finish_epoch(const std::function<bool(std::uint64_t)>& after_step);
     /// Each replica's means over the rows of this epoch so far; waits for the device.
     std::vector<ReplicaLoss> losses() const;

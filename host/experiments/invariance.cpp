@@ -31,35 +31,55 @@ Examples
 struct Options {
     CommonOptions common;
     MillsOptions mills;
-    std::string command, interpolation = "bilinear", fixed_scale = "affine", sense = "counter-clockwise", centre = "pixels";
+    std::string command, interpolation = "bilinear", fixed_scale = "affine", sense = "counter-clockwise",
+                         centre = "pixels";
     std::vector<std::string> train_sets = {"s", "rt"};
     bool no_benchmark = false;
 };
 
 void add_options(CLI::App& app, Options& o) {
     app.add_option("command", o.command, "table, figures, train or report")
-        ->required()->check(CLI::IsMember({"table", "figures", "train", "report"}));
+        ->required()
+        ->check(CLI::IsMember({"table", "figures", "train", "report"}));
     add_common_options(app, o.common);
     app.add_option("--train-set", o.train_sets, "what the VAEs are trained on: s, fr, fs, rt")
-        ->delimiter(',')->check(CLI::IsMember({"s", "fr", "fs", "rt"}))->type_name("LIST");
-    app.add_option("--latents", o.mills.latents, "latent sizes N")->delimiter(',')->check(CLI::Range(1, 4096))->type_name("LIST");
-    app.add_option("--hidden", o.mills.hidden, "hidden widths of the encoder, from the image inwards; the decoder mirrors them")
-        ->delimiter(',')->check(CLI::Range(1, 65536))->type_name("LIST");
+        ->delimiter(',')
+        ->check(CLI::IsMember({"s", "fr", "fs", "rt"}))
+        ->type_name("LIST");
+    app.add_option("--latents", o.mills.latents, "latent sizes N")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 4096))
+        ->type_name("LIST");
+    app.add_option("--hidden", o.mills.hidden,
+                   "hidden widths of the encoder, from the image inwards; the decoder mirrors them")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 65536))
+        ->type_name("LIST");
     app.add_option("--learning-rate", o.mills.learning_rate, "Adam's step size")->check(CLI::PositiveNumber);
-    app.add_option("--beta", o.mills.beta, "weight of the divergence in the loss (beta-VAE)")->check(CLI::NonNegativeNumber);
-    app.add_option("--regularisation", o.mills.C, "C of the logistic regression: the inverse of its regularisation")->check(CLI::PositiveNumber);
+    app.add_option("--beta", o.mills.beta, "weight of the divergence in the loss (beta-VAE)")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--regularisation", o.mills.C, "C of the logistic regression: the inverse of its regularisation")
+        ->check(CLI::PositiveNumber);
     app.add_flag("--binarise", o.mills.binarise, "draw black or white pixels anew at each step instead of grey ones");
     app.add_option("--interpolation", o.interpolation, "how the transformed sets are resampled")
-        ->check(CLI::IsMember({"bilinear", "nearest"}))->type_name("KIND");
+        ->check(CLI::IsMember({"bilinear", "nearest"}))
+        ->type_name("KIND");
     app.add_option("--rotation-sense", o.sense, "the sense of +20 degrees as the image is shown")
-        ->check(CLI::IsMember({"counter-clockwise", "clockwise"}))->type_name("SENSE");
+        ->check(CLI::IsMember({"counter-clockwise", "clockwise"}))
+        ->type_name("SENSE");
     app.add_option("--centre", o.centre, "what stays in place: the middle of the pixels (13.5) or half the size (14)")
-        ->check(CLI::IsMember({"pixels", "half-size"}))->type_name("KIND");
-    app.add_option("--fixed-scale-by", o.fixed_scale, "how MNIST-fs is enlarged: about the centre, or resized to 31 and cropped to 28")
-        ->check(CLI::IsMember({"affine", "resize-crop"}))->type_name("KIND");
-    app.add_option("--fixed-scale", o.mills.variant.scale, "scale of MNIST-fs; above 1 enlarges")->check(CLI::Range(0.1, 10.0));
-    app.add_option("--together", o.mills.together, "models trained in the same launches; 0: all on a GPU, one on the CPU device")
-        ->check(CLI::Range(0, 4096))->type_name("COUNT");
+        ->check(CLI::IsMember({"pixels", "half-size"}))
+        ->type_name("KIND");
+    app.add_option("--fixed-scale-by", o.fixed_scale,
+                   "how MNIST-fs is enlarged: about the centre, or resized to 31 and cropped to 28")
+        ->check(CLI::IsMember({"affine", "resize-crop"}))
+        ->type_name("KIND");
+    app.add_option("--fixed-scale", o.mills.variant.scale, "scale of MNIST-fs; above 1 enlarges")
+        ->check(CLI::Range(0.1, 10.0));
+    app.add_option("--together", o.mills.together,
+                   "models trained in the same launches; 0: all on a GPU, one on the CPU device")
+        ->check(CLI::Range(0, 4096))
+        ->type_name("COUNT");
     app.add_flag("--no-benchmark", o.no_benchmark, "leave out the classifier on pixels that the report compares with");
     app.footer(kExamples);
 }
@@ -92,7 +112,10 @@ void print_claims(const std::vector<MillsReplica>& replicas) {
     for (FeatureKind kind : kFeatureKinds) {
         std::printf("\nThe paper's claims, on the posterior's %s:\n", name_of(kind));
         for (const Claim& claim : mills_claims(replicas, kind))
-            std::printf("  %s %-9s %s\n               %s\n", claim.name.c_str(), !claim.tested ? "untested:" : claim.holds ? "holds:" : "fails:",
+            std::printf("  %s %-9s %s\n               %s\n", claim.name.c_str(),
+                        !claim.tested ? "untested:"
+                        : claim.holds ? "holds:"
+                                      : "fails:",
                         claim.statement.c_str(), claim.evidence.c_str());
     }
 }
@@ -101,23 +124,27 @@ void print_fit(const Table& table) {
     for (FeatureKind kind : kFeatureKinds) {
         const PaperFit fit = paper_fit(table, kind);
         if (fit.cells)
-            std::printf("%-6s features: %2d of %d cells agree with the paper, mean distance %.4f, largest %.4f\n", name_of(kind),
-                        fit.within_tolerance, fit.cells, fit.mean_distance, fit.largest_distance);
+            std::printf("%-6s features: %2d of %d cells agree with the paper, mean distance %.4f, largest %.4f\n",
+                        name_of(kind), fit.within_tolerance, fit.cells, fit.mean_distance, fit.largest_distance);
     }
 }
 
 void run(int argc, char** argv) {
-    CLI::App app{"Invariance in variational auto-encoders (Mills 2024): how well do a VAE's latents tell digits apart when the "
-                 "digits are turned and scaled?", "invariance"};
+    CLI::App app{
+        "Invariance in variational auto-encoders (Mills 2024): how well do a VAE's latents tell digits apart when the "
+        "digits are turned and scaled?",
+        "invariance"};
     Options o;
     add_options(app, o);
     parse_command_line(app, o.common, argc, argv);
-    if (o.common.out.empty()) throw UsageError("--out DIR is missing: the folder for everything the run writes (see --help)");
+    if (o.common.out.empty())
+        throw UsageError("--out DIR is missing: the folder for everything the run writes (see --help)");
     resolve(o);
     require_device();
     const DataSet data = load_data(o.common);
     if (o.command == "figures") {
-        for (const FigureFile& figure : draw_mills_figures(o.mills, data, nullptr)) std::printf("%s\n", figure.path.c_str());
+        for (const FigureFile& figure : draw_mills_figures(o.mills, data, nullptr))
+            std::printf("%s\n", figure.path.c_str());
         return;
     }
     prepare_output(app, o.common);

@@ -21,7 +21,8 @@ std::vector<MillsReplica> paper_replicas(int seeds, double shift = 0) {
                 r.seed = s;
                 r.test_elbo.active_units = std::min(n, 15);
                 for (std::size_t k = 0; k < 2; ++k)
-                    for (std::size_t t = 0; t < kTestSets; ++t) r.accuracy[k][t] = *mills_table2(train, n, t) + (k ? 0.05 : shift);
+                    for (std::size_t t = 0; t < kTestSets; ++t)
+                        r.accuracy[k][t] = *mills_table2(train, n, t) + (k ? 0.05 : shift);
                 out.push_back(r);
             }
     return out;
@@ -75,8 +76,8 @@ TEST(MillsClaims, FailWhereTheNumbersSayOtherwise) {
     auto replicas = paper_replicas(10);
     for (MillsReplica& r : replicas) {
         r.accuracy[0].fill(0.80);
-        if (r.latents == 50) r.accuracy[0].fill(0.90);                          // not the smallest is best; not flat
-        if (r.train == Variant::kRandom) r.accuracy[0][1] -= 0.1;               // and rt does not help on fr
+        if (r.latents == 50) r.accuracy[0].fill(0.90);             // not the smallest is best; not flat
+        if (r.train == Variant::kRandom) r.accuracy[0][1] -= 0.1;  // and rt does not help on fr
     }
     for (const Claim& claim : mills_claims(replicas, FeatureKind::kSample)) {
         EXPECT_FALSE(claim.holds) << claim.name << ": " << claim.evidence;

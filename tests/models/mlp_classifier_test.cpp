@@ -69,7 +69,8 @@ TEST(MlpClassifier, BackwardEqualsFiniteDifferencesOfEveryParameter) {
 }
 
 TEST(MlpClassifier, LearnsTenImagesByHeartAndKeepsLabelsWithTheirImages) {
-    // Image n has one bright pixel, n; its label is n % 4. Only a classifier whose labels follow the shuffle can learn it.
+    // Image n has one bright pixel, n; its label is n % 4. Only a classifier whose labels follow the shuffle can learn
+    // it.
     ImageSet set;
     set.height = 2;
     set.width = 5;

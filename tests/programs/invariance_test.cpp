@@ -23,7 +23,8 @@ using namespace test;
 namespace fs = std::filesystem;
 
 // A run of seconds: few glyphs, a narrow model, a tail in every epoch (300 = 9 * 32 + 12).
-constexpr const char* kSmall = " --dataset glyphs --train-images 300 --test-images 120 --hidden 24 --batch 32 --no-benchmark";
+constexpr const char* kSmall =
+    " --dataset glyphs --train-images 300 --test-images 120 --hidden 24 --batch 32 --no-benchmark";
 
 struct Invariance : testing::Test {
     struct Result {
@@ -79,10 +80,10 @@ TEST_F(Invariance, AReportHoldsEverything) {
     const Result result = run(std::string("report --latents 3,4 --epochs 2 --quiet --out ") + at("run") + kSmall);
     ASSERT_EQ(result.status, 0) << result.error;
     EXPECT_EQ(result.error, "");
-    for (const char* file : {"config.toml", "metrics.jsonl", "table.json", "table.md", "active_units.json", "report.html",
-                             "figures/transformations.png", "figures/reconstructions-s-z3.png", "figures/samples-rt-z4.png",
-                             "figures/walks-rt-z3.png", "s-z3-seed1/model.safetensors", "rt-z4-seed1/checkpoint.safetensors",
-                             "rt-z4-seed1/result.json"})
+    for (const char* file : {"config.toml", "metrics.jsonl", "table.json", "table.md", "active_units.json",
+                             "report.html", "figures/transformations.png", "figures/reconstructions-s-z3.png",
+                             "figures/samples-rt-z4.png", "figures/walks-rt-z3.png", "s-z3-seed1/model.safetensors",
+                             "rt-z4-seed1/checkpoint.safetensors", "rt-z4-seed1/result.json"})
         EXPECT_TRUE(fs::exists(folder / "run" / file)) << file;
     EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 2 * 4);
 
@@ -109,7 +110,10 @@ TEST_F(Invariance, AReportHoldsEverything) {
 }
 
 TEST_F(Invariance, ConfigTomlRunsTheSameAgain) {
-    ASSERT_EQ(run(std::string("train --latents 4 --train-set rt --seed 5 --epochs 1 --quiet --beta 2 --out ") + at("a") + kSmall).status, 0);
+    ASSERT_EQ(run(std::string("train --latents 4 --train-set rt --seed 5 --epochs 1 --quiet --beta 2 --out ") +
+                  at("a") + kSmall)
+                  .status,
+              0);
     const Result again = run("train --config " + at("a/config.toml") + " --quiet --out " + at("b"));
     ASSERT_EQ(again.status, 0) << again.error;
     EXPECT_EQ(digest("a/rt-z4-seed5/model.safetensors"), digest("b/rt-z4-seed5/model.safetensors"));
@@ -126,7 +130,8 @@ TEST_F(Invariance, OneCoreTwoCoresAndTrainedTogetherGiveTheSameBits) {
 }
 
 TEST_F(Invariance, KilledAndResumedGivesTheSameBits) {
-    const std::string train = std::string("train --latents 4 --train-set s --seeds 2 --together 2 --epochs 60 --quiet") + kSmall;
+    const std::string train =
+        std::string("train --latents 4 --train-set s --seeds 2 --together 2 --epochs 60 --quiet") + kSmall;
     ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);
     const pid_t child = start(train + " --out " + at("killed"));
     ASSERT_TRUE(appears(folder / "killed" / "s-z4-seed2" / "checkpoint.previous.safetensors"));
@@ -191,7 +196,8 @@ TEST_F(Invariance, WrongUsageIsStatus2) {
 }
 
 TEST_F(Invariance, AFolderThatHoldsARunIsNotOverwritten) {
-    const std::string train = std::string("train --latents 3 --train-set s --epochs 1 --quiet") + kSmall + " --out " + at("run");
+    const std::string train =
+        std::string("train --latents 3 --train-set s --epochs 1 --quiet") + kSmall + " --out " + at("run");
     ASSERT_EQ(run(train).status, 0);
     const std::string before = digest("run/s-z3-seed1/model.safetensors");
     expect_failure(2, "--resume", train + " --seed 9");
@@ -223,8 +229,8 @@ TEST_F(Invariance, AnUnwritableOrFullFolderIsOneLine) {
     EXPECT_EQ(read_file(at("file")), "in the way");
     // A file-size limit stands in for a full disk: SIGXFSZ ignored, the write fails half-way.
     const std::string train = std::string("train --latents 3 --train-set s --epochs 1 --quiet") + kSmall + " --out ";
-    const std::string limited = "sh -c 'trap \"\" XFSZ; ulimit -f 40; exec " WARPVAE_BIN "/invariance " + train + at("full") +
-                                "' >/dev/null 2>" + at("error.txt");
+    const std::string limited = "sh -c 'trap \"\" XFSZ; ulimit -f 40; exec " WARPVAE_BIN "/invariance " + train +
+                                at("full") + "' >/dev/null 2>" + at("error.txt");
     const int status = std::system(limited.c_str());
     EXPECT_EQ(WEXITSTATUS(status), 1);
     const std::string error = read_file(at("error.txt"));
@@ -239,12 +245,14 @@ TEST_F(Invariance, OutOfDeviceMemoryIsOneLine) {
 }
 
 TEST_F(Invariance, DivergenceNamesStepAndTensor) {
-    expect_failure(1, "is not finite at step", std::string("train --latents 3 --train-set s --epochs 3 --quiet --learning-rate 1e30 --out ") +
-                                                   at("x") + kSmall);
+    expect_failure(1, "is not finite at step",
+                   std::string("train --latents 3 --train-set s --epochs 3 --quiet --learning-rate 1e30 --out ") +
+                       at("x") + kSmall);
 }
 
 TEST_F(Invariance, ADamagedCheckpointIsOneLine) {
-    const std::string train = std::string("train --latents 3 --train-set s --epochs 2 --quiet") + kSmall + " --out " + at("run");
+    const std::string train =
+        std::string("train --latents 3 --train-set s --epochs 2 --quiet") + kSmall + " --out " + at("run");
     ASSERT_EQ(run(train).status, 0);
     const fs::path checkpoint = folder / "run" / "s-z3-seed1" / "checkpoint.safetensors";
     const std::string bytes = read_file(checkpoint);

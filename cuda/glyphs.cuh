@@ -8,7 +8,7 @@
 //
 //   images [N, H, W] bytes, labels [N], poses [N]; skeletons, see ops.h.
 // Randomness: Philox (seed, kDataset, step), kGlyphDraws blocks for each image. Block: any, one image each.
-// Deterministic. Shared: 48 vertices, 240 segments, three floats for each of kTile pixels (21 KB for 1024). Work per
+// Deterministic. Shared: 48 vertices, 240 segments, three floats for each of kTile pixels (18 KB for 1024). Work per
 // pixel: a dozen operations for each segment.
 #pragma once
 #include "cuda/ops.h"
@@ -133,9 +133,10 @@ __global__ void glyphs_kernel(std::uint8_t* images, std::uint8_t* labels, GlyphP
     }
     __syncthreads();
 
-    // From here on every thread keeps to its own pixels.
+    // Within a tile every thread keeps to its own pixels; the last, shorter tile may be shared out in another way.
     const int pixels = H * W;
     for (int tile = 0; tile < pixels; tile += kTile) {
+        __syncthreads();
         const auto mine = block_stride(pixels - tile < kTile ? pixels - tile : kTile);
         for (int i : mine) {
             pixel_x[i] = float((tile + i) % W);

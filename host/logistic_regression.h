@@ -23,7 +23,7 @@ struct LogisticRegressionOptions {
     /// A problem ends when the largest component of F's gradient is below this (times that at theta = 0, where features
     /// are so large that it exceeds 1) and the last step changed no coefficient by more than coefficient_tolerance
     /// times the largest.
-    double gradient_tolerance = 3e-7;
+    double gradient_tolerance = 1e-7;
     double coefficient_tolerance = 1e-4;
     int max_iterations = 1000;
 };

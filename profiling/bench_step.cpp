@@ -28,7 +28,8 @@ std::vector<std::uint8_t> random_images(std::size_t count) {
 
 /// The model, its data and its trainer, for R replicas of seeds 1, 2, ...
 struct Setup {
-    Matmul matmul;
+    Stream stream = stream_create();  // a null stream could not be captured as a graph
+    Matmul matmul{stream};
     std::vector<std::uint64_t> seeds;
     std::vector<std::uint8_t> bytes;
     DeviceImages images;

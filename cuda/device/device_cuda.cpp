@@ -137,7 +137,7 @@ float Event::milliseconds_since(const Event& start) const {
 }
 
 Graph::Graph(Stream stream, std::function<void()> calls, bool capture) : stream_(stream), calls_(std::move(calls)) {
-    if (!capture || device_is_synchronous()) return;
+    if (!capture || !stream || device_is_synchronous()) return;  // the null stream cannot be captured
     check(status_of(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal)));
     cudaGraph_t graph = nullptr;
     try {

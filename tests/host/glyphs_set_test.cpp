@@ -49,9 +49,9 @@ TEST(GlyphsSet, GlyphIDoesNotDependOnTheCount) {
 }
 
 TEST(GlyphsSet, EveryImageHoldsADigitAwayFromTheEdge) {
-    const GlyphSet glyphs = make_glyphs(2000, 2, Part::kTest);
+    const GlyphSet glyphs = make_glyphs(1000, 2, Part::kTest);
     std::size_t edge_ink = 0, ink = 0;
-    for (std::size_t n = 0; n < 2000; ++n) {
+    for (std::size_t n = 0; n < 1000; ++n) {
         int full = 0;
         for (std::size_t i = 0; i < 784; ++i) {
             const int value = glyphs.set.images[784 * n + i];
@@ -91,7 +91,7 @@ double nearest_mean_accuracy(const ImageSet& train, const ImageSet& test) {
 }
 
 TEST(GlyphsSet, DigitsCanBeToldApartButNotTrivially) {
-    const GlyphSet train = make_glyphs(4000, 1, Part::kTrain), test = make_glyphs(500, 1, Part::kTest);
+    const GlyphSet train = make_glyphs(1500, 1, Part::kTrain), test = make_glyphs(300, 1, Part::kTest);
     const double accuracy = nearest_mean_accuracy(train.set, test.set);
     EXPECT_GT(accuracy, 0.55);
     EXPECT_LT(accuracy, 0.95);

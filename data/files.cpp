@@ -40,6 +40,8 @@ int write_all(int file, std::string_view bytes) {
 std::string read_file(const fs::path& path) {
     std::error_code error;
     if (fs::is_directory(path, error)) fail("read", path, EISDIR);
+    if (fs::exists(path, error) && !fs::is_regular_file(path, error))
+        throw Error("cannot read " + path.string() + ": not a regular file");
     std::ifstream in(path, std::ios::binary);
     if (!in) fail("read", path, errno ? errno : ENOENT);
     std::ostringstream bytes;

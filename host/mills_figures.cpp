@@ -30,6 +30,13 @@ ImageGridStyle digits(int rows_in_group = 1) {
     return style;
 }
 
+Axes half_width() {  // two stand side by side in the report
+    Axes axes;
+    axes.width = 900;
+    axes.height = 600;
+    return axes;
+}
+
 std::string variant_title(Variant v, const VariantOptions& o) {
     char text[64];
     switch (v) {
@@ -138,7 +145,7 @@ std::vector<FigureFile> draw_learning_curves(const MillsOptions& options) {
     for (const bool is_test : {false, true}) {
         std::vector<Series> series;
         for (const auto& [model, epochs] : is_test ? test : train) series.push_back(series_of(model, epochs));
-        Axes axes;
+        Axes axes = half_width();
         axes.title = is_test ? "Test set" : "Training set";
         axes.x = "epoch";
         axes.y = "negative ELBO (nats per image)";
@@ -240,7 +247,7 @@ std::vector<FigureFile> draw_comparison(const MillsOptions& options, const Table
                 series.push_back(of_n);
             }
             if (series.empty()) continue;
-            Axes axes;
+            Axes axes = half_width();
             axes.title = "Trained on " + train_name + ", " + name_of(kind) + " features";
             axes.y = "test accuracy";
             const fs::path path = options.out / "figures" /

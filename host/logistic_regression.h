@@ -30,7 +30,9 @@ struct LogisticRegressionOptions {
 
 /// How a problem ended.
 struct LogisticRegressionCertificate {
-    bool converged = false;    ///< gradient_norm is within the tolerance
+    /// gradient_norm is within the tolerance, or within 100 times it where the rounding of float features (large ones,
+    /// or far from 0) leaves no step that lowers F
+    bool converged = false;
     double gradient_norm = 0;  ///< largest component of the gradient of F, the objective divided by C n
     double objective = 0;      ///< F
     int iterations = 0, evaluations = 0;

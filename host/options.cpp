@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 // Options that steer one call and are no setting of the run.
 bool is_setting(const std::string& name) {
-    for (const char* other : {"help", "help-all", "config", "out", "resume", "overwrite", "quiet", "command", "data"})
+    for (const char* other : {"help", "help-all", "config", "out", "resume", "overwrite", "quiet", "command"})
         if (name == other) return false;
     return !name.empty();
 }
@@ -124,7 +124,7 @@ std::vector<std::pair<std::string, std::string>> resolved_settings(const CLI::Ap
         else if (option->results().empty())
             value = option->get_default_str();
         if (value.size() > 1 && value.front() == '[' && value.back() == ']') value = value.substr(1, value.size() - 2);
-        settings.emplace_back(name, value);
+        if (!value.empty()) settings.emplace_back(name, value);
     }
     return settings;
 }

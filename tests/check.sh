@@ -17,12 +17,15 @@ launcher=()
 command -v ccache >/dev/null &&
     launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache)
 
-# build PRESET TARGETS [-DNAME=VALUE...]: configures build/PRESET and builds TARGETS (one word, spaces between) in it.
+# build PRESET TARGETS [-DNAME=VALUE...]: configures build/PRESET and builds TARGETS (one word, spaces between) in it. A
+# folder that is there already keeps its compiler launcher: another would mean to compile everything again.
 build() {
-    local preset=$1 targets=$2
+    local preset=$1 targets=$2 options
     shift 2
+    options=("$@")
+    [ -e "build/$preset/build.ninja" ] || options+=("${launcher[@]}")
     # shellcheck disable=SC2086
-    cmake --preset "$preset" "${launcher[@]}" "$@" && cmake --build "build/$preset" -j "$jobs" --target $targets
+    cmake --preset "$preset" "${options[@]}" && cmake --build "build/$preset" -j "$jobs" --target $targets
 }
 # tests PRESET ROOM...: runs the tests of these rooms.
 tests() {

@@ -1,6 +1,7 @@
 // Running a block as lanes: each thread of the block is a fiber, and one fiber runs until it meets a barrier, a warp
-// operation or its end; then comes the next in the order of launch_options(). That is the worst schedule a kernel must
-// bear: whoever relies on another thread having come so far already is found out in one order or another.
+// operation or its end; then comes the first that can go on, in the order of launch_options(), so the first warps run
+// ahead of the last as far as barriers let them. That is the worst schedule a kernel must bear: whoever relies on another
+// thread having come so far already, or not having gone further, is found out in one order or another.
 //
 // Lanes wait in meetings: one for the block's barrier, one for each mask that a warp's operations use. When no lane can
 // go on, the meetings tell why. Nothing here may use containers: ThreadSanitizer would watch them (cpu_fiber.h).
@@ -27,6 +28,8 @@ constexpr int kMaxThreads = 1024, kWarp = 32, kMaxWarps = kMaxThreads / kWarp;
 // so many rounds nobody did anything else, nobody ever will.
 constexpr unsigned kIdleAtomicsPerTurn = 4096;
 constexpr int kIdleRounds = 64;
+// A warp may run ahead by so many operations before the others have a turn: they may be what it is waiting for.
+constexpr int kMostAhead = 4096;
 
 struct Meeting {
     unsigned mask = 0;     // of a warp operation; 0: not in use
@@ -94,6 +97,7 @@ struct Lanes {
     int order[kMaxThreads];
     int threads = 0, current = 0, ended = 0;
     bool progress = false;  // since the round began somebody met, or ended
+    bool opened = false;    // the lane that ran last was the one that a meeting was waiting for
     void (*call)(void*) = nullptr;
     void* context = nullptr;
     void* dynamic_shared = nullptr;
@@ -156,16 +160,19 @@ void Lanes::set_order(std::uint64_t& random) {
 bool Lanes::rounds(std::uint64_t& random) {
     for (int idle = 0; ended < threads;) {
         bool ran = false;
+        int ahead = 0;
         progress = false;
         set_order(random);
         for (int k = 0; k < threads; ++k) {
             const int i = order[k];
             if (lane[i].state != State::kReady) continue;
             ran = true;
+            opened = false;
             current = i;
             threadIdx = {static_cast<unsigned>(i), 0, 0};
             lane[i].fiber.resume(host);
             if (failure) return false;
+            if (opened && ahead++ < kMostAhead) k = -1;
         }
         idle = progress ? 0 : idle + 1;
         if (!ran || idle > kIdleRounds) {
@@ -297,6 +304,7 @@ WARPVAE_UNWATCHED int lanes_barrier_at(const char* what, int predicate, const ch
             barrier.sum = 0;
             barrier.arrived = 0;
             ++barrier.turn;
+            block.opened = true;
             for (int i = 0; i < block.threads; ++i) block.lane[i].state = State::kReady;
         }
     }
@@ -385,6 +393,7 @@ WARPVAE_UNWATCHED std::uint64_t lanes_warp(WarpOp op, unsigned mask, std::uint64
     } else if ((meeting.arrived |= bit) == mask) {
         meeting.arrived = 0;
         ++meeting.turn;
+        block.opened = true;
         block.exchange(meeting, warp);
     }
     block.wait();

@@ -211,6 +211,23 @@ TEST(Lanes, MayWaitForOneAnotherThroughAtomics) {
     });
 }
 
+__global__ void waiting_warp_kernel(int* flag, int* seen) {
+    const int i = static_cast<int>(threadIdx.x);
+    if (i == 63) atomicExch(flag, 7);
+    if (i < 32)
+        while (__shfl_sync(0xffffffffu, atomicAdd(flag, 0), 0) == 0) {
+        }
+    seen[i] = atomicAdd(flag, 0);
+}
+
+TEST(Lanes, AWarpThatRunsAheadDoesNotStarveTheOthers) {
+    in_three_orders([] {
+        GuardedBuffer<int> flag(std::vector<int>{0}), seen(64);
+        check(launch(waiting_warp_kernel, for_blocks(1, 1, Block::fixed(64)), nullptr, flag.data(), seen.data()));
+        EXPECT_EQ(seen.download()[0], 7);
+    });
+}
+
 TEST(Launch, RefusesWhatNoGpuTakes) {
     GuardedBuffer<int> out(1);
     EXPECT_EQ(launch(rotate_kernel, for_blocks(1, 1, Block::fixed(1025)), nullptr, out.data(), 1).code, kInvalidValue);
@@ -241,12 +258,41 @@ std::vector<int> neighbours(CpuBlocks order) {
     return out.download();
 }
 
+/// A block reduction without its first barrier: right unless one warp runs ahead into the next reduction.
+template <bool right>
+__global__ void reduce_twice_kernel(int* out) {
+    __shared__ int per_warp[2];
+    const int i = static_cast<int>(threadIdx.x), lane = i % 32, warp = i / 32;
+    int sum = 0;
+    for (int round = 1; round <= 2; ++round) {
+        const int first = __shfl_sync(0xffffffffu, round * 10 + warp, 0);
+        if (right) __syncthreads();
+        if (lane == 0) per_warp[warp] = first;
+        __syncthreads();
+        sum += per_warp[0] + per_warp[1];
+    }
+    out[i] = sum;
+}
+
 #ifndef WARPVAE_THREAD_SANITIZER  // which finds the faulty one by itself: tests/device/faults
 TEST(Lanes, AMissingBarrierShowsInTheOrder) {
     EXPECT_EQ(neighbours<true>(CpuBlocks::kLanesForward), neighbours<true>(CpuBlocks::kLanesReverse));
     EXPECT_EQ(neighbours<true>(CpuBlocks::kLanesForward), neighbours<true>(CpuBlocks::kLanesShuffle));
     EXPECT_NE(neighbours<false>(CpuBlocks::kLanesForward), neighbours<false>(CpuBlocks::kLanesReverse));
     EXPECT_NE(neighbours<false>(CpuBlocks::kLanesForward), neighbours<false>(CpuBlocks::kLanesShuffle));
+}
+
+TEST(Lanes, AWarpRunsAheadAsFarAsBarriersLetIt) {
+    for (const bool right : {true, false}) {
+        bool differs = false;
+        in_three_orders([&] {
+            GuardedBuffer<int> out(64);
+            check(launch(right ? reduce_twice_kernel<true> : reduce_twice_kernel<false>,
+                         for_blocks(1, 1, Block::fixed(64)), nullptr, out.data()));
+            differs |= out.download() != std::vector<int>(64, 21 + 41);
+        });
+        EXPECT_EQ(differs, !right);
+    }
 }
 #endif
 

@@ -2,6 +2,7 @@
 # Plants faults in kernels and looks whether the sanitizer of this build names their lines; the right twins must pass.
 #   tests/device/faults.sh address|thread PROGRAM
 sanitizer=$1 program=$2
+unset WARPVAE_CPU WARPVAE_THREADS WARPVAE_PROTECT
 source=$(dirname "$0")/faults/sanitizer_faults.cu
 report=$(mktemp) || exit 1
 trap 'rm -f "$report"' EXIT

@@ -155,7 +155,7 @@ TEST(LogisticRegression, CertificateIsTheGradient) {
     EXPECT_FALSE(stopped.certificates[0].converged);
     EXPECT_EQ(stopped.certificates[0].iterations, 2);
     EXPECT_GT(stopped.certificates[0].gradient_norm, 1e-5);
-    EXPECT_NEAR(gradient_size(data, stopped, 1), stopped.certificates[0].gradient_norm, 1e-7);
+    EXPECT_NEAR(gradient_size(data, stopped, 1), stopped.certificates[0].gradient_norm, 3e-7);
 }
 
 TEST(LogisticRegression, ExtremesOfCAreStillOptima) {
@@ -193,7 +193,8 @@ TEST(LogisticRegression, OneFeatureUnequalScalesAndADeadFeature) {
     }
     const LogisticRegressionFit model = fit({scaled}, classes(3));
     EXPECT_TRUE(model.certificates[0].converged);
-    EXPECT_LT(model.certificates[0].iterations, 100);
+    EXPECT_LT(model.certificates[0].evaluations, 100);
+    EXPECT_LT(gradient_size(scaled, model, 1), 3e-6);  // features of size 30
     for (int k = 0; k < 3; ++k) EXPECT_EQ(model.weights[std::size_t(k) * 4 + 2], 0.f);
 }
 

@@ -1,7 +1,7 @@
 // Running a block as lanes: each thread of the block is a fiber, and one fiber runs until it meets a barrier, a warp
 // operation or its end; then comes the first that can go on, in the order of launch_options(), so the first warps run
-// ahead of the last as far as barriers let them. That is the worst schedule a kernel must bear: whoever relies on another
-// thread having come so far already, or not having gone further, is found out in one order or another.
+// ahead of the last as far as barriers let them. That is the worst schedule a kernel must bear: whoever relies on
+// another thread having come so far already, or not having gone further, is found out in one order or another.
 //
 // Lanes wait in meetings: one for the block's barrier, one for each mask that a warp's operations use. When no lane can
 // go on, the meetings tell why. Nothing here may use containers: ThreadSanitizer would watch them (cpu_fiber.h).

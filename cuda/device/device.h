@@ -84,8 +84,8 @@ class Event {
 };
 
 /// A recorded sequence of launches. On a GPU it is captured once as a CUDA graph and replayed without the host; on the
-/// CPU device, on the null stream, or with `capture` false (profiling, $WARPVAE_SYNC=1), a replay is the plain sequence of
-/// calls.
+/// CPU device, on the null stream, or with `capture` false (profiling, $WARPVAE_SYNC=1), a replay is the plain sequence
+/// of calls.
 class Graph {
   public:
     Graph() = default;

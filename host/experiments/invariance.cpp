@@ -31,7 +31,7 @@ Examples
 struct Options {
     CommonOptions common;
     MillsOptions mills;
-    std::string command, interpolation = "bilinear", fixed_scale = "affine", sense = "counter-clockwise",
+    std::string command, interpolation = "bilinear", fixed_scale = "resize-crop", sense = "counter-clockwise",
                          centre = "pixels";
     std::vector<std::string> train_sets = {"s", "rt"};
     bool no_benchmark = false;
@@ -71,7 +71,7 @@ void add_options(CLI::App& app, Options& o) {
         ->check(CLI::IsMember({"pixels", "half-size"}))
         ->type_name("KIND");
     app.add_option("--fixed-scale-by", o.fixed_scale,
-                   "how MNIST-fs is enlarged: about the centre, or resized to 31 and cropped to 28")
+                   "how MNIST-fs is enlarged: resized to 31 and cropped to 28 (nearer to the paper), or about the centre")
         ->check(CLI::IsMember({"affine", "resize-crop"}))
         ->type_name("KIND");
     app.add_option("--fixed-scale", o.mills.variant.scale, "scale of MNIST-fs; above 1 enlarges")

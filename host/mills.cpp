@@ -5,10 +5,12 @@
 #include <map>
 
 #include "data/files.h"
+#include "host/interrupt.h"
 #include "host/json.h"
 #include "host/log.h"
 #include "host/logistic_regression.h"
 #include "host/mlp_training.h"
+#include "host/progress.h"
 #include "host/training_run.h"
 
 namespace warpvae {
@@ -291,6 +293,7 @@ void MillsExperiment::evaluate_group(Group& group, std::vector<MillsReplica>& re
 }
 
 std::vector<MillsBenchmark> MillsExperiment::benchmark(int hidden) {
+    const InterruptGuard interrupt;
     std::vector<MillsBenchmark> out;
     for (Variant train : options_.train_sets)
         for (int s = 0; s < options_.seeds; ++s) {
@@ -306,9 +309,17 @@ std::vector<MillsBenchmark> MillsExperiment::benchmark(int hidden) {
             const DeviceImages images =
                 train_store.images(std::vector<MillsReplica>{replica}, [](const MillsReplica& r) { return r.train; });
             MillsBenchmark result{train, replica.seed, {}};
+            const std::uint64_t steps = (data_.train.count() + options_.batch - 1) / options_.batch;
+            Progress progress({.label = std::string("classifier on pixels, ") + replica.train_name(),
+                               .total = std::int64_t(steps * options_.epochs),
+                               .quiet = options_.quiet});
+            const auto after_step = [&](std::uint64_t done) {
+                progress.update(std::int64_t(done));
+                if (interrupted()) throw Interrupted();
+            };
             const std::vector<double> accuracy =
                 train_mlp_classifier(images, data_.train, tests, data_.test, hidden, options_.epochs, options_.batch,
-                                     options_.learning_rate, replica.seed);
+                                     options_.learning_rate, replica.seed, after_step);
             std::copy(accuracy.begin(), accuracy.end(), result.accuracy.begin());
             out.push_back(result);
         }

@@ -243,12 +243,14 @@ std::vector<FigureFile> draw_comparison(const MillsOptions& options, const Table
                 ComparisonSeries of_n{"N = " + row.keys.at("latents").dump(), {}};
                 for (const Cell& cell : row.cells)
                     if (cell.test != "active_units")
-                        of_n.points.push_back({cell.test, cell.mean, cell.n > 1 ? cell.std : 0, cell.paper});
+                        of_n.points.push_back({cell.test.substr(cell.test.find('-') + 1), cell.mean,
+                                               cell.n > 1 ? cell.std : 0, cell.paper});
                 series.push_back(of_n);
             }
             if (series.empty()) continue;
             Axes axes = half_width();
             axes.title = "Trained on " + train_name + ", " + name_of(kind) + " features";
+            axes.x = "test set";
             axes.y = "test accuracy";
             const fs::path path = options.out / "figures" /
                                   (std::string("accuracy-") + name_of(kind) + "-" + variant_code(train) + ".png");

@@ -9,7 +9,8 @@ namespace warpvae {
 
 std::vector<double> train_mlp_classifier(const DeviceImages& images, const ImageSet& train,
                                          const std::vector<DeviceImages>& tests, const ImageSet& test, int hidden,
-                                         int epochs, int batch, double learning_rate, std::uint64_t seed) {
+                                         int epochs, int batch, double learning_rate, std::uint64_t seed,
+                                         const std::function<void(std::uint64_t)>& after_step) {
     const Matmul matmul;
     const DeviceImages labels({&train.labels}, {0}, 1), test_labels({&test.labels}, {0}, 1);
     MlpClassifierConfig config;
@@ -24,7 +25,11 @@ std::vector<double> train_mlp_classifier(const DeviceImages& images, const Image
     options.learning_rates = {float(learning_rate)};
     options.graph = false;  // a null stream cannot be captured
     Trainer trainer(classifier, images, {seed}, matmul, options);
-    for (int e = 0; e < epochs; ++e) trainer.finish_epoch([](std::uint64_t) { return true; });
+    for (int e = 0; e < epochs; ++e)
+        trainer.finish_epoch([&](std::uint64_t) {
+            if (after_step) after_step(trainer.step());
+            return true;
+        });
 
     std::vector<double> accuracy;
     DeviceBuffer<std::uint8_t> predicted(batch, "predictions");

@@ -10,10 +10,12 @@
 #include <stdexcept>
 #include <string>
 
+struct CUstream_st;  // at global scope, where CUDA declares it: a name of our own would be another type there
+
 namespace warpvae {
 
 /// CUDA's own stream handle, named without its header; the CPU device has one stream, nullptr, and runs it at once.
-using Stream = struct CUstream_st*;
+using Stream = ::CUstream_st*;
 
 /// What a launcher returns: 0 or the device's error code. The caller decides what to do with it.
 struct [[nodiscard]] Status {

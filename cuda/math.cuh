@@ -105,8 +105,12 @@ __device__ inline double exp_(double x) { return exp(x); }
 __device__ inline double log_(double x) { return log(x); }
 __device__ inline double log1p_(double x) { return log1p(x); }
 __device__ inline void sincos_turn(double u, double& sine, double& cosine) {
+#ifdef __CUDACC__
+    sincospi(2 * u, &sine, &cosine);  // sin and cos would need local memory for arguments that never come
+#else
     sine = sin(6.283185307179586 * u);
     cosine = cos(6.283185307179586 * u);
+#endif
 }
 __device__ inline float sqrt_(float x) { return sqrtf(x); }
 __device__ inline double sqrt_(double x) { return sqrt(x); }

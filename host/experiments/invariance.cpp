@@ -70,8 +70,9 @@ void add_options(CLI::App& app, Options& o) {
     app.add_option("--centre", o.centre, "what stays in place: the middle of the pixels (13.5) or half the size (14)")
         ->check(CLI::IsMember({"pixels", "half-size"}))
         ->type_name("KIND");
-    app.add_option("--fixed-scale-by", o.fixed_scale,
-                   "how MNIST-fs is enlarged: resized to 31 and cropped to 28 (nearer to the paper), or about the centre")
+    app.add_option(
+           "--fixed-scale-by", o.fixed_scale,
+           "how MNIST-fs is enlarged: resized to 31 and cropped to 28 (nearer to the paper), or about the centre")
         ->check(CLI::IsMember({"affine", "resize-crop"}))
         ->type_name("KIND");
     app.add_option("--fixed-scale", o.mills.variant.scale, "scale of MNIST-fs; above 1 enlarges")

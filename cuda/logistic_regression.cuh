@@ -1,6 +1,6 @@
-// What multinomial logistic regression needs around its two matrix products (host/logistic_regression.h has the
-// method). Its unknowns are theta [Q, K, d + 1] in double, the intercept last; classes that no row has are left out:
-// their probability is 0, their unknowns stay 0.
+// What multinomial logistic regression needs around its two matrix products (host/evaluate/logistic_regression.h has
+// the method). Its unknowns are theta [Q, K, d + 1] in double, the intercept last; classes that no row has are left
+// out: their probability is 0, their unknowns stay 0.
 //
 //   F(theta) = 1/n sum_i -log softmax(W x_i + b)[y_i] + lambda / 2 ||W||^2
 //

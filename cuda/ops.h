@@ -228,7 +228,7 @@ Status accumulate_correct(unsigned long long* correct, const std::uint8_t* predi
 
 // --- logistic regression: lbfgs.cuh, spd_inverse.cuh, logistic_regression.cuh
 // ----------------------------------------- Q problems (replicas x feature sets) in lock-step; their method and use:
-// host/logistic_regression.h.
+// host/evaluate/logistic_regression.h.
 
 inline constexpr int kLbfgsMemory = 10;  ///< pairs (s, y) kept
 /// What the host asks of problem q in the next round.

@@ -7,7 +7,7 @@
 #include "cuda/device/device.h"
 #include "data/fetch.h"
 #include "data/files.h"
-#include "host/config_file.h"
+#include "host/files/config_file.h"
 #include "host/log.h"
 #include "host/training_run.h"
 

@@ -3,9 +3,9 @@
 #include <chrono>
 #include <cstdio>
 
+#include "host/files/metrics_log.h"
 #include "host/interrupt.h"
-#include "host/metrics_log.h"
-#include "host/progress.h"
+#include "host/show/progress.h"
 
 namespace warpvae {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "host/checkpoint.h"
-#include "host/json.h"
+#include "host/files/checkpoint.h"
+#include "host/files/json.h"
 
 namespace warpvae {
 

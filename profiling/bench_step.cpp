@@ -10,7 +10,7 @@
 #include <string>
 
 #include "host/core/trainer.h"
-#include "host/safetensors.h"
+#include "host/files/safetensors.h"
 #include "models/dense_vae.h"
 #include "profiling/stopwatch.h"
 

@@ -63,6 +63,9 @@ room cuda/ 'cuda/'
 room data/ 'cuda/|data/'
 room models/ 'cuda/|models/|host/core/|data/error\.h'
 room host/core/ 'cuda/|host/core/|models/|data/error\.h'
+room host/evaluate/ 'cuda/|data/|models/|host/core/|host/evaluate/'
+room host/files/ 'cuda/|data/|host/core/|host/files/'
+room host/show/ 'cuda/|data/|host/files/|host/show/'
 room host/ 'cuda/|data/|models/|host/'
 room tests/ 'cuda/|data/|models/|host/|tests/|warpvae/'
 room profiling/ 'cuda/|data/|models/|host/|profiling/'
@@ -77,9 +80,9 @@ door() {
     report "$1 has more than one door" < <(echo "$inside" | sed 's/$/:1:/')
 }
 door "the command line library" 'CLI/' 'host/[a-z_]+\.(h|cpp)'
-door "the JSON library" 'nlohmann/' 'host/json\.h' none
+door "the JSON library" 'nlohmann/' 'host/files/json\.h' none
 door "the log library" 'spdlog/' 'host/[a-z_]+\.(h|cpp)' none
-door "the PNG library" 'stb_image' 'host/png\.cpp' none
+door "the PNG library" 'stb_image' 'host/show/png\.cpp' none
 door "the compression library" 'zlib\.h' 'data/[a-z_]+\.cpp' none
 door "the download library" 'curl/' 'data/[a-z_]+\.cpp' none
 door "the CPU's BLAS" 'cblas\.h|lapacke?\.h' 'cuda/[a-z_]+\.cpp' none

@@ -3,7 +3,7 @@
 lint=$(cd "$(dirname "$0")" && pwd)/lint.sh
 tree=$(mktemp -d) || exit 1
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/cuda/device "$tree"/data "$tree"/host/core "$tree"/host/experiments "$tree"/models "$tree"/profiling \
+mkdir -p "$tree"/cuda/device "$tree"/data "$tree"/host/core "$tree"/host/files "$tree"/host/experiments "$tree"/models "$tree"/profiling \
     "$tree"/tests/device
 failures=0 planted=0
 
@@ -27,7 +27,7 @@ put cuda/device/launch.cuh '#pragma once\n// The only file with <<<>>>.\ninline 
 put cuda/device/reduce.cuh '#pragma once\n#include "cuda/device/launch.cuh"\ninline int g() { return __shfl_xor_sync(~0u, 1, 1); }'
 put cuda/op.cuh '#pragma once\n#include "cuda/device/reduce.cuh"\ninline int threads() { return blockDim.x + atomicAdd(p, 1); }'
 put data/reader.cpp '// A comment may speak of threadIdx and <<<>>>.\n#include <zlib.h>\n\n#include "cuda/ops.h"'
-put host/json.h '#pragma once\n#include <nlohmann/json.hpp>'
+put host/files/json.h '#pragma once\n#include <nlohmann/json.hpp>'
 put host/experiments/one.cpp '#include <CLI/CLI.hpp>\n\n#include "data/reader.h"\n#include "models/model.h"'
 put host/options.cpp '#include <CLI/CLI.hpp>'
 put models/model.h '#pragma once\n#include "cuda/ops.h"\n#include "host/core/trainer.h"'
@@ -60,7 +60,7 @@ plant "cuda/ may not include" cuda/x.cu '#include "host/core/trainer.h"'
 plant "cuda/ may not include" cuda/x.cu '#include "data/idx.h"'
 plant "cuda/ may not include" cuda/x.cu '#include "op.cuh"'
 plant "data/ may not include" data/x.cpp '#include "models/model.h"'
-plant "data/ may not include" data/x.cpp '#include "host/json.h"'
+plant "data/ may not include" data/x.cpp '#include "host/files/json.h"'
 plant "models/ may not include" models/x.cpp '#include "data/idx.h"'
 plant "models/ may not include" models/x.cpp '#include "host/options.h"'
 plant "host/core/ may not include" host/core/x.cpp '#include "host/options.h"'

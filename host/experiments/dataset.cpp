@@ -12,10 +12,10 @@
 #include "data/glyphs.h"
 #include "data/known_sets.h"
 #include "data/mills_variants.h"
-#include "host/image_grid.h"
 #include "host/log.h"
 #include "host/options.h"
-#include "host/progress.h"
+#include "host/show/image_grid.h"
+#include "host/show/progress.h"
 
 namespace warpvae {
 namespace {

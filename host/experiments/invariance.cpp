@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "cuda/device/device.h"
-#include "host/mills_report.h"
+#include "host/mills/mills_report.h"
 #include "host/options.h"
 #include "host/training_run.h"
 

@@ -1,5 +1,5 @@
 // config.toml: CLI11's --config reads the settings back that were written.
-#include "host/config_file.h"
+#include "host/files/config_file.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Contact sheets: every image pixel lands where the layout says, and captions are drawn beside them.
-#include "host/image_grid.h"
+#include "host/show/image_grid.h"
 
 #include <gtest/gtest.h>
 

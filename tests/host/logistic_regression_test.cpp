@@ -1,6 +1,6 @@
 // Multinomial logistic regression against scikit-learn (goldens/logistic_regression), against the optimality conditions
 // in double, and against everything that a data set can have wrong.
-#include "host/logistic_regression.h"
+#include "host/evaluate/logistic_regression.h"
 
 #include <gtest/gtest.h>
 

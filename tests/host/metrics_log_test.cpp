@@ -1,5 +1,5 @@
 // metrics.jsonl: appending, resuming, and what a process that died in the middle of a line leaves behind.
-#include "host/metrics_log.h"
+#include "host/files/metrics_log.h"
 
 #include <gtest/gtest.h>
 

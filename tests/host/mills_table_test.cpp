@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "host/mills.h"
-#include "host/mills_report.h"
+#include "host/mills/mills.h"
+#include "host/mills/mills_report.h"
 
 namespace warpvae {
 namespace {

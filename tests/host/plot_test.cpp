@@ -1,5 +1,5 @@
 // Plots: a picture where there is gnuplot, `false` where there is none, an Error where it cannot be written.
-#include "host/plot.h"
+#include "host/show/plot.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The progress bar against a clock and a stream of the test's own, and the signals that stop long work.
-#include "host/progress.h"
+#include "host/show/progress.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // report.html: everything is in the page, nothing in a text can break out of it, and it needs no network.
-#include "host/report.h"
+#include "host/show/report.h"
 
 #include <gtest/gtest.h>
 
 #include "data/files.h"
-#include "host/png.h"
+#include "host/show/png.h"
 
 namespace warpvae {
 namespace {

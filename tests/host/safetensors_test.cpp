@@ -1,6 +1,6 @@
 // The safetensors writer and reader: bit-exact, readable by the format's own library, and no file makes the reader do
 // anything but throw Error.
-#include "host/safetensors.h"
+#include "host/files/safetensors.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 // table.json, table.md and the terminal's table: the numbers, the verdicts and the alignment.
-#include "host/table.h"
+#include "host/show/table.h"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 
 #include "cuda/device/launch_options.h"
 #include "host/core/trainer.h"
-#include "host/mlp_training.h"
+#include "host/evaluate/mlp_training.h"
 
 namespace warpvae {
 namespace {

@@ -12,8 +12,8 @@
 #include "data/idx.h"
 #include "data/known_sets.h"
 #include "data/sha256.h"
-#include "host/json.h"
-#include "host/safetensors.h"
+#include "host/files/json.h"
+#include "host/files/safetensors.h"
 #include "tests/support/temporary_folder.h"
 
 namespace warpvae {

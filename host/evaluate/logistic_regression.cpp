@@ -1,4 +1,4 @@
-#include "host/logistic_regression.h"
+#include "host/evaluate/logistic_regression.h"
 
 #include <algorithm>
 #include <cmath>

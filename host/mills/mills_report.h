@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "host/mills.h"
-#include "host/mills_figures.h"
+#include "host/mills/mills.h"
+#include "host/mills/mills_figures.h"
 
 namespace warpvae {
 

@@ -1,4 +1,4 @@
-#include "host/mlp_training.h"
+#include "host/evaluate/mlp_training.h"
 
 #include <algorithm>
 

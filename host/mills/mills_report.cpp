@@ -1,4 +1,4 @@
-#include "host/mills_report.h"
+#include "host/mills/mills_report.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include "cuda/device/device.h"
 #include "data/files.h"
-#include "host/report.h"
+#include "host/show/report.h"
 
 namespace warpvae {
 namespace {

@@ -4,14 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "host/mills.h"
+#include "host/mills/mills.h"
+#include "host/show/figure_file.h"
 
 namespace warpvae {
-
-struct FigureFile {
-    std::filesystem::path path;
-    std::string caption;
-};
 
 /// Figure 1 of the paper: digits of the test set (rows) under its four transformations (columns).
 FigureFile draw_transformations(const MillsOptions& options, const DataSet& data);

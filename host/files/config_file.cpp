@@ -1,4 +1,4 @@
-#include "host/config_file.h"
+#include "host/files/config_file.h"
 
 #include <algorithm>
 #include <charconv>

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "host/json.h"
+#include "host/files/json.h"
 
 namespace warpvae {
 

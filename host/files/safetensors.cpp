@@ -1,4 +1,4 @@
-#include "host/safetensors.h"
+#include "host/files/safetensors.h"
 
 #include <algorithm>
 #include <limits>
@@ -7,7 +7,7 @@
 #include <set>
 
 #include "data/files.h"
-#include "host/json.h"
+#include "host/files/json.h"
 
 namespace warpvae {
 namespace {

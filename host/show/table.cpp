@@ -1,4 +1,4 @@
-#include "host/table.h"
+#include "host/show/table.h"
 
 #include <algorithm>
 #include <cmath>

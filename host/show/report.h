@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "host/table.h"
+#include "host/show/table.h"
 
 namespace warpvae {
 

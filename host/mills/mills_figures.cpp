@@ -1,4 +1,4 @@
-#include "host/mills_figures.h"
+#include "host/mills/mills_figures.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,11 +7,11 @@
 #include <span>
 
 #include "data/files.h"
-#include "host/checkpoint.h"
-#include "host/image_grid.h"
-#include "host/json.h"
+#include "host/files/checkpoint.h"
+#include "host/files/json.h"
 #include "host/log.h"
-#include "host/plot.h"
+#include "host/show/image_grid.h"
+#include "host/show/plot.h"
 
 namespace warpvae {
 namespace {

@@ -1,9 +1,9 @@
-#include "host/report.h"
+#include "host/show/report.h"
 
 #include <cstdint>
 
 #include "data/files.h"
-#include "host/report_style.h"
+#include "host/show/report_style.h"
 
 namespace warpvae {
 namespace {

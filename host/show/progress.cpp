@@ -1,4 +1,4 @@
-#include "host/progress.h"
+#include "host/show/progress.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "host/png.h"
+#include "host/show/png.h"
 
 #include <cstdlib>
 #include <memory>

@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "cuda/device/device.h"
-#include "host/mills.h"
+#include "host/mills/mills.h"
 
 namespace warpvae {
 namespace {
@@ -25,7 +25,6 @@ constexpr std::size_t kS = 0, kFr = 1;
 // Two accuracies this close count as equal: what the paper's own flat region (N = 20 to 100 on MNIST-s, claim C3)
 // varies by.
 constexpr double kTie = 0.006;
-constexpr double kSignificant = 0.05;
 
 std::string test_name(std::size_t test_set) { return std::string("MNIST-") + variant_code(kVariants[test_set]); }
 
@@ -64,17 +63,6 @@ class Accuracies {
   private:
     std::map<std::tuple<Variant, int, std::uint64_t>, std::array<double, kTestSets>> of_;
 };
-
-Claim judged(std::string name, std::string statement, std::string evidence, int successes, int trials) {
-    Claim claim{std::move(name), std::move(statement), std::move(evidence)};
-    claim.tested = trials > 0;
-    claim.p = trials ? sign_test(successes, trials) : 1;
-    claim.holds = trials && 2 * successes > trials;
-    claim.evidence += trials ? text(" It holds for %d of %d seeds (sign test p = %.3g%s).", successes, trials, claim.p,
-                                    claim.holds && claim.p > kSignificant ? ", too few seeds to be significant" : "")
-                             : "The run has not the models that this claim compares.";
-    return claim;
-}
 
 Claim small_is_best(const Accuracies& a) {
     int seeds_good = 0, seeds_seen = 0, cells = 0, cells_good = 0;
@@ -182,15 +170,6 @@ std::optional<double> mills_table2(Variant train, int latents, std::size_t test_
             if (train == Variant::kRandom) return kTrainedOnRt[i][test_set];
         }
     return std::nullopt;
-}
-
-double sign_test(int successes, int trials) {
-    double p = 0, term = std::pow(0.5, trials);  // C(trials, trials) / 2^trials, then downwards
-    for (int k = trials; k >= successes; --k) {
-        p += term;
-        term *= double(k) / double(trials - k + 1);
-    }
-    return std::min(p, 1.0);
 }
 
 Table mills_table(const std::vector<MillsReplica>& replicas, const std::vector<MillsBenchmark>& benchmarks,

@@ -1,16 +1,16 @@
-#include "host/mills.h"
+#include "host/mills/mills.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <map>
 
 #include "data/files.h"
+#include "host/evaluate/logistic_regression.h"
+#include "host/evaluate/mlp_training.h"
+#include "host/files/json.h"
 #include "host/interrupt.h"
-#include "host/json.h"
 #include "host/log.h"
-#include "host/logistic_regression.h"
-#include "host/mlp_training.h"
-#include "host/progress.h"
+#include "host/show/progress.h"
 #include "host/training_run.h"
 
 namespace warpvae {

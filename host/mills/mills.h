@@ -10,8 +10,9 @@
 
 #include "data/known_sets.h"
 #include "data/mills_variants.h"
-#include "host/table.h"
-#include "host/vae_evaluation.h"
+#include "host/evaluate/claims.h"
+#include "host/evaluate/vae_evaluation.h"
+#include "host/show/table.h"
 
 namespace warpvae {
 
@@ -86,16 +87,6 @@ Table mills_table(const std::vector<MillsReplica>& replicas, const std::vector<M
 /// Latents in use (ElboSummary::active_units) by training set and N: what the paper suspects behind its N = 10.
 Table mills_active_units(const std::vector<MillsReplica>& replicas, const std::string& dataset);
 
-/// A claim of the paper, tried on the measured replicas.
-struct Claim {
-    std::string name, statement;  ///< "C1", ...
-    std::string evidence;         ///< numbers, in one sentence
-    bool tested = false, holds = false;
-    double p = 1;  ///< of the one-sided sign test over seeds, 1 where there is none
-};
 std::vector<Claim> mills_claims(const std::vector<MillsReplica>& replicas, FeatureKind features);
-
-/// Probability of at least `successes` heads in `trials` fair tosses.
-double sign_test(int successes, int trials);
 
 }  // namespace warpvae

@@ -1,4 +1,4 @@
-#include "host/metrics_log.h"
+#include "host/files/metrics_log.h"
 
 #include <fstream>
 

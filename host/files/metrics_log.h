@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/json.h"
+#include "host/files/json.h"
 
 namespace warpvae {
 

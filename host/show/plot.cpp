@@ -1,4 +1,4 @@
-#include "host/plot.h"
+#include "host/show/plot.h"
 
 #include <fcntl.h>
 #include <spawn.h>

@@ -1,11 +1,11 @@
-#include "host/checkpoint.h"
+#include "host/files/checkpoint.h"
 
 #include <algorithm>
 #include <map>
 #include <span>
 
 #include "data/files.h"
-#include "host/safetensors.h"
+#include "host/files/safetensors.h"
 
 namespace warpvae {
 namespace {

@@ -1,4 +1,4 @@
-#include "host/vae_evaluation.h"
+#include "host/evaluate/vae_evaluation.h"
 
 #include <algorithm>
 

@@ -1,12 +1,12 @@
-#include "host/image_grid.h"
+#include "host/show/image_grid.h"
 
 #include <algorithm>
 #include <cmath>
 #include <string_view>
 
 #include "data/files.h"
-#include "host/caption_font.h"
-#include "host/png.h"
+#include "host/show/caption_font.h"
+#include "host/show/png.h"
 
 namespace warpvae {
 namespace {

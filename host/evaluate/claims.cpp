@@ -1,0 +1,39 @@
+#include "host/evaluate/claims.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace warpvae {
+namespace {
+
+constexpr double kSignificant = 0.05;
+
+}  // namespace
+
+double sign_test(int successes, int trials) {
+    double p = 0, term = std::pow(0.5, trials);  // C(trials, trials) / 2^trials, then downwards
+    for (int k = trials; k >= successes; --k) {
+        p += term;
+        term *= double(k) / double(trials - k + 1);
+    }
+    return std::min(p, 1.0);
+}
+
+Claim judged(std::string name, std::string statement, std::string evidence, int successes, int trials) {
+    Claim claim{std::move(name), std::move(statement), std::move(evidence)};
+    claim.tested = trials > 0;
+    claim.p = trials ? sign_test(successes, trials) : 1;
+    claim.holds = trials && 2 * successes > trials;
+    if (!trials) {
+        claim.evidence += "The run has not the models that this claim compares.";
+        return claim;
+    }
+    char line[128];
+    std::snprintf(line, sizeof line, " It holds for %d of %d seeds (sign test p = %.3g%s).", successes, trials, claim.p,
+                  claim.holds && claim.p > kSignificant ? ", too few seeds to be significant" : "");
+    claim.evidence += line;
+    return claim;
+}
+
+}  // namespace warpvae

@@ -1,0 +1,20 @@
+// A paper's statements, tried on measured models over seeds.
+#pragma once
+#include <string>
+
+namespace warpvae {
+
+/// A claim of the paper, tried on the measured replicas.
+struct Claim {
+    std::string name, statement;  ///< "C1", ...
+    std::string evidence;         ///< numbers, in one sentence
+    bool tested = false, holds = false;
+    double p = 1;  ///< of the one-sided sign test over seeds, 1 where there is none
+};
+/// Probability of at least `successes` heads in `trials` fair tosses.
+double sign_test(int successes, int trials);
+
+/// A claim that holds where most seeds say so. `evidence` is followed by the count of seeds and the sign test.
+Claim judged(std::string name, std::string statement, std::string evidence, int successes, int trials);
+
+}  // namespace warpvae

@@ -6,7 +6,7 @@
 // The identity map and turns by 90 degrees (of square images, given exact 0 and 1) move bytes without changing them.
 // Block: any, one image each. No shared memory. Deterministic. Per pixel: 1 byte written, up to 4 read (cached).
 #pragma once
-#include "cuda/grid_sample.cuh"
+#include "cuda/bilinear.cuh"
 #include "cuda/ops.h"
 
 namespace warpvae {

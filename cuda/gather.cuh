@@ -8,7 +8,7 @@
 //
 // Contract: one block per row, block any; reads 1 and writes 4 bytes per pixel (four reads where images are augmented).
 #pragma once
-#include "cuda/grid_sample.cuh"
+#include "cuda/bilinear.cuh"
 #include "cuda/philox.cuh"
 
 namespace warpvae {
@@ -53,7 +53,7 @@ class FeistelOrder {
     Random4 keys_;
 };
 
-/// The affine change of one image: where output pixel offsets from the centre read from (grid_sample.cuh).
+/// The affine change of one image: where output pixel offsets from the centre read from (bilinear.cuh).
 __device__ inline AffineMap augmentation_of(const Augmentation& a, std::uint64_t seed, std::uint64_t epoch,
                                             std::uint32_t image) {
     const Random4 r = philox(seed, Purpose::kAugment, epoch, image);

@@ -1,112 +1,273 @@
-// Reading an image between its pixels: the sampler behind every geometric change of an image in this project.
+// Sampling images on a warped grid (Jaderberg et al. 2015), fused with the grid: every warp here is linear in its
+// coefficients, so a pixel's coordinates are a few multiply-adds away and the grid is never stored.
 //
-// Coordinates are in pixels: x = 0 is the centre of the first column and x = W-1 the centre of the last, y likewise
-// down the rows. That is `align_corners=True` of PyTorch's grid_sample once its [-1, 1] is mapped by (g + 1) / 2 * (W -
-// 1).
-//   image   one channel [H, W], row-major; Pixel is float, double or a byte
-//   T       what is computed in: float or double; values come back in the image's own units, unrounded
-//   padding kZeros: pixels outside are 0, so an image fades to 0 over the pixel beyond its edge
-//           kBorder: pixels outside repeat the edge (only the *indices* are clipped, as Lasagne's transformer layers
-//           do)
-// A coordinate that is a whole number reads that pixel exactly. A NaN coordinate reads 0 (kZeros) or the first column
-// or row (kBorder); no coordinate, however large, reads outside the image.
+//   (x, y)(p) = A B(:, p)            affine: K = 3, B = (x', y', 1);  thin-plate spline: K = g^2, B from the spline
+//   out(p)    = sum_i w_i(x, y) image[at_i(x, y)]                        four neighbours, bilinear.cuh
+//   dimage[q] = sum over p, i with at_i(p) = q of w_i dout(p)            a scatter
+//   dA        = sum_p (dL/dx, dL/dy)(p) B(:, p)^T,   dL/dx(p) = dout(p) sum_i (dw_i/dx) image[at_i]
+//
+// The scatter adds 64-bit integers (cuda/device/fixed_point.cuh) in shared memory, with a power-of-two scale that each
+// image gets from its own largest gradient: no order of threads and no neighbour in the batch can change a bit.
+//
+//   out, dout [N, C, out_H, out_W]; images, dimages [N, C, H, W]; grid, dgrid [N, out_H, out_W, 2]; u, du [N, stride]
+//
+// Contract: one block per image, block any; 8 bytes of shared memory per pixel of a channel, and 2 numbers for each of
+// 1024 staged output pixels. Images of more than kBandPixels are gathered by owners instead: as many blocks per image
+// as bands of it, each of which adds up what falls on its own band. Deterministic.
+// Bytes: forward reads the image and writes out (8 per pixel), backward reads dout and image and writes dimages (12).
 #pragma once
-#include <cmath>
-
-#include "cuda/device/loops.cuh"
+#include "cuda/affine_grid.cuh"
+#include "cuda/bilinear.cuh"
+#include "cuda/device/fixed_point.cuh"
+#include "cuda/device/launch.cuh"
+#include "cuda/device/reduce.cuh"
 
 namespace warpvae {
 
-enum class Padding { kZeros, kBorder };
+inline constexpr int kBandPixels = 8192;    // of a channel's gradient in one block's shared memory
+inline constexpr int kStagedPixels = 1024;  // of dL/d(x, y), between computing and reducing them
+inline constexpr int kCoefficients = 2 * kMaxControlPoints;
+#ifdef __CUDACC__
+inline constexpr int kPixelTile = 1;  // output pixels that a thread takes at a time
+#else
+inline constexpr int kPixelTile = 16;  // a vector register of them
+#endif
 
-namespace detail {
+/// Calls body(first pixel, std::integral_constant count): whole tiles, then single pixels, shared by the block.
+template <class Body>
+__device__ inline void for_tiles(int first, int last, Body body) {
+    const int tiles = (last - first) / kPixelTile;
+    for (int tile : block_stride(tiles)) body(first + tile * kPixelTile, std::integral_constant<int, kPixelTile>());
+    if (kPixelTile > 1)
+        for (int i : block_stride(last - first - tiles * kPixelTile))
+            body(first + tiles * kPixelTile + i, std::integral_constant<int, 1>());
+}
 
-__device__ inline float floor_(float x) { return floorf(x); }
-__device__ inline double floor_(double x) { return floor(x); }
-__device__ inline float rint_(float x) { return rintf(x); }
-__device__ inline double rint_(double x) { return rint(x); }
+/// Where the grid comes from: given, pixel by pixel.
+template <class T>
+struct GivenGrid {
+    static constexpr bool kGiven = true;
+    const T* grid;
 
-/// Pixel (column, row), which may lie outside the image.
-template <class T, Padding padding, class Pixel>
-__device__ inline T pixel_at(const Pixel* image, int H, int W, int column, int row) {
-    if (padding == Padding::kBorder) {
-        column = column < 0 ? 0 : (column > W - 1 ? W - 1 : column);
-        row = row < 0 ? 0 : (row > H - 1 ? H - 1 : row);
-        return T(image[row * W + column]);
+    __device__ int coefficient_count() const { return 0; }
+    __device__ void coefficients(T*, std::size_t) const {}
+    __device__ const T* basis_row(int, int) const { return nullptr; }
+    __device__ void gradient(T*, const T*, std::size_t, bool) const {}  // written pixel by pixel
+    /// Of image n, the coordinates of pixels first .. first + count - 1.
+    template <int count>
+    __device__ void coordinates(T* x, T* y, const T*, std::size_t n, int first, int pixels) const {
+        const T* at = grid + 2 * (n * pixels + first);
+        WARPVAE_SIMD()
+        for (int i = 0; i < count; ++i) x[i] = at[2 * i], y[i] = at[2 * i + 1];
     }
-    const bool inside = column >= 0 && column < W && row >= 0 && row < H;
-    return inside ? T(image[row * W + column]) : T(0);
-}
-
-/// x kept where an int can hold it. From -1 outwards on the left and from `size` on the right nothing changes any more.
-template <class T>
-__device__ inline T near_image(T x, int size) {
-    return x >= T(-1) ? (x <= T(size) ? x : T(size)) : T(-1);
-}
-
-/// The four pixels round (x, y), v<row><column>, and how far (x, y) lies between them.
-template <class T>
-struct BilinearCell {
-    T v00, v01, v10, v11;
-    T fx, fy;
 };
-template <class T, Padding padding, class Pixel>
-__device__ inline BilinearCell<T> bilinear_cell(const Pixel* image, int H, int W, T x, T y) {
-    x = near_image(x, W);
-    y = near_image(y, H);
-    const T left = floor_(x), top = floor_(y);
-    const int column = static_cast<int>(left), row = static_cast<int>(top);
-    return {pixel_at<T, padding>(image, H, W, column, row),
-            pixel_at<T, padding>(image, H, W, column + 1, row),
-            pixel_at<T, padding>(image, H, W, column, row + 1),
-            pixel_at<T, padding>(image, H, W, column + 1, row + 1),
-            x - left,
-            y - top};
-}
 
-/// a at t = 0, exactly.
-template <class T>
-__device__ inline T interpolate(T a, T b, T t) {
-    return a + t * (b - a);
-}
+/// Or linear in the coefficients that u gives; kK = K where it is known at compile time, else 0.
+template <class T, int kK>
+struct LinearGrid {
+    static constexpr bool kGiven = false;
+    Warp<T> warp;
+    const T* u;
 
-}  // namespace detail
-
-/// The image's value at (x, y), interpolated between the four pixels round it.
-template <class T, Padding padding = Padding::kZeros, class Pixel>
-__device__ inline T sample_bilinear(const Pixel* image, int H, int W, T x, T y) {
-    const detail::BilinearCell<T> cell = detail::bilinear_cell<T, padding>(image, H, W, x, y);
-    return detail::interpolate(detail::interpolate(cell.v00, cell.v01, cell.fx),
-                               detail::interpolate(cell.v10, cell.v11, cell.fx), cell.fy);
-}
-
-/// The same value, and its derivatives with respect to x and y.
-///
-/// Between pixels they are PyTorch's. On a whole coordinate, where the surface has a kink, they are those of the cell
-/// to the right and below; so with kBorder the derivative is 0 outside the image and at exactly W-1, and one-sided at
-/// exactly 0, where PyTorch has 0.
-template <class T>
-struct SampleWithGradient {
-    T value, dx, dy;
+    __device__ int size() const { return kK ? kK : warp.K; }
+    __device__ int coefficient_count() const { return 2 * size(); }
+    /// A [2, K] of image n into shared memory; the caller follows with a barrier.
+    __device__ void coefficients(T* A, std::size_t n) const {
+        const T* mine = u + n * warp.stride;
+        if (warp.form != WarpForm::kControlPoints) {
+            if (threadIdx.x == 0) affine_coefficients(A, mine, warp.form);
+            return;
+        }
+        const int K = size();
+        int g = 2;
+        while (g * g < K) ++g;
+        for (int k : block_stride(K)) {
+            A[k] = T(2 * (k % g)) / T(g - 1) - T(1) + mine[k];
+            A[K + k] = T(2 * (k / g)) / T(g - 1) - T(1) + mine[K + k];
+        }
+    }
+    __device__ const T* basis_row(int k, int pixels) const { return warp.basis + std::size_t(k) * pixels; }
+    /// du of image n from dA, after a barrier.
+    __device__ void gradient(T* du, const T* dA, std::size_t n, bool add) const {
+        T* mine = du + n * warp.stride;
+        if (warp.form == WarpForm::kControlPoints) {
+            for (int k : block_stride(2 * size())) mine[k] = add ? mine[k] + dA[k] : dA[k];
+        } else if (threadIdx.x == 0) {
+            T gradient[6] = {};
+            affine_coefficients_backward(gradient, dA, u + n * warp.stride, warp.form);
+            for (int k = 0; k < warp_parameters(warp.form, 3); ++k) mine[k] = add ? mine[k] + gradient[k] : gradient[k];
+        }
+    }
+    template <int count>
+    __device__ void coordinates(T* x, T* y, const T* A, std::size_t, int first, int pixels) const {
+        const T* B = warp.basis + first;
+        const int K = size();
+        for (int i = 0; i < count; ++i) x[i] = T(0), y[i] = T(0);
+#pragma unroll
+        for (int k = 0; k < K; ++k) {
+            const T ax = A[k], ay = A[K + k];
+            const T* b = B + std::size_t(k) * pixels;
+            WARPVAE_SIMD()
+            for (int i = 0; i < count; ++i) x[i] += ax * b[i], y[i] += ay * b[i];
+        }
+    }
 };
-template <class T, Padding padding = Padding::kZeros, class Pixel>
-__device__ inline SampleWithGradient<T> sample_bilinear_with_gradient(const Pixel* image, int H, int W, T x, T y) {
-    const detail::BilinearCell<T> cell = detail::bilinear_cell<T, padding>(image, H, W, x, y);
-    const T top = detail::interpolate(cell.v00, cell.v01, cell.fx);
-    const T bottom = detail::interpolate(cell.v10, cell.v11, cell.fx);
-    // Beyond the outermost cell the image is flat; near_image has moved such a point onto that cell's edge.
-    const bool flat_x = !(x >= T(-1) && x < T(W)), flat_y = !(y >= T(-1) && y < T(H));
-    return {detail::interpolate(top, bottom, cell.fy),
-            flat_x ? T(0) : detail::interpolate(cell.v01 - cell.v00, cell.v11 - cell.v10, cell.fy),
-            flat_y ? T(0) : bottom - top};
+
+/// From a grid's -1..1 to pixels: place * scale + offset.
+template <class T>
+struct PixelAxis {
+    T scale, offset;
+    __device__ PixelAxis(int size, bool align_corners)
+        : scale(T(align_corners ? size - 1 : size) / T(2)), offset(T(size - 1) / T(2)) {}
+};
+
+template <class T, class Grid, Padding padding>
+__global__ void grid_sample_forward_kernel(T* out, const T* images, Grid grid, SampleShape shape,
+                                           SampleOptions options) {
+    __shared__ T A[kCoefficients];
+    const std::size_t n = blockIdx.x;
+    const int H = shape.H, W = shape.W, pixels = shape.out_H * shape.out_W;
+    const PixelAxis<T> across(W, options.align_corners), down(H, options.align_corners);
+    const T edge = options.identity_safe ? T(1) : T(0);
+    grid.coefficients(A, n);
+    __syncthreads();
+    for_tiles(0, pixels, [&](int first, auto tile) {
+        constexpr int count = decltype(tile)::value;
+        T x[count], y[count];
+        grid.template coordinates<count>(x, y, A, n, first, pixels);
+        for (int c = 0; c < shape.C; ++c) {
+            const std::size_t channel = n * shape.C + c;
+            const T* image = images + channel * H * W;
+            T* to = out + channel * pixels + first;
+            WARPVAE_SIMD()
+            for (int i = 0; i < count; ++i) {
+                const BilinearTaps<T> taps = bilinear_taps<T, padding>(H, W, x[i] * across.scale + across.offset,
+                                                                       y[i] * down.scale + down.offset, edge);
+                to[i] = taps.weight[0] * image[taps.at[0]] + taps.weight[1] * image[taps.at[1]] +
+                        taps.weight[2] * image[taps.at[2]] + taps.weight[3] * image[taps.at[3]];
+            }
+        }
+    });
 }
 
-/// The pixel nearest to (x, y); half-way goes to the even index, as in PyTorch. Its derivative is 0 everywhere.
-template <class T, Padding padding = Padding::kZeros, class Pixel>
-__device__ inline T sample_nearest(const Pixel* image, int H, int W, T x, T y) {
-    const int column = static_cast<int>(detail::rint_(detail::near_image(x, W)));
-    const int row = static_cast<int>(detail::rint_(detail::near_image(y, H)));
-    return detail::pixel_at<T, padding>(image, H, W, column, row);
+/// dgradient is dgrid (GivenGrid) or du (LinearGrid); either output may be null.
+template <class T, class Grid, Padding padding>
+__global__ void grid_sample_backward_kernel(T* dimages, T* dgradient, bool add, const T* dout, const T* images,
+                                            Grid grid, SampleShape shape, SampleOptions options) {
+    __shared__ T A[kCoefficients], dA[kCoefficients];
+    __shared__ FixedPoint fixed;  // scale 0: the channel's gradient is not finite
+    __shared__ unsigned broken;   // something that is not finite came in
+    const std::size_t n = blockIdx.x;
+    const int H = shape.H, W = shape.W, pixels = shape.out_H * shape.out_W, in_pixels = H * W;
+    const PixelAxis<T> across(W, options.align_corners), down(H, options.align_corners);
+    const T edge = options.identity_safe ? T(1) : T(0);
+    const bool alone = blockDim.x == 1;
+    // This block's band of the image, and whether it is the one that adds up the grid's gradient.
+    const int band = int(blockIdx.y) * kBandPixels;
+    const int band_pixels = in_pixels - band < kBandPixels ? in_pixels - band : kBandPixels;
+    const bool takes_grid = dgradient && blockIdx.y == 0;
+    long long* sums = dynamic_shared<long long>();
+    T* staged_x = reinterpret_cast<T*>(sums + (dimages ? (in_pixels < kBandPixels ? in_pixels : kBandPixels) : 0));
+    T* staged_y = staged_x + kStagedPixels;
+
+    grid.coefficients(A, n);
+    for (int k : block_stride(grid.coefficient_count())) dA[k] = T(0);
+    for (int c = 0; c < shape.C; ++c) {
+        const std::size_t channel = n * shape.C + c;
+        const T* image = images + channel * in_pixels;
+        const T* gradient = dout + channel * pixels;
+        if (dimages) {
+            T largest = T(0), poison = T(0);
+            const auto mine = block_stride(pixels);
+            WARPVAE_SIMD(reduction(max : largest) reduction(+ : poison))
+            for (int i = mine.first; i < mine.last; i += mine.step) {
+                const T size = gradient[i] < T(0) ? -gradient[i] : gradient[i];
+                largest = size > largest ? size : largest;
+                poison += gradient[i] - gradient[i];  // 0, or NaN
+            }
+            largest = block_max(largest + poison);
+            if (threadIdx.x == 0) {
+                broken = !is_finite(largest);
+                fixed = is_finite(largest) ? FixedPoint::of(double(largest), double(pixels)) : FixedPoint{0., 0.};
+            }
+            for (int i : block_stride(band_pixels)) sums[i] = 0;
+        }
+        __syncthreads();
+        for (int chunk = 0; chunk < pixels; chunk += kStagedPixels) {
+            const int chunk_end = chunk + kStagedPixels < pixels ? chunk + kStagedPixels : pixels;
+            for_tiles(chunk, chunk_end, [&](int first, auto tile) {
+                constexpr int count = decltype(tile)::value;
+                T x[count], y[count], dx[count], dy[count];
+                T share[4][count];
+                int at[4][count];
+                grid.template coordinates<count>(x, y, A, n, first, pixels);
+                WARPVAE_SIMD()
+                for (int i = 0; i < count; ++i) {
+                    const BilinearTaps<T> taps = bilinear_taps<T, padding>(H, W, x[i] * across.scale + across.offset,
+                                                                           y[i] * down.scale + down.offset, edge);
+                    const T g = gradient[first + i];
+                    const T v0 = image[taps.at[0]], v1 = image[taps.at[1]], v2 = image[taps.at[2]],
+                            v3 = image[taps.at[3]];
+                    dx[i] = across.scale * g * (taps.dx[0] * v0 + taps.dx[1] * v1 + taps.dx[2] * v2 + taps.dx[3] * v3);
+                    dy[i] = down.scale * g * (taps.dy[0] * v0 + taps.dy[1] * v1 + taps.dy[2] * v2 + taps.dy[3] * v3);
+                    at[0][i] = taps.at[0], at[1][i] = taps.at[1], at[2][i] = taps.at[2], at[3][i] = taps.at[3];
+                    share[0][i] = g * taps.weight[0], share[1][i] = g * taps.weight[1];
+                    share[2][i] = g * taps.weight[2], share[3][i] = g * taps.weight[3];
+                }
+                if (takes_grid && Grid::kGiven) {
+                    T* to = dgradient + 2 * (n * pixels + first);
+                    for (int i = 0; i < count; ++i) {
+                        to[2 * i] = c ? to[2 * i] + dx[i] : dx[i];
+                        to[2 * i + 1] = c ? to[2 * i + 1] + dy[i] : dy[i];
+                    }
+                } else if (takes_grid) {
+                    for (int i = 0; i < count; ++i)
+                        staged_x[first - chunk + i] = dx[i], staged_y[first - chunk + i] = dy[i];
+                }
+                const FixedPoint scale = fixed;
+                if (!dimages || scale.scale == 0.) return;
+                int bad = 0;  // the gradients are finite here: only coordinates can spoil a sum
+                WARPVAE_SIMD(reduction(| : bad))
+                for (int i = 0; i < count; ++i) bad |= (x[i] - x[i]) + (y[i] - y[i]) != T(0);
+                if (bad) {
+                    atomicOr(&broken, 1u);
+                    return;
+                }
+                long long terms[4][count];
+                for (int j = 0; j < 4; ++j) {
+                    WARPVAE_SIMD()
+                    for (int i = 0; i < count; ++i) terms[j][i] = scale.of_value(double(share[j][i]));
+                }
+                for (int i = 0; i < count; ++i)
+                    for (int j = 0; j < 4; ++j) {
+                        const int place = at[j][i] - band;
+                        if (unsigned(place) < unsigned(band_pixels)) fixed_add(sums + place, terms[j][i], alone);
+                    }
+            });
+            if (takes_grid && !Grid::kGiven) {  // dA += staged gradients times B^T, a warp for each column of A
+                __syncthreads();
+                const int K = grid.coefficient_count() / 2;
+                for (int k = warp_index(); k < K; k += warps_per_block()) {
+                    const T* B = grid.basis_row(k, pixels) + chunk;
+                    T sum_x = T(0), sum_y = T(0);
+                    const auto staged = warp_stride(chunk_end - chunk);
+                    WARPVAE_SIMD(reduction(+ : sum_x, sum_y))
+                    for (int i = staged.first; i < staged.last; i += staged.step)
+                        sum_x += staged_x[i] * B[i], sum_y += staged_y[i] * B[i];
+                    sum_x = warp_sum(sum_x), sum_y = warp_sum(sum_y);
+                    if (lane_index() == 0) dA[k] += sum_x, dA[K + k] += sum_y;
+                }
+            }
+            __syncthreads();
+        }
+        if (dimages) {
+            T* to = dimages + channel * in_pixels + band;
+            const bool is_broken = broken;
+            for (int i : block_stride(band_pixels)) to[i] = is_broken ? T(NAN) : T(fixed.value(sums[i]));
+            __syncthreads();
+        }
+    }
+    if (takes_grid) grid.gradient(dgradient, dA, n, add);
 }
 
 }  // namespace warpvae

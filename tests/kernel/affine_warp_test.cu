@@ -1,4 +1,4 @@
-// affine_warp and the samplers of grid_sample.cuh: exact where they must be, against a double-precision reference else.
+// affine_warp and the samplers of bilinear.cuh: exact where they must be, against a double-precision reference else.
 #include <gtest/gtest.h>
 
 #include <algorithm>

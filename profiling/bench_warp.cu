@@ -1,0 +1,88 @@
+// The fused warps, forward and backward (image and parameters), for the sizes of the papers and beyond:
+//
+//   bench_warp   one line per case: "case microseconds floor_microseconds"
+//
+// floor = bytes that must move / bandwidth of our own copy kernel. Forward: read the image, write the output (8 bytes a
+// pixel); backward: read the gradient and the image, write the image's gradient (12). The grid is never stored.
+// The peer is peers/warp_torch.py; run_benchmarks.sh runs both in turns and prints one table.
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "cuda/device/buffer.h"
+#include "cuda/device/launch.cuh"
+#include "cuda/device/loops.cuh"
+#include "cuda/ops.h"
+#include "profiling/stopwatch.h"
+
+namespace warpvae {
+namespace {
+
+struct Case {
+    const char* warp;
+    int N, C, size;
+};
+constexpr Case kCases[] = {{"affine", 100, 1, 28},  {"affine", 1024, 1, 28}, {"affine", 16384, 1, 28},
+                           {"affine", 4096, 3, 64}, {"tps", 100, 1, 28},     {"tps", 1024, 1, 28},
+                           {"tps", 16384, 1, 28},   {"tps", 4096, 3, 64}};
+
+__global__ void copy_kernel(float* to, const float* from, std::size_t n) {
+    const auto elements = grid_stride(n);
+    WARPVAE_SIMD()
+    for (std::size_t i = elements.first; i < elements.last; i += elements.step) to[i] = from[i];
+}
+
+/// Bytes per microsecond, read and written, of arrays as large as the case's.
+double copy_bandwidth(std::size_t n) {
+    DeviceBuffer<float> from(n), to(n);
+    from.zero();
+    to.zero();
+    const Timing t =
+        time_call(nullptr, [&] { check(launch(copy_kernel, for_elements(n), nullptr, to.data(), from.data(), n)); });
+    return 8. * double(n) / t.median;
+}
+
+void measure(const Case& c) {
+    SampleShape shape{c.C, c.size, c.size, c.size, c.size};
+    const bool spline = std::strcmp(c.warp, "tps") == 0;
+    const std::vector<double> basis_host =
+        spline ? thin_plate_spline_basis(3, c.size, c.size) : affine_basis(c.size, c.size);
+    const DeviceBuffer<float> basis(std::vector<float>(basis_host.begin(), basis_host.end()));
+    Warp<float> warp{spline ? WarpForm::kControlPoints : WarpForm::kAffine, basis.data(), spline ? 9 : 3,
+                     spline ? 18 : 6};
+    const std::size_t n = std::size_t(c.N) * c.C * c.size * c.size;
+    DeviceBuffer<float> images(n), out(n), dout(n), dimages(n), u(std::size_t(c.N) * warp.stride), du(u.size());
+    check(philox_uniform(images.data(), n, 0.f, 1.f, 1, Purpose::kTest, 0, nullptr));
+    check(philox_uniform(dout.data(), n, -1.f, 1.f, 1, Purpose::kTest, 1, nullptr));
+    check(philox_uniform(u.data(), u.size(), -0.2f, 0.2f, 1, Purpose::kTest, 2, nullptr));
+    if (!spline) {  // about the identity
+        std::vector<float> host = u.download();
+        for (std::size_t i = 0; i < host.size(); ++i) host[i] += i % 6 == 0 || i % 6 == 4 ? 1.f : 0.f;
+        u.upload(host);
+    }
+    const double bandwidth = copy_bandwidth(n);
+    const auto print = [&](const char* what, double bytes, const Timing& t) {
+        std::printf("%s-%dx%dx%d-N%d-%s %.1f %.1f\n", c.warp, c.size, c.size, c.C, c.N, what, t.median,
+                    bytes * double(n) / bandwidth);
+        std::fflush(stdout);
+    };
+    print("forward", 8, time_call(nullptr, [&] {
+              check(warp_forward<float>(out.data(), images.data(), u.data(), warp, c.N, shape, {}, nullptr));
+          }));
+    print("backward", 12, time_call(nullptr, [&] {
+              check(warp_backward<float>(dimages.data(), du.data(), false, dout.data(), images.data(), u.data(), warp,
+                                         c.N, shape, {}, nullptr));
+          }));
+}
+
+}  // namespace
+}  // namespace warpvae
+
+int main() try {
+    warpvae::require_device();
+    for (const auto& c : warpvae::kCases) warpvae::measure(c);
+    return 0;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_warp: %s\n", error.what());
+    return 1;
+}

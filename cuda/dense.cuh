@@ -8,6 +8,7 @@
 // relu_backward reads dx and x and writes dx (12), column_sum reads y (4).
 #pragma once
 #include "cuda/device/loops.cuh"
+#include "cuda/math.cuh"
 #include "cuda/ops.h"
 
 namespace warpvae {
@@ -24,6 +25,9 @@ __global__ void bias_activation_kernel(T* y, const T* b, std::size_t P, Activati
             const T value = row[c] + bias[c];
             row[c] = value < T(0) ? T(0) : value;  // NaN stays NaN
         }
+    } else if (activation == Activation::kSigmoid) {
+        WARPVAE_SIMD()
+        for (int c = columns.first; c < columns.last; c += columns.step) row[c] = sigmoid_(row[c] + bias[c]);
     } else {
         WARPVAE_SIMD()
         for (int c = columns.first; c < columns.last; c += columns.step) row[c] += bias[c];

@@ -29,6 +29,8 @@ enum class Purpose : std::uint32_t {
     kDataset = 7,     ///< fixed transforms that make a data set; generated glyphs
     kPrior = 8,       ///< samples of the prior
     kEvaluate = 9,    ///< noise of z in the evaluation of the ELBO
+    kDegrade = 10,    ///< noise put on images to be denoised; step = the kind of noise
+    kPose = 32,       ///< added to the purpose of z: the same noise for the pose u
     kTest = 100,      ///< tests
 };
 
@@ -103,7 +105,7 @@ template <class T>
 Status matmul(const Matmul& matmul, T* C, std::size_t stride_c, Op op_a, const T* A, std::size_t stride_a, Op op_b,
               const T* B, std::size_t stride_b, int R, int m, int n, int k);
 
-enum class Activation { kNone, kRelu };
+enum class Activation { kNone, kRelu, kSigmoid };
 /// y = activation(x W^T + b): torch.nn.Linear. y [R, N, out], x [R, N, in]; W [out, in] and b [out] of replica r at
 /// W + r * P and b + r * P.
 template <class T>
@@ -129,7 +131,8 @@ Status relu_backward(T* dx, const T* x, std::size_t n, Stream stream);
 template <class T>
 Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns, Stream stream);
 
-// --- the latent: gaussian_head.cuh, reparameterise.cuh, gaussian_kl.cuh ----------------------------------------------
+// --- the latent: gaussian_head.cuh, reparameterise.cuh, gaussian_kl.cuh, gaussian_sample.cuh
+// ----------------------------------------------
 
 /// Noise of a latent: element (n, j) of step `*step` (0 where step is null) and row `first_row + n`.
 struct LatentNoise {
@@ -166,6 +169,63 @@ Status gaussian_kl_forward(T* kl, const T* moments, int R, int N, int Z, Stream 
 template <class T>
 Status gaussian_kl_backward(T* dmoments, const T* moments, T weight, int R, int N, int Z, Stream stream);
 
+/// Where sigma = e^s is kept from 0 (Vive, appendix A: "clipped to be more than 1e-6").
+enum class DeviationBound {
+    kDeviation,  ///< sigma itself, at 1e-6
+    kLogarithm,  ///< the paper's letter: s at 1e-6, so sigma is at least 1
+};
+/// A diagonal Gaussian prior, each replica's own or one for all (stride 0). Device memory; null: mean 0, deviation 1.
+template <class T>
+struct GaussianPrior {
+    const T* mean = nullptr;
+    std::size_t mean_stride = 0;
+    const T* log_deviation = nullptr;
+    std::size_t log_deviation_stride = 0;
+};
+/// z = mu + sigma epsilon and kl[r, n] = KL(N(mu, sigma^2) || prior), from moments (mu, s = log sigma):
+/// gaussian_sample.cuh. z [R, N, Z]; kl [R, N]; moments [R, N, 2Z].
+template <class T>
+Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
+                               LatentNoise noise, int R, int N, int Z, Stream stream);
+/// dmoments [R, N, 2Z] of L = f(z) + kl_weight * sum_n kl from dz [R, N, Z].
+template <class T>
+Status gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments, const GaussianPrior<T>& prior,
+                                DeviationBound bound, T kl_weight, int R, int N, int Z, Stream stream);
+/// The prior's own gradients of the same L: dmean, dlog_deviation [Z] at stride P, either null.
+template <class T>
+Status gaussian_prior_backward(T* dmean, T* dlog_deviation, std::size_t P, const T* moments,
+                               const GaussianPrior<T>& prior, DeviationBound bound, T kl_weight, int R, int N, int Z,
+                               Stream stream);
+/// z [R, N, Z] = draws of the prior; noise.seeds must be there.
+template <class T>
+Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise noise, int R, int N, int Z,
+                             Stream stream);
+/// ratio[r, n] += log prior(z) - log N(z; mu, sigma^2).
+template <class T>
+Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
+                          int R, int N, int Z, Stream stream);
+
+// --- maps of whole arrays: elementwise.cuh ---------------------------------------------------------------------------
+
+/// dx = dy y (1 - y), n elements, in place allowed.
+template <class T>
+Status sigmoid_backward(T* dx, const T* dy, const T* y, std::size_t n, Stream stream);
+/// y += x, n elements.
+template <class T>
+Status add(T* y, const T* x, std::size_t n, Stream stream);
+/// y = centre + range (2 sigmoid(slope x) - 1) for rows of S numbers, in place allowed; centre, range [S].
+template <class T>
+Status range_limit(T* y, const T* x, const T* centre, const T* range, T slope, std::size_t rows, int S, Stream stream);
+template <class T>
+Status range_limit_backward(T* dx, const T* dy, const T* x, const T* range, T slope, std::size_t rows, int S,
+                            Stream stream);
+/// y [rows, K, D]: each row of x [rows, D] K times.
+template <class T>
+Status repeat_rows(T* y, const T* x, int K, std::size_t rows, int D, Stream stream);
+/// y [rows] = means over K of x [rows, K].
+template <class T>
+Status mean_rows(T* y, const T* x, int K, std::size_t rows, Stream stream);
+
 // --- losses: bernoulli.cuh, softmax_cross_entropy.cuh ----------------------------------------------------------------
 
 /// Negative log-likelihood of `target` in [0, 1] under Bernoulli(sigmoid(logits)), summed over D, and, unless dlogits
@@ -194,7 +254,8 @@ Status softmax_cross_entropy(T* loss, T* dlogits, std::uint8_t* predicted, const
                              std::size_t P, const std::uint8_t* const* labels, std::size_t first, T scale,
                              ClassAxis axis, int R, int N, int K, Stream stream);
 
-// --- optimisers: adam.cuh --------------------------------------------------------------------------------------------
+// --- optimisers: adam.cuh, adadelta.cuh
+// --------------------------------------------------------------------------------------------
 
 /// The first non-finite gradient of a replica: all ones while there is none (fill its bytes with 255 before training),
 /// else the step in the high half and the lowest offset in the arena that was not finite in the low half.
@@ -213,6 +274,15 @@ struct AdamOptions {
 template <class T>
 Status adam(T* parameters, T* m, T* v, NonFinite* non_finite, const T* gradients, const T* learning_rate,
             const std::uint64_t* step, const AdamOptions& options, int R, std::size_t P, Stream stream);
+
+struct AdadeltaOptions {
+    float rho = 0.95f, epsilon = 1e-6f;
+};
+/// One Adadelta step in Lasagne's form, see adadelta.cuh. squares and updates [R, P] start at 0; the rest as adam.
+template <class T>
+Status adadelta(T* parameters, T* squares, T* updates, NonFinite* non_finite, const T* gradients,
+                const T* learning_rate, const std::uint64_t* step, const AdadeltaOptions& options, int R, std::size_t P,
+                Stream stream);
 
 // --- reductions: reduction.cuh ---------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ namespace warpvae {
 template <class T>
 typename DenseVae<T>::Layer DenseVae<T>::add_layer(ParameterLayout& layout, const std::string& name, int in, int out) {
     Layer layer{0, 0, in, out};
-    layer.weight = layout.add(name + ".weight", {out, in}, in);
-    layer.bias = layout.add(name + ".bias", {out}, in);
+    layer.weight = layout.add(name + ".weight", {out, in}, Initial::torch(in));
+    layer.bias = layout.add(name + ".bias", {out}, Initial::torch(in));
     return layer;
 }
 

@@ -12,8 +12,8 @@ ParameterLayout MlpClassifier<T>::make_layout() {
         const int out = i < config_.hidden.size() ? config_.hidden[i] : config_.classes;
         const std::string name = std::to_string(2 * i);  // as in a torch.nn.Sequential with ReLUs between
         Layer layer{0, 0, in, out};
-        layer.weight = layout.add(name + ".weight", {out, in}, in);
-        layer.bias = layout.add(name + ".bias", {out}, in);
+        layer.weight = layout.add(name + ".weight", {out, in}, Initial::torch(in));
+        layer.bias = layout.add(name + ".bias", {out}, Initial::torch(in));
         layers_.push_back(layer);
         in = out;
     }

@@ -32,8 +32,9 @@ namespace warpvae {
 namespace cpu {
 namespace {
 
-/// Workers that wait for a job, take indices from one counter, and report back. std::thread, not OpenMP: OpenMP's
-/// barriers look like races to ThreadSanitizer.
+/// Workers that wait for a job and take indices from one counter. A worker that comes late, as it does where another
+/// program has its core, finds the job closed: nobody waits for a worker that has not begun. std::thread, not OpenMP:
+/// OpenMP's barriers look like races to ThreadSanitizer.
 class Pool {
   public:
     explicit Pool(int threads) : threads_(threads) {
@@ -59,14 +60,15 @@ class Pool {
         }
         task_ = task, context_ = context, count_ = count, grain_ = grain;
         next_.store(0, std::memory_order_relaxed);
-        busy_.store(threads_ - 1, std::memory_order_relaxed);
+        open_.store(true);
         {
             std::lock_guard<std::mutex> lock(mutex_);
             generation_.fetch_add(1, std::memory_order_release);
         }
         wake_.notify_all();
         drain();
-        for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin)
+        open_.store(false);
+        for (int spin = 0; active_.load() != 0; ++spin)
             if (spin > kSpins) std::this_thread::yield();
     }
 
@@ -94,8 +96,10 @@ class Pool {
             }
             seen = generation_.load(std::memory_order_acquire);
             if (stop_) return;
-            drain();
-            busy_.fetch_sub(1, std::memory_order_release);
+            // Entered before asking whether the job is open: the owner closes it first, then waits for those inside.
+            active_.fetch_add(1);
+            if (open_.load()) drain();
+            active_.fetch_sub(1);
         }
     }
 
@@ -104,7 +108,8 @@ class Pool {
     std::mutex turn_, mutex_;
     std::condition_variable wake_;
     std::atomic<unsigned> generation_{0};
-    std::atomic<int> busy_{0};
+    std::atomic<bool> open_{false};
+    std::atomic<int> active_{0};  // workers that may be reading the job
     std::atomic<std::size_t> next_{0};
     void (*task_)(void*, std::size_t) = nullptr;
     void* context_ = nullptr;

@@ -9,11 +9,16 @@ constexpr std::size_t kAlignment = 256 / sizeof(float);
 std::size_t padded(std::size_t n) { return (n + kAlignment - 1) / kAlignment * kAlignment; }
 }  // namespace
 
-std::size_t ParameterLayout::add(std::string name, std::vector<std::int64_t> shape, int fan_in) {
+Initial Initial::torch(int fan_in) { return {1 / std::sqrt(double(fan_in)), {}}; }
+Initial Initial::glorot(int fan_in, int fan_out, double gain) {
+    return {gain * std::sqrt(6. / (double(fan_in) + fan_out)), {}};
+}
+
+std::size_t ParameterLayout::add(std::string name, std::vector<std::int64_t> shape, Initial initial) {
     std::size_t count = 1;
     for (std::int64_t n : shape) count *= static_cast<std::size_t>(n);
     const std::size_t offset = size_;
-    tensors_.push_back({std::move(name), std::move(shape), offset, count, fan_in});
+    tensors_.push_back({std::move(name), std::move(shape), offset, count, std::move(initial)});
     size_ += padded(count);
     return offset;
 }
@@ -42,9 +47,21 @@ void ParameterArena<T>::initialise(const std::vector<std::uint64_t>& seeds, Stre
     for (int r = 0; r < R_; ++r)
         for (std::size_t i = 0; i < layout_.tensors().size(); ++i) {
             const ParameterInfo& tensor = layout_.tensors()[i];
-            const T bound = T(1 / std::sqrt(double(tensor.fan_in)));
-            check(philox_uniform<T>(values() + r * layout_.size() + tensor.offset, tensor.count, -bound, bound,
-                                    seeds[r], Purpose::kInitialise, i, stream));
+            const T bound = T(tensor.initial.bound);
+            T* const values_of = values() + r * layout_.size() + tensor.offset;
+            if (bound > 0)
+                check(philox_uniform<T>(values_of, tensor.count, -bound, bound, seeds[r], Purpose::kInitialise, i,
+                                        stream));
+            else
+                check(fill_bytes(values_of, 0, tensor.count * sizeof(T), stream));
+            const std::vector<double>& centre = tensor.initial.centre;
+            if (centre.empty()) continue;
+            check(stream_synchronize(stream));
+            std::vector<T> host(tensor.count);
+            check(copy_to_host(host.data(), values_of, tensor.count * sizeof(T), stream));
+            for (std::size_t k = 0; k < host.size(); ++k) host[k] += T(centre[k % centre.size()]);
+            check(copy_to_device(values_of, host.data(), tensor.count * sizeof(T), stream));
+            check(stream_synchronize(stream));
         }
 }
 

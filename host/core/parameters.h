@@ -10,18 +10,29 @@
 
 namespace warpvae {
 
+/// What a tensor starts as: centre + U(-bound, bound).
+struct Initial {
+    double bound = 0;
+    std::vector<double> centre;  ///< repeated over the tensor; none: 0
+    /// torch.nn.Linear's default, for weights and biases.
+    static Initial torch(int fan_in);
+    /// Lasagne's GlorotUniform for weights (Glorot and Bengio 2010), times `gain`.
+    static Initial glorot(int fan_in, int fan_out, double gain = 1);
+    static Initial constant(std::vector<double> values) { return {0, std::move(values)}; }
+};
+
 struct ParameterInfo {
     std::string name;                 ///< as torch.nn.Module.state_dict() would call it
     std::vector<std::int64_t> shape;  ///< as torch.nn.Linear stores it: weight [out, in], bias [out]
     std::size_t offset, count;        ///< in elements, within one replica's P
-    int fan_in;                       ///< of the layer that it belongs to, for initialisation
+    Initial initial;
 };
 
 /// Where each tensor of one model lies. Tensors and P are padded to 256 bytes of float.
 class ParameterLayout {
   public:
     /// Offset of the new tensor.
-    std::size_t add(std::string name, std::vector<std::int64_t> shape, int fan_in);
+    std::size_t add(std::string name, std::vector<std::int64_t> shape, Initial initial);
     const std::vector<ParameterInfo>& tensors() const { return tensors_; }
     /// P: elements of one replica, padding included.
     std::size_t size() const { return size_; }
@@ -40,7 +51,7 @@ class ParameterArena {
   public:
     ParameterArena(const ParameterLayout& layout, int R);
 
-    /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and biases, torch.nn.Linear's default, replica r from seeds[r].
+    /// Each tensor as its Initial says, replica r from seeds[r].
     void initialise(const std::vector<std::uint64_t>& seeds, Stream stream);
 
     T* values() { return values_.data(); }

@@ -16,8 +16,8 @@ Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vec
       seeds_(seeds, "seeds"),
       device_step_(1, "step"),
       learning_rates_(options_.learning_rates, "learning rates"),
-      first_moments_(std::size_t(model.replicas()) * model.parameters().layout().size(), "Adam's first moments"),
-      second_moments_(first_moments_.size(), "Adam's second moments"),
+      first_moments_(std::size_t(model.replicas()) * model.parameters().layout().size(), "first moments"),
+      second_moments_(first_moments_.size(), "second moments"),
       non_finite_(model.replicas(), "non-finite record"),
       loss_sums_(model.replicas() * model.loss_terms().size(), "loss sums") {
     if (options_.batch > model.max_rows() || images.count() == 0 || options_.learning_rates.size() != seeds.size() ||
@@ -48,9 +48,14 @@ void Trainer::launch_step(int rows) {
     {
         const Range optimiser_range("optimiser");
         ParameterArena<float>& parameters = model_.parameters();
-        check(adam(parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data(),
-                   static_cast<const float*>(parameters.gradients()), static_cast<const float*>(learning_rates_.data()),
-                   device_step_.data(), options_.adam, R, parameters.layout().size(), stream));
+        const float *gradients = parameters.gradients(), *rates = learning_rates_.data();
+        const std::size_t P = parameters.layout().size();
+        if (options_.optimiser == Optimiser::kAdam)
+            check(adam(parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data(),
+                       gradients, rates, device_step_.data(), options_.adam, R, P, stream));
+        else
+            check(adadelta(parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data(),
+                           gradients, rates, device_step_.data(), options_.adadelta, R, P, stream));
     }
     const auto terms = model_.loss_terms();
     for (std::size_t i = 0; i < terms.size(); ++i)
@@ -120,6 +125,7 @@ Trainer::State Trainer::save(int replica) const {
     check(stream_synchronize(matmul_.stream()));
     State state;
     state.step = step_;
+    state.optimiser = options_.optimiser;
     state.values = model_.parameters().download(replica);
     state.first_moments.resize(P);
     state.second_moments.resize(P);
@@ -133,7 +139,7 @@ Trainer::State Trainer::save(int replica) const {
 void Trainer::restore(int replica, const State& state) {
     const std::size_t P = model_.parameters().layout().size(), terms = loss_sums_.size() / model_.replicas();
     if (state.values.size() != P || state.first_moments.size() != P || state.second_moments.size() != P ||
-        state.loss_sums.size() != terms)
+        state.loss_sums.size() != terms || state.optimiser != options_.optimiser)
         throw DeviceError("a saved state of another model");
     model_.parameters().upload(replica, state.values);
     first_moments_.upload(state.first_moments.data(), P, replica * P);

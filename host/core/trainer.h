@@ -1,5 +1,5 @@
-// The training loop of any Model: minibatches by step number, Adam, metrics. The whole step is one graph per batch
-// shape.
+// The training loop of any Model: minibatches by step number, an optimiser, metrics. The whole step is one graph per
+// batch shape.
 #pragma once
 #include <functional>
 
@@ -8,10 +8,14 @@
 
 namespace warpvae {
 
+enum class Optimiser { kAdam, kAdadelta };
+
 struct TrainerOptions {
     int batch = 128;
     std::vector<float> learning_rates;  ///< one per replica
+    Optimiser optimiser = Optimiser::kAdam;
     AdamOptions adam;
+    AdadeltaOptions adadelta;
     bool binarise = false;  ///< dynamic binarisation of the images
     Augmentation augmentation;
     bool graph = true;  ///< capture each step as a CUDA graph; off for profiling
@@ -50,8 +54,11 @@ class Trainer {
     /// All that a replica needs to go on as if it had never stopped.
     struct State {
         std::uint64_t step = 0;
-        std::vector<float> values, first_moments, second_moments;  ///< [P] each
-        std::vector<double> loss_sums;                             ///< of the running epoch, one per loss term
+        Optimiser optimiser = Optimiser::kAdam;
+        /// [P] each; the optimiser's two arrays are Adam's m and v, or Adadelta's means of squares and of squared
+        /// updates
+        std::vector<float> values, first_moments, second_moments;
+        std::vector<double> loss_sums;  ///< of the running epoch, one per loss term
     };
     State save(int replica) const;
     /// All replicas of a trainer must be restored to the same step.

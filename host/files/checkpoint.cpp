@@ -15,6 +15,15 @@ namespace fs = std::filesystem;
 constexpr const char* kCurrent = "checkpoint.safetensors";
 constexpr const char* kPrevious = "checkpoint.previous.safetensors";
 
+/// Prefixes of the optimiser's two arrays.
+struct MomentNames {
+    const char *first, *second;
+};
+MomentNames moment_names(Optimiser optimiser) {
+    return optimiser == Optimiser::kAdam ? MomentNames{"adam.m.", "adam.v."}
+                                         : MomentNames{"adadelta.squares.", "adadelta.updates."};
+}
+
 void add_arena(SafeTensors& file, const std::string& prefix, const ParameterLayout& layout,
                const std::vector<float>& values) {
     for (const ParameterInfo& tensor : layout.tensors())
@@ -51,8 +60,11 @@ std::optional<Trainer::State> load_checkpoint(const fs::path& path, const Parame
     if (step.size() != 1) throw Error(path.string() + ": tensor step must be one number");
     state.step = step[0];
     state.values = read_arena(file, "", layout, path);
-    state.first_moments = read_arena(file, "adam.m.", layout, path);
-    state.second_moments = read_arena(file, "adam.v.", layout, path);
+    const std::string any = layout.tensors().front().name;
+    if (file.contains(moment_names(Optimiser::kAdadelta).first + any)) state.optimiser = Optimiser::kAdadelta;
+    const MomentNames names = moment_names(state.optimiser);
+    state.first_moments = read_arena(file, names.first, layout, path);
+    state.second_moments = read_arena(file, names.second, layout, path);
     state.loss_sums = file.at("loss_sums").values<double>();
     return state;
 }
@@ -75,8 +87,9 @@ void save_checkpoint(const fs::path& folder, const ParameterLayout& layout, cons
                      const Metadata& metadata) {
     SafeTensors file;
     add_arena(file, "", layout, state.values);
-    add_arena(file, "adam.m.", layout, state.first_moments);
-    add_arena(file, "adam.v.", layout, state.second_moments);
+    const MomentNames names = moment_names(state.optimiser);
+    add_arena(file, names.first, layout, state.first_moments);
+    add_arena(file, names.second, layout, state.second_moments);
     file.tensors.push_back(Tensor::of<std::uint64_t>("step", {1}, std::span<const std::uint64_t>(&state.step, 1)));
     file.tensors.push_back(Tensor::of<double>("loss_sums", {std::int64_t(state.loss_sums.size())},
                                               std::span<const double>(state.loss_sums)));

@@ -1,0 +1,46 @@
+// Adadelta (Zeiler 2012) in Lasagne's exact form, on a whole arena of R models in one launch.
+//
+//   a = rho a + (1 - rho) g^2,   u = g sqrt(d + eps) / sqrt(a + eps),   p -= lr u,   d = rho d + (1 - rho) u^2
+//
+// with the new a and the old d (lasagne.updates.adadelta; torch.optim.Adadelta is the same). Every array is [R, P]. The
+// first non-finite gradient is recorded as adam.cuh does. Contract: block any; reads 16 and writes 12 bytes per
+// parameter.
+#pragma once
+#include "cuda/device/loops.cuh"
+#include "cuda/math.cuh"
+#include "cuda/ops.h"
+
+namespace warpvae {
+
+template <class T>
+__global__ void adadelta_kernel(T* parameters, T* squares, T* updates, NonFinite* non_finite, const T* gradients,
+                                const T* learning_rate, const std::uint64_t* step, AdadeltaOptions options,
+                                std::size_t P) {
+    const std::size_t base = blockIdx.y * P;
+    T* __restrict__ p = parameters + base;
+    T* __restrict__ a = squares + base;
+    T* __restrict__ d = updates + base;
+    const T* __restrict__ g = gradients + base;
+    const T rate = learning_rate[blockIdx.y], rho = T(options.rho), epsilon = T(options.epsilon);
+
+    T poison = T(0);  // g - g is 0 for a finite g and NaN otherwise: one check after the loop instead of one in it
+    const auto elements = grid_stride(P);
+    WARPVAE_SIMD(reduction(+ : poison))
+    for (std::size_t i = elements.first; i < elements.last; i += elements.step) {
+        const T gradient = g[i];
+        poison += gradient - gradient;
+        const T square = rho * a[i] + (T(1) - rho) * gradient * gradient;
+        const T update = gradient * sqrt_(d[i] + epsilon) / sqrt_(square + epsilon);
+        a[i] = square;
+        d[i] = rho * d[i] + (T(1) - rho) * update * update;
+        p[i] -= rate * update;
+    }
+    if (poison == T(0)) return;
+    for (std::size_t i : elements) {
+        if (is_finite(g[i])) continue;
+        atomicMin(&non_finite[blockIdx.y].key, static_cast<unsigned long long>(*step << 32 | i));
+        break;
+    }
+}
+
+}  // namespace warpvae

@@ -1,0 +1,54 @@
+// Dense layers in a row with ReLUs between, R replicas at once: the trunks, encoders and decoders of the models here.
+// Each layer knows its backward; no autograd.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "host/core/parameters.h"
+
+namespace warpvae {
+
+/// One layer's place in the arena: weight [out, in], bias [out].
+struct DenseLayer {
+    std::size_t weight = 0, bias = 0;
+    int in = 0, out = 0;
+};
+/// Adds NAME.weight and NAME.bias to the layout.
+DenseLayer add_dense_layer(ParameterLayout& layout, const std::string& name, int in, int out, const Initial& weight,
+                           const Initial& bias);
+
+enum class InitialRule {
+    kTorch,    ///< torch.nn.Linear: uniform by fan-in, biases too
+    kLasagne,  ///< lasagne.layers.DenseLayer: GlorotUniform, biases 0
+};
+
+template <class T>
+class DenseStack {
+  public:
+    DenseStack() = default;
+    /// Layers PREFIX0, PREFIX2, ... as torch.nn.Sequential numbers them, ReLUs counted. widths: in, hidden..., out.
+    /// `last` follows the last layer.
+    DenseStack(ParameterLayout& layout, const std::string& prefix, const std::vector<int>& widths, Activation last,
+               InitialRule rule);
+    /// Makes room for `rows` rows over all replicas; before the first call of forward.
+    void allocate(std::size_t rows);
+
+    /// output() from x [R, N, in].
+    void forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N);
+    T* output() { return activations_.back().data(); }  ///< [R, N, out]
+    int out() const { return layers_.back().out; }
+
+    /// Fills the gradients of every layer from dy = dL/d(output before its activation) [R, N, out]. Returns dx [R, N,
+    /// in] (times x > 0 where `x_activation` is a ReLU), or null unless `want_dx`. dy and the result may not be used
+    /// after the next call.
+    T* backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x, Activation x_activation,
+                bool want_dx, int R, int N);
+
+  private:
+    std::vector<DenseLayer> layers_;
+    Activation last_ = Activation::kNone;
+    std::vector<DeviceBuffer<T>> activations_;  // each layer's output
+    DeviceBuffer<T> d_hidden_[2];
+};
+
+}  // namespace warpvae

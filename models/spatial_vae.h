@@ -1,0 +1,128 @@
+// The models of Vive, "Variational generation of images by deep spatial architectures": a VAE, and two that have the
+// pose of the image as a second latent u, which a spatial transformer layer puts to work. R replicas at once.
+//
+//   VAE     z ~ q(z|x),                          x' = dec(z)
+//   T-VAE   z, u ~ q(z|x) q(u|x),                x' = T_u(dec(z))                    dec(z): the digit in reference
+//   pose DT-VAE  u ~ q(u|x), y = T_u(x), z ~ q(z|y),  x' = T_u^-1(dec(z))                 y: the input, pose undone
+//
+// x ~ Bernoulli(x'), from probabilities clipped to [1e-6, 1 - 1e-6]: the sigmoid comes before the warp. Forward, loss
+// and backward are written out in spatial_vae.cpp, read from top to bottom.
+#pragma once
+#include <memory>
+
+#include "host/core/model.h"
+#include "models/dense_stack.h"
+
+namespace warpvae {
+
+enum class SpatialKind { kVae, kTransformer, kDoubleTransformer };
+enum class PoseKind { kAffine, kPose5, kSpline };  ///< 6 numbers; psi, log Sx, log Sy, Tx, Ty; control points' offsets
+
+/// What is known of u before the image (section V.iii); P0 is the paper's uniform prior with a delta posterior.
+enum class PosePrior {
+    kNone,       ///< P0: u a function of x, no divergence
+    kFixedMean,  ///< P1: N(identity, diag tau^2), tau fitted
+    kFitted,     ///< P2, P3, P4: N(nu, diag tau^2), both fitted
+    kFull,       ///< P5: u = W v + b with v ~ N(0, I_k): N(b, W W^T), of rank k at most
+};
+enum class SecondTransform { kInverse, kIndependent };  ///< of a DT-VAE: undoes the first, or has numbers of its own
+enum class RangeLimit { kNone, kTanh, kSigmoid };
+
+struct SpatialVaeConfig {
+    int height = 28, width = 28;
+    SpatialKind kind = SpatialKind::kVae;
+    PoseKind pose = PoseKind::kAffine;
+    int control_points = 3;  ///< g: the spline has g x g
+    PosePrior prior = PosePrior::kNone;
+    int rank = 0;  ///< k of kFull; 0: as many as u has numbers
+    SecondTransform second = SecondTransform::kInverse;
+    RangeLimit limit = RangeLimit::kNone;
+    double limit_range = 1;                ///< u stays within this of the identity
+    std::vector<int> hidden = {256, 256};  ///< of the encoder; the decoder mirrors them
+    int latents = 8;
+    int localisation = 128;       ///< hidden units between x and u in a DT-VAE
+    bool separate_trunk = false;  ///< T-VAE: u has an encoder of its own
+    int samples = 1;              ///< L: draws of (z, u) for each image (eq. 8)
+    double loss_scale = 1;        ///< times the batch mean of -ELBO: Adadelta is not indifferent to it
+    DeviationBound bound = DeviationBound::kDeviation;
+
+    WarpForm first_form() const;
+    /// The warp that makes x'; in a T-VAE the only one.
+    WarpForm last_form() const;
+    int basis_size() const { return pose == PoseKind::kSpline ? control_points * control_points : 3; }
+    int warp_numbers() const { return warp_parameters(first_form(), basis_size()); }
+    /// S: all numbers of u.
+    int pose_numbers() const;
+    /// Dimensions of what is drawn: S, or the rank.
+    int pose_latents() const { return prior == PosePrior::kFull && rank > 0 ? rank : pose_numbers(); }
+    std::vector<double> identity() const;  ///< [S]
+};
+
+template <class T>
+class SpatialVae : public Model<T> {
+  public:
+    /// Throws DeviceError where the configuration has no meaning (a spline's closed inverse, 9 x 9 control points).
+    SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, const Matmul& matmul);
+
+    ParameterArena<T>& parameters() override { return *parameters_; }
+    int replicas() const override { return R_; }
+    int max_rows() const override { return max_rows_; }
+    GatherOptions input_shape() const override;
+    T* minibatch() override { return input_.data(); }
+    void gradients(int N, const LatentNoise& noise) override;
+    void evaluate(int N, const LatentNoise& noise) override;
+    std::vector<LossTerm<T>> loss_terms() const override;
+
+    /// From minibatch(): u() and z() with their moments, and where the model has it y. N rows; L is not applied.
+    void encode(int N, const LatentNoise& noise);
+    /// y'() from z().
+    void decode(int N);
+    /// x'() from y'() and u().
+    void transform(int N);
+    /// log p(z, u) - log q(z, u | x) of the last encode, added to ratio [R, N].
+    void add_log_ratio(T* ratio, int N);
+    /// -log p(x | z, u) of the last transform for the images `target` [R, N, D]; nll [R, N].
+    void negative_log_likelihood(T* nll, const T* target, int N);
+    /// z() and u() drawn from the prior; a model without a prior on u (P0) keeps u() as it is.
+    void sample_prior(int N, const LatentNoise& noise);
+
+    T* z() { return z_.data(); }                                    ///< [R, N, Z]
+    const T* moments() const { return moments_.data(); }            ///< [R, N, 2Z]: mu, log sigma
+    T* u() { return u_.data(); }                                    ///< [R, N, S]
+    const T* pose_moments() const { return pose_moments_.data(); }  ///< [R, N, 2V], or [R, N, S] without a prior
+    const T* upright() const { return upright_.data(); }            ///< y [R, N, D] of a DT-VAE
+    T* reference();                                                 ///< y' [R, N, D]
+    T* output();                                                    ///< x' [R, N, D]
+    const SpatialVaeConfig& config() const { return config_; }
+    bool has_pose() const { return config_.kind != SpatialKind::kVae; }
+
+  private:
+    ParameterLayout make_layout();
+    void encode_rows(const T* x, int M, const LatentNoise& noise);
+    void pose_forward(const T* features, int M, const LatentNoise& noise);
+    void pose_from_drawn(int M);
+    T* pose_backward(const T* features, Activation features_activation, T weight, int M);
+    GaussianPrior<T> pose_prior() const;
+    Warp<T> first_warp() const;
+    Warp<T> last_warp() const;
+
+    SpatialVaeConfig config_;
+    int R_, max_rows_, D_, S_, V_;
+    const Matmul& matmul_;
+    DenseStack<T> trunk_, pose_trunk_, decoder_;
+    DenseLayer heads_, pose_heads_, pose_map_;
+    std::size_t prior_mean_ = 0, prior_deviation_ = 0;
+    std::unique_ptr<ParameterArena<T>> parameters_;
+    SampleShape shape_;
+    SampleOptions sampling_;
+    DeviceBuffer<T> basis_, identity_, range_;
+    DeviceBuffer<T> input_, repeated_;                 // x; each row L times
+    DeviceBuffer<T> moments_, z_, upright_, warped_;   // y, x'
+    DeviceBuffer<T> pose_moments_, drawn_, free_, u_;  // what is drawn, what the range limit takes, the warp's numbers
+    DeviceBuffer<T> reconstruction_, kl_, pose_kl_;    // [R, N L]
+    DeviceBuffer<T> mean_reconstruction_, mean_kl_, mean_pose_kl_;  // [R, N], for L > 1
+    DeviceBuffer<T> d_pixels_, d_reference_, d_upright_, d_moments_, d_pose_moments_, d_u_, d_drawn_, d_hidden_,
+        d_pose_hidden_;
+};
+
+}  // namespace warpvae

@@ -1,0 +1,64 @@
+// What the tests of models share: the gradient of every parameter against finite differences, small images, and a model
+// in training.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "host/core/trainer.h"
+
+namespace warpvae::test {
+
+/// The loss of each replica: mean over the rows of the weighted terms, times `scale`.
+inline std::vector<double> model_loss(Model<double>& model, int N, const LatentNoise& noise, double scale) {
+    model.evaluate(N, noise);
+    std::vector<double> out(model.replicas(), 0.0);
+    for (const auto& term : model.loss_terms()) {
+        std::vector<double> rows(std::size_t(model.replicas()) * N);
+        check(copy_to_host(rows.data(), term.rows, rows.size() * sizeof(double)));
+        for (std::size_t i = 0; i < rows.size(); ++i) out[i / N] += scale * term.weight * rows[i] / N;
+    }
+    return out;
+}
+
+/// Every parameter of every replica; `x` [R, N, D] is put into the minibatch. Returns the largest relative error.
+inline double expect_model_gradient(Model<double>& model, const std::vector<double>& x, int N, const LatentNoise& noise,
+                                    double scale, const std::string& name) {
+    const auto fill = [&] { check(copy_to_device(model.minibatch(), x.data(), x.size() * sizeof(double))); };
+    fill();
+    model.gradients(N, noise);
+    double worst = 0;
+    for (int r = 0; r < model.replicas(); ++r) {
+        const std::vector<double> analytic = model.parameters().download_gradients(r);
+        std::vector<double> values = model.parameters().download(r);
+        for (const ParameterInfo& tensor : model.parameters().layout().tensors())
+            for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i) {
+                const double kept = values[i], h = 1e-6;
+                double side[2];
+                for (int s = 0; s < 2; ++s) {
+                    values[i] = kept + (s ? h : -h);
+                    model.parameters().upload(r, values);
+                    fill();
+                    side[s] = model_loss(model, N, noise, scale)[r];
+                }
+                values[i] = kept;
+                const double numeric = (side[1] - side[0]) / (2 * h);
+                const double error = std::abs(numeric - analytic[i]) / (1e-3 + std::abs(numeric));
+                worst = std::max(worst, error);
+                if (!(error < 1e-5)) {
+                    ADD_FAILURE() << name << ": " << tensor.name << "[" << i - tensor.offset << "] of replica " << r
+                                  << ": " << analytic[i] << ", finite difference " << numeric;
+                    return error;
+                }
+            }
+        model.parameters().upload(r, values);
+    }
+    std::printf("    %-60s largest relative error %.2g of 1e-5 allowed\n", name.c_str(), worst);
+    return worst;
+}
+
+}  // namespace warpvae::test

@@ -18,6 +18,15 @@ void for_batches(std::size_t count, int max_rows, Body body) {
 
 const char* name_of(FeatureKind kind) { return kind == FeatureKind::kSample ? "sample" : "mean"; }
 
+int active_units(const double* moments, int Z, double n) {
+    int active = 0;
+    for (int j = 0; j < Z; ++j) {
+        const double mean = moments[j] / n, square = moments[Z + j] / n;
+        active += square - mean * mean > kActiveVariance;
+    }
+    return active;
+}
+
 std::vector<ElboSummary> evaluate_elbo(DenseVae<float>& vae, const DeviceImages& images,
                                        const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul) {
     const Range range("evaluate");
@@ -45,10 +54,7 @@ std::vector<ElboSummary> evaluate_elbo(DenseVae<float>& vae, const DeviceImages&
         out[r].reconstruction = totals[r * terms.size()] / n;
         out[r].kl = totals[r * terms.size() + 1] / n;
         out[r].negative_elbo = out[r].reconstruction + out[r].kl;
-        for (int j = 0; j < Z; ++j) {
-            const double mean = latent[(2 * r) * Z + j] / n, square = latent[(2 * r + 1) * Z + j] / n;
-            out[r].active_units += square - mean * mean > kActiveVariance;
-        }
+        out[r].active_units = active_units(latent.data() + std::size_t(r) * 2 * Z, Z, n);
     }
     return out;
 }

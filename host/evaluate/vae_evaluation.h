@@ -1,5 +1,6 @@
 // What a trained DenseVae is asked: its ELBO on a set, its latents as features, and pictures of what it decodes.
 #pragma once
+#include <array>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,16 @@ namespace warpvae {
 /// What a classifier reads of q(z | x): one sample of it, or its mean.
 enum class FeatureKind { kSample, kMean };
 const char* name_of(FeatureKind kind);
+inline constexpr std::array<FeatureKind, 2> kFeatureKinds = {FeatureKind::kSample, FeatureKind::kMean};
 
 struct ElboSummary {
     double negative_elbo = 0, reconstruction = 0, kl = 0;  ///< nats per image, one sample of z, beta not applied
+    double pose_kl = 0;    ///< of a SpatialVae with a prior on u: u's share of kl
     int active_units = 0;  ///< latents whose mean varies over the set with variance above 0.01 (Burda et al. 2016)
 };
+
+/// Latents whose mean varies with variance above 0.01, from sums over n rows: moments [2, Z], of mu and of its square.
+int active_units(const double* moments, int Z, double n);
 
 /// One summary per replica. `seeds` [R] as the trainer's; the noise is the same at every call.
 std::vector<ElboSummary> evaluate_elbo(DenseVae<float>& vae, const DeviceImages& images,

@@ -34,7 +34,6 @@ struct MillsOptions {
 };
 
 inline constexpr std::size_t kTestSets = 4;  // kVariants, in their order
-inline constexpr std::array<FeatureKind, 2> kFeatureKinds = {FeatureKind::kSample, FeatureKind::kMean};
 
 /// One model of the table: what it was trained on and what was read from it.
 struct MillsReplica {

@@ -96,9 +96,7 @@ class Solver {
         evaluate({0, F_, F_});
         for (int q = 0; q < Q_; ++q) {
             const double size = scalars_[q].gradient_size;
-            if (!std::isfinite(size) || !std::isfinite(scalars_[q].objective))
-                throw Error(kName + "the features of replica " + std::to_string(q / (K_ * F_)) +
-                            " are too large: sums over them overflow; scale them down");
+            require_finite(size, q);
             sizes_.push_back(size);
             search_.emplace_back(options_.gradient_tolerance * size, options_.coefficient_tolerance,
                                  options_.max_iterations);
@@ -113,6 +111,11 @@ class Solver {
     }
 
   private:
+    void require_finite(double value, int q) const {
+        if (!std::isfinite(value))
+            throw Error(kName + "the features of replica " + std::to_string(q / (K_ * F_)) +
+                        " are too large: sums over them overflow; scale them down");
+    }
     bool any_active(int first, int count) const {
         return std::any_of(control_.begin() + first, control_.begin() + first + count,
                            [](const LbfgsControl& c) { return c.active; });
@@ -140,7 +143,10 @@ class Solver {
             check(lbfgs_trial(state_, device_control_.data(), Q_, P, stream_));
             evaluate(fits);
             for (int q = 0; q < Q_; ++q)
-                if (control_[q].active) search_[q].decide(control_[q], scalars_[q]);
+                if (control_[q].active) {
+                    require_finite(scalars_[q].slope, q);
+                    search_[q].decide(control_[q], scalars_[q]);
+                }
         }
         device_control_.upload(control_, stream_);
         check(lbfgs_accept(state_, device_control_.data(), Q_, P, stream_));

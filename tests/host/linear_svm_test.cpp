@@ -149,7 +149,8 @@ TEST_P(Golden, AgreesWithScikitLearn) {
 INSTANTIATE_TEST_SUITE_P(ScikitLearn, Golden, ::testing::Values("three_classes", "ten_classes"));
 
 TEST(StratifiedFolds, AreScikitLearns) {
-    for (const auto& example : read_golden("folds")["cases"])
+    const auto golden = read_golden("folds");
+    for (const auto& example : golden["cases"])
         test::expect_identical(stratified_folds(bytes(example["y"]), example["folds"]), bytes(example["fold_of"]),
                                "folds");
     EXPECT_TRUE(stratified_folds({}, 3).empty());

@@ -363,7 +363,51 @@ Status logistic_curvature(float* scaled, const float* logits, const float* bias,
 Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
                             bool is_first, bool is_last, int K, int D, Stream stream);
 
-// --- images: affine_warp.cuh (on bilinear.cuh) --------------------------------------------------------
+// --- linear support vector machines: linear_svm.cuh ------------------------------------------------------------------
+// R replicas x K classes x F fits (0: all rows; f: all but those of fold f - 1); method and use:
+// host/evaluate/linear_svm.h.
+
+/// The fits first..first+count-1 of `all`: their parameters and sums are [K, count] rows of one matrix product.
+struct SvmFits {
+    int first, count, all;
+};
+/// weights [R, K, count, d], bias [R, K, count] from theta [R, K, all, d + 1].
+Status svm_parameters(float* weights, float* bias, const double* theta, SvmFits fits, int R, int K, int d,
+                      Stream stream);
+/// With m = max(0, 1 - y (score + bias)), y = 1 where the label is the class and -1 elsewhere, m = 0 for rows that the
+/// fit leaves out: loss_sums = sum m^2, bias_sums = sum y m, score := y m. scores [chunks, K, count, rows]; bias [K,
+/// count]; the sums [chunks, K, count]; labels and fold numbers [chunks, rows].
+Status squared_hinge(double* loss_sums, double* bias_sums, float* scores, const float* bias, const std::uint8_t* labels,
+                     const std::uint8_t* folds, SvmFits fits, int K, int chunks, int rows, Stream stream);
+/// state.trial_gradient and the last three scalars where control[q].active, q over [R, K, all], of
+/// 1/2 |theta|^2 + C sum m^2. weight_sums [R, chunks, K, count, d] of y m x; bias_sums and loss_sums [R, chunks, K,
+/// count].
+Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
+                     const double* bias_sums, const double* loss_sums, const LbfgsControl* control, double C,
+                     int chunks, SvmFits fits, int R, int K, int d, Stream stream);
+/// rows[k, 0..counts[k]-1] = the rows with 1 - y (score + bias) > 0 in class k, ascending. rows [K, n], counts [K],
+/// scores [K, chunk_rows] for each whole chunk of the n rows and [K, what is left], bias [K], labels [n].
+Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, const float* bias,
+                       const std::uint8_t* labels, int K, std::size_t n, std::size_t chunk_rows, Stream stream);
+/// out [samples, d + 1] = (x, 1) of `samples` of the `count` listed rows of x [n, d], spread over the list.
+Status svm_gather_rows(float* out, const float* x, const unsigned* rows, std::size_t samples, std::size_t count, int d,
+                       Stream stream);
+/// correct[f] += how many rows of fold f have their label's score + bias largest (lowest class of equals) in fit f + 1,
+/// which must be among `fits`; where folds is null, correct[0] counts all rows by fit `first`. correct [256], scores
+/// [chunks, K, count, rows], bias [K, count], labels and folds [chunks, rows]. Scores must be finite.
+Status svm_correct(unsigned* correct, const float* scores, const float* bias, const std::uint8_t* labels,
+                   const std::uint8_t* folds, SvmFits fits, int K, int chunks, int rows, Stream stream);
+
+// --- principal components: pca.cuh, eigen_{cpu,cuda}.cpp -------------------------------------------------------------
+
+/// out [n, D] = x [n, D] - mean [D], rounded to T; x itself where mean is null. n at most 65535.
+template <class T>
+Status centre_rows(T* out, const float* x, const double* mean, int n, int D, Stream stream);
+/// Eigenvalues [D], ascending, of a symmetric matrix [D, D], and its eigenvectors as the rows of vectors [D, D], of
+/// length 1 and either sign. An error if the iteration does not converge. Waits for the result.
+Status symmetric_eigen(double* values, double* vectors, const double* matrix, int D, Stream stream);
+
+// --- images: affine_warp.cuh (on bilinear.cuh) -----------------------------------------------------------------------
 
 enum class Interpolation { kNearest, kBilinear };
 /// What an image is outside: 0, or its edge repeated.

@@ -7,46 +7,15 @@
 
 #include "cuda/device/buffer.h"
 #include "data/error.h"
+#include "host/evaluate/row_chunks.h"
 
 namespace warpvae {
 
 namespace {
 
-constexpr std::size_t kChunk = 4096;   // rows per product: short enough for float sums, fixed so that bits are
+constexpr std::size_t kChunk = RowChunks::kRows;
 constexpr std::size_t kSample = 8192;  // rows that the Hessian's blocks are estimated from
 constexpr std::size_t kSampleChunk = 1024;
-constexpr double kRounding = 100;  // tolerances that the gradient may be off where rounding ends the search
-
-/// Rows 0..n-1 as a batch of whole chunks, and what is left.
-struct Chunks {
-    struct Part {
-        std::size_t first;  ///< chunk
-        int count, rows;    ///< chunks, and rows of each
-    };
-    explicit Chunks(std::size_t n) {
-        const std::size_t full = n / kChunk, tail = n % kChunk;
-        if (full) parts.push_back({0, static_cast<int>(full), static_cast<int>(kChunk)});
-        if (tail) parts.push_back({full, 1, static_cast<int>(tail)});
-        count = full + (tail != 0);
-    }
-    std::vector<Part> parts;
-    std::size_t count;
-    /// Rows that a buffer over one part must hold.
-    std::size_t rows() const {
-        std::size_t most = 0;
-        for (const Part& part : parts) most = std::max(most, std::size_t(part.count) * std::size_t(part.rows));
-        return most;
-    }
-};
-
-/// One problem's line search and progress; the host decides, the device computes.
-struct Problem {
-    double objective = 0, slope = 0;  // at theta
-    double low = 0, low_slope = 0;    // the longest step known to be too short
-    double high = 0, high_slope = 0;  // the shortest known to be too long, 0 while there is none
-    double tolerance = 0;
-    int trials = 0;
-};
 
 class Solver {
   public:
@@ -61,7 +30,7 @@ class Solver {
         start();
         while (std::any_of(control_.begin(), control_.end(), [](const LbfgsControl& c) { return c.active; })) {
             for (int q = 0; q < Q_; ++q) {
-                const int iteration = certificates_[q].iterations;
+                const int iteration = search_[q].certificate().iterations;
                 if (control_[q].redirect && (iteration & (iteration - 1)) == 0) renew_preconditioner(q);
             }
             device_control_.upload(control_, stream_);
@@ -70,7 +39,7 @@ class Solver {
             check(lbfgs_trial(state_, device_control_.data(), Q_, P_, stream_));
             evaluate();
             for (int q = 0; q < Q_; ++q)
-                if (control_[q].active) decide(q);
+                if (control_[q].active) search_[q].decide(control_[q], scalars_[q]);
         }
         device_control_.upload(control_, stream_);
         check(lbfgs_accept(state_, device_control_.data(), Q_, P_, stream_));
@@ -150,8 +119,6 @@ class Solver {
     void start() {
         control_.assign(std::size_t(Q_), LbfgsControl{1, 0, 0, 0, 0, 1.});
         scalars_.resize(std::size_t(Q_));
-        certificates_.resize(std::size_t(Q_));
-        problems_.resize(std::size_t(Q_));
         for (auto* vector : {&theta_, &gradient_, &trial_, &trial_gradient_, &direction_}) vector->zero(stream_);
         device_control_.upload(control_, stream_);
         device_scalars_.zero(stream_);
@@ -161,11 +128,9 @@ class Solver {
             if (!std::isfinite(size))
                 throw Error("logistic regression: the features of problem " + std::to_string(q) +
                             " are too large: sums over them overflow; scale them down");
-            problems_[q].tolerance = options_.gradient_tolerance * std::max(1., size);
-            problems_[q].objective = scalars_[q].objective;
-            certificates_[q] = {size <= problems_[q].tolerance, size, scalars_[q].objective, 0, 1};
-            control_[q].accept = 1;
-            control_[q].active = control_[q].redirect = options_.max_iterations > 0;
+            search_.emplace_back(options_.gradient_tolerance * std::max(1., size), options_.coefficient_tolerance,
+                                 options_.max_iterations);
+            search_[q].start(control_[q], scalars_[q]);
         }
     }
 
@@ -176,7 +141,7 @@ class Solver {
         loss_sums_.zero(stream_);
         for (int q = 0; q < Q_; ++q)
             if (control_[q].active)
-                for (const Chunks::Part& part : chunks_.parts) sum_over(q, part);
+                for (const RowChunks::Part& part : chunks_.parts) sum_over(q, part);
         const double lambda = 1 / (options_.C * double(n_));
         check(logistic_objective(state_, device_scalars_.data(), weight_sums_.data(), bias_sums_.data(),
                                  loss_sums_.data(), counts_.data(), device_control_.data(), lambda, n_,
@@ -185,7 +150,7 @@ class Solver {
     }
 
     /// Classes first: logits^T = W x^T, then sums of (p - onehot)^T (x, 1), each chunk for itself.
-    void sum_over(int q, const Chunks::Part& part) {
+    void sum_over(int q, const RowChunks::Part& part) {
         const int K = options_.classes, R = part.count, rows = part.rows;
         const auto chunk = std::size_t(q) * chunks_.count + part.first;
         const auto d = std::size_t(d_), logits_stride = std::size_t(K) * std::size_t(rows);
@@ -238,62 +203,11 @@ class Solver {
                                 stream_));
     }
 
-    /// Ends a problem, asks for another step, or accepts the trial point and asks for a new direction. F is convex, so
-    /// its slope along a direction only grows: the search is for a step where the slope is small enough in size.
-    void decide(int q) {
-        Problem& p = problems_[q];
-        LbfgsControl& c = control_[q];
-        LogisticRegressionCertificate& certificate = certificates_[q];
-        const LbfgsScalars& s = scalars_[q];
-        ++certificate.evaluations;
-        if (c.redirect) {
-            p.slope = p.low_slope = s.slope;
-            p.low = p.high = p.high_slope = 0;
-            p.trials = 0;
-        }
-        c.accept = c.redirect = 0;
-        if (!(p.slope < 0)) {  // rounding has spoilt the history
-            if (c.pairs == 0) return finish(q, kRounding);
-            c.pairs = 0, c.redirect = 1, c.step = 1;
-            return;
-        }
-        const bool finite = std::isfinite(s.objective) && std::isfinite(s.trial_slope);
-        // The allowance is the rounding of F; near the optimum only the slopes are exact enough to decide.
-        const bool low_enough = finite && s.objective <= p.objective + 1e-7 * std::abs(p.objective);
-        if (low_enough && s.trial_slope >= 0.9 * p.slope && s.trial_slope <= -0.8 * p.slope) {
-            p.objective = s.objective;
-            certificate.objective = s.objective;
-            certificate.gradient_norm = s.gradient_size;
-            ++certificate.iterations;
-            c.accept = 1;
-            c.newest = (c.newest + 1) % kLbfgsMemory;
-            c.pairs = std::min(c.pairs + 1, kLbfgsMemory);
-            const bool still = c.step * s.direction_size <= options_.coefficient_tolerance * s.theta_size;
-            if ((s.gradient_size <= p.tolerance && still) || certificate.iterations >= options_.max_iterations)
-                return finish(q);
-            c.redirect = 1, c.step = 1;
-            return;
-        }
-        if (low_enough && s.trial_slope < 0)
-            p.low = c.step, p.low_slope = s.trial_slope;
-        else
-            p.high = c.step, p.high_slope = finite && s.trial_slope > 0 ? s.trial_slope : -p.low_slope;
-        if (p.high == 0)
-            c.step *= 2;
-        else  // where a straight line between the two slopes is 0, but well inside
-            c.step = p.low + (p.high - p.low) * std::clamp(p.low_slope / (p.low_slope - p.high_slope), 0.1, 0.9);
-        if (++p.trials == 20) finish(q, kRounding);  // rounding leaves nothing to gain along a direction of descent
-    }
-    void finish(int q, double allowance = 1) {
-        control_[q].active = 0;
-        certificates_[q].converged = certificates_[q].gradient_norm <= allowance * problems_[q].tolerance;
-    }
-
     LogisticRegressionFit result() const {
         const auto K = std::size_t(options_.classes), d = std::size_t(d_);
         LogisticRegressionFit fit;
         fit.problems = Q_, fit.classes = options_.classes, fit.features = d_;
-        fit.certificates = certificates_;
+        for (const LbfgsSearch& search : search_) fit.certificates.push_back(search.certificate());
         const std::vector<double> theta = theta_.download(stream_);
         for (std::size_t row = 0; row < std::size_t(Q_) * K; ++row) {
             const double* values = theta.data() + row * (d + 1);
@@ -311,13 +225,12 @@ class Solver {
     const std::size_t n_;
     const int d_;
     const LogisticRegressionOptions options_;
-    const Chunks chunks_{n_};
+    const RowChunks chunks_{n_};
     std::size_t P_ = 0, samples_ = 0;
 
     std::vector<LbfgsControl> control_;
     std::vector<LbfgsScalars> scalars_;
-    std::vector<Problem> problems_;
-    std::vector<LogisticRegressionCertificate> certificates_;
+    std::vector<LbfgsSearch> search_;
     std::vector<int> present_;         // classes that have rows
     std::vector<unsigned> counts_of_;  // rows of each class [Q, 256]
 
@@ -354,11 +267,11 @@ LogisticRegressionFit fit_logistic_regression(const Matmul& matmul, const float*
 void predict_logistic_regression(const Matmul& matmul, const LogisticRegressionFit& fit, std::uint8_t* predicted,
                                  const float* features, std::size_t m) {
     const int K = fit.classes, d = fit.features;
-    const Chunks chunks(m);
+    const RowChunks chunks(m);
     const DeviceBuffer<float> weights(fit.weights), bias(fit.intercepts);
     DeviceBuffer<float> logits(chunks.rows() * std::size_t(K), "logits");
     for (int q = 0; q < fit.problems; ++q)
-        for (const Chunks::Part& part : chunks.parts) {
+        for (const RowChunks::Part& part : chunks.parts) {
             const std::size_t row = std::size_t(q) * m + part.first * kChunk;
             check(warpvae::matmul(matmul, logits.data(), std::size_t(K) * part.rows, Op::kNone,
                                   weights.data() + std::size_t(q) * K * d, 0, Op::kTranspose, features + row * d,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cuda/ops.h"
+#include "host/evaluate/lbfgs_search.h"
 
 namespace warpvae {
 
@@ -28,15 +29,8 @@ struct LogisticRegressionOptions {
     int max_iterations = 1000;
 };
 
-/// How a problem ended.
-struct LogisticRegressionCertificate {
-    /// gradient_norm is within the tolerance, or within 100 times it where the rounding of float features (large ones,
-    /// or far from 0) leaves no step that lowers F
-    bool converged = false;
-    double gradient_norm = 0;  ///< largest component of the gradient of F, the objective divided by C n
-    double objective = 0;      ///< F
-    int iterations = 0, evaluations = 0;
-};
+/// How a problem ended; the objective is F.
+using LogisticRegressionCertificate = LbfgsCertificate;
 
 struct LogisticRegressionFit {
     int problems = 0, classes = 0, features = 0;

@@ -1,0 +1,40 @@
+#include "cuda/linear_svm.cuh"
+
+#include "cuda/device/launch.cuh"
+
+namespace warpvae {
+
+Status svm_parameters(float* weights, float* bias, const double* theta, SvmFits fits, int R, int K, int d,
+                      Stream stream) {
+    return launch(svm_parameters_kernel<double>, for_elements(std::size_t(R) * K * fits.count * (d + 1)), stream,
+                  weights, bias, theta, fits, R, K, d);
+}
+Status squared_hinge(double* loss_sums, double* bias_sums, float* scores, const float* bias, const std::uint8_t* labels,
+                     const std::uint8_t* folds, SvmFits fits, int K, int chunks, int rows, Stream stream) {
+    return launch(squared_hinge_kernel<float>, for_blocks(std::size_t(K) * fits.count, chunks), stream, loss_sums,
+                  bias_sums, scores, bias, labels, folds, fits, rows);
+}
+Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
+                     const double* bias_sums, const double* loss_sums, const LbfgsControl* control, double C,
+                     int chunks, SvmFits fits, int R, int K, int d, Stream stream) {
+    return launch(svm_objective_kernel<double>, for_blocks(std::size_t(K) * fits.count, R), stream,
+                  state.trial_gradient, scalars, state.trial, state.direction, weight_sums, bias_sums, loss_sums,
+                  control, C, chunks, fits, d);
+}
+Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, const float* bias,
+                       const std::uint8_t* labels, int K, std::size_t n, std::size_t chunk_rows, Stream stream) {
+    return launch(svm_active_rows_kernel<float>, for_blocks(K, 1, Block::any(), 1024 * sizeof(unsigned)), stream, rows,
+                  counts, scores, bias, labels, n, chunk_rows);
+}
+Status svm_gather_rows(float* out, const float* x, const unsigned* rows, std::size_t samples, std::size_t count, int d,
+                       Stream stream) {
+    return launch(svm_gather_rows_kernel<float>, for_elements(samples, 1, Block::any(64)), stream, out, x, rows,
+                  samples, count, d);
+}
+Status svm_correct(unsigned* correct, const float* scores, const float* bias, const std::uint8_t* labels,
+                   const std::uint8_t* folds, SvmFits fits, int K, int chunks, int rows, Stream stream) {
+    return launch(svm_correct_kernel<float>, for_elements(rows, chunks), stream, correct, scores, bias, labels, folds,
+                  fits, K, rows);
+}
+
+}  // namespace warpvae

@@ -1,0 +1,46 @@
+// What the host decides for one problem of a batch that L-BFGS solves on the device (cuda/lbfgs.cuh): the line search
+// and the end. The objective is convex, so its slope along a direction only grows: the search is for a step where the
+// slope is small enough in size. Objectives and slopes may carry the rounding of float sums.
+#pragma once
+#include "cuda/ops.h"
+
+namespace warpvae {
+
+/// How a problem ended.
+struct LbfgsCertificate {
+    /// gradient_norm is within the tolerance, or within 100 times it where the rounding of float features (large ones,
+    /// or far from 0) leaves no step that lowers the objective
+    bool converged = false;
+    double gradient_norm = 0;  ///< largest component of the objective's gradient
+    double objective = 0;
+    int iterations = 0, evaluations = 0;
+};
+
+class LbfgsSearch {
+  public:
+    LbfgsSearch() = default;
+    /// A problem ends when the gradient's largest component is at most `gradient_tolerance` and the last step changed
+    /// no unknown by more than `unknown_tolerance` times the largest, or after max_iterations.
+    LbfgsSearch(double gradient_tolerance, double unknown_tolerance, int max_iterations)
+        : tolerance_(gradient_tolerance), unknown_tolerance_(unknown_tolerance), max_iterations_(max_iterations) {}
+
+    /// Starts from the trial point that `scalars` tells of, with no history.
+    void start(LbfgsControl& control, const LbfgsScalars& scalars);
+    /// After an evaluation: ends the problem, asks for another step, or accepts the trial point and asks for a new
+    /// direction.
+    void decide(LbfgsControl& control, const LbfgsScalars& scalars);
+    const LbfgsCertificate& certificate() const { return certificate_; }
+
+  private:
+    void finish(LbfgsControl& control, double allowance = 1);
+
+    LbfgsCertificate certificate_;
+    double tolerance_ = 0, unknown_tolerance_ = 0;
+    int max_iterations_ = 0;
+    double objective_ = 0, slope_ = 0;  // at theta
+    double low_ = 0, low_slope_ = 0;    // the longest step known to be too short
+    double high_ = 0, high_slope_ = 0;  // the shortest known to be too long, 0 while there is none
+    int trials_ = 0;
+};
+
+}  // namespace warpvae

@@ -1,0 +1,440 @@
+#include "host/evaluate/linear_svm.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "cuda/device/buffer.h"
+#include "data/error.h"
+#include "host/evaluate/row_chunks.h"
+
+namespace warpvae {
+
+namespace {
+
+constexpr std::size_t kChunk = RowChunks::kRows;
+constexpr std::size_t kSample = 16384;  // rows that a Hessian is made of, at most
+const std::string kName = "linear SVM: ";
+
+std::string rows_of_class(std::size_t count, int label) {
+    return "class " + std::to_string(label) + " has " + std::to_string(count) + (count == 1 ? " row" : " rows");
+}
+
+/// Throws unless these are n labels below K.
+void check_labels(const std::vector<std::uint8_t>& labels, std::size_t n, int K) {
+    if (labels.size() != n)
+        throw Error(kName + std::to_string(labels.size()) + " labels for " + std::to_string(n) + " rows");
+    for (std::size_t i = 0; i < n; ++i)
+        if (labels[i] >= K)
+            throw Error(kName + "row " + std::to_string(i) + " has the label " + std::to_string(labels[i]) +
+                        ", but labels must be below " + std::to_string(K));
+}
+
+void check_finite(const float* features, int R, std::size_t rows, int d, Stream stream) {
+    DeviceBuffer<unsigned long long> first(std::vector<unsigned long long>(std::size_t(R), ~0ull));
+    check(first_non_finite(first.data(), features, R, rows * std::size_t(d), stream));
+    const auto found = first.download(stream);
+    for (int r = 0; r < R; ++r)
+        if (found[r] != ~0ull)
+            throw Error(kName + "feature " + std::to_string(found[r] % unsigned(d)) + " of row " +
+                        std::to_string(found[r] / unsigned(d)) + " of replica " + std::to_string(r) +
+                        " is not a finite number");
+}
+
+/// scores [chunks, P, rows] of each part = W [P, d] x^T, x [n, d].
+void compute_scores(const Matmul& matmul, float* scores, const float* W, const float* x, const RowChunks::Part& part,
+                    int P, int d) {
+    const std::size_t row = part.first * kChunk;
+    check(warpvae::matmul(matmul, scores + row * P, std::size_t(P) * part.rows, Op::kNone, W, 0, Op::kTranspose,
+                          x + row * d, kChunk * std::size_t(d), part.count, P, part.rows, d));
+}
+
+class Solver {
+  public:
+    Solver(const Matmul& matmul, const float* features, const std::vector<std::uint8_t>& labels,
+           const std::vector<std::uint8_t>& folds, int F, int R, std::size_t n, int d, const LinearSvmOptions& options)
+        : matmul_(matmul),
+          stream_(matmul.stream()),
+          features_(features),
+          F_(F),
+          R_(R),
+          n_(n),
+          d_(d),
+          K_(options.classes),
+          options_(options),
+          labels_(labels),
+          folds_(folds.empty() ? std::vector<std::uint8_t>(n) : folds) {
+        const std::size_t d1 = std::size_t(d) + 1, rows = std::size_t(R) * K_, P = std::size_t(K_) * F;
+        Q_ = R * K_ * F;
+        const auto vectors = [&](std::size_t count) { return DeviceBuffer<double>(Q_ * d1 * count, "linear SVM"); };
+        theta_ = vectors(1), gradient_ = vectors(1), trial_ = vectors(1), trial_gradient_ = vectors(1);
+        direction_ = vectors(1), product_ = vectors(1);
+        history_s_ = vectors(kLbfgsMemory), history_y_ = vectors(kLbfgsMemory);
+        rho_ = DeviceBuffer<double>(std::size_t(Q_) * kLbfgsMemory), alpha_ = DeviceBuffer<double>(rho_.size());
+        state_ = {theta_.data(),     gradient_.data(),  trial_.data(), trial_gradient_.data(), direction_.data(),
+                  history_s_.data(), history_y_.data(), rho_.data(),   alpha_.data()};
+        device_control_ = DeviceBuffer<LbfgsControl>(std::size_t(Q_));
+        device_scalars_ = DeviceBuffer<LbfgsScalars>(std::size_t(Q_));
+        weights_ = DeviceBuffer<float>(R * P * d), bias_ = DeviceBuffer<float>(R * P);
+        scores_ = DeviceBuffer<float>(P * n, "linear SVM's scores");
+        weight_sums_ = DeviceBuffer<float>(R * chunks_.count * P * d);
+        bias_sums_ = DeviceBuffer<double>(R * chunks_.count * P), loss_sums_ = DeviceBuffer<double>(bias_sums_.size());
+
+        const std::size_t samples = std::min(n, kSample);
+        inverse_ = DeviceBuffer<double>(rows * d1 * d1, "linear SVM's preconditioner");
+        active_ = DeviceBuffer<unsigned>(K_ * n), active_counts_ = DeviceBuffer<unsigned>(std::size_t(K_));
+        sample_ = DeviceBuffer<float>(samples * d1, "linear SVM's curvature");
+        gram_ = DeviceBuffer<float>(RowChunks(samples).count * d1 * d1);
+    }
+
+    LinearSvmFit run() {
+        for (auto* vector : {&theta_, &gradient_, &trial_, &trial_gradient_, &direction_}) vector->zero(stream_);
+        device_scalars_.zero(stream_);
+        scalars_.resize(std::size_t(Q_));
+        control_.assign(std::size_t(Q_), LbfgsControl{1, 0, 0, 0, 0, 1.});
+        evaluate({0, F_, F_});
+        for (int q = 0; q < Q_; ++q) {
+            const double size = scalars_[q].gradient_size;
+            require_finite(size, q);
+            sizes_.push_back(size);
+            search_.emplace_back(options_.gradient_tolerance * size, options_.coefficient_tolerance,
+                                 options_.max_iterations);
+        }
+        minimise({0, 1, F_});
+        if (F_ > 1) {
+            start_folds();
+            renew_preconditioners(std::vector<char>(std::size_t(R_) * K_, 1));
+            minimise({1, F_ - 1, F_});
+        }
+        return result();
+    }
+
+  private:
+    void require_finite(double value, int q) const {
+        if (!std::isfinite(value))
+            throw Error(kName + "the features of replica " + std::to_string(q / (K_ * F_)) +
+                        " are too large: sums over them overflow; scale them down");
+    }
+    bool any_active(int first, int count) const {
+        return std::any_of(control_.begin() + first, control_.begin() + first + count,
+                           [](const LbfgsControl& c) { return c.active; });
+    }
+
+    /// From trial, whose scalars are known, to the optima of these fits.
+    void minimise(SvmFits fits) {
+        const auto P = static_cast<std::size_t>(d_) + 1;
+        for (int q = 0; q < Q_; ++q) {
+            control_[q] = {};
+            if (q % F_ >= fits.first && q % F_ < fits.first + fits.count) search_[q].start(control_[q], scalars_[q]);
+        }
+        while (any_active(0, Q_)) {
+            device_control_.upload(control_, stream_);
+            check(lbfgs_accept(state_, device_control_.data(), Q_, P, stream_));
+            if (fits.first == 0) {
+                std::vector<char> due;
+                for (int q = 0; q < Q_; q += F_) {
+                    const int iteration = search_[q].certificate().iterations;
+                    due.push_back(control_[q].redirect && (iteration & (iteration - 1)) == 0);
+                }
+                renew_preconditioners(due);
+            }
+            compute_direction(fits);
+            check(lbfgs_trial(state_, device_control_.data(), Q_, P, stream_));
+            evaluate(fits);
+            for (int q = 0; q < Q_; ++q)
+                if (control_[q].active) {
+                    require_finite(scalars_[q].slope, q);
+                    search_[q].decide(control_[q], scalars_[q]);
+                }
+        }
+        device_control_.upload(control_, stream_);
+        check(lbfgs_accept(state_, device_control_.data(), Q_, P, stream_));
+    }
+
+    /// The folds' trial points become the fit on all rows.
+    void start_folds() {
+        const std::size_t P = static_cast<std::size_t>(d_) + 1;
+        std::vector<double> theta = theta_.download(stream_);
+        for (std::size_t q = 0; q < std::size_t(Q_); ++q)
+            if (q % F_ != 0) std::copy_n(theta.begin() + (q - q % F_) * P, P, theta.begin() + q * P);
+        trial_.upload(theta, stream_);
+        for (int q = 0; q < Q_; ++q) control_[q].active = q % F_ != 0;
+        evaluate({1, F_ - 1, F_});
+    }
+
+    /// The objectives, their slopes and their gradients at the trial points.
+    void evaluate(SvmFits fits) {
+        device_control_.upload(control_, stream_);
+        const int P = K_ * fits.count;
+        const auto d = static_cast<std::size_t>(d_);
+        check(svm_parameters(weights_.data(), bias_.data(), trial_.data(), fits, R_, K_, d_, stream_));
+        for (int r = 0; r < R_; ++r) {
+            if (!any_active(r * K_ * F_, K_ * F_)) continue;
+            const float* x = features_ + r * n_ * d;
+            for (const RowChunks::Part& part : chunks_.parts) {
+                const std::size_t row = part.first * kChunk, sums = (r * chunks_.count + part.first) * P;
+                float* scores = scores_.data() + row * P;
+                compute_scores(matmul_, scores_.data(), weights_.data() + std::size_t(r) * P * d, x, part, P, d_);
+                check(squared_hinge(loss_sums_.data() + sums, bias_sums_.data() + sums, scores, bias_.data() + r * P,
+                                    labels_.data() + row, folds_.data() + row, fits, K_, part.count, part.rows,
+                                    stream_));
+                check(warpvae::matmul(matmul_, weight_sums_.data() + sums * d, P * d, Op::kNone, scores,
+                                      std::size_t(P) * part.rows, Op::kNone, x + row * d, kChunk * d, part.count, P, d_,
+                                      part.rows));
+            }
+        }
+        check(svm_objective(state_, device_scalars_.data(), weight_sums_.data(), bias_sums_.data(), loss_sums_.data(),
+                            device_control_.data(), options_.C, static_cast<int>(chunks_.count), fits, R_, K_, d_,
+                            stream_));
+        device_scalars_.download(scalars_.data(), scalars_.size(), 0, stream_);
+    }
+
+    /// Inverses of the generalised Hessian of the fit on all rows, at theta, for the replicas' classes that are due.
+    void renew_preconditioners(const std::vector<char>& due) {
+        if (std::find(due.begin(), due.end(), 1) == due.end()) return;
+        const int D = d_ + 1;
+        check(svm_parameters(weights_.data(), bias_.data(), theta_.data(), {0, 1, F_}, R_, K_, d_, stream_));
+        for (int r = 0; r < R_; ++r) {
+            const auto first = due.begin() + r * K_, last = first + K_;
+            if (std::find(first, last, 1) == last) continue;
+            const float* x = features_ + r * n_ * std::size_t(d_);
+            for (const RowChunks::Part& part : chunks_.parts)
+                compute_scores(matmul_, scores_.data(), weights_.data() + std::size_t(r) * K_ * d_, x, part, K_, d_);
+            check(svm_active_rows(active_.data(), active_counts_.data(), scores_.data(), bias_.data() + r * K_,
+                                  labels_.data(), K_, n_, kChunk, stream_));
+            const std::vector<unsigned> counts = active_counts_.download(stream_);
+            for (int k = 0; k < K_; ++k)
+                if (first[k]) compute_hessian(r, k, x, counts[k]);
+        }
+        for (std::size_t begin = 0, end = 0; begin < due.size(); begin = end + 1) {
+            for (end = begin; end < due.size() && due[end];) ++end;
+            check(spd_inverse(inverse_.data() + begin * D * D, static_cast<int>(end - begin), D, stream_));
+        }
+    }
+
+    /// inverse_[r, k] = 1 + 2 C X_A^T X_A with the `count` rows A of active_[k].
+    void compute_hessian(int r, int k, const float* x, std::size_t count) {
+        const int D = d_ + 1;
+        const std::size_t samples = std::min(count, kSample), square = std::size_t(D) * D;
+        check(svm_gather_rows(sample_.data(), x, active_.data() + k * n_, samples, count, d_, stream_));
+        const RowChunks chunks(samples);
+        for (const RowChunks::Part& part : chunks.parts) {
+            const float* rows = sample_.data() + part.first * kChunk * D;
+            check(warpvae::matmul(matmul_, gram_.data() + part.first * square, square, Op::kTranspose, rows, kChunk * D,
+                                  Op::kNone, rows, kChunk * D, part.count, D, D, part.rows));
+        }
+        if (samples == 0) gram_.zero(stream_);
+        const double scale = 2 * options_.C * double(count) / double(std::max<std::size_t>(samples, 1));
+        double* hessian = inverse_.data() + (std::size_t(r) * K_ + k) * square;
+        const std::size_t grams = std::max<std::size_t>(chunks.count, 1);
+        for (std::size_t c = 0; c < grams; ++c)
+            check(accumulate_curvature(hessian, gram_.data() + c * square, scale, 1., 1., c == 0, c + 1 == grams, 1, D,
+                                       stream_));
+    }
+
+    void compute_direction(SvmFits fits) {
+        const int D = d_ + 1;
+        const std::size_t P = static_cast<std::size_t>(D), first = fits.first * P;
+        check(lbfgs_first_loop(state_, device_control_.data(), Q_, P, stream_));
+        check(warpvae::matmul(matmul_, product_.data() + first, F_ * P, Op::kNone, direction_.data() + first, F_ * P,
+                              Op::kNone, inverse_.data(), P * P, R_ * K_, fits.count, D, D));
+        check(
+            lbfgs_second_loop(state_, device_scalars_.data(), product_.data(), device_control_.data(), Q_, P, stream_));
+    }
+
+    LinearSvmFit result() const {
+        const auto d = static_cast<std::size_t>(d_);
+        LinearSvmFit fit{R_, K_, F_, d_, {}, {}, {}};
+        const std::vector<double> theta = theta_.download(stream_);
+        for (std::size_t q = 0; q < std::size_t(Q_); ++q) {
+            const double* values = theta.data() + q * (d + 1);
+            fit.weights.insert(fit.weights.end(), values, values + d);
+            fit.intercepts.push_back(static_cast<float>(values[d]));
+            fit.certificates.push_back(search_[q].certificate());
+            if (sizes_[q] > 0) fit.certificates[q].gradient_norm /= sizes_[q];
+        }
+        return fit;
+    }
+
+    const Matmul& matmul_;
+    const Stream stream_;
+    const float* features_;
+    const int F_, R_;
+    const std::size_t n_;
+    const int d_, K_;
+    const LinearSvmOptions options_;
+    const RowChunks chunks_{n_};
+    int Q_ = 0;
+
+    std::vector<LbfgsControl> control_;  // of problem (r, k, f), as all that follows
+    std::vector<LbfgsScalars> scalars_;
+    std::vector<LbfgsSearch> search_;
+    std::vector<double> sizes_;  // of the gradients at 0
+
+    DeviceBuffer<std::uint8_t> labels_, folds_;
+    LbfgsState<double> state_{};
+    DeviceBuffer<double> theta_, gradient_, trial_, trial_gradient_, direction_, product_;  // [R, K, F, d + 1]
+    DeviceBuffer<double> history_s_, history_y_, rho_, alpha_;
+    DeviceBuffer<LbfgsControl> device_control_;
+    DeviceBuffer<LbfgsScalars> device_scalars_;
+    DeviceBuffer<float> weights_, bias_, scores_, weight_sums_;
+    DeviceBuffer<double> bias_sums_, loss_sums_;
+    DeviceBuffer<double> inverse_;  // [R, K, d + 1, d + 1]
+    DeviceBuffer<unsigned> active_, active_counts_;
+    DeviceBuffer<float> sample_, gram_;
+};
+
+/// How many rows of each fold the fit without them predicts right, [R, 256]; without folds the first numbers count all
+/// rows by the fit on all.
+std::vector<unsigned> count_correct(const Matmul& matmul, const LinearSvmFit& fit, const float* features,
+                                    const std::vector<std::uint8_t>& labels, const std::vector<std::uint8_t>& folds) {
+    const int K = fit.classes, d = fit.features, R = fit.replicas;
+    const std::size_t m = labels.size();
+    check_finite(features, R, m, d, matmul.stream());
+    const SvmFits fits = folds.empty() ? SvmFits{0, 1, fit.fits} : SvmFits{1, fit.fits - 1, fit.fits};
+    const int P = K * fits.count;
+    std::vector<float> kept, kept_bias;  // [R, K, fits.count, d]
+    for (std::size_t q = 0; q < fit.intercepts.size(); ++q) {
+        if ((q % fit.fits == 0) != folds.empty()) continue;
+        kept.insert(kept.end(), fit.weights.begin() + q * d, fit.weights.begin() + (q + 1) * d);
+        kept_bias.push_back(fit.intercepts[q]);
+    }
+    const DeviceBuffer<float> weights(kept), bias(kept_bias);
+    const DeviceBuffer<std::uint8_t> device_labels(labels), device_folds(folds);
+    DeviceBuffer<float> scores(m * std::size_t(P), "linear SVM's scores");
+    DeviceBuffer<unsigned> correct(std::size_t(R) * 256);
+    correct.zero(matmul.stream());
+    const RowChunks chunks(m);
+    for (int r = 0; r < R; ++r)
+        for (const RowChunks::Part& part : chunks.parts) {
+            const std::size_t row = part.first * kChunk;
+            compute_scores(matmul, scores.data(), weights.data() + std::size_t(r) * P * d, features + r * m * d, part,
+                           P, d);
+            check(svm_correct(correct.data() + r * 256, scores.data() + row * P, bias.data() + r * P,
+                              device_labels.data() + row, folds.empty() ? nullptr : device_folds.data() + row, fits, K,
+                              part.count, part.rows, matmul.stream()));
+        }
+    return correct.download(matmul.stream());
+}
+
+/// Rows of each fold.
+std::array<std::size_t, 256> fold_sizes(const std::vector<std::uint8_t>& folds) {
+    std::array<std::size_t, 256> sizes{};
+    for (const std::uint8_t fold : folds) ++sizes[fold];
+    return sizes;
+}
+
+}  // namespace
+
+LinearSvmFit fit_linear_svm(const Matmul& matmul, const float* features, const std::vector<std::uint8_t>& labels,
+                            const std::vector<std::uint8_t>& folds, int R, std::size_t n, int d,
+                            const LinearSvmOptions& options) {
+    if (R < 1 || n < 1 || d < 1)
+        throw Error(kName + "needs at least one replica, row and feature, not " + std::to_string(R) + ", " +
+                    std::to_string(n) + " and " + std::to_string(d));
+    if (!(options.C > 0) || !std::isfinite(options.C))
+        throw Error(kName + "C must be positive and finite, not " + std::to_string(options.C));
+    if (options.classes < 2 || options.classes > 256)
+        throw Error(kName + "needs 2 to 256 classes, not " + std::to_string(options.classes));
+    check_labels(labels, n, options.classes);
+    for (int k = 0; k < options.classes; ++k)
+        if (std::find(labels.begin(), labels.end(), k) == labels.end()) throw Error(kName + rows_of_class(0, k));
+    int F = 1;
+    if (!folds.empty()) {
+        if (folds.size() != n)
+            throw Error(kName + std::to_string(folds.size()) + " fold numbers for " + std::to_string(n) + " rows");
+        F += *std::max_element(folds.begin(), folds.end()) + 1;
+        const auto sizes = fold_sizes(folds);
+        if (F < 3) throw Error(kName + "needs two folds at least");
+        for (int f = 0; f < F - 1; ++f)
+            if (sizes[f] == 0) throw Error(kName + "fold " + std::to_string(f) + " has no rows");
+    }
+    check_finite(features, R, n, d, matmul.stream());
+    const Range range("linear_svm.fit");
+    return Solver(matmul, features, labels, folds, F, R, n, d, options).run();
+}
+
+std::vector<double> linear_svm_accuracy(const Matmul& matmul, const LinearSvmFit& fit, const float* features,
+                                        const std::vector<std::uint8_t>& labels) {
+    if (labels.empty()) throw Error(kName + "there are no rows to measure an accuracy on");
+    check_labels(labels, labels.size(), fit.classes);
+    const auto correct = count_correct(matmul, fit, features, labels, {});
+    std::vector<double> accuracy;
+    for (int r = 0; r < fit.replicas; ++r) accuracy.push_back(correct[r * 256] / double(labels.size()));
+    return accuracy;
+}
+
+std::vector<double> linear_svm_fold_accuracy(const Matmul& matmul, const LinearSvmFit& fit, const float* features,
+                                             const std::vector<std::uint8_t>& labels,
+                                             const std::vector<std::uint8_t>& folds) {
+    check_labels(labels, folds.size(), fit.classes);
+    const auto sizes = fold_sizes(folds);
+    for (int f = 0; f < 256; ++f)
+        if ((sizes[f] != 0) != (f < fit.fits - 1)) throw Error(kName + "these are not the folds of the fit");
+    const auto correct = count_correct(matmul, fit, features, labels, folds);
+    std::vector<double> accuracy;
+    for (int r = 0; r < fit.replicas; ++r)
+        for (int f = 0; f < fit.fits - 1; ++f) accuracy.push_back(correct[r * 256 + f] / double(sizes[f]));
+    return accuracy;
+}
+
+// Sorted by class, in the order in which classes first appear, the rows are dealt out to the folds in turn; that says
+// how many rows of a class a fold gets, and it takes the class' next ones as they come.
+std::vector<std::uint8_t> stratified_folds(const std::vector<std::uint8_t>& labels, int folds) {
+    if (folds < 2 || folds > 255) throw Error(kName + "needs 2 to 255 folds, not " + std::to_string(folds));
+    std::array<std::size_t, 256> counts{};
+    std::vector<std::uint8_t> order;
+    for (const std::uint8_t label : labels)
+        if (counts[label]++ == 0) order.push_back(label);
+    std::array<std::vector<std::uint8_t>, 256> of_class;  // the folds that its rows go to
+    std::size_t first = 0;
+    for (const std::uint8_t label : order) {
+        const std::size_t count = counts[label];
+        if (count < std::size_t(folds))
+            throw Error(kName + rows_of_class(count, label) + ", fewer than the " + std::to_string(folds) + " folds");
+        for (int f = 0; f < folds; ++f)
+            for (std::size_t place = first; place < first + count; ++place)
+                if (place % folds == std::size_t(f)) of_class[label].push_back(static_cast<std::uint8_t>(f));
+        first += count;
+    }
+    std::array<std::size_t, 256> used{};
+    std::vector<std::uint8_t> result;
+    for (const std::uint8_t label : labels) result.push_back(of_class[label][used[label]++]);
+    return result;
+}
+
+std::vector<SvmScores> cross_validate_linear_svm(const Matmul& matmul, const float* train_features,
+                                                 const std::vector<std::uint8_t>& train_labels,
+                                                 const float* test_features,
+                                                 const std::vector<std::uint8_t>& test_labels, int R, int d,
+                                                 const LinearSvmOptions& options) {
+    const auto folds = stratified_folds(train_labels, options.folds);
+    const LinearSvmFit fit =
+        fit_linear_svm(matmul, train_features, train_labels, folds, R, train_labels.size(), d, options);
+    const auto of_folds = linear_svm_fold_accuracy(matmul, fit, train_features, train_labels, folds);
+    const auto test = linear_svm_accuracy(matmul, fit, test_features, test_labels);
+    std::vector<SvmScores> scores(static_cast<std::size_t>(R));
+    const int F = options.folds;
+    for (int r = 0; r < R; ++r) {
+        SvmScores& s = scores[r];
+        for (int f = 0; f < F; ++f) s.cv_mean += of_folds[r * F + f] / F;
+        for (int f = 0; f < F; ++f) s.cv_std += std::pow(of_folds[r * F + f] - s.cv_mean, 2) / F;
+        s.cv_std = std::sqrt(s.cv_std);
+        s.test = test[r];
+        s.certificate.converged = true;
+        const auto problems = static_cast<std::size_t>(fit.classes) * fit.fits;
+        for (std::size_t p = 0; p < problems; ++p) {
+            const LinearSvmCertificate& c = fit.certificates[r * problems + p];
+            LinearSvmCertificate& worst = s.certificate;
+            worst.converged = worst.converged && c.converged;
+            worst.gradient_norm = std::max(worst.gradient_norm, c.gradient_norm);
+            worst.objective += c.objective;
+            worst.iterations = std::max(worst.iterations, c.iterations);
+            worst.evaluations = std::max(worst.evaluations, c.evaluations);
+        }
+    }
+    return scores;
+}
+
+}  // namespace warpvae

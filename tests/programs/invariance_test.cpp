@@ -1,20 +1,12 @@
 // The program `invariance`, run as a user runs it: what it writes, how it stops and goes on, what it says to bad input.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <cstdlib>
-#include <thread>
 
 #include "data/idx.h"
 #include "data/known_sets.h"
 #include "data/sha256.h"
 #include "host/files/json.h"
 #include "host/files/safetensors.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/support/program_test.h"
 
 namespace warpvae {
 namespace {
@@ -26,47 +18,8 @@ namespace fs = std::filesystem;
 constexpr const char* kSmall =
     " --dataset glyphs --train-images 300 --test-images 120 --hidden 24 --batch 32 --no-benchmark";
 
-struct Invariance : testing::Test {
-    struct Result {
-        int status;
-        std::string out, error;
-    };
-    Result run(const std::string& arguments, const std::string& environment = "") const {
-        const std::string command = "env -u WARPVAE_DATA " + environment + " sh -c 'exec " WARPVAE_BIN "/invariance " +
-                                    arguments + "' >" + at("out.txt") + " 2>" + at("error.txt") + " </dev/null";
-        const int status = std::system(command.c_str());
-        return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(at("out.txt")), read_file(at("error.txt"))};
-    }
-    /// Expects `status` and one line on standard error, the program's name first, that contains `word`.
-    void expect_failure(int status, const std::string& word, const std::string& arguments,
-                        const std::string& environment = "") const {
-        const Result result = run(arguments, environment);
-        EXPECT_EQ(result.status, status) << arguments << "\n" << result.error;
-        EXPECT_EQ(std::count(result.error.begin(), result.error.end(), '\n'), 1) << arguments << "\n" << result.error;
-        EXPECT_NE(result.error.find(word), std::string::npos) << arguments << "\n" << result.error;
-        EXPECT_EQ(result.error.rfind("invariance: ", 0), 0u) << result.error;
-    }
-    /// Starts a run in the background; its process id.
-    pid_t start(const std::string& arguments) const {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            const int null = ::open("/dev/null", O_RDWR);
-            for (int fd : {0, 1, 2}) ::dup2(null, fd);
-            ::execl("/bin/sh", "sh", "-c", ("exec " WARPVAE_BIN "/invariance " + arguments).c_str(), nullptr);
-            ::_exit(127);
-        }
-        return child;
-    }
-    /// Waits (a minute at most) until `file` is there.
-    static bool appears(const fs::path& file) {
-        for (int i = 0; i < 6000 && !fs::exists(file); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        return fs::exists(file);
-    }
-    static int lines_of(const std::string& text) { return int(std::count(text.begin(), text.end(), '\n')); }
-    std::string at(const std::string& name) const { return (folder / name).string(); }
-    std::string digest(const std::string& name) const { return sha256_hex(read_file(at(name))); }
-
-    TemporaryFolder folder;
+struct Invariance : ProgramTest {
+    Invariance() : ProgramTest("invariance") {}
 };
 
 TEST_F(Invariance, HelpTeaches) {

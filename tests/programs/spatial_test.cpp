@@ -1,0 +1,172 @@
+// The program `spatial`, run as a user runs it: what it writes, how it stops and goes on, what it says to bad input.
+#include <gtest/gtest.h>
+
+#include "data/idx.h"
+#include "host/files/json.h"
+#include "host/files/safetensors.h"
+#include "tests/support/program_test.h"
+
+namespace warpvae {
+namespace {
+
+using namespace test;
+
+// A run of seconds: few glyphs, narrow models, a tail in every epoch (300 = 9 * 32 + 12).
+constexpr const char* kSmall =
+    " --dataset glyphs --train-images 300 --test-images 120 --hidden 24,16 --localisation 12 "
+    "--batch 32 --quiet --rows pca,vae,affine-tvae,tps-tvae,affine-dtvae";
+
+struct Spatial : ProgramTest {
+    Spatial() : ProgramTest("spatial") {}
+};
+
+TEST_F(Spatial, HelpTeaches) {
+    const Result result = run("--help");
+    EXPECT_EQ(result.status, 0);
+    for (const char* word : {"table", "figures", "sample", "likelihood", "denoise", "pose", "report", "--prior",
+                             "--resume", "--semantics", "Examples"})
+        EXPECT_NE(result.out.find(word), std::string::npos) << word;
+}
+
+TEST_F(Spatial, AReportHoldsEverything) {
+    const Result result =
+        run(std::string("report --quick --draws 40 --likelihood-images 3 --out ") + at("run") + kSmall);
+    ASSERT_EQ(result.status, 0) << result.error;
+    EXPECT_EQ(result.error, "");
+    for (const char* file :
+         {"config.toml", "metrics.jsonl", "table.json", "table.md", "models.json", "likelihood.json", "denoising.json",
+          "pose_recovery.json", "equivariance.json", "report.html", "figures/figure8-vae-z2.png",
+          "figures/figure7-plane-affine-dtvae-z2.png", "figures/figure10-affine-tvae-z14-fitted.png",
+          "figures/figure12-minima.png", "vae-z8-seed1/model.safetensors", "tps-tvae-z8-seed1/checkpoint.safetensors",
+          "affine-dtvae-z8-seed1/result.json"})
+        EXPECT_TRUE(fs::exists(folder / "run" / file)) << file;
+
+    const Json table = Json::parse(read_file(at("run/table.json")));
+    EXPECT_EQ(table.at("paper"), "Vivé");
+    ASSERT_EQ(table.at("rows").size(), 1u + 4 * 2);  // PCA, and each model with samples and with means
+    for (const Json& row : table.at("rows"))
+        for (const Json& cell : row.at("cells")) {
+            EXPECT_GE(cell.at("mean"), 0.0);
+            EXPECT_LE(cell.at("mean"), 1.0);
+        }
+    const std::string page = read_file(at("run/report.html"));
+    EXPECT_NE(page.find("data:image/png;base64,"), std::string::npos);
+    EXPECT_EQ(page.find("src=\"http"), std::string::npos) << "the page must open without a network";
+
+    const SafeTensors weights = read_safetensors(at("run/affine-dtvae-z8-seed1/model.safetensors"));
+    EXPECT_EQ(weights.at("localisation.0.weight").shape, (std::vector<std::int64_t>{12, 784}));
+    EXPECT_EQ(weights.at("pose_heads.bias").shape, (std::vector<std::int64_t>{6}));
+    EXPECT_EQ(weights.at("heads.weight").shape, (std::vector<std::int64_t>{16, 16}));
+    EXPECT_EQ(weights.at("decoder.4.bias").shape, (std::vector<std::int64_t>{784}));
+
+    // What works on a run that is there.
+    for (const char* pose : {"identity", "average"}) {
+        const Result sample =
+            run(std::string("sample --quiet --sheet 4 --rows affine-tvae --pose ") + pose + " --resume " + at("run"));
+        ASSERT_EQ(sample.status, 0) << sample.error;
+        EXPECT_TRUE(fs::exists(folder / "run" / "figures" / ("samples-affine-tvae-z8-" + std::string(pose) + ".png")));
+    }
+    expect_failure(2, "no prior on its pose", "sample --quiet --rows affine-tvae --pose prior --resume " + at("run"));
+    expect_failure(1, "no trained model", "sample --quiet --rows pose-dtvae --resume " + at("run"));
+    const Result likelihood =
+        run("likelihood --quiet --draws 30 --likelihood-images 2 --rows vae --resume " + at("run"));
+    EXPECT_EQ(likelihood.status, 0) << likelihood.error;
+}
+
+TEST_F(Spatial, CleansUpImagesOfAUser) {
+    ASSERT_EQ(run(std::string("train --epochs 1 --latents 3 --out ") + at("run") + kSmall).status, 0);
+    ImageSet set;
+    set.height = 20;
+    set.width = 31;
+    set.labels = {0, 0};
+    set.images.assign(2 * 20 * 31, 9);
+    write_image_set(folder / "mine", "own", set);
+    const std::string images = (folder / "mine" / "own-images-idx3-ubyte.gz").string();
+    const std::string denoise = "denoise --quiet --latents 3 --rows tps-tvae --resume " + at("run") + " ";
+    const Result result = run(denoise + images);
+    ASSERT_EQ(result.status, 0) << result.error;
+    EXPECT_TRUE(fs::exists(folder / "run" / "denoised" / "denoised.png")) << result.out;
+    expect_failure(1, at("missing.png"), denoise + at("missing.png"));
+    write_file(at("text.png"), "not a picture");
+    expect_failure(1, at("text.png"), denoise + at("text.png"));
+    ASSERT_EQ(run(denoise).status, 0) << "without images: the table of noises";
+    EXPECT_TRUE(fs::exists(folder / "run" / "denoising.json"));
+}
+
+TEST_F(Spatial, TheSameBitsOnOneCoreTwoCoresTogetherAndAgain) {
+    const std::string train = std::string("train --latents 4 --epochs 2") + kSmall;
+    ASSERT_EQ(run(train + " --seed 3 --out " + at("one"), "WARPVAE_CORES=1").status, 0);
+    ASSERT_EQ(run(train + " --seed 3 --out " + at("two"), "WARPVAE_CORES=2").status, 0);
+    ASSERT_EQ(run(train + " --seed 1 --seeds 3 --together 3 --out " + at("three")).status, 0);
+    const Result again = run("train --config " + at("one/config.toml") + " --quiet --out " + at("again"));
+    ASSERT_EQ(again.status, 0) << again.error;
+    for (const char* model : {"vae", "affine-tvae", "tps-tvae", "affine-dtvae"}) {
+        const std::string file = std::string("/") + model + "-z4-seed3/model.safetensors";
+        for (const char* other : {"two", "three", "again"})
+            EXPECT_EQ(digest("one" + file), digest(other + file)) << model << ", " << other;
+    }
+}
+
+TEST_F(Spatial, KilledAndResumedGivesTheSameBits) {
+    const std::string train = std::string("train --latents 4 --prior fitted --seeds 2 --together 2 --epochs 40") +
+                              kSmall + " --rows affine-tvae";
+    ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);
+    const pid_t child = start(train + " --out " + at("killed"));
+    ASSERT_TRUE(appears(folder / "killed" / "affine-tvae-z4-fitted-seed2" / "checkpoint.previous.safetensors"));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "it was done before it could be killed";
+    const Result resumed = run("train --resume " + at("killed") + " --quiet");
+    ASSERT_EQ(resumed.status, 0) << resumed.error;
+    for (const char* file :
+         {"affine-tvae-z4-fitted-seed1/model.safetensors", "affine-tvae-z4-fitted-seed2/model.safetensors"})
+        EXPECT_EQ(digest(std::string("whole/") + file), digest(std::string("killed/") + file));
+    EXPECT_EQ(read_file(at("killed/metrics.jsonl")).size() > 0, true);
+    EXPECT_EQ(lines_of(read_file(at("killed/metrics.jsonl"))), lines_of(read_file(at("whole/metrics.jsonl"))));
+}
+
+TEST_F(Spatial, RestartsKeepTheBestAndReportTheRest) {
+    const Result result = run(std::string("table --latents 3 --epochs 1 --restarts 2 --out ") + at("run") + kSmall +
+                              " --rows affine-tvae");
+    ASSERT_EQ(result.status, 0) << result.error;
+    EXPECT_TRUE(fs::exists(folder / "run" / "affine-tvae-z3-seed1-restart1" / "result.json"));
+    const Json table = Json::parse(read_file(at("run/table.json"))),
+               models = Json::parse(read_file(at("run/models.json")));
+    for (const Json& cell : table.at("rows")[0].at("cells")) EXPECT_EQ(cell.at("n"), 1) << "one of two restarts counts";
+    for (const Json& cell : models.at("rows")[0].at("cells")) EXPECT_EQ(cell.at("n"), 2) << "all are reported";
+    // Both have other seeds: other weights.
+    EXPECT_NE(digest("run/affine-tvae-z3-seed1/model.safetensors"),
+              digest("run/affine-tvae-z3-seed1-restart1/model.safetensors"));
+}
+
+TEST_F(Spatial, WrongUsageIsStatus2) {
+    const std::string out = " --out " + at("x");
+    expect_failure(2, "command", "");
+    expect_failure(2, "tabel", "tabel" + out);
+    expect_failure(2, "--out", "table");
+    expect_failure(2, "--rows", "table --rows mlp" + out);
+    expect_failure(2, "--prior", "table --prior flat" + out);
+    expect_failure(2, "--control-points", "table --control-points 9" + out);
+    expect_failure(2, "--latents", "table --latents 0" + out);
+    expect_failure(2, "--samples", "table --samples 0" + out);
+    expect_failure(2, "--loss-scale", "table --loss-scale 0" + out);
+    expect_failure(2, "--limit-range", "table --limit-range -1" + out);
+    expect_failure(2, "--resume", "sample" + out);
+    expect_failure(2, "only the command denoise", "table picture.png" + out);
+    expect_failure(2, "config.toml", "likelihood --resume " + at("nothing"));
+    EXPECT_FALSE(fs::exists(folder / "x")) << "a wrong usage writes nothing";
+}
+
+TEST_F(Spatial, WhatHasNoMeaningOrNoRoomIsOneLine) {
+    expect_failure(1, "dataset fetch mnist",
+                   "table --quiet --dataset mnist --data " + at("nowhere") + " --out " + at("x"));
+    expect_failure(1, "out of device memory", std::string("train --latents 3 --out ") + at("x") + kSmall,
+                   "WARPVAE_MEMORY_LIMIT=400000");
+    expect_failure(1, "is not finite at step",
+                   std::string("train --latents 3 --epochs 3 --learning-rate 1e30 --out ") + at("y") + kSmall);
+    expect_failure(2, "known poses", "pose --quiet --dataset mnist --data " + at("nowhere") + " --out " + at("z"));
+}
+
+}  // namespace
+}  // namespace warpvae

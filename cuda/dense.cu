@@ -37,6 +37,7 @@ Status dense_forward(const Matmul& context, T* y, const T* x, const T* W, const 
 template <class T>
 Status dense_backward(const Matmul& context, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
                       Activation x_activation, int R, int N, int in, int out) {
+    if (dx && x_activation == Activation::kSigmoid) return {kInvalidValue};  // sigmoid_backward knows that one
     const std::size_t dy_stride = std::size_t(N) * out, x_stride = std::size_t(N) * in;
     Status status = matmul(context, dW, P, Op::kTranspose, dy, dy_stride, Op::kNone, x, x_stride, R, out, in, N);
     if (status.ok()) status = column_sum(db, dy, P, R, N, out, context.stream());

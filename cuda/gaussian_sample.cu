@@ -7,6 +7,7 @@ namespace warpvae {
 template <class T>
 Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
                                LatentNoise noise, int R, int N, int Z, Stream stream) {
+    if (noise.first_row % 4) return {kInvalidValue};
     return launch(gaussian_sample_forward_kernel<T>, for_blocks((N + 3) / 4, R, Block::any(32)), stream, z, kl, moments,
                   prior, bound, noise, N, Z);
 }
@@ -36,7 +37,7 @@ Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const Gaussian
 template <class T>
 Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise noise, int R, int N, int Z,
                              Stream stream) {
-    if (!noise.seeds) return {kInvalidValue};
+    if (!noise.seeds || noise.first_row % 4) return {kInvalidValue};
     return launch(gaussian_prior_sample_kernel<T>, for_blocks((N + 3) / 4, R, Block::any(32)), stream, z, prior, noise,
                   N, Z);
 }

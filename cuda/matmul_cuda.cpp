@@ -136,6 +136,7 @@ struct LtCall {
 
 bool dense_forward_epilogue(const Matmul& context, float* y, const float* x, const float* W, const float* b,
                             std::size_t P, Activation activation, int R, int N, int in, int out) {
+    if (activation == Activation::kSigmoid) return false;  // cuBLASLt has no such epilogue
     const Matmul::Impl& impl = context.impl();
     LtCall call;  // column-major: y^T [out, N] = W [in, out]^T x^T [in, N]
     require(cublasLtMatmulDescCreate(&call.operation, compute_type(impl.math), CUDA_R_32F), "cublasLt descriptor");

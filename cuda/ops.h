@@ -112,7 +112,7 @@ template <class T>
 Status dense_forward(const Matmul& matmul, T* y, const T* x, const T* W, const T* b, std::size_t P,
                      Activation activation, int R, int N, int in, int out);
 /// Given dy = dL/d(x W^T + b) [R, N, out]: dW = dy^T x, db = column sums of dy, both at stride P, and, unless dx is
-/// null, dx = dy W, times (x > 0) where x is the output of a ReLU.
+/// null, dx = dy W, times (x > 0) where x is the output of a ReLU; a sigmoid's x is refused there (sigmoid_backward).
 template <class T>
 Status dense_backward(const Matmul& matmul, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
                       Activation x_activation, int R, int N, int in, int out);

@@ -1,37 +1,23 @@
 #include "models/dense_vae.h"
 
-#include <algorithm>
-
 #include "cuda/device/device.h"
 
 namespace warpvae {
 
-template <class T>
-typename DenseVae<T>::Layer DenseVae<T>::add_layer(ParameterLayout& layout, const std::string& name, int in, int out) {
-    Layer layer{0, 0, in, out};
-    layer.weight = layout.add(name + ".weight", {out, in}, Initial::torch(in));
-    layer.bias = layout.add(name + ".bias", {out}, Initial::torch(in));
-    return layer;
-}
-
-// x -> hidden... -> (mu, log sigma^2);   z -> ...hidden -> logits. Names as a torch.nn.Sequential would number them,
-// ReLUs counted: encoder.0, encoder.2, ..., heads, decoder.0, decoder.2, ...
+// x -> hidden... -> (mu, log sigma^2);   z -> ...hidden -> logits.
 template <class T>
 ParameterLayout DenseVae<T>::make_layout() {
     ParameterLayout layout;
-    const int depth = static_cast<int>(config_.hidden.size());
-    int in = pixels_;
-    for (int i = 0; i < depth; ++i) {
-        encoder_.push_back(add_layer(layout, "encoder." + std::to_string(2 * i), in, config_.hidden[i]));
-        in = config_.hidden[i];
-    }
-    heads_ = add_layer(layout, "heads", in, 2 * config_.latents);
-    in = config_.latents;
-    for (int i = 0; i <= depth; ++i) {
-        const int out = i < depth ? config_.hidden[depth - 1 - i] : pixels_;
-        decoder_.push_back(add_layer(layout, "decoder." + std::to_string(2 * i), in, out));
-        in = out;
-    }
+    const std::vector<int>& hidden = config_.hidden;
+    std::vector<int> widths = {pixels_};
+    widths.insert(widths.end(), hidden.begin(), hidden.end());
+    encoder_ = DenseStack<T>(layout, "encoder.", widths, Activation::kRelu, InitialRule::kTorch);
+    const Initial start = Initial::torch(hidden.back());
+    heads_ = add_dense_layer(layout, "heads", hidden.back(), 2 * config_.latents, start, start);
+    widths = {config_.latents};
+    widths.insert(widths.end(), hidden.rbegin(), hidden.rend());
+    widths.push_back(pixels_);
+    decoder_ = DenseStack<T>(layout, "decoder.", widths, Activation::kNone, InitialRule::kTorch);
     return layout;
 }
 
@@ -44,19 +30,15 @@ DenseVae<T>::DenseVae(const DenseVaeConfig& config, int R, int max_rows, const M
       matmul_(matmul),
       parameters_(make_layout(), R) {
     const std::size_t rows = std::size_t(R) * max_rows;
-    activations_.emplace_back(rows * pixels_, "minibatch");
-    for (const Layer& layer : encoder_) activations_.emplace_back(rows * layer.out, "encoder activations");
-    for (std::size_t i = 0; i + 1 < decoder_.size(); ++i)
-        decoder_activations_.emplace_back(rows * decoder_[i].out, "decoder activations");
-    moments_ = DeviceBuffer<T>(rows * 2 * config.latents, "moments");
-    d_moments_ = DeviceBuffer<T>(rows * 2 * config.latents, "moment gradients");
+    encoder_.allocate(rows);
+    decoder_.allocate(rows);
+    input_ = DeviceBuffer<T>(rows * pixels_, "minibatch");
+    moments_ = DeviceBuffer<T>(rows * heads_.out, "moments");
+    d_moments_ = DeviceBuffer<T>(rows * heads_.out, "moment gradients");
     z_ = DeviceBuffer<T>(rows * config.latents, "latents");
-    logits_ = DeviceBuffer<T>(rows * pixels_, "logits");
     reconstruction_ = DeviceBuffer<T>(rows, "reconstruction");
     kl_ = DeviceBuffer<T>(rows, "divergence");
-    int widest = config.latents;
-    for (int width : config.hidden) widest = std::max(widest, width);
-    for (DeviceBuffer<T>& buffer : d_hidden_) buffer = DeviceBuffer<T>(rows * widest, "hidden gradients");
+    d_hidden_ = DeviceBuffer<T>(rows * heads_.in, "hidden gradients");
 }
 
 template <class T>
@@ -77,14 +59,9 @@ template <class T>
 void DenseVae<T>::encode(int N, const LatentNoise& noise) {
     const Range range("encoder.forward");
     const T* values = parameters_.values();
-    const std::size_t P = parameters_.layout().size();
-    for (std::size_t i = 0; i < encoder_.size(); ++i) {
-        const Layer& layer = encoder_[i];
-        check(dense_forward(matmul_, activations_[i + 1].data(), activations_[i].data(), values + layer.weight,
-                            values + layer.bias, P, Activation::kRelu, R_, N, layer.in, layer.out));
-    }
-    check(gaussian_head_forward(moments_.data(), z_.data(), kl_.data(), activations_.back().data(),
-                                values + heads_.weight, values + heads_.bias, P, noise, R_, N, heads_.in,
+    encoder_.forward(matmul_, parameters_, input_.data(), R_, N);
+    check(gaussian_head_forward(moments_.data(), z_.data(), kl_.data(), encoder_.output(), values + heads_.weight,
+                                values + heads_.bias, parameters_.layout().size(), noise, R_, N, heads_.in,
                                 config_.latents, matmul_.stream()));
 }
 
@@ -92,16 +69,7 @@ void DenseVae<T>::encode(int N, const LatentNoise& noise) {
 template <class T>
 void DenseVae<T>::decode(int N) {
     const Range range("decoder.forward");
-    const T* values = parameters_.values();
-    const T* in = z_.data();
-    for (std::size_t i = 0; i < decoder_.size(); ++i) {
-        const Layer& layer = decoder_[i];
-        const bool last = i + 1 == decoder_.size();
-        T* out = last ? logits_.data() : decoder_activations_[i].data();
-        check(dense_forward(matmul_, out, in, values + layer.weight, values + layer.bias, parameters_.layout().size(),
-                            last ? Activation::kNone : Activation::kRelu, R_, N, layer.in, layer.out));
-        in = out;
-    }
+    decoder_.forward(matmul_, parameters_, z_.data(), R_, N);
 }
 
 /// -ELBO = -log p(x | z) + KL(q(z | x) || p(z)), one sample of z (eq. 7), a row at a time.
@@ -110,50 +78,36 @@ void DenseVae<T>::evaluate(int N, const LatentNoise& noise) {
     encode(N, noise);
     decode(N);
     const Range range("loss");
-    check(bernoulli_from_logits<T>(reconstruction_.data(), nullptr, logits_.data(), activations_[0].data(), T(1), R_, N,
-                                   pixels_, matmul_.stream()));
+    check(bernoulli_from_logits<T>(reconstruction_.data(), nullptr, logits(), input_.data(), T(1), R_, N, pixels_,
+                                   matmul_.stream()));
 }
 
 template <class T>
 void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
     encode(N, noise);
     decode(N);
-    const std::size_t P = parameters_.layout().size();
-    const T* values = parameters_.values();
-    T* d_values = parameters_.gradients();
-    const Stream stream = matmul_.stream();
+    T* d_logits = logits();  // in the logits' place
     {
-        // The loss is the mean over the batch, so every gradient below carries 1 / N. d logits takes the logits' place.
+        // The loss is the mean over the batch, so every gradient below carries 1 / N.
         const Range range("loss");
-        check(bernoulli_from_logits<T>(reconstruction_.data(), logits_.data(), logits_.data(), activations_[0].data(),
-                                       T(1) / T(N), R_, N, pixels_, stream));
+        check(bernoulli_from_logits<T>(reconstruction_.data(), d_logits, logits(), input_.data(), T(1) / T(N), R_, N,
+                                       pixels_, matmul_.stream()));
     }
-    T* dy = logits_.data();
-    int other = 0;
+    const T* d_z = nullptr;
     {
-        // Decoder: dW = dy^T a, db = sum dy, da = dy W * (a > 0), from the image back to z.
+        // Each layer: dW = dy^T a, db = sum dy, da = dy W * (a > 0), from the image back to z.
         const Range range("decoder.backward");
-        for (std::size_t i = decoder_.size(); i-- > 0; other = 1 - other) {
-            const Layer& layer = decoder_[i];
-            const T* a = i ? decoder_activations_[i - 1].data() : z_.data();
-            check(dense_backward(matmul_, d_hidden_[other].data(), d_values + layer.weight, d_values + layer.bias, dy,
-                                 a, values + layer.weight, P, i ? Activation::kRelu : Activation::kNone, R_, N,
-                                 layer.in, layer.out));
-            dy = d_hidden_[other].data();
-        }
+        d_z = decoder_.backward(matmul_, parameters_, d_logits, z_.data(), Activation::kNone, true, R_, N);
     }
     const Range range("encoder.backward");
-    // Through z = mu + sigma epsilon and the divergence to (mu, log sigma^2): now dy is dz.
-    check(gaussian_head_backward(d_moments_.data(), dy, z_.data(), moments_.data(), T(config_.beta / N), R_, N,
-                                 config_.latents, stream));
-    dy = d_moments_.data();
-    for (std::size_t i = encoder_.size() + 1; i-- > 0; other = 1 - other) {
-        const Layer& layer = i == encoder_.size() ? heads_ : encoder_[i];
-        check(dense_backward(matmul_, i ? d_hidden_[other].data() : nullptr, d_values + layer.weight,
-                             d_values + layer.bias, dy, activations_[i].data(), values + layer.weight, P,
-                             i ? Activation::kRelu : Activation::kNone, R_, N, layer.in, layer.out));
-        dy = d_hidden_[other].data();
-    }
+    // Through z = mu + sigma epsilon and the divergence to (mu, log sigma^2), then through the heads to the image.
+    check(gaussian_head_backward(d_moments_.data(), d_z, z_.data(), moments_.data(), T(config_.beta / N), R_, N,
+                                 config_.latents, matmul_.stream()));
+    check(dense_backward<T>(matmul_, d_hidden_.data(), parameters_.gradients() + heads_.weight,
+                            parameters_.gradients() + heads_.bias, d_moments_.data(), encoder_.output(),
+                            parameters_.values() + heads_.weight, parameters_.layout().size(), Activation::kRelu, R_, N,
+                            heads_.in, heads_.out));
+    encoder_.backward(matmul_, parameters_, d_hidden_.data(), input_.data(), Activation::kNone, false, R_, N);
 }
 
 template class DenseVae<float>;

@@ -2,12 +2,14 @@
 // (2024) with hidden = {400}. Forward, loss and backward are written out in dense_vae.cpp, read from top to bottom.
 #pragma once
 #include "host/core/model.h"
+#include "models/dense_stack.h"
 
 namespace warpvae {
 
 struct DenseVaeConfig {
     int height = 28, width = 28;
-    std::vector<int> hidden = {400};  ///< encoder widths from the image inwards; the decoder mirrors them
+    std::vector<int> hidden = {
+        400};  ///< encoder widths, at least one, from the image inwards; the decoder mirrors them
     int latents = 20;
     double beta = 1;  ///< weight of the divergence (beta-VAE, Higgins et al. 2017)
 };
@@ -22,7 +24,7 @@ class DenseVae : public Model<T> {
     int replicas() const override { return R_; }
     int max_rows() const override { return max_rows_; }
     GatherOptions input_shape() const override;
-    T* minibatch() override { return activations_[0].data(); }
+    T* minibatch() override { return input_.data(); }
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
@@ -33,27 +35,20 @@ class DenseVae : public Model<T> {
     void decode(int N);
     T* z() { return z_.data(); }                          ///< [R, N, Z]
     const T* moments() const { return moments_.data(); }  ///< [R, N, 2Z]: mu, then logvar
-    T* logits() { return logits_.data(); }                ///< [R, N, D]
+    T* logits() { return decoder_.output(); }             ///< [R, N, D]
     const DenseVaeConfig& config() const { return config_; }
 
   private:
-    struct Layer {
-        std::size_t weight, bias;  // offsets in the arena
-        int in, out;
-    };
-    static Layer add_layer(ParameterLayout& layout, const std::string& name, int in, int out);
     ParameterLayout make_layout();
 
     DenseVaeConfig config_;
     int R_, max_rows_, pixels_;
     const Matmul& matmul_;
-    std::vector<Layer> encoder_, decoder_;
-    Layer heads_{};
+    DenseStack<T> encoder_, decoder_;
+    DenseLayer heads_;
     ParameterArena<T> parameters_;
-    std::vector<DeviceBuffer<T>> activations_;          // x, then each hidden layer of the encoder
-    std::vector<DeviceBuffer<T>> decoder_activations_;  // each hidden layer of the decoder
-    DeviceBuffer<T> moments_, z_, logits_, reconstruction_, kl_;
-    DeviceBuffer<T> d_moments_, d_hidden_[2];
+    DeviceBuffer<T> input_, moments_, z_, reconstruction_, kl_;
+    DeviceBuffer<T> d_moments_, d_hidden_;
 };
 
 }  // namespace warpvae

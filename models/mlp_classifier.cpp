@@ -1,22 +1,14 @@
 #include "models/mlp_classifier.h"
 
-#include <algorithm>
-
 namespace warpvae {
 
 template <class T>
 ParameterLayout MlpClassifier<T>::make_layout() {
     ParameterLayout layout;
-    int in = config_.height * config_.width;
-    for (std::size_t i = 0; i <= config_.hidden.size(); ++i) {
-        const int out = i < config_.hidden.size() ? config_.hidden[i] : config_.classes;
-        const std::string name = std::to_string(2 * i);  // as in a torch.nn.Sequential with ReLUs between
-        Layer layer{0, 0, in, out};
-        layer.weight = layout.add(name + ".weight", {out, in}, Initial::torch(in));
-        layer.bias = layout.add(name + ".bias", {out}, Initial::torch(in));
-        layers_.push_back(layer);
-        in = out;
-    }
+    std::vector<int> widths = {config_.height * config_.width};
+    widths.insert(widths.end(), config_.hidden.begin(), config_.hidden.end());
+    widths.push_back(config_.classes);
+    layers_ = DenseStack<T>(layout, "", widths, Activation::kNone, InitialRule::kTorch);
     return layout;
 }
 
@@ -31,13 +23,8 @@ MlpClassifier<T>::MlpClassifier(const MlpClassifierConfig& config, int R, int ba
       parameters_(make_layout(), R),
       tail_(static_cast<int>((labels.count() - 1) % batch + 1)) {
     const std::size_t rows = std::size_t(R) * batch;
-    int widest = 1;
-    activations_.emplace_back(rows * config.height * config.width, "minibatch");
-    for (const Layer& layer : layers_) {
-        activations_.emplace_back(rows * layer.out, "classifier activations");
-        widest = std::max(widest, layer.out);
-    }
-    for (DeviceBuffer<T>& buffer : d_hidden_) buffer = DeviceBuffer<T>(rows * widest, "hidden gradients");
+    layers_.allocate(rows);
+    input_ = DeviceBuffer<T>(rows * config.height * config.width, "minibatch");
     cross_entropy_ = DeviceBuffer<T>(rows, "cross-entropy");
     batch_labels_ = DeviceBuffer<std::uint8_t>(rows, "minibatch labels");
     const auto row_table = [&](int N) {
@@ -64,14 +51,7 @@ std::vector<LossTerm<T>> MlpClassifier<T>::loss_terms() const {
 
 template <class T>
 void MlpClassifier<T>::forward(int N) {
-    const T* values = parameters_.values();
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-        const Layer& layer = layers_[i];
-        check(dense_forward(matmul_, activations_[i + 1].data(), activations_[i].data(), values + layer.weight,
-                            values + layer.bias, parameters_.layout().size(),
-                            i + 1 < layers_.size() ? Activation::kRelu : Activation::kNone, R_, N, layer.in,
-                            layer.out));
-    }
+    layers_.forward(matmul_, parameters_, input_.data(), R_, N);
 }
 
 template <class T>
@@ -95,16 +75,7 @@ template <class T>
 void MlpClassifier<T>::gradients(int N, const LatentNoise& noise) {
     forward(N);
     loss(N, noise, logits());  // d logits takes the logits' place
-    T* dy = logits();
-    int other = 0;
-    for (std::size_t i = layers_.size(); i-- > 0; other = 1 - other) {
-        const Layer& layer = layers_[i];
-        check(dense_backward(matmul_, i ? d_hidden_[other].data() : nullptr, parameters_.gradients() + layer.weight,
-                             parameters_.gradients() + layer.bias, dy, activations_[i].data(),
-                             parameters_.values() + layer.weight, parameters_.layout().size(),
-                             i ? Activation::kRelu : Activation::kNone, R_, N, layer.in, layer.out));
-        dy = d_hidden_[other].data();
-    }
+    layers_.backward(matmul_, parameters_, logits(), input_.data(), Activation::kNone, false, R_, N);
 }
 
 template class MlpClassifier<float>;

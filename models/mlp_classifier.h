@@ -3,6 +3,7 @@
 #pragma once
 #include "host/core/device_images.h"
 #include "host/core/model.h"
+#include "models/dense_stack.h"
 
 namespace warpvae {
 
@@ -24,7 +25,7 @@ class MlpClassifier : public Model<T> {
     int replicas() const override { return R_; }
     int max_rows() const override { return batch_; }
     GatherOptions input_shape() const override;
-    T* minibatch() override { return activations_[0].data(); }
+    T* minibatch() override { return input_.data(); }
     /// The labels are those of step *noise.step under noise.seeds.
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
@@ -32,13 +33,9 @@ class MlpClassifier : public Model<T> {
 
     /// Scores of minibatch(): logits() [R, N, K].
     void forward(int N);
-    T* logits() { return activations_.back().data(); }
+    T* logits() { return layers_.output(); }
 
   private:
-    struct Layer {
-        std::size_t weight, bias;
-        int in, out;
-    };
     ParameterLayout make_layout();
     void loss(int N, const LatentNoise& noise, T* dlogits);
 
@@ -46,10 +43,9 @@ class MlpClassifier : public Model<T> {
     int R_, batch_;
     const DeviceImages& labels_;
     const Matmul& matmul_;
-    std::vector<Layer> layers_;
+    DenseStack<T> layers_;
     ParameterArena<T> parameters_;
-    std::vector<DeviceBuffer<T>> activations_;  // x, each hidden layer, logits
-    DeviceBuffer<T> cross_entropy_, d_hidden_[2];
+    DeviceBuffer<T> input_, cross_entropy_;
     DeviceBuffer<std::uint8_t> batch_labels_;                  // [R, N]
     DeviceBuffer<const std::uint8_t*> full_rows_, tail_rows_;  // into batch_labels_, for N = batch and for the tail
     int tail_;

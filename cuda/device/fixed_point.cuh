@@ -1,9 +1,10 @@
 // Sums that come out the same in any order: numbers as 64-bit integers times a power of two. The only file with atomics
 // on sums of real numbers.
 //
-// With |x| <= largest and at most `count` of them, the scale 2^e is the largest for which no sum passes 2^62: for 784
-// terms, each cut off at 2^-51 of the largest: better than any order of float additions. (Cut, not rounded: CPU
-// compilers vectorise that conversion.)
+// With |x| <= largest and at most `count` of them, the scale 2^e is the largest for which largest * count stays below
+// 2^61, so that no sum passes 2^62 even where rounding made the numbers a little larger. Each number is cut off at
+// 2^-60 of largest * count: for 784 numbers, at 2^-50 of the largest, better than any order of float additions. (Cut,
+// not rounded: CPU compilers vectorise that conversion.) Below 1e-283 the unit stays 2^-1000.
 #pragma once
 #include <cmath>
 
@@ -15,9 +16,10 @@ struct FixedPoint {
     double scale, inverse;
     /// For at most `count` numbers of magnitude `largest`, which must be finite; 0 gives a scale of 1.
     __device__ static FixedPoint of(double largest, double count) {
-        int exponent = 0;
-        frexp(largest * count, &exponent);
-        const int e = 61 - exponent < 1000 ? (61 - exponent > -1000 ? 61 - exponent : -1000) : 1000;
+        int exponent = 0, more = 0;
+        frexp(frexp(largest, &exponent) * count, &more);  // largest * count may overflow
+        const int needed = 61 - exponent - more;
+        const int e = needed < 1000 ? (needed > -1000 ? needed : -1000) : 1000;
         return largest > 0 ? FixedPoint{ldexp(1., e), ldexp(1., -e)} : FixedPoint{1., 1.};
     }
     __device__ long long of_value(double x) const { return static_cast<long long>(x * scale); }

@@ -239,6 +239,51 @@ TEST(Dense, TwoLayersByFiniteDifferences) {
     expect_gradient(forward, p, grads.download(), "two dense layers");
 }
 
+TEST(Dense, ASigmoidLayerByFiniteDifferences) {
+    // L = sum c * sigmoid(x W^T + b): dense_backward starts where sigmoid_backward ends.
+    const int N = 5, in = 4, out = 3;
+    const std::size_t b = in * out, P = b + out;
+    Random random(22);
+    const auto x = random.normals<double>(N * in), c = random.normals<double>(N * out), p = random.normals<double>(P);
+    const Matmul context;
+    GuardedBuffer<double> X(x), C(c), arena(p), y(N * out), dy(N * out), dx(N * in), grads(P);
+    const auto loss = [&] {
+        check(dense_forward(context, y.data(), X.data(), arena.data(), arena.data() + b, P, Activation::kSigmoid, 1, N,
+                            in, out));
+        const std::vector<double> Y = y.download();
+        double sum = 0;
+        for (std::size_t i = 0; i < Y.size(); ++i) sum += c[i] * Y[i];
+        return sum;
+    };
+    const auto by_parameters = [&](const std::vector<double>& parameters) {
+        arena.upload(parameters);
+        return loss();
+    };
+    const auto by_input = [&](const std::vector<double>& input) {
+        X.upload(input);
+        return loss();
+    };
+    loss();
+    check(sigmoid_backward(dy.data(), C.data(), y.data(), N * out, nullptr));
+    check(dense_backward(context, dx.data(), grads.data(), grads.data() + b, dy.data(), X.data(), arena.data(), P,
+                         Activation::kNone, 1, N, in, out));
+    expect_gradient(by_input, x, dx.download(), "a sigmoid layer, dx");
+    X.upload(x);
+    expect_gradient(by_parameters, p, grads.download(), "a sigmoid layer, dW and db");
+}
+
+TEST(Dense, TheGradientThroughASigmoidIsNotDenseBackwards) {
+    const Matmul context;
+    GuardedBuffer<float> a(std::vector<float>(8)), dx(4), grads(8);
+    const auto backward = [&](float* to) {
+        return dense_backward<float>(context, to, grads.data(), grads.data() + 4, a.data(), a.data(), a.data(), 8,
+                                     Activation::kSigmoid, 1, 2, 2, 2);
+    };
+    EXPECT_FALSE(backward(dx.data()).ok());
+    for (const float v : dx.download()) EXPECT_TRUE(std::isnan(v)) << "refused, yet written";
+    EXPECT_TRUE(backward(nullptr).ok()) << "no dx, no activation to go back through";
+}
+
 TEST(Dense, TheEpilogueAgreesWhereItIsOffered) {
     const Layer<float> l(2, 32, 48, 64, false);
     const Matmul context;
@@ -254,6 +299,15 @@ TEST(Dense, TheEpilogueAgreesWhereItIsOffered) {
                  "cuBLASLt's epilogue");
 }
 
+TEST(Dense, NoEpilogueIsASigmoid) {
+    const Layer<float> l(1, 32, 48, 64, false);
+    const Matmul context;
+    GuardedBuffer<float> x(l.x), arena(l.arena), y(32 * 64);
+    EXPECT_FALSE(dense_forward_epilogue(context, y.data(), x.data(), arena.data(), arena.data() + l.bias(), l.P,
+                                        Activation::kSigmoid, 1, 32, 48, 64));
+    for (const float v : y.download()) EXPECT_TRUE(std::isnan(v)) << "refused, yet written";
+}
+
 // --- the three kernels -----------------------------------------------------------------------------------------------
 
 TEST(BiasActivation, NaNSurvivesTheRelu) {
@@ -264,6 +318,46 @@ TEST(BiasActivation, NaNSurvivesTheRelu) {
         const std::vector<float> out = y.download();
         EXPECT_TRUE(std::isnan(out[0]));
         EXPECT_EQ(slice(out, 1, 3), (std::vector<float>{0, 3, 0.5f}));
+    });
+}
+
+template <class T>
+void expect_sigmoid(int R, int N, int out) {
+    Random random(N + 10 * out);
+    const std::size_t P = out + 3;
+    const auto y = random.normals<T>(std::size_t(R) * N * out, 3), b = random.normals<T>(R * P);
+    std::vector<double> expected(y.size()), allowed(y.size());
+    const double u = (sizeof(T) == 8 ? 2 : 1) * kRounding<T>;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+        const double x = double(y[i]) + double(b[i / (std::size_t(N) * out) * P + i % out]);
+        expected[i] = 1 / (1 + std::exp(-x));
+        // The sum rounds by u |x|, the sigmoid is right to 2.5 ulp = 5u.
+        allowed[i] = u * expected[i] * (std::abs(x) * (1 - expected[i]) + 5);
+    }
+    GuardedBuffer<T> Y(y), B(b);
+    check(bias_activation(Y.data(), B.data(), P, Activation::kSigmoid, R, N, out, nullptr));
+    expect_close(Y.download(), expected, allowed,
+                 "sigmoid, " + std::to_string(R) + " x " + std::to_string(N) + " x " + std::to_string(out));
+}
+
+TEST(BiasActivation, SigmoidAgainstThePlainFormula) {
+    at_all_block_sizes([] {
+        for (const auto& [R, N, out] : {std::array{1, 0, 3}, std::array{1, 1, 1}, std::array{2, 3, 31},
+                                        std::array{3, 2, 97}, std::array{1, 2, 257}}) {
+            expect_sigmoid<float>(R, N, out);
+            expect_sigmoid<double>(R, N, out);
+        }
+    });
+}
+
+TEST(BiasActivation, TheSigmoidsEndsAndNaN) {
+    at_all_block_sizes([] {
+        const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+        GuardedBuffer<float> y(std::vector<float>{inf, -inf, 200, -200, -1, nan}), b(std::vector<float>{1});
+        check(bias_activation(y.data(), b.data(), 1, Activation::kSigmoid, 1, 6, 1, nullptr));
+        const std::vector<float> out = y.download();
+        EXPECT_EQ(slice(out, 0, 5), (std::vector<float>{1, 0, 1, 0, 0.5f}));
+        EXPECT_TRUE(std::isnan(out[5]));
     });
 }
 

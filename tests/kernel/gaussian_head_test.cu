@@ -13,20 +13,6 @@ struct Sizes {
     int R, N, H, Z;
 };
 
-/// Epsilon of (row, latent) as LatentNoise defines it: one block of the stream (seed, purpose, step) serves latent j of
-/// rows 4q..4q+3, block q Z + j, one word pair's draw each.
-template <class T>
-std::vector<T> noise_of(std::uint64_t seed, Purpose purpose, std::uint64_t step, std::size_t first_row, int N, int Z) {
-    const std::size_t quads = (first_row + N + 3) / 4;
-    GuardedBuffer<T> draws(4 * quads * Z);
-    check(philox_normal(draws.data(), draws.size(), seed, purpose, step, nullptr));
-    const std::vector<T> d = draws.download();
-    std::vector<T> out;
-    for (std::size_t row = first_row; row < first_row + N; ++row)
-        for (int j = 0; j < Z; ++j) out.push_back(d[4 * (row / 4 * Z + j) + row % 4]);
-    return out;
-}
-
 /// Inputs of a head and what it makes of them.
 template <class T>
 struct Head {

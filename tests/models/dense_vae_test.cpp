@@ -10,6 +10,7 @@
 
 #include "cuda/device/launch_options.h"
 #include "host/core/trainer.h"
+#include "tests/support/model_test.h"
 
 namespace warpvae {
 namespace {
@@ -33,18 +34,6 @@ std::vector<T> uniform(std::size_t n, double low, double high, unsigned seed) {
     return out;
 }
 
-/// The loss of each replica: mean over the rows of reconstruction + beta * kl.
-std::vector<double> loss_of(DenseVae<double>& vae, int N, const LatentNoise& noise) {
-    vae.evaluate(N, noise);
-    std::vector<double> out(vae.replicas(), 0.0);
-    for (const auto& term : vae.loss_terms()) {
-        std::vector<double> rows(std::size_t(vae.replicas()) * N);
-        check(copy_to_host(rows.data(), term.rows, rows.size() * sizeof(double)));
-        for (std::size_t i = 0; i < rows.size(); ++i) out[i / N] += term.weight * rows[i] / N;
-    }
-    return out;
-}
-
 TEST(DenseVae, BackwardEqualsFiniteDifferencesOfEveryParameter) {
     const int R = 2, N = 6, D = 15;
     const Matmul matmul;
@@ -52,37 +41,9 @@ TEST(DenseVae, BackwardEqualsFiniteDifferencesOfEveryParameter) {
     const std::vector<std::uint64_t> seeds = {11, 12};
     const DeviceBuffer<std::uint64_t> device_seeds(seeds);
     vae.parameters().initialise(seeds, nullptr);
-    const std::vector<double> x = uniform<double>(std::size_t(R) * N * D, 0, 1, 5);
     LatentNoise noise;
     noise.seeds = device_seeds.data();
-    const auto fill = [&] { check(copy_to_device(vae.minibatch(), x.data(), x.size() * sizeof(double))); };
-
-    fill();
-    vae.gradients(N, noise);
-    double worst = 0;
-    for (int r = 0; r < R; ++r) {
-        const std::vector<double> analytic = vae.parameters().download_gradients(r);
-        std::vector<double> values = vae.parameters().download(r);
-        for (const ParameterInfo& tensor : vae.parameters().layout().tensors())
-            for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i) {
-                const double kept = values[i], h = 1e-6;
-                double side[2];
-                for (int s = 0; s < 2; ++s) {
-                    values[i] = kept + (s ? h : -h);
-                    vae.parameters().upload(r, values);
-                    fill();
-                    side[s] = loss_of(vae, N, noise)[r];
-                }
-                values[i] = kept;
-                const double numeric = (side[1] - side[0]) / (2 * h);
-                const double error = std::abs(numeric - analytic[i]) / (1e-3 + std::abs(numeric));
-                worst = std::max(worst, error);
-                ASSERT_LT(error, 1e-5) << tensor.name << "[" << i - tensor.offset << "] of replica " << r << ": "
-                                       << analytic[i] << ", finite difference " << numeric;
-            }
-        vae.parameters().upload(r, values);
-    }
-    std::printf("largest relative error %.2g of 1e-5 allowed\n", worst);
+    test::expect_model_gradient(vae, uniform<double>(std::size_t(R) * N * D, 0, 1, 5), N, noise, 1, "the dense VAE");
 }
 
 TEST(DenseVae, ForwardEqualsAPlainLoop) {

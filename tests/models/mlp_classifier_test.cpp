@@ -11,6 +11,7 @@
 #include "cuda/device/launch_options.h"
 #include "host/core/trainer.h"
 #include "host/evaluate/mlp_training.h"
+#include "tests/support/model_test.h"
 
 namespace warpvae {
 namespace {
@@ -38,34 +39,7 @@ TEST(MlpClassifier, BackwardEqualsFiniteDifferencesOfEveryParameter) {
     std::mt19937 engine(3);
     std::vector<double> x(std::size_t(R) * N * 6);
     for (double& v : x) v = std::uniform_real_distribution<double>(-1, 1)(engine);
-    const auto loss = [&](int r) {
-        check(copy_to_device(model.minibatch(), x.data(), x.size() * sizeof(double)));
-        model.evaluate(N, noise);
-        std::vector<double> rows(R * N);
-        check(copy_to_host(rows.data(), model.loss_terms()[0].rows, rows.size() * sizeof(double)));
-        double total = 0;
-        for (int n = 0; n < N; ++n) total += rows[r * N + n] / N;
-        return total;
-    };
-    check(copy_to_device(model.minibatch(), x.data(), x.size() * sizeof(double)));
-    model.gradients(N, noise);
-    for (int r = 0; r < R; ++r) {
-        const std::vector<double> analytic = model.parameters().download_gradients(r);
-        std::vector<double> values = model.parameters().download(r);
-        for (const ParameterInfo& tensor : model.parameters().layout().tensors())
-            for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i) {
-                const double kept = values[i], h = 1e-6;
-                double side[2];
-                for (int s = 0; s < 2; ++s) {
-                    values[i] = kept + (s ? h : -h);
-                    model.parameters().upload(r, values);
-                    side[s] = loss(r);
-                }
-                values[i] = kept;
-                EXPECT_NEAR(analytic[i], (side[1] - side[0]) / (2 * h), 1e-7) << tensor.name << " of replica " << r;
-            }
-        model.parameters().upload(r, values);
-    }
+    test::expect_model_gradient(model, x, N, noise, 1, "the classifier");
 }
 
 TEST(MlpClassifier, LearnsTenImagesByHeartAndKeepsLabelsWithTheirImages) {

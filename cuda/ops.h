@@ -498,6 +498,26 @@ template <class T>
 Status warp_backward(T* dimages, T* du, bool add, const T* dout, const T* images, const T* u, const Warp<T>& warp,
                      std::size_t N, const SampleShape& shape, const SampleOptions& options, Stream stream);
 
+// --- images spoilt, and how close to the clean ones: degrade.cuh, psnr.cuh -------------------------------------------
+
+enum class DegradationKind : std::uint32_t { kSaltAndPepper, kGaussian, kOcclusion };
+struct Degradation {
+    DegradationKind kind = DegradationKind::kGaussian;
+    /// Salt and pepper: the probability of each pixel to become 0 or 1. Gaussian: the standard deviation, the result
+    /// clamped to [0, 1]. Occlusion: the side of a square of 0, in shares of the image's smaller side. 0 changes
+    /// nothing.
+    float amount = 0;
+};
+/// y = x spoilt, both [R, N, H, W] in [0, 1], in place allowed. Row n is image `first_row + n`: its noise depends on
+/// seeds[r], the kind and that number alone. An amount that is negative, not finite or (Gaussian apart) above 1 is
+/// refused.
+template <class T>
+Status degrade(T* y, const T* x, Degradation noise, const std::uint64_t* seeds, std::size_t first_row, int R, int N,
+               int H, int W, Stream stream);
+/// out [R, N] = peak signal-to-noise ratios in dB of x against target [R, N, D], 58.9 at most: psnr.cuh.
+template <class T>
+Status psnr(T* out, const T* x, const T* target, int R, int N, int D, Stream stream);
+
 // --- generated digits: glyphs.cuh ------------------------------------------------------------------------------------
 
 /// Where and how bent a generated digit is. The skeleton's point (x, y), each about -1..1 with y down, lands at

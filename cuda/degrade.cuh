@@ -1,0 +1,61 @@
+// Images spoilt on purpose, for a model to restore (Vive claims "denoising"; Geman and Geman's three: impulses, grain,
+// a part hidden):
+//
+//   salt and pepper  y = 0 where u < a / 2, 1 where a / 2 <= u < a, x elsewhere
+//   Gaussian         y = min(max(x + a epsilon, 0), 1)
+//   occlusion        y = 0 in a square of side round(a min(H, W)), anywhere inside the image with equal probability
+//
+// x, y [R, N, H, W] in [0, 1], in place allowed. The noise of pixel i of image f + n is Philox of (seeds[r], kDegrade,
+// step = the kind): block (f + n) ceil(HW / 4) + i / 4, word i % 4; of an occlusion block f + n, words 0 (row) and 1
+// (column). So an image is spoilt alike in any batch.
+//
+// Contract: one block per image, block any; no shared memory; reads 4 and writes 4 bytes a pixel. Deterministic.
+#pragma once
+#include "cuda/philox.cuh"
+
+namespace warpvae {
+
+template <class T>
+__global__ void degrade_pixels_kernel(T* y, const T* x, DegradationKind kind, float amount, const std::uint64_t* seeds,
+                                      std::size_t first_row, int D) {
+    const int r = blockIdx.y, quads = (D + 3) / 4;
+    const std::size_t row = (std::size_t(r) * gridDim.x + blockIdx.x) * D, image = first_row + blockIdx.x;
+    for (int q : block_stride(quads)) {
+        const Random4 random =
+            philox(seeds[r], Purpose::kDegrade, std::uint64_t(kind), std::uint64_t(image) * quads + q);
+        const bool grain = kind == DegradationKind::kGaussian;
+        const Normal4 epsilon = grain ? normal_from(random) : Normal4{};
+#pragma unroll
+        for (int k = 0; k < 4; ++k) {
+            const int i = 4 * q + k;
+            if (i >= D) continue;
+            const T clean = x[row + i];
+            if (grain) {
+                const T noisy = clean + T(amount) * T(epsilon.v[k]);
+                y[row + i] = noisy < T(0) ? T(0) : (noisy > T(1) ? T(1) : noisy);  // NaN stays
+            } else {
+                const float u = uniform_from(random.v[k]);
+                y[row + i] = u < amount / 2 ? T(0) : (u < amount ? T(1) : clean);
+            }
+        }
+    }
+}
+
+template <class T>
+__global__ void degrade_occlusion_kernel(T* y, const T* x, int side, const std::uint64_t* seeds, std::size_t first_row,
+                                         int H, int W) {
+    const int r = blockIdx.y;
+    const std::size_t row = (std::size_t(r) * gridDim.x + blockIdx.x) * H * W;
+    const Random4 random =
+        philox(seeds[r], Purpose::kDegrade, std::uint64_t(DegradationKind::kOcclusion), first_row + blockIdx.x);
+    // A product of u < 1 with a whole number below 2^24 rounds to less than that number.
+    const int top = int(uniform_from(random.v[0]) * float(H - side + 1));
+    const int left = int(uniform_from(random.v[1]) * float(W - side + 1));
+    for (int i : block_stride(H * W)) {
+        const int down = i / W - top, across = i % W - left;
+        const bool hidden = down >= 0 && down < side && across >= 0 && across < side;
+        y[row + i] = hidden ? T(0) : x[row + i];
+    }
+}
+
+}  // namespace warpvae

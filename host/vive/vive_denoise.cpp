@@ -1,0 +1,151 @@
+#include "host/vive/vive_denoise.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <span>
+
+#include "data/error.h"
+#include "host/evaluate/denoising.h"
+#include "host/log.h"
+#include "host/show/image_grid.h"
+#include "host/show/png.h"
+#include "host/user_images.h"
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kRows = 256;             // of a batch
+constexpr std::size_t kPictures = 24;  // of a sheet
+
+std::string title_of(const ViveReplica& r) {
+    std::string title = vive_model(r.model).title;
+    if (r.prior != PosePrior::kNone) title += std::string(", ") + name_of(r.prior) + " prior";
+    if (r.rank) title += " of rank " + std::to_string(r.rank);
+    return title;
+}
+
+/// What one row of the table collects over seeds, for each noise.
+struct Members {
+    const ViveReplica* first;
+    std::vector<std::vector<DenoisingSummary>> of_noise;  // [noise, seed]
+};
+
+void write_sheet(const fs::path& path, const std::vector<UserImage>& images, const DenoisingPictures& pictures,
+                 bool has_pose, int height, int width, const std::string& title) {
+    const std::size_t count = std::min(images.size(), kPictures), D = std::size_t(height) * width;
+    ImageGridStyle style;
+    style.scale = std::max(1, 112 / width);  // as wide as the captions
+    style.invert = true;
+    ImageGrid sheet(int(count), has_pose ? 3 : 2, height, width, style);
+    for (std::size_t n = 0; n < count; ++n) {
+        const auto picture = [&](const std::vector<float>& all) { return std::span(all).subspan(n * D, D); };
+        sheet.set(int(n), 0, picture(pictures.clean));
+        sheet.set(int(n), 1, picture(pictures.denoised));
+        if (has_pose) sheet.set(int(n), 2, picture(pictures.reference));
+        sheet.row_caption(int(n), images[n].name);
+    }
+    sheet.title(title);
+    sheet.column_caption(0, "input");
+    sheet.column_caption(1, "denoised");
+    if (has_pose) sheet.column_caption(2, "reference pose");
+    sheet.write(path);
+}
+
+}  // namespace
+
+const std::vector<Degradation>& denoising_noises() {
+    static const std::vector<Degradation> noises = {{DegradationKind::kSaltAndPepper, 0.2f},
+                                                    {DegradationKind::kGaussian, 0.3f},
+                                                    {DegradationKind::kOcclusion, 0.4f}};
+    return noises;
+}
+
+std::string name_of(const Degradation& noise) {
+    const char* kinds[] = {"salt-and-pepper", "Gaussian", "occlusion"};
+    char text[64];
+    std::snprintf(text, sizeof text, "%s %g", kinds[int(noise.kind)], double(noise.amount));
+    return text;
+}
+
+Table denoising_table(const ViveExperiment& experiment, const std::vector<ViveReplica>& replicas) {
+    const ImageSet& test = experiment.data().test;
+    const DeviceImages images({&test.images}, {0}, int(test.pixels()));
+    std::vector<Members> rows;
+    for (const ViveReplica& replica : replicas) {
+        if (!experiment.is_trained(replica)) continue;
+        auto row = std::find_if(rows.begin(), rows.end(),
+                                [&](const Members& members) { return members.first->group() == replica.group(); });
+        if (row == rows.end()) {
+            rows.push_back({&replica, std::vector<std::vector<DenoisingSummary>>(denoising_noises().size())});
+            row = rows.end() - 1;
+        }
+        const auto loaded = experiment.load(replica, kRows);
+        const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{replica.drawn_seed()});
+        for (std::size_t k = 0; k < denoising_noises().size(); ++k)
+            row->of_noise[k].push_back(
+                evaluate_denoising(loaded->model, images, denoising_noises()[k], seeds, loaded->matmul)[0]);
+    }
+
+    Table table;
+    table.paper = "Vivé";
+    table.table = "Denoising: PSNR in dB against the clean test image, and nats";
+    table.dataset = experiment.data().name;
+    table.device = device_name();
+    table.decimals = 2;
+    for (const Members& members : rows)
+        for (std::size_t k = 0; k < denoising_noises().size(); ++k) {
+            std::vector<double> noisy_psnr, psnr, negative_elbo;
+            for (const DenoisingSummary& summary : members.of_noise[k]) {
+                noisy_psnr.push_back(summary.noisy_psnr);
+                psnr.push_back(summary.psnr);
+                negative_elbo.push_back(summary.negative_elbo);
+            }
+            Row row;
+            row.keys = {{"model", title_of(*members.first)},
+                        {"latents", members.first->latents},
+                        {"noise", name_of(denoising_noises()[k])}};
+            row.cells = {measured_cell("noisy_psnr", noisy_psnr), measured_cell("psnr", psnr),
+                         measured_cell("negative_elbo", negative_elbo)};
+            table.rows.push_back(row);
+        }
+    return table;
+}
+
+void denoise_user_images(const ViveExperiment& experiment, const ViveReplica& replica,
+                         const std::vector<fs::path>& paths, const fs::path& out_folder) {
+    const SpatialVaeConfig config = experiment.config_of(replica);
+    const int H = config.height, W = config.width;
+    const std::size_t D = std::size_t(H) * W;
+    const std::vector<UserImage> images = read_user_images(paths, H, W);
+    if (images.empty()) throw UsageError("no images to denoise: name PNG or IDX files");
+    if (!experiment.is_trained(replica))
+        throw Error(experiment.folder_of(replica).string() + ": no trained model of " + replica.name());
+    std::vector<std::uint8_t> bytes;
+    for (const UserImage& image : images) {
+        bytes.insert(bytes.end(), image.pixels.begin(), image.pixels.end());
+        if (!image.note.empty()) log_info(image.name + ": " + image.note);
+    }
+    const auto loaded = experiment.load(replica, kRows);
+    const DenoisingPictures pictures = denoising_pictures(loaded->model, DeviceImages({&bytes}, {0}, int(D)),
+                                                          Degradation{}, images.size(), 0, {}, loaded->matmul);
+
+    std::vector<std::uint8_t> picture(D);
+    for (std::size_t n = 0; n < images.size(); ++n) {
+        for (std::size_t i = 0; i < D; ++i) {
+            const long ink = std::lround(std::clamp(pictures.denoised[n * D + i], 0.f, 1.f) * 255);
+            picture[i] = std::uint8_t(images[n].inverted ? 255 - ink : ink);
+        }
+        write_png(out_folder / (images[n].name + "-denoised.png"), W, H, 1, picture.data());
+    }
+    const fs::path sheet = out_folder / "denoised.png";
+    write_sheet(sheet, images, pictures, loaded->model.has_pose(), H, W,
+                title_of(replica) + ", " + std::to_string(replica.latents) + " latents");
+    log_info("wrote " + std::to_string(images.size()) + (images.size() == 1 ? " image" : " images") + " into " +
+             out_folder.string() + " and side by side with the " + (images.size() == 1 ? "input" : "inputs") +
+             " into " + sheet.string());
+}
+
+}  // namespace warpvae

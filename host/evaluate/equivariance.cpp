@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "cuda/device/buffer.h"
 #include "data/error.h"
@@ -20,11 +21,13 @@ GridMatrix inverse(const GridMatrix& A) {
     return {a, b, -(a * A[2] + b * A[5]), c, e, -(c * A[2] + e * A[5])};
 }
 
-double distance(const GridMatrix& A, const GridMatrix& B) {
-    double sum = 0;
-    for (std::size_t i = 0; i < A.size(); ++i) sum += (A[i] - B[i]) * (A[i] - B[i]);
-    return std::sqrt(sum);
+GridMatrix difference(const GridMatrix& A, const GridMatrix& B) {
+    GridMatrix out;
+    for (std::size_t i = 0; i < A.size(); ++i) out[i] = A[i] - B[i];
+    return out;
 }
+double inner(const GridMatrix& A, const GridMatrix& B) { return std::inner_product(A.begin(), A.end(), B.begin(), 0.); }
+double norm(const GridMatrix& A) { return std::sqrt(inner(A, A)); }
 
 /// The matrices of the last warp [n]; none for a model that has no affine one.
 std::vector<GridMatrix> last_matrices(const SpatialVaeConfig& config, const std::vector<float>& u) {
@@ -89,15 +92,19 @@ GridMatrix compose(const GridMatrix& A, const GridMatrix& B) {
             A[3] * B[0] + A[4] * B[3], A[3] * B[1] + A[4] * B[4], A[3] * B[2] + A[4] * B[5] + A[5]};
 }
 
-double pose_error(const std::vector<GridMatrix>& before, const std::vector<GridMatrix>& after, const GridMatrix& G) {
-    if (before.size() != after.size()) throw Error("pose error: poses before and after differ in number");
-    double missed = 0, wanted = 0;
+PoseChange pose_change(const std::vector<GridMatrix>& before, const std::vector<GridMatrix>& after,
+                       const GridMatrix& G) {
+    if (before.size() != after.size()) throw Error("pose change: poses before and after differ in number");
+    double missed = 0, wanted = 0, along = 0, squares = 0;
     for (std::size_t i = 0; i < before.size(); ++i) {
-        const GridMatrix right = compose(before[i], G);
-        missed += distance(after[i], right);
-        wanted += distance(right, before[i]);
+        const GridMatrix right = compose(before[i], G), way = difference(right, before[i]);
+        missed += norm(difference(after[i], right));
+        wanted += norm(way);
+        along += inner(difference(after[i], before[i]), way);
+        squares += inner(way, way);
     }
-    return wanted > 0 ? missed / wanted : kNotANumber;
+    if (!(squares > 0)) return {kNotANumber, kNotANumber};
+    return {missed / wanted, along / squares};
 }
 
 double total_change(const std::vector<float>& before, const std::vector<float>& after) {
@@ -155,7 +162,9 @@ std::vector<EquivarianceScore> measure_equivariance(SpatialVae<float>& model, co
             total_change(before.reference, after.reference) / total_change(pixels, as_floats(changed));
         score.output_psnr = psnr(after.output, moved_output);
         score.unmoved_psnr = psnr(before.output, moved_output);
-        score.pose_error = poses.empty() ? kNotANumber : pose_error(poses, last_matrices(config, after.u), G);
+        const PoseChange moved = pose_change(poses, last_matrices(config, after.u), G);
+        score.pose_error = moved.error;
+        score.pose_gain = moved.gain;
         scores.push_back(score);
     }
     return scores;

@@ -23,7 +23,10 @@
 //   x):
 //                     what a model scores that does not see g
 //   pose_error        sum |A(g x) - A(x) G| / sum |A(x) G - A(x)|   Frobenius norms of [2, 3]; 0: u takes up all of g;
-//                     1: u did not move. Affine poses only
+//                     1: u did not move, or moves as much in other ways. Affine poses only
+//   pose_gain         sum <A(g x) - A(x), A(x) G - A(x)> / sum |A(x) G - A(x)|^2    how far u moves along the way it
+//   should
+//                     on the whole: 1 all of it, 0 not at all. What it does besides, image by image, is pose_error's
 #pragma once
 #include <array>
 
@@ -42,8 +45,12 @@ GridMatrix grid_matrix(const AffineMap& map, int height, int width);
 /// A B: first B, then A.
 GridMatrix compose(const GridMatrix& A, const GridMatrix& B);
 
-/// pose_error of `before` A(x) and `after` A(g x), one matrix an image; NaN where G is the identity.
-double pose_error(const std::vector<GridMatrix>& before, const std::vector<GridMatrix>& after, const GridMatrix& G);
+struct PoseChange {
+    double error = 0, gain = 0;
+};
+/// pose_error and pose_gain of `before` A(x) and `after` A(g x), one matrix an image; NaN where G is the identity.
+PoseChange pose_change(const std::vector<GridMatrix>& before, const std::vector<GridMatrix>& after,
+                       const GridMatrix& G);
 /// sum |after - before|.
 double total_change(const std::vector<float>& before, const std::vector<float>& after);
 /// In dB, of values in 0..1; infinite where they are equal.
@@ -60,7 +67,7 @@ const std::vector<KnownChange>& equivariance_changes();
 
 struct EquivarianceScore {
     double reference_change = 0, output_psnr = 0, unmoved_psnr = 0;
-    double pose_error = 0;  ///< NaN for a VAE and for splines
+    double pose_error = 0, pose_gain = 0;  ///< NaN for a VAE and for splines
 };
 /// Of replica r, one for each change.
 std::vector<EquivarianceScore> measure_equivariance(SpatialVae<float>& model, const ImageSet& images,

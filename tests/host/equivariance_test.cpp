@@ -152,13 +152,16 @@ TEST(Equivariance, PosesSetByHand) {
             wrong_order.push_back(matrix(compose(G, A)));
             GridMatrix between = compose(A, G);
             for (std::size_t k = 0; k < 6; ++k) between[k] = (between[k] + A[k]) / 2;
-            half.push_back(matrix(between));
+            half.push_back(matrix(between));  // half the way
         }
-        EXPECT_NEAR(pose_error(before, perfect, G), 0, 1e-6);
-        EXPECT_NEAR(pose_error(before, before, G), 1, 1e-12);
-        EXPECT_NEAR(pose_error(before, half, G), 0.5, 1e-6);
-        EXPECT_GT(pose_error(before, wrong_order, G), 0.2);
-        EXPECT_TRUE(std::isnan(pose_error(before, before, {1, 0, 0, 0, 1, 0})));
+        EXPECT_NEAR(pose_change(before, perfect, G).error, 0, 1e-6);
+        EXPECT_NEAR(pose_change(before, perfect, G).gain, 1, 1e-6);
+        EXPECT_NEAR(pose_change(before, before, G).error, 1, 1e-12);
+        EXPECT_NEAR(pose_change(before, before, G).gain, 0, 1e-12);
+        EXPECT_NEAR(pose_change(before, half, G).error, 0.5, 1e-5);
+        EXPECT_NEAR(pose_change(before, half, G).gain, 0.5, 1e-5);
+        EXPECT_GT(pose_change(before, wrong_order, G).error, 0.2);
+        EXPECT_TRUE(std::isnan(pose_change(before, before, {1, 0, 0, 0, 1, 0}).error));
     }
 }
 
@@ -168,7 +171,7 @@ TEST(Equivariance, ImageScoresOfKnownNumbers) {
     EXPECT_EQ(psnr({0.5f}, {0.5f}), INFINITY);
     EXPECT_THROW(psnr({0}, {0, 1}), Error);
     EXPECT_THROW(total_change({0}, {0, 1}), Error);
-    EXPECT_THROW(pose_error({GridMatrix{}}, {}, GridMatrix{}), Error);
+    EXPECT_THROW(pose_change({GridMatrix{}}, {}, GridMatrix{}), Error);
 }
 
 TEST(Equivariance, ChangesAreOfFourKinds) {
@@ -199,6 +202,7 @@ TEST(Equivariance, APoseThatNeverMovesScoresOne) {
         model.parameters().initialise({1}, nullptr);  // u is the identity, whatever the image
         for (const EquivarianceScore& score : measure_equivariance(model, images, equivariance_changes(), 0, matmul)) {
             EXPECT_NEAR(score.pose_error, 1, 1e-12);
+            EXPECT_NEAR(score.pose_gain, 0, 1e-12);
             EXPECT_GT(score.reference_change, 0);
         }
     }

@@ -205,6 +205,18 @@ template <class T>
 Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
                           int R, int N, int Z, Stream stream);
 
+// --- marginal likelihood: importance_weights.cuh ---------------------------------------------------------------------
+
+/// What K importance weights say of one image.
+struct LogMeanExp {
+    double log_mean;               ///< log of the mean weight: the estimate of log p(x)
+    double mean_log;               ///< the mean log weight: of weights drawn from q, the ELBO
+    double effective_sample_size;  ///< 1 .. K
+};
+/// out [Q] from log weights ratio - nll, both [Q, K]; ratio may be null.
+template <class T>
+Status log_mean_exp(LogMeanExp* out, const T* ratio, const T* nll, int Q, int K, Stream stream);
+
 // --- maps of whole arrays: elementwise.cuh ---------------------------------------------------------------------------
 
 /// dx = dy y (1 - y), n elements, in place allowed.

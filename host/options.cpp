@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 // Options that steer one call and are no setting of the run.
 bool is_setting(const std::string& name) {
-    for (const char* other : {"help", "help-all", "config", "out", "resume", "overwrite", "quiet", "command"})
+    for (const char* other : {"help", "help-all", "config", "out", "resume", "overwrite", "quiet", "command", "images"})
         if (name == other) return false;
     return !name.empty();
 }

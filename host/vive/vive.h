@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,13 +39,14 @@ struct ViveOptions {
     std::uint64_t first_seed = 1;
     int epochs = 50, batch = 100;
     double learning_rate = 1;
-    int restarts = 1;  ///< trainings per seed, of which the one with the best training ELBO counts
+    int restarts = 1;              ///< trainings per seed, of which the one with the best training ELBO counts
     bool paper_semantics = false;  ///< PCA's test projection is centred with the test set's own mean
     /// What all models share; kind, pose and latents are each model's own.
     SpatialVaeConfig config;
     Math math = Math::kFp32;
     int together = 0;  ///< replicas trained at once; 0: all of one shape on a GPU, one on the CPU device
     bool graph = true, quiet = false, resume = false;
+    bool quick = false;  ///< fewer models for the figures
 };
 
 /// One trained model and what was read from it.
@@ -59,6 +61,7 @@ struct ViveReplica {
     ElboSummary train_elbo, test_elbo;
     std::array<SvmScores, 2> svm;  ///< of kFeatureKinds
     PoseSummary pose;              ///< of the test set
+    int epochs = 0;                ///< that it was trained for
     bool evaluated = false;
 
     std::string name() const;   ///< "affine-tvae-z8-seed1": its folder, its name in metrics.jsonl

@@ -98,23 +98,28 @@ std::string number(double value) {
 
 std::string colour(std::size_t i) { return std::string("rgb '") + kColours[i % kColourCount] + "'"; }
 
-/// Terminal, fonts, grid and labels: the look that all plots share.
-std::string preamble(const Axes& axes) {
+/// Terminal, fonts and grid: the look that all plots share. `font` is the size of letters.
+std::string terminal(const Axes& axes, int font = 19) {
     const std::string size = std::to_string(axes.width) + "," + std::to_string(axes.height);
-    std::string out =
-        "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) { set terminal pngcairo noenhanced rounded size " + size +
-        " font 'DejaVu Sans,19' background rgb '#ffffff' } else { set terminal png noenhanced size " + size +
-        " font 'DejaVu Sans,15' }\n"
-        "set encoding utf8\n"
-        "set border 3 linewidth 1.4 linecolor rgb '#8a93a3'\n"
-        "set tics nomirror scale 0.5 textcolor rgb '#4a5263'\n"
-        "set grid x y linetype 1 linewidth 1 linecolor rgb '#e7eaf0'\n"
-        "set key outside right center vertical Left reverse noenhanced samplen 1.6 spacing 1.35 textcolor rgb "
-        "'#2a303c'\n"
-        "set xlabel textcolor rgb '#2a303c'\n"
-        "set ylabel textcolor rgb '#2a303c' offset -0.5,0\n"
-        "set tmargin 3.4\n"
-        "set style fill transparent solid 0.16 noborder\n";
+    return "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) { set terminal pngcairo noenhanced rounded size " + size +
+           " font 'DejaVu Sans," + std::to_string(font) + "' background rgb '#ffffff' } else { set terminal png " +
+           "noenhanced size " + size + " font 'DejaVu Sans," + std::to_string(font * 4 / 5) +
+           "' }\n"
+           "set encoding utf8\n"
+           "set border 3 linewidth 1.4 linecolor rgb '#8a93a3'\n"
+           "set tics nomirror scale 0.5 textcolor rgb '#4a5263'\n"
+           "set grid x y linetype 1 linewidth 1 linecolor rgb '#e7eaf0'\n"
+           "set xlabel textcolor rgb '#2a303c'\n"
+           "set ylabel textcolor rgb '#2a303c' offset -0.5,0\n";
+}
+
+/// The same with the key, the title and the labels of a plot that has the sheet to itself.
+std::string preamble(const Axes& axes) {
+    std::string out = terminal(axes) +
+                      "set key outside right center vertical Left reverse noenhanced samplen 1.6 spacing 1.35 "
+                      "textcolor rgb '#2a303c'\n"
+                      "set tmargin 3.4\n"
+                      "set style fill transparent solid 0.16 noborder\n";
     out += "set label 1 " + gnuplot_string(axes.title) +
            " at graph 0, graph 1 left offset 0, 1.3 font ',24' textcolor rgb '#171b24'\n";
     out += "set xlabel " + gnuplot_string(axes.x) + "\nset ylabel " + gnuplot_string(axes.y) + "\n";
@@ -139,6 +144,19 @@ struct Range {
         high = std::max(high, v);
     }
 };
+
+/// An axis ('x' or 'y') over a range, with some room.
+std::string range_of(const char* axis, Range r) {
+    const double room = r.high > r.low ? 0.04 * (r.high - r.low) : 1;
+    return std::string("set ") + axis + "range [" + number(r.low - room) + ":" + number(r.high + room) + "]\n";
+}
+
+/// Tics of an axis at 1, 2 or 5 times a power of ten, four to eight of them: a panel has no room for more.
+std::string few_tics(const char* axis, Range r) {
+    const double room = std::max(r.high - r.low, 1e-300) / 4, power = std::pow(10, std::floor(std::log10(room)));
+    const double step = power * (room >= 5 * power ? 5 : room >= 2 * power ? 2 : 1);
+    return std::string("set ") + axis + "tics " + number(r.high > r.low ? step : 1) + "\n";
+}
 
 /// Data blocks and the plot command that draws them.
 struct Script {
@@ -236,13 +254,51 @@ bool scatter_plot(const fs::path& path, const Axes& axes, std::span<const float>
         }
     }
     std::string head = preamble(axes);
-    const auto range = [](const char* axis, Range r, bool log) {
-        if (log) return std::string();
-        const double room = r.high > r.low ? 0.04 * (r.high - r.low) : 1;
-        return std::string("set ") + axis + "range [" + number(r.low - room) + ":" + number(r.high + room) + "]\n";
-    };
-    head += range("x", x_range, axes.log_x) + range("y", y_range, axes.log_y);
+    if (!axes.log_x) head += range_of("x", x_range);
+    if (!axes.log_y) head += range_of("y", y_range);
     return draw(path, script.whole(head));
+}
+
+bool scatter_panels(const fs::path& path, const Axes& axes, const std::vector<Panel>& panels, int columns) {
+    if (panels.empty() || columns < 1) return draw(path, nothing_to_draw(axes));
+    const std::size_t across = static_cast<std::size_t>(columns), down = (panels.size() + across - 1) / across;
+    Script script;  // its data come first: gnuplot takes none within a multiplot
+    std::string plots;
+    for (const Panel& panel : panels) {
+        if (panel.at_x.size() != panel.at_y.size())
+            throw Error("cannot draw " + path.string() + ": panel " + panel.title +
+                        " has columns of different lengths");
+        std::string points;
+        Range x_range, y_range;
+        for (std::size_t i = 0; i < panel.at_x.size(); i++) {
+            const double x = panel.at_x[i], y = panel.at_y[i];
+            if (!std::isfinite(x) || !std::isfinite(y)) continue;
+            x_range.add(x);
+            y_range.add(y);
+            points += number(x) + " " + number(y) + "\n";
+        }
+        plots += "set title " + gnuplot_string(panel.title) + " textcolor rgb '#171b24'\nset xlabel " +
+                 gnuplot_string(panel.x) + "\nset ylabel " + gnuplot_string(panel.y) + "\n";
+        if (points.empty()) {
+            plots += "set xrange [0:1]\nset yrange [0:1]\nset xtics 1\nset ytics 1\nplot NaN notitle\n";
+            continue;
+        }
+        if (panel.diagonal) {
+            x_range.add(y_range.low);
+            x_range.add(y_range.high);
+            y_range = x_range;
+        }
+        plots +=
+            range_of("x", x_range) + few_tics("x", x_range) + range_of("y", y_range) + few_tics("y", y_range) + "plot ";
+        if (panel.diagonal) plots += "x with lines linewidth 1.5 linecolor rgb '#8a93a3' notitle, ";
+        const double size = std::clamp(1.4 - 0.3 * std::log10(double(panel.at_x.size()) + 1), 0.3, 1.0);
+        plots += script.block(points) + " using 1:2 with points pointtype 7 pointsize " + number(size) +
+                 " linecolor rgb '#a03b6fb6' notitle\n";  // half transparent
+    }
+    const std::string head = terminal(axes, 15) + "unset key\nset multiplot layout " + std::to_string(down) + "," +
+                             std::to_string(columns) + " title " + gnuplot_string(axes.title) +
+                             " font ',20' textcolor rgb '#171b24' noenhanced\n";
+    return draw(path, script.whole(head + plots + "unset multiplot\n"));
 }
 
 bool comparison_plot(const fs::path& path, const Axes& axes, const std::vector<ComparisonSeries>& series) {

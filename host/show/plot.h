@@ -44,6 +44,15 @@ bool line_plot(const std::filesystem::path& path, const Axes& axes, const std::v
 bool scatter_plot(const std::filesystem::path& path, const Axes& axes, std::span<const float> x,
                   std::span<const float> y, std::span<const std::uint8_t> classes);
 
+/// One small plot of several: points and, where `diagonal`, the line y = x. The points' ranges are one square then.
+struct Panel {
+    std::string title, x, y;  ///< labels
+    std::vector<double> at_x, at_y;
+    bool diagonal = false;
+};
+/// Panels row by row, `columns` in a row; of axes: title, width and height, all panels together.
+bool scatter_panels(const std::filesystem::path& path, const Axes& axes, const std::vector<Panel>& panels, int columns);
+
 bool comparison_plot(const std::filesystem::path& path, const Axes& axes, const std::vector<ComparisonSeries>& series);
 
 }  // namespace warpvae

@@ -81,6 +81,17 @@ TEST_F(Plot, Scatter) {
     EXPECT_FALSE(fs::exists(folder_ / "b.png"));
 }
 
+TEST_F(Plot, Panels) {
+    const Panel points{"it's R² = 0.9", "true", "predicted", {0, 1, 2, NAN}, {0.1, 0.8, 2.5, 1}, true};
+    const Panel empty{"no points", "x", "y", {}, {}, true}, same{"one place", "x", "y", {3, 3}, {4, 4}};
+    EXPECT_TRUE(scatter_panels(folder_ / "a.png", small("three 'panels'"), {points, empty, same}, 2));
+    expect_picture(folder_ / "a.png", 600, 400);
+    EXPECT_TRUE(scatter_panels(folder_ / "b.png", small("none"), {}, 2));
+    expect_picture(folder_ / "b.png", 600, 400);
+    EXPECT_THROW(scatter_panels(folder_ / "c.png", small(""), {Panel{"", "", "", {1}, {}, false}}, 1), Error);
+    EXPECT_FALSE(fs::exists(folder_ / "c.png"));
+}
+
 TEST_F(Plot, Comparison) {
     const ComparisonSeries s{"MNIST-s", {{"s, 10", 0.87, 0.01, 0.88}, {"a much longer label than that", 0.86, 0, {}}}};
     const ComparisonSeries fr{"MNIST-fr", {{"s, 10", 0.70, 0.02, 0.68}, {"x", NAN, 0, 0.5}}};

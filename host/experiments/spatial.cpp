@@ -9,8 +9,10 @@
 #include "host/log.h"
 #include "host/options.h"
 #include "host/training_run.h"
+#include "host/vive/vive_denoise.h"
 #include "host/vive/vive_figures.h"
 #include "host/vive/vive_likelihood.h"
+#include "host/vive/vive_pose.h"
 #include "host/vive/vive_report.h"
 
 namespace {
@@ -216,6 +218,27 @@ void sample(const ViveExperiment& experiment, const Options& o) {
     }
 }
 
+void denoise(const ViveExperiment& experiment, const Options& o) {
+    const std::vector<ViveReplica> replicas = trained(experiment);
+    if (o.images.empty()) return print(o.vive, denoising_table(experiment, replicas), "denoising");
+    if (first_of_each(replicas).size() > 1)
+        log_info("several models are trained: " + replicas.front().name() +
+                 " cleans up (choose with --rows, --latents)");
+    denoise_user_images(experiment, replicas.front(), {o.images.begin(), o.images.end()}, o.vive.out / "denoised");
+}
+
+/// Pose recovery and equivariance, where the poses are known.
+void pose_tables(const ViveExperiment& experiment, const std::vector<ViveReplica>& replicas, ViveReport& run) {
+    const GlyphSet glyphs = pose_test_glyphs(experiment.options().quick ? 2000 : 10000);
+    ImageSet few = glyphs.set;
+    few.truncate(1000);
+    run.recovery = pose_recovery_table(experiment, replicas, glyphs);
+    run.equivariance = equivariance_table(experiment, replicas, few);
+    for (const FigureFile& figure : draw_pose_figures(experiment, replicas, glyphs)) run.figures.push_back(figure);
+    print(experiment.options(), run.recovery, "pose_recovery");
+    print(experiment.options(), run.equivariance, "equivariance");
+}
+
 void table_and_report(ViveExperiment& experiment, const Options& o, const CLI::App& app) {
     const DataSet& data = experiment.data();
     ViveReport run;
@@ -253,6 +276,9 @@ void table_and_report(ViveExperiment& experiment, const Options& o, const CLI::A
     const std::vector<ViveReplica> ready = first_of_each(trained(experiment));
     run.likelihood = likelihood_table(measure_likelihoods(experiment, ready, o.likelihood), data.name);
     print(o.vive, run.likelihood, "likelihood");
+    run.denoising = denoising_table(experiment, ready);
+    print(o.vive, run.denoising, "denoising");
+    if (data.name == "glyphs") pose_tables(experiment, ready, run);
     run.settings = resolved_settings(app);
     std::printf("report: %s\n", write_vive_report(o.vive, data, run).c_str());
 }
@@ -282,7 +308,10 @@ void run(int argc, char** argv) {
         throw UsageError("\"" + o.images[0] + "\": only the command denoise takes images (see --help)");
     resolve(o);
     require_device();
-    const bool reads = o.command == "sample" || o.command == "likelihood" || o.command == "denoise";
+    const bool reads =
+        o.command == "sample" || o.command == "likelihood" || o.command == "denoise" || o.command == "pose";
+    if (o.command == "pose" && o.common.dataset != "glyphs")
+        throw UsageError("pose needs images of known poses: a run with --dataset glyphs");
     if (reads && o.common.resume.empty())
         throw UsageError(o.command + " works on a run that is there: name it with --resume DIR (see --help)");
     const DataSet data = load_data(o.common);
@@ -292,6 +321,13 @@ void run(int argc, char** argv) {
         if (o.command == "train") return experiment.train(experiment.table_replicas());
         if (o.command == "figures") return draw_figures(experiment);
         if (o.command == "sample") return sample(experiment, o);
+        if (o.command == "denoise") return denoise(experiment, o);
+        if (o.command == "pose") {
+            ViveReport run;
+            pose_tables(experiment, trained(experiment), run);
+            for (const FigureFile& figure : run.figures) std::printf("%s\n", figure.path.c_str());
+            return;
+        }
         if (o.command == "likelihood")
             return print(
                 o.vive, likelihood_table(measure_likelihoods(experiment, trained(experiment), o.likelihood), data.name),

@@ -70,6 +70,7 @@ plant "the command line library has more than one door" host/x.cpp '#include <CL
 plant "the JSON library has another door" host/x.cpp '#include <nlohmann/json.hpp>'
 plant "the log library has more than one door" host/x.cpp '#include <spdlog/spdlog.h>' host/y.cpp '#include <spdlog/spdlog.h>'
 plant "the PNG library has another door" host/x.cpp '#include <stb_image_write.h>'
+plant "the PNG library has another door" host/x.cpp '#include <stb_image.h>'
 plant "the compression library has more than one door" data/x.cpp '#include <zlib.h>'
 plant "the download library has another door" host/x.cpp '#include <curl/curl.h>'
 plant "the CPU.s BLAS has another door" models/x.cpp '#include <cblas.h>'

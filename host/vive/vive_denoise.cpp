@@ -50,7 +50,7 @@ void write_sheet(const fs::path& path, const std::vector<UserImage>& images, con
     sheet.title(title);
     sheet.column_caption(0, "input");
     sheet.column_caption(1, "denoised");
-    if (has_pose) sheet.column_caption(2, "reference pose");
+    if (has_pose) sheet.column_caption(2, "reference");
     sheet.write(path);
 }
 

@@ -79,9 +79,51 @@ std::string word(std::uint32_t value) {
 std::string chunk(const std::string& type, const std::string& data) {
     return word(std::uint32_t(data.size())) + type + data + word(crc(type + data));
 }
-std::string png_of(std::uint32_t width, std::uint32_t height, const std::string& data) {
-    const std::string header = word(width) + word(height) + std::string("\x08\0\0\0\0", 5);
-    return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + chunk("IDAT", data) + chunk("IEND", "");
+/// A PNG of one IDAT chunk; `layout` is depth, colour type and the three methods, `more` what stands before the data.
+std::string png_of(std::uint32_t width, std::uint32_t height, const std::string& data,
+                   const std::string& layout = std::string("\x08\0\0\0\0", 5), const std::string& more = "") {
+    return "\x89PNG\r\n\x1a\n" + chunk("IHDR", word(width) + word(height) + layout) + more + chunk("IDAT", data) +
+           chunk("IEND", "");
+}
+/// zlib data that holds fewer than 256 bytes as they are.
+std::string stored(const std::string& bytes) {
+    const char size = static_cast<char>(bytes.size()), not_size = static_cast<char>(~bytes.size());
+    return std::string("\x78\x01\x01") + size + '\0' + not_size + '\xff' + bytes + word(0);
+}
+
+TEST(ReadPng, OtherDepthsAndPalettesBecomeBytes) {
+    const std::string methods(3, '\0');
+    const auto pixels = [](const std::string& png) { return decode_png(png, "x").pixels; };
+    EXPECT_EQ(pixels(png_of(2, 1, stored(std::string("\0\x12\x34\xff\xff", 5)), std::string("\x10\0", 2) + methods)),
+              (Bytes{0x12, 255}));
+    EXPECT_EQ(pixels(png_of(8, 1, stored(std::string("\0\xa1", 2)), std::string("\x01\0", 2) + methods)),
+              (Bytes{255, 0, 255, 0, 0, 0, 0, 255}));
+    const std::string palette = chunk("PLTE", std::string("\x64\x64\x64\xff\0\0", 6));
+    EXPECT_EQ(pixels(png_of(3, 1, stored(std::string("\0\1\0\1", 4)), "\x08\x03" + methods, palette)),
+              (Bytes{77, 100, 77}));
+    const std::string clear = palette + chunk("tRNS", std::string("\0", 1));
+    EXPECT_EQ(pixels(png_of(3, 1, stored(std::string("\0\1\0\1", 4)), "\x08\x03" + methods, clear)),
+              (Bytes{77, 255, 77}));
+}
+
+TEST(ReadPng, DamageUnderARightChecksumIsAnErrorOrAPicture) {
+    const std::string png = grey_png(9, 11, noise(99, 30));
+    const std::size_t data = png.find("IDAT") + 4, end = png.find("IEND") - 8;
+    std::mt19937 random(3);
+    int read = 0;
+    for (int n = 0; n < 3000; ++n) {
+        std::string bytes = png.substr(data, end - data);
+        for (unsigned changes = 1 + random() % 4; changes > 0; --changes)
+            bytes[random() % bytes.size()] = static_cast<char>(random());
+        try {
+            const GreyPicture picture = decode_png(png_of(11, 9, bytes), "x");
+            EXPECT_EQ(picture.pixels.size(), 99u);
+            ++read;
+        } catch (const Error&) {
+        }
+    }
+    EXPECT_GT(read, 0);
+    EXPECT_LT(read, 3000);
 }
 
 TEST(ReadPng, WhatIsWellFramedButNonsenseIsRefused) {

@@ -151,9 +151,9 @@ std::string range_of(const char* axis, Range r) {
     return std::string("set ") + axis + "range [" + number(r.low - room) + ":" + number(r.high + room) + "]\n";
 }
 
-/// Tics of an axis at 1, 2 or 5 times a power of ten, four to eight of them: a panel has no room for more.
+/// Tics of an axis at 1, 2 or 5 times a power of ten, three to eight of them: a panel has no room for more.
 std::string few_tics(const char* axis, Range r) {
-    const double room = std::max(r.high - r.low, 1e-300) / 4, power = std::pow(10, std::floor(std::log10(room)));
+    const double room = std::max(r.high - r.low, 1e-300) / 3, power = std::pow(10, std::floor(std::log10(room)));
     const double step = power * (room >= 5 * power ? 5 : room >= 2 * power ? 2 : 1);
     return std::string("set ") + axis + "tics " + number(r.high > r.low ? step : 1) + "\n";
 }

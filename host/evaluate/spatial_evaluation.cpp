@@ -106,7 +106,8 @@ PoseSummary summarise_poses(const std::vector<float>& poses, const SpatialVaeCon
         out.deviation.push_back(std::sqrt(product[a * S + a] / double(n)));
         for (std::size_t b = 0; b < a; ++b) {
             const double scale = std::sqrt(product[a * S + a] * product[b * S + b]);
-            if (scale > 0) out.largest_correlation = std::max(out.largest_correlation, std::abs(product[a * S + b]) / scale);
+            if (scale > 0)
+                out.largest_correlation = std::max(out.largest_correlation, std::abs(product[a * S + b]) / scale);
         }
     }
     return out;

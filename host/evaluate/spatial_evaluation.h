@@ -1,5 +1,5 @@
-// What a trained SpatialVae is asked: its ELBO on a set, its latents as features, the poses it sees, and pictures of what
-// it decodes.
+// What a trained SpatialVae is asked: its ELBO on a set, its latents as features, the poses it sees, and pictures of
+// what it decodes.
 #pragma once
 #include <vector>
 

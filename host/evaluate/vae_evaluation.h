@@ -16,7 +16,7 @@ inline constexpr std::array<FeatureKind, 2> kFeatureKinds = {FeatureKind::kSampl
 
 struct ElboSummary {
     double negative_elbo = 0, reconstruction = 0, kl = 0;  ///< nats per image, one sample of z, beta not applied
-    double pose_kl = 0;    ///< of a SpatialVae with a prior on u: u's share of kl
+    double pose_kl = 0;                                    ///< of a SpatialVae with a prior on u: u's share of kl
     int active_units = 0;  ///< latents whose mean varies over the set with variance above 0.01 (Burda et al. 2016)
 };
 

@@ -38,7 +38,7 @@ struct ViveOptions {
     std::uint64_t first_seed = 1;
     int epochs = 50, batch = 100;
     double learning_rate = 1;
-    int restarts = 1;  ///< trainings per seed, of which the one with the best training ELBO counts
+    int restarts = 1;              ///< trainings per seed, of which the one with the best training ELBO counts
     bool paper_semantics = false;  ///< PCA's test projection is centred with the test set's own mean
     /// What all models share; kind, pose and latents are each model's own.
     SpatialVaeConfig config;

@@ -95,7 +95,10 @@ struct LinearGrid {
         } else if (threadIdx.x == 0) {
             T gradient[6] = {};
             affine_coefficients_backward(gradient, dA, u + n * warp.stride, warp.form);
-            for (int k = 0; k < warp_parameters(warp.form, 3); ++k) mine[k] = add ? mine[k] + gradient[k] : gradient[k];
+            const int numbers = warp_parameters(warp.form, 3);
+#pragma unroll  // an index known only at run time would put the gradient into local memory
+            for (int k = 0; k < 6; ++k)
+                if (k < numbers) mine[k] = add ? mine[k] + gradient[k] : gradient[k];
         }
     }
     template <int count>

@@ -1,4 +1,4 @@
-// Each operation of the dense VAE's training step: time for one model as a training step calls it (data in cache), and
+// Each operation of a VAE's training step: time for one model as a training step calls it (data in cache), and
 // for many models at once (data in memory) against the floor that its bytes set.
 //
 //   floor = bytes that must move / bandwidth of our own copy kernel, timed in turns with the operation
@@ -123,6 +123,24 @@ std::vector<Operation> operations(const Matmul& matmul) {
          [](Data& d) {
              return adam<float>(d.parameters.data(), d.m.data(), d.v.data(), d.non_finite.data(), d.gradients.data(),
                                 d.rates.data(), d.step.data(), {}, d.R, P, nullptr);
+         }},
+        {"gaussian_sample_forward", 4 * 3 * latents, 0,
+         [](Data& d) {
+             return gaussian_sample_forward<float>(d.z.data(), d.rows.data(), d.moments.data(), {},
+                                                   DeviationBound::kDeviation, {d.seeds.data(), d.step.data()}, d.R, N,
+                                                   Z, nullptr);
+         }},
+        {"gaussian_sample_backward", 4 * 6 * latents, 0,
+         [](Data& d) {
+             return gaussian_sample_backward<float>(d.dmoments.data(), d.dz.data(), d.z.data(), d.moments.data(), {},
+                                                    DeviationBound::kDeviation, 1.f / N, d.R, N, Z, nullptr);
+         }},
+        {"sigmoid_backward (784)", 12 * pixels, 0,
+         [](Data& d) { return sigmoid_backward<float>(d.y.data(), d.y.data(), d.x.data(), d.y.size(), nullptr); }},
+        {"adadelta (whole arena)", 28.0 * P, 0,
+         [](Data& d) {
+             return adadelta<float>(d.parameters.data(), d.m.data(), d.v.data(), d.non_finite.data(),
+                                    d.gradients.data(), d.rates.data(), d.step.data(), {}, d.R, P, nullptr);
          }},
         {"philox_normal (784)", 4 * pixels, 0,
          [](Data& d) { return philox_normal(d.y.data(), d.y.size(), 1, Purpose::kTest, 0, nullptr); }},

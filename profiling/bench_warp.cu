@@ -1,11 +1,12 @@
 // The fused warps, forward and backward (image and parameters), for the sizes of the papers and beyond:
 //
-//   bench_warp   one line per case: "case microseconds floor_microseconds"
+//   bench_warp [LARGEST]   one line per case of at most LARGEST images: "case microseconds floor_microseconds"
 //
 // floor = bytes that must move / bandwidth of our own copy kernel. Forward: read the image, write the output (8 bytes a
 // pixel); backward: read the gradient and the image, write the image's gradient (12). The grid is never stored.
 // The peer is peers/warp_torch.py; run_benchmarks.sh runs both in turns and prints one table.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -78,9 +79,11 @@ void measure(const Case& c) {
 }  // namespace
 }  // namespace warpvae
 
-int main() try {
+int main(int argc, char** argv) try {
     warpvae::require_device();
-    for (const auto& c : warpvae::kCases) warpvae::measure(c);
+    const int largest = argc > 1 ? std::atoi(argv[1]) : 1 << 30;
+    for (const auto& c : warpvae::kCases)
+        if (c.N <= largest) warpvae::measure(c);
     return 0;
 } catch (const std::exception& error) {
     std::fprintf(stderr, "bench_warp: %s\n", error.what());

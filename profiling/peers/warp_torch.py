@@ -1,7 +1,8 @@
 """The cases of profiling/bench_warp.cu in PyTorch: affine_grid + grid_sample, and a thin-plate spline as one matrix product
 + grid_sample; border padding, corners aligned, float32.
 
-    warp_torch.py [--mode eager|compile] [--device cpu|cuda] [--threads T]      prints "case microseconds" lines
+    warp_torch.py [--mode eager|compile] [--device cpu|cuda] [--threads T] [--images LARGEST]
+        prints "case microseconds" lines, of cases of at most LARGEST images
 """
 import argparse
 import statistics
@@ -54,11 +55,14 @@ def main():
     parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--images", type=int, default=1 << 30)
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     synchronise = torch.cuda.synchronize if options.device == "cuda" else lambda: None
     for warp, n, c, size in CASES:
+        if n > options.images:
+            continue
         torch.manual_seed(1)
         image = torch.rand(n, c, size, size, device=options.device, requires_grad=True)
         dout = torch.rand(n, c, size, size, device=options.device) * 2 - 1
@@ -95,4 +99,5 @@ def main():
         print(f"{name}-backward {two - one:.1f}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+// What bench_step and bench_spatial_step share: a model with random images and its trainer, a step timed as training
+// runs it (gather, forward, backward, optimiser, loss sums), and five steps written down for the peers to repeat.
+#pragma once
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+
+#include "host/core/trainer.h"
+#include "host/files/safetensors.h"
+#include "profiling/stopwatch.h"
+
+namespace warpvae {
+
+constexpr int kPixels = 784, kExportedSteps = 5;
+
+inline std::vector<std::uint8_t> random_images(std::size_t count) {
+    std::mt19937 engine(1);
+    std::vector<std::uint8_t> bytes(count * kPixels);
+    for (std::uint8_t& b : bytes) b = static_cast<std::uint8_t>(engine() >> 24);
+    return bytes;
+}
+
+/// R replicas of seeds 1, 2, ... on `count` images.
+template <class M>
+struct TrainingSteps {
+    Stream stream = stream_create();  // a null stream could not be captured as a graph
+    Matmul matmul{stream};
+    std::vector<std::uint64_t> seeds;
+    std::vector<std::uint8_t> bytes;
+    DeviceImages images;
+    M model;
+    Trainer trainer;
+
+    template <class Config>
+    TrainingSteps(const Config& config, TrainerOptions options, int R, std::size_t count)
+        : seeds(consecutive(R)),
+          bytes(random_images(count)),
+          images({&bytes}, std::vector<int>(R, 0), kPixels),
+          model(config, R, options.batch, matmul),
+          trainer(model, images, seeds, matmul, with_rates(options, R)) {
+        model.parameters().initialise(seeds, stream);
+    }
+    static std::vector<std::uint64_t> consecutive(int R) {
+        std::vector<std::uint64_t> seeds;
+        for (int r = 0; r < R; ++r) seeds.push_back(1 + r);
+        return seeds;
+    }
+    /// The one rate given, for every replica.
+    static TrainerOptions with_rates(TrainerOptions options, int R) {
+        options.learning_rates.resize(R, options.learning_rates.at(0));
+        return options;
+    }
+    void steps(int count) {
+        while (count > 0) trainer.finish_epoch([&](std::uint64_t) { return --count > 0; });
+    }
+};
+
+/// Prints the median, lowest and highest microseconds of a step over ten chunks of steps / 10.
+template <class M>
+void measure_steps(TrainingSteps<M>& training, int steps) {
+    const int chunk = std::max(1, steps / 10);
+    training.steps(2 * chunk);
+    std::vector<double> samples;
+    for (int i = 0; i < 10; ++i)
+        samples.push_back(microseconds(training.stream, [&] { training.steps(chunk); }) / chunk);
+    const Timing t = timing_of(samples);
+    std::printf("%.1f %.1f %.1f\n", t.median, t.lowest, t.highest);
+}
+
+/// Trains one epoch of kExportedSteps steps. Writes "batches", "noise" and "losses" of each step, "gradient.K.NAME" of
+/// step K and "weights.K.NAME" before it, the weights at the end too.
+template <class M>
+void export_steps(TrainingSteps<M>& training, int batch, int latents, const std::string& path) {
+    SafeTensors file;
+    const auto add_arena = [&](const std::string& prefix, const std::vector<float>& arena) {
+        for (const ParameterInfo& p : training.model.parameters().layout().tensors())
+            file.tensors.push_back(
+                Tensor::of<float>(prefix + p.name, p.shape, std::span(arena).subspan(p.offset, p.count)));
+    };
+    add_arena("weights.0.", training.model.parameters().download(0));
+
+    std::vector<float> batches, noise;
+    std::vector<double> losses;
+    const DeviceBuffer<std::uint64_t> seeds(training.seeds);
+    const std::size_t drawn = std::size_t(batch) * latents;
+    const DeviceBuffer<float> moments(std::vector<float>(2 * drawn, 0.f));  // mu = 0, log sigma = 0: z is the noise
+    DeviceBuffer<float> z(drawn), kl(batch);
+    double before = 0;
+    training.trainer.finish_epoch([&](std::uint64_t done) {
+        check(stream_synchronize(training.stream));
+        add_arena("gradient." + std::to_string(done - 1) + ".", training.model.parameters().download_gradients(0));
+        add_arena("weights." + std::to_string(done) + ".", training.model.parameters().download(0));
+        const DeviceBuffer<std::uint64_t> step(std::vector<std::uint64_t>{done - 1});
+        check(gaussian_sample_forward<float>(z.data(), kl.data(), moments.data(), {}, DeviationBound::kDeviation,
+                                             {seeds.data(), step.data()}, 1, batch, latents, nullptr));
+        std::vector<float> x(std::size_t(batch) * kPixels), epsilon(drawn);
+        check(copy_to_host(x.data(), training.model.minibatch(), x.size() * sizeof(float), training.stream));
+        z.download(epsilon.data(), epsilon.size());
+        batches.insert(batches.end(), x.begin(), x.end());
+        noise.insert(noise.end(), epsilon.begin(), epsilon.end());
+        const double sum = training.trainer.losses()[0].loss * static_cast<double>(done);
+        losses.push_back(sum - before);
+        before = sum;
+        return true;
+    });
+    file.tensors.push_back(Tensor::of<float>("batches", {kExportedSteps, batch, kPixels}, batches));
+    file.tensors.push_back(Tensor::of<float>("noise", {kExportedSteps, batch, latents}, noise));
+    file.tensors.push_back(Tensor::of<double>("losses", {kExportedSteps}, losses));
+    write_safetensors(path, file);
+}
+
+struct StepOptions {
+    int replicas = 1, steps = 200, latents = 8;
+    std::string model, export_to;
+};
+/// Throws DeviceError for anything but --replicas, --steps, --export and, where `models` is set, --model, --latents.
+inline StepOptions parse_step_options(int argc, char** argv, bool models) {
+    StepOptions options;
+    for (int i = 1; i < argc; ++i) {
+        const std::string name = argv[i];
+        if (i + 1 == argc) throw DeviceError(name + " needs a value");
+        const std::string value = argv[++i];
+        if (name == "--export")
+            options.export_to = value;
+        else if (name == "--replicas")
+            options.replicas = std::atoi(value.c_str());
+        else if (name == "--steps")
+            options.steps = std::atoi(value.c_str());
+        else if (models && name == "--model")
+            options.model = value;
+        else if (models && name == "--latents")
+            options.latents = std::atoi(value.c_str());
+        else
+            throw DeviceError("unknown option " + name);
+    }
+    if (options.replicas < 1 || options.steps < 1 || options.latents < 1)
+        throw DeviceError("--replicas, --steps and --latents must be at least 1");
+    return options;
+}
+
+}  // namespace warpvae

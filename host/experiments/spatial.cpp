@@ -126,12 +126,16 @@ void resolve(Options& o) {
     if (o.common.quick) {
         o.common.epochs = std::min(o.common.epochs, 2);
         o.common.seeds = 1;
-        v.latents = {8};
-        v.rows = {"pca", "vae", "affine-tvae", "tps-tvae", "affine-dtvae"};
+        v.latents.resize(1);
+        v.rows.erase(std::remove(v.rows.begin(), v.rows.end(), "raw"), v.rows.end());
         v.quick = true;
         o.likelihood.samples = std::min(o.likelihood.samples, 500);
         o.likelihood.images = std::min<std::size_t>(o.likelihood.images, 20);
     }
+    std::vector<std::string> once;  // a row named twice is one row
+    for (const std::string& row : v.rows)
+        if (std::find(once.begin(), once.end(), row) == once.end()) once.push_back(row);
+    v.rows = once;
     // The paper's rot-MNIST has 1,500 training images.
     if (o.common.dataset == "mnist-rot" && o.common.train_images == 0) o.common.train_images = 1500;
     v.out = o.common.out;

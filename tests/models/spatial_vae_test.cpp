@@ -268,12 +268,20 @@ TEST(SpatialVae, DivergenceOfThePoseIsNoticed) {
 }
 
 TEST(SpatialVae, GoldenLosses) {
-    // Made by this test on the CPU device, seed 42; another device or instruction set agrees to float rounding.
-    const double expected[][2] = {{46.151693, 42.952204}, {45.216406, 41.638692}, {45.224789, 41.669645},
-                                  {45.194482, 41.690540}, {47.184359, 43.990715}, {47.223530, 43.843046}};
+    // Made by this test on the CPU device, seed 42; another device or instruction set agrees to float rounding. At the
+    // identity every coordinate is a whole pixel, where rounding decides which cell's derivative counts: start beside
+    // it.
+    const double expected[][2] = {{46.151693, 42.952204}, {44.520241, 41.219163}, {44.604620, 41.251090},
+                                  {44.761170, 41.297175}, {47.940908, 44.126997}, {45.960309, 43.366725}};
     const auto kinds = trained_kinds();
     for (std::size_t i = 0; i < kinds.size(); ++i) {
         Training training(kinds[i], {42}, 21, 8);
+        std::vector<float> values = training.model.parameters().download(0);
+        for (const ParameterInfo& tensor : training.model.parameters().layout().tensors())
+            if (tensor.name == "pose_heads.bias")
+                for (int k = 0; k < training.model.config().pose_numbers(); ++k)
+                    values[tensor.offset + k] += 0.03f + 0.011f * float(k % 6);
+        training.model.parameters().upload(0, values);
         for (double golden : expected[i]) {
             const double loss = training.epoch()[0].loss;
             std::printf("%.6f ", loss);

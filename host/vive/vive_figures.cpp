@@ -256,8 +256,9 @@ class Figures {
         const std::size_t D = data_.test.pixels();
         ImageSet few = data_.test;
         few.truncate(kPictures);
-        ImageGrid sheet(6, kPictures, few.height, few.width, digits(3));
-        for (int which = 0; which < 2; ++which) {
+        const int shown = *best == *worst ? 1 : 2;
+        ImageGrid sheet(3 * shown, kPictures, few.height, few.width, digits(3));
+        for (int which = 0; which < shown; ++which) {
             const auto loaded = experiment_.load(which ? **worst : **best, kPictures);
             const DeviceImages images({&few.images}, {0}, int(D));
             const int n = int(few.count());
@@ -285,9 +286,11 @@ class Figures {
                           bad_minimum(r).empty() ? "" : ", counted as bad: ", bad_minimum(r).c_str());
             return std::string(text);
         };
-        add(file, "Figure 12. Inputs x, reconstructions x' and the decoder's output before the warp y' of " +
-                      title(**best) + ". Above: the best of " + std::to_string(most->second.size()) + " runs (" +
-                      told(**best) + "). Below: the worst (" + told(**worst) + ").");
+        const std::string what =
+            "Figure 12. Inputs x, reconstructions x' and the decoder's output before the warp y' of " + title(**best);
+        add(file, shown == 1 ? what + ", the run's only one (" + told(**best) + ")."
+                             : what + ". Above: the best of " + std::to_string(most->second.size()) + " runs (" +
+                                   told(**best) + "). Below: the worst (" + told(**worst) + ").");
     }
 
     const ViveExperiment& experiment_;

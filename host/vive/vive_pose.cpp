@@ -37,7 +37,7 @@ std::vector<std::vector<const ViveReplica*>> trained_groups(const ViveExperiment
 
 Table empty_table(const ViveExperiment& experiment, const char* title) {
     Table table;
-    table.paper = "Vive";
+    table.paper = "Vivé";
     table.table = title;
     table.dataset = experiment.data().name;
     table.device = device_name();

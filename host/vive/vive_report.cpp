@@ -129,6 +129,7 @@ std::filesystem::path write_vive_report(const ViveOptions& options, const DataSe
         report.table(run.recovery);
         report.table(run.equivariance);
         add_figures(report, run.figures, "pose", Report::Width::full);
+        add_figures(report, run.figures, "equivariance", Report::Width::full);
     }
     report.section("Settings");
     report.key_values(run.settings);

@@ -140,7 +140,8 @@ class Figures {
         for (const char* model : kFourModels) {
             std::map<int, std::vector<double>> by_total;
             for (const ViveReplica& r : all_)
-                if (r.model == model && r.prior == PosePrior::kNone && r.evaluated && r.latents > 2)
+                if (r.model == model && r.prior == PosePrior::kNone && r.evaluated &&
+                    r.latents + pose_size(model, o_.config) >= kTotals[0])
                     by_total[r.latents + pose_size(model, o_.config)].push_back(r.test_elbo.reconstruction);
             Series series{vive_model(model).title, {}, {}, {}};
             for (const auto& [total, values] : by_total) {

@@ -1,0 +1,94 @@
+// Gaussian latents: heads, samples, divergences, importance weights. Letters and conventions: cuda/ops.h.
+#pragma once
+
+#include "cuda/device/device.h"
+#include "cuda/ops/random.h"
+
+namespace warpvae {
+
+// --- the latent: gaussian_head.cuh, reparameterise.cuh, gaussian_kl.cuh, gaussian_sample.cuh -------------------------
+
+/// Noise of a latent: element (n, j) of step `*step` (0 where step is null) and row `first_row + n`.
+struct LatentNoise {
+    const std::uint64_t* seeds = nullptr;  ///< [R]; null: no noise, z = mu
+    const std::uint64_t* step = nullptr;
+    Purpose purpose = Purpose::kLatent;
+    std::size_t first_row = 0;  ///< a multiple of 4
+};
+/// The encoder's two heads, the sample and its divergence in one kernel (Kingma and Welling, eq. 10 and appendix B):
+///   [mu, logvar] = h W^T + b,   z = mu + exp(logvar / 2) * epsilon,
+///   kl[r, n] = 1/2 sum_j (mu^2 + exp(logvar) - 1 - logvar)
+/// moments [R, N, 2Z] = (mu, logvar); z [R, N, Z]; kl [R, N]; h [R, N, H]; W [2Z, H], b [2Z] at stride P.
+template <class T>
+Status gaussian_head_forward(T* moments, T* z, T* kl, const T* h, const T* W, const T* b, std::size_t P,
+                             LatentNoise noise, int R, int N, int H, int Z, Stream stream);
+/// dmoments [R, N, 2Z] from dz [R, N, Z]: the gradient of L = f(z) + kl_weight * sum_n kl, through z and the
+/// divergence.
+///   dmu = dz + w mu,   dlogvar = dz (z - mu) / 2 + w (exp(logvar) - 1) / 2
+template <class T>
+Status gaussian_head_backward(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight, int R, int N, int Z,
+                              Stream stream);
+
+/// z = mu + exp(logvar / 2) * epsilon alone. moments [R, N, 2Z], z [R, N, Z].
+template <class T>
+Status reparameterise_forward(T* z, const T* moments, LatentNoise noise, int R, int N, int Z, Stream stream);
+/// dmoments = the gradient of f(z): dmu = dz, dlogvar = dz (z - mu) / 2.
+template <class T>
+Status reparameterise_backward(T* dmoments, const T* dz, const T* z, const T* moments, int R, int N, int Z,
+                               Stream stream);
+/// kl[r, n] = KL(N(mu, exp(logvar)) || N(0, 1)) alone. moments [R, N, 2Z].
+template <class T>
+Status gaussian_kl_forward(T* kl, const T* moments, int R, int N, int Z, Stream stream);
+/// dmoments += weight * dkl/dmoments.
+template <class T>
+Status gaussian_kl_backward(T* dmoments, const T* moments, T weight, int R, int N, int Z, Stream stream);
+
+/// Where sigma = e^s is kept from 0 (Vive, appendix A: "clipped to be more than 1e-6").
+enum class DeviationBound {
+    kDeviation,  ///< sigma itself, at 1e-6
+    kLogarithm,  ///< the paper's letter: s at 1e-6, so sigma is at least 1
+};
+/// A diagonal Gaussian prior, each replica's own or one for all (stride 0). Device memory; null: mean 0, deviation 1.
+template <class T>
+struct GaussianPrior {
+    const T* mean = nullptr;
+    std::size_t mean_stride = 0;
+    const T* log_deviation = nullptr;
+    std::size_t log_deviation_stride = 0;
+};
+/// z = mu + sigma epsilon and kl[r, n] = KL(N(mu, sigma^2) || prior), from moments (mu, s = log sigma):
+/// gaussian_sample.cuh. z [R, N, Z]; kl [R, N]; moments [R, N, 2Z].
+template <class T>
+Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
+                               LatentNoise noise, int R, int N, int Z, Stream stream);
+/// dmoments [R, N, 2Z] of L = f(z) + kl_weight * sum_n kl from dz [R, N, Z].
+template <class T>
+Status gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments, const GaussianPrior<T>& prior,
+                                DeviationBound bound, T kl_weight, int R, int N, int Z, Stream stream);
+/// The prior's own gradients of the same L: dmean, dlog_deviation [Z] at stride P, either null.
+template <class T>
+Status gaussian_prior_backward(T* dmean, T* dlog_deviation, std::size_t P, const T* moments,
+                               const GaussianPrior<T>& prior, DeviationBound bound, T kl_weight, int R, int N, int Z,
+                               Stream stream);
+/// z [R, N, Z] = draws of the prior; noise.seeds must be there.
+template <class T>
+Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise noise, int R, int N, int Z,
+                             Stream stream);
+/// ratio[r, n] += log prior(z) - log N(z; mu, sigma^2).
+template <class T>
+Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
+                          int R, int N, int Z, Stream stream);
+
+// --- marginal likelihood: importance_weights.cuh ---------------------------------------------------------------------
+
+/// What K importance weights say of one image.
+struct LogMeanExp {
+    double log_mean;               ///< log of the mean weight: the estimate of log p(x)
+    double mean_log;               ///< the mean log weight: of weights drawn from q, the ELBO
+    double effective_sample_size;  ///< 1 .. K
+};
+/// out [Q] from log weights ratio - nll, both [Q, K]; ratio may be null.
+template <class T>
+Status log_mean_exp(LogMeanExp* out, const T* ratio, const T* nll, int Q, int K, Stream stream);
+
+}  // namespace warpvae

@@ -1,0 +1,120 @@
+// What fits linear classifiers and principal components on the device. Letters and conventions: cuda/ops.h.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "cuda/device/device.h"
+
+namespace warpvae {
+
+// --- logistic regression: lbfgs.cuh, spd_inverse.cuh, logistic_regression.cuh ----------------------------------------
+// Q problems (replicas x feature sets) in lock-step; method and use: host/evaluate/logistic_regression.h.
+
+inline constexpr int kLbfgsMemory = 10;  ///< pairs (s, y) kept
+/// What the host asks of problem q in the next round.
+struct LbfgsControl {
+    int active;    ///< 0: the problem is done, kernels leave it alone
+    int accept;    ///< 1: the trial point becomes the current one, and the pair enters the history at `newest`
+    int redirect;  ///< 1: compute a new direction, from the newest `pairs` pairs
+    int pairs, newest;
+    double step;  ///< trial = theta + step * direction
+};
+/// What the host reads of problem q in each round.
+struct LbfgsScalars {
+    double slope, direction_size, theta_size;      ///< at theta, along the direction; sizes are largest magnitudes
+    double objective, trial_slope, gradient_size;  ///< at the trial point
+};
+/// The device memory of Q problems of P unknowns. theta, gradient, trial, trial_gradient, direction [Q, P];
+/// history_s, history_y [Q, kLbfgsMemory, P]; rho, alpha [Q, kLbfgsMemory].
+template <class T>
+struct LbfgsState {
+    T *theta, *gradient, *trial, *trial_gradient, *direction, *history_s, *history_y, *rho, *alpha;
+};
+/// Takes over the trial point where control[q].accept.
+Status lbfgs_accept(const LbfgsState<double>& state, const LbfgsControl* control, int Q, std::size_t P, Stream stream);
+/// The two-loop recursion where control[q].redirect: direction := q; then, given r = B q [Q, P] for the caller's
+/// approximate inverse Hessian B, direction := the descent direction, and the first three scalars.
+Status lbfgs_first_loop(const LbfgsState<double>& state, const LbfgsControl* control, int Q, std::size_t P,
+                        Stream stream);
+Status lbfgs_second_loop(const LbfgsState<double>& state, LbfgsScalars* scalars, const double* r,
+                         const LbfgsControl* control, int Q, std::size_t P, Stream stream);
+/// trial = theta + step * direction where control[q].active.
+Status lbfgs_trial(const LbfgsState<double>& state, const LbfgsControl* control, int Q, std::size_t P, Stream stream);
+
+/// Symmetric positive definite matrices [R, D, D] := their inverses, in place. D at most 3072.
+Status spd_inverse(double* matrices, int R, int D, Stream stream);
+
+/// counts[q, v] += how many of labels[q][0..n-1] are v. counts [Q, 256].
+Status label_counts(unsigned* counts, const std::uint8_t* const* labels, int Q, std::size_t n, Stream stream);
+/// first[q] = min(first[q], lowest i for which x[q, i] is not finite). x [Q, n].
+Status first_non_finite(unsigned long long* first, const float* x, int Q, std::size_t n, Stream stream);
+/// weights [Q, K, d], bias [Q, K] from theta [Q, K, d + 1]; the bias of a class with counts[q, k] = 0 is -infinity.
+Status logistic_parameters(float* weights, float* bias, const double* theta, const unsigned* counts, int Q, int K,
+                           int d, Stream stream);
+/// x [Q, K, D] -= its mean over the classes that have rows; 0 for those without.
+Status centre_classes(double* x, const unsigned* counts, int Q, int K, int D, Stream stream);
+/// state.trial_gradient and the last three scalars where control[q].active, from sums over `chunks` chunks of the n
+/// rows: weight_sums [Q, chunks, K, d] and bias_sums [Q, chunks, K] of dloss/dlogits times (x, 1), loss_sums [Q,
+/// chunks].
+Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
+                          const float* bias_sums, const double* loss_sums, const unsigned* counts,
+                          const LbfgsControl* control, double lambda, std::size_t n, int chunks, int Q, int K, int d,
+                          Stream stream);
+/// rows [count, d] = rows first..first+count-1 of a sample of `samples` (at most n) rows of x [n, d].
+Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
+                   Stream stream);
+/// scaled[k, i, :] = sqrt(p_ik (1 - p_ik)) (x_i, 1) with p = softmax(logits + bias) over classes.
+/// scaled [K, rows, d + 1], logits [K, rows], bias [K], x [rows, d].
+Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int rows, int K, int d,
+                          Stream stream);
+/// curvature [K, D, D] += scale * gram, from 0 if `is_first`; if `is_last` its diagonal grows by a millionth of itself
+/// and by lambda, the last entry by intercept_ridge.
+Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
+                            bool is_first, bool is_last, int K, int D, Stream stream);
+
+// --- linear support vector machines: linear_svm.cuh ------------------------------------------------------------------
+
+// R replicas x K classes x F fits (0: all rows; f: all but those of fold f - 1); method and use:
+// host/evaluate/linear_svm.h.
+
+/// The fits first..first+count-1 of `all`: their parameters and sums are [K, count] rows of one matrix product.
+struct SvmFits {
+    int first, count, all;
+};
+/// weights [R, K, count, d], bias [R, K, count] from theta [R, K, all, d + 1].
+Status svm_parameters(float* weights, float* bias, const double* theta, SvmFits fits, int R, int K, int d,
+                      Stream stream);
+/// With m = max(0, 1 - y (score + bias)), y = 1 where the label is the class and -1 elsewhere, m = 0 for rows that the
+/// fit leaves out: loss_sums = sum m^2, bias_sums = sum y m, score := y m. scores [chunks, K, count, rows]; bias [K,
+/// count]; the sums [chunks, K, count]; labels and fold numbers [chunks, rows].
+Status squared_hinge(double* loss_sums, double* bias_sums, float* scores, const float* bias, const std::uint8_t* labels,
+                     const std::uint8_t* folds, SvmFits fits, int K, int chunks, int rows, Stream stream);
+/// state.trial_gradient and the last three scalars where control[q].active, q over [R, K, all], of
+/// 1/2 |theta|^2 + C sum m^2. weight_sums [R, chunks, K, count, d] of y m x; bias_sums and loss_sums [R, chunks, K,
+/// count].
+Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
+                     const double* bias_sums, const double* loss_sums, const LbfgsControl* control, double C,
+                     int chunks, SvmFits fits, int R, int K, int d, Stream stream);
+/// rows[k, 0..counts[k]-1] = the rows with 1 - y (score + bias) > 0 in class k, ascending. rows [K, n], counts [K],
+/// scores [K, chunk_rows] for each whole chunk of the n rows and [K, what is left], bias [K], labels [n].
+Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, const float* bias,
+                       const std::uint8_t* labels, int K, std::size_t n, std::size_t chunk_rows, Stream stream);
+/// out [samples, d + 1] = (x, 1) of `samples` of the `count` listed rows of x [n, d], spread over the list.
+Status svm_gather_rows(float* out, const float* x, const unsigned* rows, std::size_t samples, std::size_t count, int d,
+                       Stream stream);
+/// correct[f] += how many rows of fold f have their label's score + bias largest (lowest class of equals) in fit f + 1,
+/// which must be among `fits`; where folds is null, correct[0] counts all rows by fit `first`. correct [256], scores
+/// [chunks, K, count, rows], bias [K, count], labels and folds [chunks, rows]. Scores must be finite.
+Status svm_correct(unsigned* correct, const float* scores, const float* bias, const std::uint8_t* labels,
+                   const std::uint8_t* folds, SvmFits fits, int K, int chunks, int rows, Stream stream);
+
+// --- principal components: pca.cuh, eigen_{cpu,cuda}.cpp -------------------------------------------------------------
+
+/// out [n, D] = x [n, D] - mean [D], rounded to T; x itself where mean is null. n at most 65535.
+template <class T>
+Status centre_rows(T* out, const float* x, const double* mean, int n, int D, Stream stream);
+/// Eigenvalues [D], ascending, of a symmetric matrix [D, D], and its eigenvectors as the rows of vectors [D, D], of
+/// length 1 and either sign. An error if the iteration does not converge. Waits for the result.
+Status symmetric_eigen(double* values, double* vectors, const double* matrix, int D, Stream stream);
+
+}  // namespace warpvae

@@ -1,0 +1,52 @@
+// Optimiser steps over the whole arena, and sums over rows. Letters and conventions: cuda/ops.h.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "cuda/device/device.h"
+
+namespace warpvae {
+
+// --- optimisers: adam.cuh, adadelta.cuh ------------------------------------------------------------------------------
+
+/// The first non-finite gradient of a replica: all ones while there is none (fill its bytes with 255 before training),
+/// else the step in the high half and the lowest offset in the arena that was not finite in the low half.
+struct NonFinite {
+    unsigned long long key;
+    bool found() const { return key != ~0ull; }
+    std::uint64_t step() const { return key >> 32; }
+    std::uint64_t element() const { return key & 0xffffffffu; }
+};
+struct AdamOptions {
+    float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
+};
+/// One Adam step (Kingma and Ba, algorithm 1; as torch.optim.Adam) of the whole arena [R, P] in one launch:
+///   m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p -= lr / (1-b1^t) * m / (sqrt(v / (1-b2^t)) + eps), t = *step + 1.
+/// learning_rate [R]; non_finite [R], see NonFinite.
+template <class T>
+Status adam(T* parameters, T* m, T* v, NonFinite* non_finite, const T* gradients, const T* learning_rate,
+            const std::uint64_t* step, const AdamOptions& options, int R, std::size_t P, Stream stream);
+
+struct AdadeltaOptions {
+    float rho = 0.95f, epsilon = 1e-6f;
+};
+/// One Adadelta step in Lasagne's form, see adadelta.cuh. squares and updates [R, P] start at 0; the rest as adam.
+template <class T>
+Status adadelta(T* parameters, T* squares, T* updates, NonFinite* non_finite, const T* gradients,
+                const T* learning_rate, const std::uint64_t* step, const AdadeltaOptions& options, int R, std::size_t P,
+                Stream stream);
+
+// --- reductions: reduction.cuh ---------------------------------------------------------------------------------------
+
+/// totals[r * stride] += sum over n of values[r, n], in double and in a fixed order.
+template <class T>
+Status accumulate_sum(double* totals, std::size_t stride, const T* values, int R, int N, Stream stream);
+/// Sums of x and of x^2 over the rows: sums [R, 2, D] += x [R, N, x_stride], its first D columns. In double; for means,
+/// variances and active units.
+template <class T>
+Status accumulate_moments(double* sums, const T* x, int R, int N, int D, int x_stride, Stream stream);
+/// correct[r] += how many predicted[r, n] equal labels[r][first + n].
+Status accumulate_correct(unsigned long long* correct, const std::uint8_t* predicted, const std::uint8_t* const* labels,
+                          std::size_t first, int R, int N, Stream stream);
+
+}  // namespace warpvae

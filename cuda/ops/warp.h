@@ -1,0 +1,109 @@
+// Warps of images, and what spoils and compares them. Letters and conventions: cuda/ops.h.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "cuda/device/device.h"
+
+namespace warpvae {
+
+// --- images: affine_warp.cuh (on bilinear.cuh) -----------------------------------------------------------------------
+
+enum class Interpolation { kNearest, kBilinear };
+/// What an image is outside: 0, or its edge repeated.
+enum class Padding { kZeros, kBorder };
+/// An affine map of *output* pixel offsets from the centre to *input* pixel offsets from the centre (x right, y down):
+///   x' = a x + b y + tx,  y' = c x + d y + ty.
+struct AffineMap {
+    float a = 1, b = 0, tx = 0, c = 0, d = 1, ty = 0;
+};
+/// Warps byte images [N, H, W], image n by maps[n], about the pixel centre ((W-1)/2, (H-1)/2), zeros outside; bilinear
+/// values are rounded to the nearest byte.
+Status affine_warp(std::uint8_t* out, const std::uint8_t* in, const AffineMap* maps, Interpolation interpolation,
+                   std::size_t N, int H, int W, Stream stream);
+
+// --- spatial transformers: grid_sample.cuh, affine_grid.cuh, thin_plate_spline.cpp -----------------------------------
+
+/// Coordinates run from -1 to 1 over the image, x right and y down. With align_corners these are the centres of the
+/// first and last pixel, without it their outer edges.
+struct SampleOptions {
+    Padding padding = Padding::kBorder;
+    bool align_corners = true;
+    /// With kBorder, at a coordinate that lies exactly on the first row or column: the derivative of the cell inside
+    /// (true: Lasagne; what lets a warp leave the identity) or 0 (false: PyTorch). On the last one both have 0.
+    bool identity_safe = true;
+};
+/// Images [N, C, H, W] become [N, C, out_H, out_W].
+struct SampleShape {
+    int C = 1, H = 28, W = 28, out_H = 28, out_W = 28;
+};
+/// out[n, c, i, j] = image n's channel c at grid[n, i, j] = (x, y), bilinear. Torch's grid_sample in all four modes.
+///   out [N, C, out_H, out_W]; images [N, C, H, W]; grid [N, out_H, out_W, 2]. A coordinate that is not finite gives
+///   NaN.
+template <class T>
+Status grid_sample_forward(T* out, const T* images, const T* grid, std::size_t N, const SampleShape& shape,
+                           const SampleOptions& options, Stream stream);
+/// dimages and dgrid from dout, either null if not wanted. Bit-identical whatever the order of threads and the batch
+/// around an image; a gradient that is not finite makes its channel's dimages NaN.
+template <class T>
+Status grid_sample_backward(T* dimages, T* dgrid, const T* dout, const T* images, const T* grid, std::size_t N,
+                            const SampleShape& shape, const SampleOptions& options, Stream stream);
+
+/// What the numbers u of a warp mean. Each makes the coefficients A [2, K] of a grid that is linear in them,
+/// (x, y)(pixel) = A B(:, pixel), with a basis B [K, out_H * out_W] that is the same for all images.
+enum class WarpForm {
+    kAffine,         ///< u = A, 6 numbers: x = u0 x' + u1 y' + u2, y = u3 x' + u4 y' + u5 (affine_basis)
+    kPose,           ///< u = (psi, log Sx, log Sy, Tx, Ty): A = [Sx cos, -Sx sin, Sx Tx; Sy sin, Sy cos, Sy Ty]
+    kInverseAffine,  ///< the map that undoes kAffine; |determinant| is kept from 1e-4 upwards
+    kInversePose,    ///< the map that undoes kPose
+    kControlPoints,  ///< u = offsets of g x g control points, all x then all y (thin_plate_spline_basis)
+};
+template <class T>
+struct Warp {
+    WarpForm form = WarpForm::kAffine;
+    const T* basis = nullptr;  ///< device [K, out_H * out_W]
+    int K = 3;                 ///< 3, or g * g
+    int stride = 6;            ///< numbers from one image's u to the next
+};
+/// How many numbers u a warp has.
+constexpr int warp_parameters(WarpForm form, int K) {
+    return form == WarpForm::kControlPoints ? 2 * K : form == WarpForm::kPose || form == WarpForm::kInversePose ? 5 : 6;
+}
+inline constexpr int kMaxControlPoints = 64;  ///< g from 2 to 8
+/// [3, H * W]: x', y' and 1 at each pixel.
+std::vector<double> affine_basis(int H, int W, bool align_corners = true);
+/// [g * g, H * W]: what each control point's place adds to the grid (Bookstein 1989; Lasagne's TPSTransformerLayer).
+/// Columns sum to 1. Control points stand on linspace(-1, 1, g)^2, rows first. Throws DeviceError unless 2 <= g <= 8.
+std::vector<double> thin_plate_spline_basis(int g, int H, int W, bool align_corners = true);
+
+/// As grid_sample with the grid of u [N, stride], which is never stored.
+template <class T>
+Status warp_forward(T* out, const T* images, const T* u, const Warp<T>& warp, std::size_t N, const SampleShape& shape,
+                    const SampleOptions& options, Stream stream);
+/// dimages and du from dout, either null if not wanted; `add`: du += instead of du =.
+template <class T>
+Status warp_backward(T* dimages, T* du, bool add, const T* dout, const T* images, const T* u, const Warp<T>& warp,
+                     std::size_t N, const SampleShape& shape, const SampleOptions& options, Stream stream);
+
+// --- images spoilt, and how close to the clean ones: degrade.cuh, psnr.cuh -------------------------------------------
+
+enum class DegradationKind : std::uint32_t { kSaltAndPepper, kGaussian, kOcclusion };
+struct Degradation {
+    DegradationKind kind = DegradationKind::kGaussian;
+    /// Salt and pepper: the probability of each pixel to become 0 or 1. Gaussian: the standard deviation, the result
+    /// clamped to [0, 1]. Occlusion: the side of a square of 0, in shares of the image's smaller side. 0 changes
+    /// nothing.
+    float amount = 0;
+};
+/// y = x spoilt, both [R, N, H, W] in [0, 1], in place allowed. Row n is image `first_row + n`: its noise depends on
+/// seeds[r], the kind and that number alone. An amount that is negative, not finite or (Gaussian apart) above 1 is
+/// refused.
+template <class T>
+Status degrade(T* y, const T* x, Degradation noise, const std::uint64_t* seeds, std::size_t first_row, int R, int N,
+               int H, int W, Stream stream);
+/// out [R, N] = peak signal-to-noise ratios in dB of x against target [R, N, D], 58.9 at most: psnr.cuh.
+template <class T>
+Status psnr(T* out, const T* x, const T* target, int R, int N, int D, Stream stream);
+
+}  // namespace warpvae

@@ -8,6 +8,7 @@
 // stream. T is float or double (double is for gradient checks). Every launcher returns the device's error code at once;
 // kernels run later in `stream`. All results are deterministic: no float atomics anywhere.
 #pragma once
+#include "cuda/ops/convolution.h"
 #include "cuda/ops/dense.h"
 #include "cuda/ops/glyphs.h"
 #include "cuda/ops/latent.h"
@@ -15,5 +16,6 @@
 #include "cuda/ops/loss.h"
 #include "cuda/ops/minibatch.h"
 #include "cuda/ops/optimiser.h"
+#include "cuda/ops/pairs.h"
 #include "cuda/ops/random.h"
 #include "cuda/ops/warp.h"

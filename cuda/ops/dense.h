@@ -1,6 +1,7 @@
 // Matrix products, dense layers, and maps of whole arrays. Letters and conventions: cuda/ops.h.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "cuda/device/device.h"
@@ -63,7 +64,7 @@ Status relu_backward(T* dx, const T* x, std::size_t n, Stream stream);
 template <class T>
 Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns, Stream stream);
 
-// --- maps of whole arrays: elementwise.cuh ---------------------------------------------------------------------------
+// --- maps of whole arrays: elementwise.cuh, dropout.cuh --------------------------------------------------------------
 
 /// dx = dy y (1 - y), n elements, in place allowed.
 template <class T>
@@ -77,6 +78,12 @@ Status range_limit(T* y, const T* x, const T* centre, const T* range, T slope, s
 template <class T>
 Status range_limit_backward(T* dx, const T* dy, const T* x, const T* range, T slope, std::size_t rows, int S,
                             Stream stream);
+/// y[r, n, j] = x / (1 - rate) where element (n, j) of step `*step` is kept, else 0: dropout.cuh. The mask is drawn
+/// anew by every call, so the backward is the same call on the gradient. y, x [R, N, D], in place allowed; 0 <= rate <
+/// 1; layer from 0 to 31 tells the layers of one model apart.
+template <class T>
+Status dropout(T* y, const T* x, double rate, const std::uint64_t* seeds, const std::uint64_t* step, int layer, int R,
+               int N, int D, Stream stream);
 /// y [rows, K, D]: each row of x [rows, D] K times.
 template <class T>
 Status repeat_rows(T* y, const T* x, int K, std::size_t rows, int D, Stream stream);

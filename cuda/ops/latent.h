@@ -22,12 +22,12 @@ struct LatentNoise {
 template <class T>
 Status gaussian_head_forward(T* moments, T* z, T* kl, const T* h, const T* W, const T* b, std::size_t P,
                              LatentNoise noise, int R, int N, int H, int Z, Stream stream);
-/// dmoments [R, N, 2Z] from dz [R, N, Z]: the gradient of L = f(z) + kl_weight * sum_n kl, through z and the
-/// divergence.
+/// dmoments [R, N, 2Z] from dz [R, N, Z]: the gradient of L = f(z) + sum_n w_n kl_n, through z and the divergence, with
+/// w_n = kl_weight, times row_weights[r, n] where that is given.
 ///   dmu = dz + w mu,   dlogvar = dz (z - mu) / 2 + w (exp(logvar) - 1) / 2
 template <class T>
 Status gaussian_head_backward(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight, int R, int N, int Z,
-                              Stream stream);
+                              Stream stream, const T* row_weights = nullptr);
 
 /// z = mu + exp(logvar / 2) * epsilon alone. moments [R, N, 2Z], z [R, N, Z].
 template <class T>

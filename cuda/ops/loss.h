@@ -4,21 +4,38 @@
 #include <cstdint>
 
 #include "cuda/device/device.h"
+#include "cuda/ops/pairs.h"
 
 namespace warpvae {
 
-// --- losses: bernoulli.cuh, softmax_cross_entropy.cuh ----------------------------------------------------------------
+// --- losses: bernoulli.cuh, gaussian_likelihood.cuh, softmax_cross_entropy.cuh ---------------------------------------
 
-/// Negative log-likelihood of `target` in [0, 1] under Bernoulli(sigmoid(logits)), summed over D, and, unless dlogits
-/// is null, dlogits = scale * (sigmoid(logits) - target). nll [R, N]; the rest [R, N, D]; dlogits may be logits.
+/// Rows of a likelihood that are pairs (pairs.h): several may share one target, and each has a weight in the gradient.
+template <class T>
+struct LossRows {
+    const T* weights = nullptr;  ///< [R, N]: times `scale` in the gradient; null: 1
+    PairShape pairs;  ///< N = pairs.pairs(), target [R, pairs.images(), D]; of no pairs: a target for each row
+};
+
+/// Negative log-likelihood of `target` in [0, 1] under Bernoulli(sigmoid(logits)), summed over D, and dlogits = scale *
+/// (sigmoid(logits) - target); either may be null. nll [R, N]; the rest [R, N, D]; dlogits may be logits.
 template <class T>
 Status bernoulli_from_logits(T* nll, T* dlogits, const T* logits, const T* target, T scale, int R, int N, int D,
-                             Stream stream);
+                             Stream stream, const LossRows<T>& rows = {});
 /// The same from probabilities, clipped to [1e-6, 1 - 1e-6] before the logarithm (Vive, appendix A): the gradient is 0
 /// where the clip is active. dprobabilities may be probabilities.
 template <class T>
 Status bernoulli_from_probabilities(T* nll, T* dprobabilities, const T* probabilities, const T* target, T scale, int R,
                                     int N, int D, Stream stream);
+/// Negative log-likelihood of `target` under Normal(mean, exp(log_deviation)^2), summed over D = pixels * C channels
+/// (the last axis), and dmean and dlog_deviation of sum_n scale * rows.weights[n] * nll[n]; each may be null.
+///   nll = sum_i (t - m)^2 / (2 s^2) + log s + log(2 pi) / 2
+/// log_deviation: null for s = 1, else `deviations` numbers at stride P, 1 (one for all) or C (one for each channel),
+/// as is dlog_deviation. nll [R, N]; mean, dmean [R, N, D], one place allowed.
+template <class T>
+Status gaussian_likelihood(T* nll, T* dmean, T* dlog_deviation, const T* mean, const T* target, const T* log_deviation,
+                           int deviations, std::size_t P, T scale, int R, int N, int pixels, int C, Stream stream,
+                           const LossRows<T>& rows = {});
 /// y = sigmoid(x), n elements, in place allowed.
 template <class T>
 Status sigmoid(T* y, const T* x, std::size_t n, Stream stream);

@@ -15,25 +15,80 @@ struct Augmentation {
     float max_translation = 0;  ///< pixels, each axis
     constexpr bool any() const { return max_rotation != 0 || min_scale != 1 || max_scale != 1 || max_translation != 0; }
 };
+/// Pixels of a gathered image: byte / 255, or (byte / 255 - mean) * scale, with `mean` and `scale` device [D].
+struct PixelScale {
+    const float* mean = nullptr;
+    const float* scale = nullptr;
+};
 struct GatherOptions {
-    int height = 28, width = 28;  ///< D = height * width
+    int height = 28, width = 28;  ///< D = height * width * channels
+    int channels = 1;             ///< the last axis
     bool binarise = false;        ///< pixel := 1 with probability pixel, drawn anew each step (kBinarise)
     Augmentation augmentation;    ///< drawn anew each epoch (kAugment)
+    PixelScale pixels;            ///< not with `binarise`
+    int batch_rows = 0;           ///< rows from one replica's batch to the next; 0: N
+    int first_row = 0;            ///< the batch's row that takes image 0
 };
-/// The minibatch of step *step: batch[r, n, :] = images[r][order(step * N' + n)] / 255, where order is the
-/// epoch's Feistel permutation of 0..count-1 under seeds[r], and N' = `full_batch`, the batch size of which N (the
-/// tail) may be less. One epoch is ceil(count / N') steps.
-///   batch [R, N, D]; images [R] device pointers to bytes [count, D]; seeds [R]; step: one number on the device.
+
+/// Which image of a replica's set each row of a step is: the epoch's Feistel permutation of 0..count-1 under its seed.
+struct MinibatchOrder {
+    enum Kind {
+        kEpochs,  ///< rows of a minibatch each step; the epoch's last one may be smaller
+        kCycle,   ///< as kEpochs, but an epoch follows the other without a break: all steps have `batch` rows
+        kSpread,  ///< the whole set once in every `steps` steps, spread evenly: row n of step s is place floor(s count
+                  ///< / steps) + n, so a step has floor or ceil of count / steps rows (spread_rows)
+        kRange,  ///< images first_step + n, in their own order, whatever the step
+    };
+    Kind kind = kEpochs;
+    std::size_t count = 0;    ///< images of a set
+    int batch = 0;            ///< rows of a full minibatch (kEpochs, kCycle)
+    std::uint64_t steps = 0;  ///< of an epoch (kSpread)
+    std::uint64_t first_step = 0,
+                  first_epoch = 0;  ///< where this order begins: step first_step starts epoch first_epoch
+    static MinibatchOrder epochs(std::size_t count, int batch) { return {kEpochs, count, batch}; }
+    static MinibatchOrder range(std::size_t count, std::uint64_t first) { return {kRange, count, 0, 0, first}; }
+    /// Rows of step `step` of kSpread.
+    constexpr int spread_rows(std::uint64_t step) const {
+        const std::uint64_t s = (step - first_step) % steps;
+        return int((s + 1) * count / steps - s * count / steps);
+    }
+};
+/// The minibatch of step *step: batch[r, first_row + n, :] = pixels of images[r][order].
+///   batch [R, batch_rows, D]; images [R] device pointers to bytes [count, D]; seeds [R]; step: one number on the
+///   device (null: 0).
 template <class T>
 Status gather(T* batch, const std::uint8_t* const* images, const std::uint64_t* seeds, const std::uint64_t* step,
-              std::size_t count, int full_batch, int R, int N, const GatherOptions& options, Stream stream);
-/// The labels of the same minibatch: out[r, n] = labels[r][order(...)]. out [R, N]; labels [R] device pointers to
-/// [count].
+              const MinibatchOrder& order, int R, int N, const GatherOptions& options, Stream stream);
+/// The labels of the same minibatch. out [R, N]; labels [R] device pointers to [count].
 Status gather_labels(std::uint8_t* out, const std::uint8_t* const* labels, const std::uint64_t* seeds,
-                     const std::uint64_t* step, std::size_t count, int full_batch, int R, int N, Stream stream);
-/// The images `first`..`first+N-1` of every replica, in their own order: batch[r, n, :] = images[r][first + n] / 255.
+                     const std::uint64_t* step, const MinibatchOrder& order, int R, int N, Stream stream);
+
+/// Each replica's labelled images by class, in device memory; every class has two images at least.
+struct ClassIndex {
+    const std::uint32_t* members;  ///< [R, count]: image numbers, class after class
+    const std::uint32_t* starts;   ///< [R, classes + 1]: where a class begins in members
+    const std::uint32_t* ranks;    ///< [R, count]: where an image stands in members
+    std::size_t count;
+    int classes;
+};
+/// For each row of the minibatch, m other images of its class, without replacement (eq. 2 of Feige 2019):
+/// sets[r, first_set + n, j, :], j < m, are distinct members of the class of row n's image, never that image. Drawn
+/// anew each step, from (seed, kComplement, step, n) alone; m at most one less than the smallest class.
+///   sets [R, sets_per_replica, m, D]; images as in gather; options: size, channels and pixels are used.
 template <class T>
-Status gather_range(T* batch, const std::uint8_t* const* images, std::size_t first, int R, int N, int D, Stream stream);
+Status gather_complements(T* sets, int sets_per_replica, int first_set, const std::uint8_t* const* images,
+                          const ClassIndex& index, const std::uint64_t* seeds, const std::uint64_t* step,
+                          const MinibatchOrder& order, int m, int R, int N, const GatherOptions& options,
+                          Stream stream);
+/// m images of each class: sets[r, first_set + k, j, :], distinct members of class k. m at most the smallest class.
+template <class T>
+Status gather_class_sets(T* sets, int sets_per_replica, int first_set, const std::uint8_t* const* images,
+                         const ClassIndex& index, const std::uint64_t* seeds, const std::uint64_t* step, int m, int R,
+                         const GatherOptions& options, Stream stream);
+/// The images `first`..`first+N-1` of every replica, in their own order: batch[r, n, :]. batch [R, N, D].
+template <class T>
+Status gather_range(T* batch, const std::uint8_t* const* images, std::size_t first, int R, int N, int D, Stream stream,
+                    const PixelScale& pixels = {});
 /// order[i] = the place that the minibatch order of `epoch` gives to i, i < count; as gather uses it.
 Status minibatch_order(std::uint32_t* order, std::size_t count, std::uint64_t seed, std::uint64_t epoch, Stream stream);
 /// *step += 1.

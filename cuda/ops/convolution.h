@@ -1,0 +1,83 @@
+// Convolutions and transposed convolutions of images [N, H, W, C] (channels last). Letters and conventions: cuda/ops.h.
+//
+// The libraries' part alone: cuDNN on a GPU (convolution_cuda.cpp), oneDNN on the CPU device, its double precision by
+// matrix products (convolution_cpu.cpp). Channels last, a bias and ReLU are those of a dense layer (bias_activation,
+// relu_backward, column_sum over N * H * W rows), and one-channel images need no other memory order.
+#pragma once
+#include <cstddef>
+#include <string>
+
+#include "cuda/device/device.h"
+#include "cuda/ops/dense.h"
+
+namespace warpvae {
+
+// --- convolutions: convolution_{cpu,cuda}.cpp ------------------------------------------------------------------------
+
+/// Square windows, the same padding with zeros on all sides. `x` is the wide side: out = (in + 2 padding - kernel) /
+/// stride + 1 of y.
+struct ConvolutionShape {
+    int x_channels = 1, x_height = 28, x_width = 28;
+    int y_channels = 1;
+    int kernel = 5, stride = 1, padding = 2;
+    constexpr int y_height() const { return (x_height + 2 * padding - kernel) / stride + 1; }
+    constexpr int y_width() const { return (x_width + 2 * padding - kernel) / stride + 1; }
+    constexpr std::size_t x_size() const { return std::size_t(x_channels) * x_height * x_width; }
+    constexpr std::size_t y_size() const { return std::size_t(y_channels) * y_height() * y_width(); }
+    constexpr std::size_t weights() const { return std::size_t(y_channels) * x_channels * kernel * kernel; }
+};
+
+/// What convolutions run on: handles, cached plans and their workspace. Not for two threads at once.
+class Convolver {
+  public:
+    explicit Convolver(Stream stream = nullptr, Math math = Math::kFp32);
+    ~Convolver();
+    Convolver(const Convolver&) = delete;
+    Convolver& operator=(const Convolver&) = delete;
+    struct Impl;
+    Impl& impl() const { return *impl_; }
+    Stream stream() const;
+
+  private:
+    Impl* impl_;
+};
+/// "oneDNN 2.6.3" or "cuDNN 9.13": what convolutions run on.
+std::string convolution_library();
+
+/// y = x * W (correlation, as torch.nn.Conv2d), no bias. y [R, N, y_height, y_width, y_channels], x [R, N, x_height,
+/// x_width, x_channels]; W [y_channels, x_channels, kernel, kernel] of replica r at W + r * P.
+template <class T>
+Status convolution_forward(const Convolver& convolver, T* y, const T* x, const T* W, std::size_t P,
+                           const ConvolutionShape& shape, int R, int N);
+/// dx from dy: the adjoint of the same W.
+template <class T>
+Status convolution_backward_data(const Convolver& convolver, T* dx, const T* dy, const T* W, std::size_t P,
+                                 const ConvolutionShape& shape, int R, int N);
+/// dW from dy and x, at stride P.
+template <class T>
+Status convolution_backward_weights(const Convolver& convolver, T* dW, const T* dy, const T* x, std::size_t P,
+                                    const ConvolutionShape& shape, int R, int N);
+
+// A transposed convolution (torch.nn.ConvTranspose2d) is the adjoint of the convolution of the same shape: it makes the
+// wide x from the narrow y. W [y_channels, x_channels, kernel, kernel] is torch's [in, out, kernel, kernel].
+
+/// x from y: x [R, N, x_height, x_width, x_channels].
+template <class T>
+Status transposed_convolution_forward(const Convolver& convolver, T* x, const T* y, const T* W, std::size_t P,
+                                      const ConvolutionShape& shape, int R, int N) {
+    return convolution_backward_data(convolver, x, y, W, P, shape, R, N);
+}
+/// dy from dx.
+template <class T>
+Status transposed_convolution_backward_data(const Convolver& convolver, T* dy, const T* dx, const T* W, std::size_t P,
+                                            const ConvolutionShape& shape, int R, int N) {
+    return convolution_forward(convolver, dy, dx, W, P, shape, R, N);
+}
+/// dW from dx and y.
+template <class T>
+Status transposed_convolution_backward_weights(const Convolver& convolver, T* dW, const T* dx, const T* y,
+                                               std::size_t P, const ConvolutionShape& shape, int R, int N) {
+    return convolution_backward_weights(convolver, dW, y, dx, P, shape, R, N);
+}
+
+}  // namespace warpvae

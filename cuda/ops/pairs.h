@@ -1,0 +1,74 @@
+// Images paired with sets of other images of one class, for EQUIVAE (Feige 2019): the set stands for the class, and
+// each pair is one reconstruction. Letters and conventions: cuda/ops.h.
+#pragma once
+#include <cstdint>
+
+#include "cuda/device/device.h"
+
+namespace warpvae {
+
+// --- pairs: pairs.cuh, class_expectation.cuh -------------------------------------------------------------------------
+
+/// One step's images, sets and pairs, each replica's alike. Unlabelled images are paired with every class (the exact
+/// sum over labels of eq. 6), a labelled image with one set of its own class (eq. 4):
+///   images   U unlabelled, then L labelled
+///   sets     where U > 0 one for each of the K classes, then one for each labelled image
+///   pairs    (u, k) at u K + k, then labelled image l with set K + l
+struct PairShape {
+    int unlabelled = 0, classes = 0, labelled = 0;
+    constexpr int images() const { return unlabelled + labelled; }
+    constexpr int sets() const { return (unlabelled > 0 ? classes : 0) + labelled; }
+    constexpr int pairs() const { return unlabelled * classes + labelled; }
+    constexpr int image_of(int pair) const {
+        return pair < unlabelled * classes ? pair / classes : pair - unlabelled * classes + unlabelled;
+    }
+    constexpr int set_of(int pair) const {
+        return pair < unlabelled * classes ? pair % classes
+                                           : pair - unlabelled * classes + (unlabelled > 0 ? classes : 0);
+    }
+};
+/// What the rows of an array stand for.
+enum class PairRows { kPairs, kImages, kSets };
+
+/// y[r, p, :] = (a's row for pair p, b's row for pair p): y [R, pairs, A + B], a [R, rows, A], b [R, rows, B], each
+/// with as many rows as its PairRows says.
+template <class T>
+Status concatenate_pairs_forward(T* y, const T* a, PairRows a_rows, const T* b, PairRows b_rows, const PairShape& shape,
+                                 int R, int A, int B, Stream stream);
+/// da and db from dy, either null: sums over the pairs that a row is part of, in their order; times (a > 0), (b > 0)
+/// where those arrays are given (outputs of a ReLU).
+template <class T>
+Status concatenate_pairs_backward(T* da, const T* a, PairRows a_rows, T* db, const T* b, PairRows b_rows, const T* dy,
+                                  const PairShape& shape, int R, int A, int B, Stream stream);
+
+/// y [sets, D] = means over m of x [sets, m, D].
+template <class T>
+Status set_mean_forward(T* y, const T* x, int m, std::size_t sets, int D, Stream stream);
+/// dx [sets, m, D] = dy [sets, D] / m, times (x > 0) where x is given (the output of a ReLU).
+template <class T>
+Status set_mean_backward(T* dx, const T* dy, const T* x, int m, std::size_t sets, int D, Stream stream);
+
+/// The row losses that class_expectation writes; each may be null.
+template <class T>
+struct ClassExpectation {
+    T* pair_weights;    ///< [R, pairs]: dL/d(nll + kl) of each pair
+    T* dlogits;         ///< [R, images, K]: dL/dlogits; logits' place allowed
+    T* reconstruction;  ///< [R, U]: E_q(y|x) nll of each unlabelled image
+    T* kl;              ///< [R, U]: E_q(y|x) kl
+    T* class_kl;        ///< [R, U]: KL(q(y|x) || p(y))
+    T* cross_entropy;   ///< [R, L]: -log q(y|x) of each labelled image
+};
+/// The semi-supervised loss (eq. 4 to 7), from what each pair costs and q(y|x) = softmax(logits), by hand as the sum
+/// over classes is exact:
+///   L = 1/U sum_u [ sum_k q_k (e_uk + log q_k - log p_k) ] + labelled_scale * sum_l [ e_l - log q(y_l) ],
+///   e = nll + kl
+///   dL/de_uk = q_k / U,   dL/dlogit_k = q_k (g_k - sum_j q_j g_j) / U,   g_k = e_uk + log q_k - log p_k
+///   dL/de_l = labelled_scale,   dL/dlogit_k = labelled_scale (q_k - [k = y_l])
+/// logits [R, images, K]; nll, kl [R, pairs]; labels [R, L]; log_prior [K]. K at most 256. A label of K or more gives
+/// NaN.
+template <class T>
+Status class_expectation(const ClassExpectation<T>& out, const T* logits, const T* nll, const T* kl,
+                         const std::uint8_t* labels, const T* log_prior, T labelled_scale, const PairShape& shape,
+                         int R, Stream stream);
+
+}  // namespace warpvae

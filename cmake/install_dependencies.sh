@@ -5,7 +5,7 @@
 set -euo pipefail
 
 packages=(cmake ninja-build g++ pkg-config libopenblas-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libstb-dev
-          librandom123-dev zlib1g-dev libcurl4-openssl-dev libgtest-dev gnuplot-nox fonts-dejavu-core)
+          librandom123-dev zlib1g-dev libcurl4-openssl-dev libmatio-dev libdnnl-dev libgtest-dev gnuplot-nox fonts-dejavu-core)
 if [[ ${1:-} == check ]]; then packages+=(clang-format python3); fi
 
 if ! command -v dpkg-query >/dev/null; then

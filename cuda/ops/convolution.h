@@ -1,8 +1,7 @@
 // Convolutions and transposed convolutions of images [N, H, W, C] (channels last). Letters and conventions: cuda/ops.h.
 //
-// The libraries' part alone: cuDNN on a GPU (convolution_cuda.cpp), oneDNN on the CPU device, its double precision by
-// matrix products (convolution_cpu.cpp). Channels last, a bias and ReLU are those of a dense layer (bias_activation,
-// relu_backward, column_sum over N * H * W rows), and one-channel images need no other memory order.
+// The sums are a library's: cuDNN on a GPU (convolution_cuda.cpp), oneDNN on the CPU device, its double precision by
+// matrix products (convolution_cpu.cpp). Bias and ReLU are ours (channel_bias.cuh).
 #pragma once
 #include <cstddef>
 #include <string>
@@ -79,5 +78,18 @@ Status transposed_convolution_backward_weights(const Convolver& convolver, T* dW
                                                std::size_t P, const ConvolutionShape& shape, int R, int N) {
     return convolution_backward_weights(convolver, dW, y, dx, P, shape, R, N);
 }
+
+// --- bias and ReLU of pixels with channels: channel_bias.cuh ---------------------------------------------------------
+
+/// y = activation(y + b) in place: y [R, M, C] with M pixels, b [C] at stride P. No sigmoid; C at most 256.
+template <class T>
+Status channel_bias_forward(T* y, const T* b, std::size_t P, Activation activation, int R, std::size_t M, int C,
+                            Stream stream);
+/// dy [R, M, C] *= (y > 0) in place where y, the output of a ReLU, is given, and db [C] at stride P = its sums over the
+/// pixels. partials: R * channel_bias_partials(M, C) numbers of scratch.
+template <class T>
+Status channel_bias_backward(T* dy, T* db, T* partials, const T* y, std::size_t P, int R, std::size_t M, int C,
+                             Stream stream);
+std::size_t channel_bias_partials(std::size_t M, int C);
 
 }  // namespace warpvae

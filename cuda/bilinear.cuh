@@ -3,7 +3,7 @@
 // Coordinates are in pixels: x = 0 is the centre of the first column and x = W-1 the centre of the last, y likewise
 // down the rows. That is `align_corners=True` of PyTorch's grid_sample once its [-1, 1] is mapped by (g + 1) / 2 * (W -
 // 1).
-//   image   one channel [H, W], row-major; Pixel is float, double or a byte
+//   image   one channel [H, W], row-major: a pointer to floats, doubles or bytes, or anything indexed like one
 //   T       what is computed in: float or double; values come back in the image's own units, unrounded
 //   padding kZeros: pixels outside are 0, so an image fades to 0 over the pixel beyond its edge
 //           kBorder: pixels outside repeat the edge (only the *indices* are clipped, as Lasagne's transformer layers
@@ -26,8 +26,8 @@ __device__ inline float rint_(float x) { return rintf(x); }
 __device__ inline double rint_(double x) { return rint(x); }
 
 /// Pixel (column, row), which may lie outside the image.
-template <class T, Padding padding, class Pixel>
-__device__ inline T pixel_at(const Pixel* image, int H, int W, int column, int row) {
+template <class T, Padding padding, class Image>
+__device__ inline T pixel_at(Image image, int H, int W, int column, int row) {
     if (padding == Padding::kBorder) {
         column = column < 0 ? 0 : (column > W - 1 ? W - 1 : column);
         row = row < 0 ? 0 : (row > H - 1 ? H - 1 : row);
@@ -49,8 +49,8 @@ struct BilinearCell {
     T v00, v01, v10, v11;
     T fx, fy;
 };
-template <class T, Padding padding, class Pixel>
-__device__ inline BilinearCell<T> bilinear_cell(const Pixel* image, int H, int W, T x, T y) {
+template <class T, Padding padding, class Image>
+__device__ inline BilinearCell<T> bilinear_cell(Image image, int H, int W, T x, T y) {
     x = near_image(x, W);
     y = near_image(y, H);
     const T left = floor_(x), top = floor_(y);
@@ -72,8 +72,8 @@ __device__ inline T interpolate(T a, T b, T t) {
 }  // namespace detail
 
 /// The image's value at (x, y), interpolated between the four pixels round it.
-template <class T, Padding padding = Padding::kZeros, class Pixel>
-__device__ inline T sample_bilinear(const Pixel* image, int H, int W, T x, T y) {
+template <class T, Padding padding = Padding::kZeros, class Image>
+__device__ inline T sample_bilinear(Image image, int H, int W, T x, T y) {
     const detail::BilinearCell<T> cell = detail::bilinear_cell<T, padding>(image, H, W, x, y);
     return detail::interpolate(detail::interpolate(cell.v00, cell.v01, cell.fx),
                                detail::interpolate(cell.v10, cell.v11, cell.fx), cell.fy);

@@ -4,7 +4,11 @@
 //
 //   order    a Feistel network over the bits of the index, cycle-walked into 0..count-1 (Black and Rogaway 2002): a
 //            bijection for any keys. Four round keys from Philox(seed, kShuffle, epoch).
-//   batch[r, n, :] = images[r][order((step mod steps_per_epoch) * N' + n)] / 255
+//   place    of row n at step first_step + t, in an order of `count` images:
+//              kEpochs  (t mod ceil(count / batch)) batch + n,  epoch t / ceil(count / batch)
+//              kCycle   (t batch + n) mod count,                epoch (t batch + n) / count
+//              kSpread  floor((t mod steps) count / steps) + n, epoch t / steps
+//   batch[r, first_row + n, :] = images[r][order of the epoch (place)] / 255, less a mean and scaled where one asks
 //
 // Contract: one block per row, block any; reads 1 and writes 4 bytes per pixel (four reads where images are augmented).
 #pragma once
@@ -13,16 +17,22 @@
 
 namespace warpvae {
 
+/// Whether a step of `order` can have N rows, and whether options name an image: what launchers ask (gather.cu).
+bool gives_rows(const MinibatchOrder& order, int N);
+bool is_sound(const GatherOptions& options);
+
 /// A permutation of 0..count-1.
 class FeistelOrder {
   public:
-    __device__ FeistelOrder(std::uint64_t seed, std::uint64_t epoch, std::uint32_t count)
-        : count_(count), keys_(philox(seed, Purpose::kShuffle, epoch, 0)) {
+    __device__ FeistelOrder(const Random4& keys, std::uint32_t count) : count_(count), keys_(keys) {
         int bits = 2;
         while ((std::uint64_t(1) << bits) < count) ++bits;
         low_bits_ = bits / 2;
         high_bits_ = bits - low_bits_;
     }
+    /// The minibatch order of an epoch.
+    __device__ FeistelOrder(std::uint64_t seed, std::uint64_t epoch, std::uint32_t count)
+        : FeistelOrder(philox(seed, Purpose::kShuffle, epoch, 0), count) {}
     __device__ std::uint32_t operator()(std::uint32_t index) const {
         do index = permuted(index);
         while (index >= count_);
@@ -69,42 +79,86 @@ __device__ inline AffineMap augmentation_of(const Augmentation& a, std::uint64_t
     return map;
 }
 
-/// Which image row n of the minibatch of `step` is: the one place where a step number becomes an image.
-__device__ inline std::uint32_t minibatch_image(std::uint64_t seed, std::uint64_t step, std::uint32_t count,
-                                                int full_batch, int n) {
-    const std::uint64_t steps = (count + full_batch - 1) / full_batch;
-    const std::uint32_t place = std::uint32_t(step % steps) * full_batch + n;
-    return FeistelOrder(seed, step / steps, count)(place < count ? place : count - 1);
+/// Row n of the minibatch of a step: the one place where a step number becomes an image.
+struct MinibatchImage {
+    std::uint32_t image;
+    std::uint64_t epoch;
+};
+__device__ inline MinibatchImage minibatch_image(const MinibatchOrder& order, std::uint64_t seed, std::uint64_t step,
+                                                 int n) {
+    if (order.kind == MinibatchOrder::kRange) return {std::uint32_t(order.first_step) + n, order.first_epoch};
+    const std::uint64_t count = order.count, local = step - order.first_step;
+    std::uint64_t epoch, place;
+    if (order.kind == MinibatchOrder::kCycle) {
+        place = local * order.batch + n;
+        epoch = place / count, place %= count;
+    } else {
+        const bool spread = order.kind == MinibatchOrder::kSpread;
+        const std::uint64_t steps = spread ? order.steps : (count + order.batch - 1) / order.batch;
+        const std::uint64_t s = local % steps;
+        epoch = local / steps, place = (spread ? s * count / steps : s * order.batch) + n;
+    }
+    epoch += order.first_epoch;
+    const FeistelOrder images(seed, epoch, std::uint32_t(count));
+    return {images(std::uint32_t(place < count ? place : count - 1)), epoch};
+}
+
+/// The block writes an image of D pixels, byte / 255 or (byte / 255 - mean) * scale.
+template <class T>
+__device__ inline void write_image(T* out, const std::uint8_t* in, int D, const PixelScale& scale) {
+    const auto pixels = block_stride(D);
+    if (scale.mean) {
+        WARPVAE_SIMD()
+        for (int i = pixels.first; i < pixels.last; i += pixels.step)
+            out[i] = (T(in[i]) / T(255) - T(scale.mean[i])) * T(scale.scale[i]);
+    } else {
+        WARPVAE_SIMD()
+        for (int i = pixels.first; i < pixels.last; i += pixels.step) out[i] = T(in[i]) / T(255);
+    }
+}
+
+/// One channel of an image [H, W, channels], for bilinear.cuh.
+struct ByteChannel {
+    const std::uint8_t* first;
+    int channels;
+    __device__ std::uint8_t operator[](int i) const { return first[i * channels]; }
+};
+
+/// The block writes an image as `map` reads it, all channels alike.
+template <class T>
+__device__ inline void write_mapped_image(T* out, const std::uint8_t* in, const AffineMap& map,
+                                          const GatherOptions& options) {
+    const int W = options.width, H = options.height, C = options.channels;
+    const T centre_x = T(W - 1) / 2, centre_y = T(H - 1) / 2;
+    for (int i : block_stride(H * W)) {
+        const T x = T(i % W) - centre_x, y = T(i / W) - centre_y;
+        const T from_x = map.a * x + map.b * y + map.tx + centre_x, from_y = map.c * x + map.d * y + map.ty + centre_y;
+        for (int k = i * C; k < (i + 1) * C; ++k) {
+            out[k] = sample_bilinear<T>(ByteChannel{in + (k - i * C), C}, H, W, from_x, from_y) / T(255);
+            if (options.pixels.mean) out[k] = (out[k] - T(options.pixels.mean[k])) * T(options.pixels.scale[k]);
+        }
+    }
 }
 
 template <class T>
 __global__ void gather_kernel(T* batch, const std::uint8_t* const* images, const std::uint64_t* seeds,
-                              const std::uint64_t* step, std::uint32_t count, int full_batch, GatherOptions options) {
-    const int r = blockIdx.y, n = blockIdx.x, D = options.height * options.width;
-    const std::uint32_t image = minibatch_image(seeds[r], *step, count, full_batch, n);
-    const std::uint8_t* in = images[r] + std::size_t(image) * D;
-    T* out = batch + (std::size_t(r) * gridDim.x + n) * D;
+                              const std::uint64_t* step, MinibatchOrder order, GatherOptions options) {
+    const int r = blockIdx.y, row = options.first_row + blockIdx.x;
+    const int D = options.height * options.width * options.channels;
+    const std::uint64_t at = step ? *step : 0;
+    const MinibatchImage from = minibatch_image(order, seeds[r], at, blockIdx.x);
+    const std::uint8_t* in = images[r] + std::size_t(from.image) * D;
+    T* out = batch + (std::size_t(r) * options.batch_rows + row) * D;
 
-    if (options.augmentation.any()) {
-        const std::uint64_t epoch = *step / ((count + full_batch - 1) / full_batch);
-        const AffineMap map = augmentation_of(options.augmentation, seeds[r], epoch, image);
-        const T centre_x = T(options.width - 1) / 2, centre_y = T(options.height - 1) / 2;
-        for (int i : block_stride(D)) {
-            const T x = T(i % options.width) - centre_x, y = T(i / options.width) - centre_y;
-            out[i] = sample_bilinear<T>(in, options.height, options.width, map.a * x + map.b * y + map.tx + centre_x,
-                                        map.c * x + map.d * y + map.ty + centre_y) /
-                     T(255);
-        }
-    } else {
-        const auto pixels = block_stride(D);
-        WARPVAE_SIMD()
-        for (int i = pixels.first; i < pixels.last; i += pixels.step) out[i] = T(in[i]) / T(255);
-    }
+    if (options.augmentation.any())
+        write_mapped_image(out, in, augmentation_of(options.augmentation, seeds[r], from.epoch, from.image), options);
+    else
+        write_image(out, in, D, options.pixels);
     if (options.binarise) {
         __syncthreads();
         const int quads = (D + 3) / 4;
         for (int q : block_stride(quads)) {
-            const Random4 random = philox(seeds[r], Purpose::kBinarise, *step, std::uint64_t(n) * quads + q);
+            const Random4 random = philox(seeds[r], Purpose::kBinarise, at, std::uint64_t(row) * quads + q);
             for (int k = 0; k < 4 && 4 * q + k < D; ++k)
                 out[4 * q + k] = T(uniform_from(random.v[k])) < out[4 * q + k] ? T(1) : T(0);
         }
@@ -113,20 +167,18 @@ __global__ void gather_kernel(T* batch, const std::uint8_t* const* images, const
 
 template <class Label>
 __global__ void gather_labels_kernel(Label* out, const Label* const* labels, const std::uint64_t* seeds,
-                                     const std::uint64_t* step, std::uint32_t count, int full_batch, int N) {
+                                     const std::uint64_t* step, MinibatchOrder order, int N) {
     const int r = blockIdx.y;
+    const std::uint64_t at = step ? *step : 0;
     for (int n : block_stride(N))
-        out[std::size_t(r) * N + n] = labels[r][minibatch_image(seeds[r], *step, count, full_batch, n)];
+        out[std::size_t(r) * N + n] = labels[r][minibatch_image(order, seeds[r], at, n).image];
 }
 
 template <class T>
-__global__ void gather_range_kernel(T* batch, const std::uint8_t* const* images, std::size_t first, int D) {
+__global__ void gather_range_kernel(T* batch, const std::uint8_t* const* images, std::size_t first, int D,
+                                    PixelScale scale) {
     const int r = blockIdx.y, n = blockIdx.x;
-    const std::uint8_t* in = images[r] + (first + n) * D;
-    T* out = batch + (std::size_t(r) * gridDim.x + n) * D;
-    const auto pixels = block_stride(D);
-    WARPVAE_SIMD()
-    for (int i = pixels.first; i < pixels.last; i += pixels.step) out[i] = T(in[i]) / T(255);
+    write_image(batch + (std::size_t(r) * gridDim.x + n) * D, images[r] + (first + n) * D, D, scale);
 }
 
 template <class Index>

@@ -58,8 +58,8 @@ template <class T>
 void MlpClassifier<T>::loss(int N, const LatentNoise& noise, T* dlogits) {
     if (N != batch_ && N != tail_)
         throw DeviceError("classifier: a minibatch of a size that the training set does not give");
-    check(gather_labels(batch_labels_.data(), labels_.table(), noise.seeds, noise.step, labels_.count(), batch_, R_, N,
-                        matmul_.stream()));
+    check(gather_labels(batch_labels_.data(), labels_.table(), noise.seeds, noise.step,
+                        MinibatchOrder::epochs(labels_.count(), batch_), R_, N, matmul_.stream()));
     const auto& rows = N == batch_ ? full_rows_ : tail_rows_;
     check(softmax_cross_entropy<T>(cross_entropy_.data(), dlogits, nullptr, logits(), nullptr, 0, rows.data(), 0,
                                    T(1) / T(N), ClassAxis::kLast, R_, N, config_.classes, matmul_.stream()));

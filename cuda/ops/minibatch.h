@@ -37,7 +37,7 @@ struct MinibatchOrder {
         kCycle,   ///< as kEpochs, but an epoch follows the other without a break: all steps have `batch` rows
         kSpread,  ///< the whole set once in every `steps` steps, spread evenly: row n of step s is place floor(s count
                   ///< / steps) + n, so a step has floor or ceil of count / steps rows (spread_rows)
-        kRange,  ///< images first_step + n, in their own order, whatever the step
+        kRange,   ///< images first_step + n, in their own order, whatever the step
     };
     Kind kind = kEpochs;
     std::size_t count = 0;    ///< images of a set

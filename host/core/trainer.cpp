@@ -38,8 +38,8 @@ void Trainer::launch_step(int rows) {
     const Range range("step");
     {
         const Range gather_range("gather");
-        check(gather(model_.minibatch(), images_.table(), seeds_.data(), device_step_.data(), images_.count(),
-                     options_.batch, R, rows, gather_, stream));
+        check(gather(model_.minibatch(), images_.table(), seeds_.data(), device_step_.data(),
+                     MinibatchOrder::epochs(images_.count(), options_.batch), R, rows, gather_, stream));
     }
     LatentNoise noise;
     noise.seeds = seeds_.data();

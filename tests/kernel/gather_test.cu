@@ -39,8 +39,8 @@ template <class T>
 std::vector<T> gathered(const Data& data, std::uint64_t step, int full_batch, int N, const GatherOptions& options) {
     GuardedBuffer<T> batch(std::size_t(data.R()) * N * options.height * options.width);
     DeviceBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{step});
-    check(gather(batch.data(), data.pointers.data(), data.seeds.data(), counter.data(), data.count, full_batch,
-                 data.R(), N, options, nullptr));
+    check(gather(batch.data(), data.pointers.data(), data.seeds.data(), counter.data(),
+                 MinibatchOrder::epochs(data.count, full_batch), data.R(), N, options, nullptr));
     return batch.download();
 }
 
@@ -305,8 +305,8 @@ TEST(Gather, RefusesWhatItCannotTake) {
     DeviceBuffer<std::uint64_t> step(std::vector<std::uint64_t>{0});
     DeviceBuffer<float> out(16);
     const auto status = [&](std::size_t count, int full, int N) {
-        return gather(out.data(), data.pointers.data(), data.seeds.data(), step.data(), count, full, 1, N, shape(2, 2),
-                      nullptr);
+        return gather(out.data(), data.pointers.data(), data.seeds.data(), step.data(),
+                      MinibatchOrder::epochs(count, full), 1, N, shape(2, 2), nullptr);
     };
     EXPECT_FALSE(status(0, 1, 1).ok());
     EXPECT_FALSE(status(1, 0, 0).ok());

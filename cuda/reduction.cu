@@ -5,8 +5,10 @@
 namespace warpvae {
 
 template <class T>
-Status accumulate_sum(double* totals, std::size_t stride, const T* values, int R, int N, Stream stream) {
-    return launch(accumulate_sum_kernel<T>, for_blocks(1, R), stream, totals, stride, values, N);
+Status accumulate_sum(double* totals, std::size_t stride, const T* values, int R, int N, Stream stream,
+                      std::size_t value_stride, double scale) {
+    return launch(accumulate_sum_kernel<T>, for_blocks(1, R), stream, totals, stride, values,
+                  value_stride ? value_stride : std::size_t(N), scale, N);
 }
 template <class T>
 Status accumulate_moments(double* sums, const T* x, int R, int N, int D, int x_stride, Stream stream) {
@@ -18,8 +20,8 @@ Status accumulate_correct(unsigned long long* correct, const std::uint8_t* predi
                   first, N);
 }
 
-template Status accumulate_sum(double*, std::size_t, const float*, int, int, Stream);
-template Status accumulate_sum(double*, std::size_t, const double*, int, int, Stream);
+template Status accumulate_sum(double*, std::size_t, const float*, int, int, Stream, std::size_t, double);
+template Status accumulate_sum(double*, std::size_t, const double*, int, int, Stream, std::size_t, double);
 template Status accumulate_moments(double*, const float*, int, int, int, int, Stream);
 template Status accumulate_moments(double*, const double*, int, int, int, int, Stream);
 

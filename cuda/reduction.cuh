@@ -7,14 +7,15 @@
 
 namespace warpvae {
 
-/// One block per replica: totals[r * stride] += sum_n values[r, n].
+/// One block per replica: totals[r * stride] += scale * sum_n values[r * value_stride + n].
 template <class T>
-__global__ void accumulate_sum_kernel(double* totals, std::size_t stride, const T* values, int N) {
-    const T* row = values + std::size_t(blockIdx.y) * N;
+__global__ void accumulate_sum_kernel(double* totals, std::size_t stride, const T* values, std::size_t value_stride,
+                                      double scale, int N) {
+    const T* row = values + blockIdx.y * value_stride;
     double total = 0;
     for (int n : block_stride(N)) total += double(row[n]);
     total = block_sum(total);
-    if (threadIdx.x == 0) totals[blockIdx.y * stride] += total;
+    if (threadIdx.x == 0) totals[blockIdx.y * stride] += scale * total;
 }
 
 /// sums[r, 0, d] += sum_n x[r, n, d];  sums[r, 1, d] += sum_n x[r, n, d]^2.

@@ -47,7 +47,7 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
     if (options.resume) resume(trainer, layout, options, metrics);
 
     const InterruptGuard interrupt;
-    const std::uint64_t total = std::uint64_t(options.epochs) * trainer.steps_per_epoch();
+    const std::uint64_t total = trainer.epoch_start(std::uint64_t(options.epochs));
     std::string label = options.replicas[0].name;
     if (options.replicas.size() > 1) label += " + " + std::to_string(options.replicas.size() - 1) + " more";
     Progress progress(
@@ -57,7 +57,7 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
     // The loss is read back between epochs only: a read in mid-epoch would make the GPU wait for the host.
     std::string text;
     while (trainer.step() < total) {
-        const std::uint64_t before = trainer.epoch() * trainer.steps_per_epoch();
+        const std::uint64_t before = trainer.epoch_start(trainer.epoch());
         const bool finished = trainer.finish_epoch([&](std::uint64_t done) {
             if (!device_is_gpu() && (done % 32 == 0)) text = loss_text(trainer.losses());
             progress.update(std::int64_t(before + done), text);

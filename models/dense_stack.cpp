@@ -14,8 +14,8 @@ DenseLayer add_dense_layer(ParameterLayout& layout, const std::string& name, int
 
 template <class T>
 DenseStack<T>::DenseStack(ParameterLayout& layout, const std::string& prefix, const std::vector<int>& widths,
-                          Activation last, InitialRule rule)
-    : last_(last) {
+                          Activation last, InitialRule rule, Dropout dropout)
+    : last_(last), dropout_(dropout) {
     for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
         const int in = widths[i], out = widths[i + 1];
         const bool torch = rule == InitialRule::kTorch;
@@ -35,20 +35,31 @@ void DenseStack<T>::allocate(std::size_t rows) {
     for (DeviceBuffer<T>& buffer : d_hidden_) buffer = DeviceBuffer<T>(rows * widest, "activation gradients");
 }
 
+/// x = the output of hidden layer `hidden`, or its gradient: the mask is the same.
 template <class T>
-void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N) {
+void DenseStack<T>::apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N,
+                                  Stream stream) const {
+    if (dropout_.rate > 0 && drop.seeds)
+        check(dropout(x, x, dropout_.rate, drop.seeds, drop.step, dropout_.first_layer + int(hidden), R, N,
+                      layers_[hidden].out, stream));
+}
+
+template <class T>
+void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
+                            const LatentNoise& drop) {
     const T* values = parameters.values();
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         const DenseLayer& layer = layers_[i];
         check(dense_forward(matmul, activations_[i].data(), i ? activations_[i - 1].data() : x, values + layer.weight,
                             values + layer.bias, parameters.layout().size(),
                             i + 1 < layers_.size() ? Activation::kRelu : last_, R, N, layer.in, layer.out));
+        if (i + 1 < layers_.size()) apply_dropout(activations_[i].data(), i, drop, R, N, matmul.stream());
     }
 }
 
 template <class T>
 T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x,
-                           Activation x_activation, bool want_dx, int R, int N) {
+                           Activation x_activation, bool want_dx, int R, int N, const LatentNoise& drop) {
     const T* values = parameters.values();
     T* gradients = parameters.gradients();
     T* dx = nullptr;
@@ -58,6 +69,7 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
         check(dense_backward(matmul, dx, gradients + layer.weight, gradients + layer.bias, dy,
                              i ? activations_[i - 1].data() : x, values + layer.weight, parameters.layout().size(),
                              i ? Activation::kRelu : x_activation, R, N, layer.in, layer.out));
+        if (i) apply_dropout(dx, i - 1, drop, R, N, matmul.stream());
         dy = dx;
     }
     return dx;

@@ -22,6 +22,12 @@ enum class InitialRule {
     kLasagne,  ///< lasagne.layers.DenseLayer: GlorotUniform, biases 0
 };
 
+/// Dropout after each hidden layer's ReLU (Srivastava et al. 2014).
+struct Dropout {
+    double rate = 0;
+    int first_layer = 0;  ///< number of the first one's masks: no two layers of a model may share one
+};
+
 template <class T>
 class DenseStack {
   public:
@@ -29,12 +35,14 @@ class DenseStack {
     /// Layers PREFIX0, PREFIX2, ... as torch.nn.Sequential numbers them, ReLUs counted. widths: in, hidden..., out.
     /// `last` follows the last layer.
     DenseStack(ParameterLayout& layout, const std::string& prefix, const std::vector<int>& widths, Activation last,
-               InitialRule rule);
+               InitialRule rule, Dropout dropout = {});
     /// Makes room for `rows` rows over all replicas; before the first call of forward.
     void allocate(std::size_t rows);
 
-    /// output() from x [R, N, in].
-    void forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N);
+    /// output() from x [R, N, in]. With `drop` (its seeds and step) hidden units are dropped, as in training; pass the
+    /// same to `backward`.
+    void forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
+                 const LatentNoise& drop = {});
     T* output() { return activations_.back().data(); }  ///< [R, N, out]
     int out() const { return layers_.back().out; }
 
@@ -42,11 +50,14 @@ class DenseStack {
     /// in] (times x > 0 where `x_activation` is a ReLU), or null unless `want_dx`. dy and the result may not be used
     /// after the next call.
     T* backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x, Activation x_activation,
-                bool want_dx, int R, int N);
+                bool want_dx, int R, int N, const LatentNoise& drop = {});
 
   private:
+    void apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N, Stream stream) const;
+
     std::vector<DenseLayer> layers_;
     Activation last_ = Activation::kNone;
+    Dropout dropout_;
     std::vector<DeviceBuffer<T>> activations_;  // each layer's output
     DeviceBuffer<T> d_hidden_[2];
 };

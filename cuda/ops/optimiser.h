@@ -38,9 +38,11 @@ Status adadelta(T* parameters, T* squares, T* updates, NonFinite* non_finite, co
 
 // --- reductions: reduction.cuh ---------------------------------------------------------------------------------------
 
-/// totals[r * stride] += sum over n of values[r, n], in double and in a fixed order.
+/// totals[r * stride] += scale * sum over n of values[r, n], in double and in a fixed order. A replica's values begin
+/// `value_stride` after the one's before; 0: N.
 template <class T>
-Status accumulate_sum(double* totals, std::size_t stride, const T* values, int R, int N, Stream stream);
+Status accumulate_sum(double* totals, std::size_t stride, const T* values, int R, int N, Stream stream,
+                      std::size_t value_stride = 0, double scale = 1);
 /// Sums of x and of x^2 over the rows: sums [R, 2, D] += x [R, N, x_stride], its first D columns. In double; for means,
 /// variances and active units.
 template <class T>

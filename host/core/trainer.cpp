@@ -11,8 +11,8 @@ Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vec
       matmul_(matmul),
       options_(std::move(options)),
       gather_(model.input_shape()),
-      steps_per_epoch_((images.count() + options_.batch - 1) / options_.batch),
-      tail_(static_cast<int>(images.count() - (steps_per_epoch_ - 1) * options_.batch)),
+      schedule_(images.count(),
+                options_.phases.empty() ? std::vector<BatchPhase>{{0, options_.batch}} : options_.phases),
       seeds_(seeds, "seeds"),
       device_step_(1, "step"),
       learning_rates_(options_.learning_rates, "learning rates"),
@@ -20,7 +20,7 @@ Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vec
       second_moments_(first_moments_.size(), "second moments"),
       non_finite_(model.replicas(), "non-finite record"),
       loss_sums_(model.replicas() * model.loss_terms().size(), "loss sums") {
-    if (options_.batch > model.max_rows() || images.count() == 0 || options_.learning_rates.size() != seeds.size() ||
+    if (schedule_.largest_batch() > model.max_rows() || options_.learning_rates.size() != seeds.size() ||
         seeds.size() != std::size_t(model.replicas()))
         throw DeviceError("trainer: batch, images, learning rates and seeds do not fit the model");
     gather_.binarise = options_.binarise;
@@ -32,14 +32,16 @@ Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vec
     check(fill_bytes(non_finite_.data(), 0xff, non_finite_.bytes()));
 }
 
-void Trainer::launch_step(int rows) {
+void Trainer::launch_step(int rows, const MinibatchOrder& order) {
     const int R = model_.replicas();
     const Stream stream = matmul_.stream();
     const Range range("step");
     {
         const Range gather_range("gather");
-        check(gather(model_.minibatch(), images_.table(), seeds_.data(), device_step_.data(),
-                     MinibatchOrder::epochs(images_.count(), options_.batch), R, rows, gather_, stream));
+        GatherOptions options = gather_;
+        options.batch_rows = model_.batch_rows(rows);
+        check(gather(model_.minibatch(), images_.table(), seeds_.data(), device_step_.data(), order, R, rows, options,
+                     stream));
     }
     LatentNoise noise;
     noise.seeds = seeds_.data();
@@ -58,12 +60,15 @@ void Trainer::launch_step(int rows) {
                            gradients, rates, device_step_.data(), options_.adadelta, R, P, stream));
     }
     const auto terms = model_.loss_terms();
-    for (std::size_t i = 0; i < terms.size(); ++i)
-        check(accumulate_sum(loss_sums_.data() + i, terms.size(), terms[i].rows, R, rows, stream));
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+        const LossTerm<float>& term = terms[i];
+        check(accumulate_sum(loss_sums_.data() + i, terms.size(), term.rows, R, term.per_step ? term.count : rows,
+                             stream, term.row_stride, term.scale));
+    }
     check(advance_step(device_step_.data(), stream));
 }
 
-Graph Trainer::record_step(int rows) {
+Graph Trainer::record_step(int rows, const MinibatchOrder& order) {
     const bool capture = options_.graph && device_is_gpu();
     if (capture) {
         // Libraries load their kernels at the first call, which a capture may not contain. This call changes no state:
@@ -75,20 +80,23 @@ Graph Trainer::record_step(int rows) {
         check(stream_synchronize(matmul_.stream()));
     }
     return Graph(
-        matmul_.stream(), [this, rows] { launch_step(rows); }, capture);
+        matmul_.stream(), [this, rows, order] { launch_step(rows, order); }, capture);
 }
 
 bool Trainer::finish_epoch(const std::function<bool(std::uint64_t)>& after_step) {
     const Range range("epoch");
-    for (std::uint64_t done = step_ % steps_per_epoch_; done < steps_per_epoch_;) {
-        const bool is_tail = done + 1 == steps_per_epoch_;
-        Graph& graph = is_tail ? tail_step_ : full_step_;
-        const int rows = is_tail ? tail_ : options_.batch;
-        if (!graph) graph = record_step(rows);
+    const std::uint64_t first = epoch_start(epoch()), steps = epoch_start(epoch() + 1) - first;
+    for (std::uint64_t done = step_ - first; done < steps;) {
+        const MinibatchOrder order = schedule_.order_of(step_);
+        if (order.batch != graph_batch_) graphs_.clear();  // another order of the images
+        graph_batch_ = order.batch;
+        const int rows = schedule_.rows_of(step_);
+        Graph& graph = graphs_[{rows, model_.begin_step(order, step_)}];
+        if (!graph) graph = record_step(rows, order);
         graph.replay();
         ++step_;
         ++done;
-        if (!after_step(done) && done < steps_per_epoch_) return false;
+        if (!after_step(done) && done < steps) return false;
     }
     check_finite();
     return true;
@@ -107,12 +115,13 @@ void Trainer::check_finite() const {
 std::vector<ReplicaLoss> Trainer::losses() const {
     const auto terms = model_.loss_terms();
     const std::vector<double> sums = loss_sums_.download(matmul_.stream());
-    const std::uint64_t done = (step_ + steps_per_epoch_ - 1) % steps_per_epoch_ + 1;  // steps into the epoch, 1-based
-    const double rows = done == steps_per_epoch_ ? double(images_.count()) : double(done) * options_.batch;
+    const std::uint64_t last = step_ ? step_ - 1 : 0;  // at an epoch's end: of the epoch that is done
+    const double rows = double(schedule_.images_before(last)) + schedule_.rows_of(last);
+    const double steps = double(last - epoch_start(schedule_.epoch_of(last)) + 1);
     std::vector<ReplicaLoss> out(model_.replicas());
     for (std::size_t r = 0; r < out.size(); ++r)
         for (std::size_t i = 0; i < terms.size(); ++i) {
-            out[r].terms.push_back(sums[r * terms.size() + i] / rows);
+            out[r].terms.push_back(sums[r * terms.size() + i] / (terms[i].per_step ? steps : rows));
             out[r].loss += terms[i].weight * out[r].terms.back();
         }
     return out;

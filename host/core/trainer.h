@@ -2,9 +2,12 @@
 // batch shape.
 #pragma once
 #include <functional>
+#include <map>
+#include <utility>
 
 #include "host/core/device_images.h"
 #include "host/core/model.h"
+#include "host/core/schedule.h"
 
 namespace warpvae {
 
@@ -12,6 +15,7 @@ enum class Optimiser { kAdam, kAdadelta };
 
 struct TrainerOptions {
     int batch = 128;
+    std::vector<BatchPhase> phases;     ///< minibatches that grow; none: always `batch`
     std::vector<float> learning_rates;  ///< one per replica
     Optimiser optimiser = Optimiser::kAdam;
     AdamOptions adam;
@@ -39,8 +43,10 @@ class Trainer {
             const Matmul& matmul, TrainerOptions options);
 
     std::uint64_t step() const { return step_; }
-    std::uint64_t steps_per_epoch() const { return steps_per_epoch_; }
-    std::uint64_t epoch() const { return step_ / steps_per_epoch_; }
+    /// Whole epochs done.
+    std::uint64_t epoch() const { return schedule_.epoch_of(step_); }
+    /// The step that begins `epoch`.
+    std::uint64_t epoch_start(std::uint64_t epoch) const { return schedule_.epoch_start(epoch); }
 
     /// Trains to the end of the running epoch. `after_step(steps done in the epoch)` is called after each step is
     /// launched; if it answers false the epoch is left at that step (returns false: save a state and go on later).
@@ -65,8 +71,8 @@ class Trainer {
     void restore(int replica, const State& state);
 
   private:
-    void launch_step(int rows);
-    Graph record_step(int rows);
+    void launch_step(int rows, const MinibatchOrder& order);
+    Graph record_step(int rows, const MinibatchOrder& order);
     void check_finite() const;
 
     Model<float>& model_;
@@ -74,13 +80,15 @@ class Trainer {
     const Matmul& matmul_;
     TrainerOptions options_;
     GatherOptions gather_;
-    std::uint64_t step_ = 0, steps_per_epoch_;
-    int tail_;  // rows of an epoch's last minibatch
+    Schedule schedule_;
+    std::uint64_t step_ = 0;
     DeviceBuffer<std::uint64_t> seeds_, device_step_;
     DeviceBuffer<float> learning_rates_, first_moments_, second_moments_;
     DeviceBuffer<NonFinite> non_finite_;
     DeviceBuffer<double> loss_sums_;  // [R, terms]
-    Graph full_step_, tail_step_;
+    /// A graph for each (rows, the model's shape); of the running phase only.
+    std::map<std::pair<int, std::uint64_t>, Graph> graphs_;
+    int graph_batch_ = 0;
 };
 
 }  // namespace warpvae

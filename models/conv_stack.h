@@ -1,0 +1,59 @@
+// Convolutions in a row with ReLUs between, or transposed ones, R replicas at once: images are [R, N, H, W, C]. Each
+// layer knows its backward; no autograd.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "host/core/parameters.h"
+
+namespace warpvae {
+
+/// One layer's place in the arena: weight [y_channels, x_channels, k, k], torch's order for both kinds (Conv2d's [out,
+/// in, k, k], ConvTranspose2d's [in, out, k, k]), and bias [out].
+struct ConvLayer {
+    ConvolutionShape shape;
+    bool transposed = false;  ///< makes the wide x from the narrow y
+    std::size_t weight = 0, bias = 0;
+    std::size_t in() const { return transposed ? shape.y_size() : shape.x_size(); }  ///< of one image
+    std::size_t out() const { return transposed ? shape.x_size() : shape.y_size(); }
+    int out_channels() const { return transposed ? shape.x_channels : shape.y_channels; }
+    std::size_t out_pixels() const { return out() / out_channels(); }
+};
+
+template <class T>
+class ConvStack {
+  public:
+    ConvStack() = default;
+    /// Layers PREFIX0, PREFIX2, ... as torch.nn.Sequential numbers them, ReLUs counted; weights Glorot uniform, biases
+    /// 0. `last` follows the last layer; not a sigmoid.
+    ConvStack(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> layers, Activation last);
+    /// Makes room for `rows` images of each of R replicas; before the first call of forward.
+    void allocate(int R, int rows);
+
+    /// output() from x [R, N, in].
+    void forward(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x, int R, int N);
+    T* output() { return activations_.back().data(); }  ///< [R, N, out]
+    std::size_t in() const { return layers_.front().in(); }
+    std::size_t out() const { return layers_.back().out(); }
+
+    /// Fills the gradients of every layer from dy = dL/d output [R, N, out], which is overwritten. Returns dx [R, N,
+    /// in], or null unless `want_dx`; it may not be used after the next call.
+    T* backward(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x, bool want_dx, int R,
+                int N);
+
+  private:
+    std::vector<ConvLayer> layers_;
+    Activation last_ = Activation::kNone;
+    std::vector<DeviceBuffer<T>> activations_;  // each layer's output
+    DeviceBuffer<T> d_hidden_[2], partials_;
+};
+
+/// The convolutions that begin EQUIVAE's networks (Feige 2019, appendix B): 5 x 5, the first of stride 1, the others of
+/// stride 2, padded with 2 pixels on all sides, so that each halves the size, rounded up.
+std::vector<ConvLayer> encoder_convolutions(int height, int width, int channels, const std::vector<int>& filters);
+/// Those that mirror them: from 2 x 2 pixels of flat / 4 channels, a transposed one of stride 2 for each of `filters`
+/// doubles the size, and a last one of stride 1 keeps it (32 pixels of SVHN) or takes 4 pixels off (28 of MNIST).
+std::vector<ConvLayer> decoder_convolutions(int flat, int height, int width, int channels,
+                                            const std::vector<int>& filters);
+
+}  // namespace warpvae

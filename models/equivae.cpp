@@ -1,0 +1,472 @@
+#include "models/equivae.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace warpvae {
+namespace {
+
+/// One draw for all replicas from the step alone (SplitMix64's finaliser): shapes belong to the experiment.
+std::uint64_t hash_of(std::uint64_t step) {
+    std::uint64_t x = step + 0x9e3779b97f4a7c15ull;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+    return x ^ x >> 31;
+}
+/// Rows of (a, b) for rows of a and b: no image is part of several.
+PairShape rows_alone(int rows) { return {0, 0, rows}; }
+
+}  // namespace
+
+EquivaeConfig EquivaeConfig::for_latents(int latents) {
+    EquivaeConfig config;
+    config.latents = latents;
+    if (latents < 16) config.trunk_hidden = 64, config.hidden = 32;
+    return config;
+}
+
+// f_inv       x -> convolutions -> 128 -> mean over the set -> 64 -> r
+// q(v | r, x) x -> convolutions -> 128, r -> 64, joined -> 64 -> mu;  -> 64 -> log sigma^2
+// p(x | r, v) r -> 64, v -> 64, joined -> 2 x 2 x 32 -> transposed convolutions -> pixels
+// q(y | x)    x -> convolutions -> 128, joined with f_inv(x) -> 128 -> 64 -> classes
+template <class T>
+ParameterLayout Equivae<T>::make_layout() {
+    const EquivaeConfig& c = config_;
+    ParameterLayout layout;
+    const auto convolutions = encoder_convolutions(c.height, c.width, c.channels, c.filters);
+    const auto dense = [&](const std::string& name, const std::vector<int>& widths, Activation last,
+                           Dropout dropout = {}) {
+        return DenseStack<T>(layout, name, widths, last, InitialRule::kLasagne, dropout);
+    };
+    const int Z = c.latents, joint = c.trunk_hidden + c.hidden, flat = 2 * c.decoder_hidden;
+    inv_trunk_ = ImageTrunk<T>(layout, "inv.", convolutions, c.trunk_hidden);
+    inv_tail_ = dense("inv.tail.", {c.trunk_hidden, c.hidden, Z}, Activation::kNone);
+    cov_trunk_ = ImageTrunk<T>(layout, "cov.", convolutions, c.trunk_hidden);
+    cov_r_ = dense("cov.r.", {Z, c.hidden}, Activation::kRelu);
+    mu_ = dense("cov.mu.", {joint, c.hidden, Z}, Activation::kNone);
+    logvar_ = dense("cov.logvar.", {joint, c.hidden, Z}, Activation::kNone);
+    decoder_r_ = dense("decoder.r.", {Z, c.decoder_hidden}, Activation::kRelu);
+    decoder_v_ = dense("decoder.v.", {Z, c.decoder_hidden}, Activation::kRelu);
+    decoder_joint_ = dense("decoder.joint.", {flat, flat}, Activation::kRelu);
+    decoder_ =
+        ConvStack<T>(layout, "decoder.conv.",
+                     decoder_convolutions(flat, c.height, c.width, c.channels, c.decoder_filters), Activation::kNone);
+    if (c.likelihood == Likelihood::kGaussian && c.deviation != DeviationKind::kUnit)
+        deviation_ =
+            layout.add("decoder.log_deviation", {c.deviation == DeviationKind::kLearned ? 1 : c.channels}, Initial());
+    if (c.semi_supervised) {
+        class_trunk_ = ImageTrunk<T>(layout, "class.", convolutions, c.trunk_hidden);
+        std::vector<int> widths = {c.trunk_hidden + Z};
+        widths.insert(widths.end(), c.classifier_hidden.begin(), c.classifier_hidden.end());
+        widths.push_back(c.classes);
+        class_head_ = dense("class.head.", widths, Activation::kNone, {c.dropout, 0});
+    }
+    return layout;
+}
+
+template <class T>
+Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const EquivaeData& data, const Matmul& matmul,
+                    const Convolver& convolver)
+    : config_(config),
+      R_(R),
+      max_rows_(max_rows),
+      max_labelled_(0),
+      D_(std::size_t(config.height) * config.width * config.channels),
+      data_(data),
+      matmul_(matmul),
+      convolver_(convolver) {
+    const std::size_t count = data.images ? data.images->count() : 0;
+    if (config.semi_supervised && data.images) {
+        const std::size_t steps = (data.unlabelled + max_rows - 1) / max_rows;
+        max_labelled_ = config.mixing == LabelledMixing::kPaired ? int(std::min<std::size_t>(max_rows, count))
+                                                                 : int((count + steps - 1) / steps);
+    }
+    const int K = config.semi_supervised ? config.classes : 1, images = max_rows + max_labelled_;
+    const int sets = config.semi_supervised ? K + max_labelled_ : max_rows;
+    max_pairs_ = max_rows * K + max_labelled_;
+    max_set_images_ = sets * std::max(config.max_complement, 1);
+    parameters_ = std::make_unique<ParameterArena<T>>(make_layout(), R);
+
+    const std::size_t r = R, pairs = r * max_pairs_, image_rows = r * std::max(images, max_pairs_);
+    const int Z = config.latents, joint = config.trunk_hidden + config.hidden, flat = 2 * config.decoder_hidden;
+    inv_trunk_.allocate(R, std::max(max_set_images_, images));
+    inv_tail_.allocate(r * std::max({max_set_images_, images, max_pairs_}));
+    cov_trunk_.allocate(R, images);
+    cov_r_.allocate(pairs);
+    mu_.allocate(pairs);
+    logvar_.allocate(pairs);
+    decoder_r_.allocate(pairs);
+    decoder_v_.allocate(pairs);
+    decoder_joint_.allocate(pairs);
+    decoder_.allocate(R, max_pairs_);
+    input_ = DeviceBuffer<T>(r * images * D_, "minibatch");
+    sets_ = DeviceBuffer<T>(r * max_set_images_ * D_, "complementary images");
+    set_mean_ = DeviceBuffer<T>(r * sets * config.trunk_hidden, "set means");
+    embedding_ = DeviceBuffer<T>(image_rows * Z, "embeddings");
+    r_ = DeviceBuffer<T>(pairs * Z, "invariant latents");
+    cov_joint_ = DeviceBuffer<T>(pairs * joint, "joined features");
+    moments_ = DeviceBuffer<T>(pairs * 2 * Z, "moments");
+    v_ = DeviceBuffer<T>(pairs * Z, "equivariant latents");
+    kl_ = DeviceBuffer<T>(pairs, "divergence");
+    decoder_in_ = DeviceBuffer<T>(pairs * flat, "joined latents");
+    nll_ = DeviceBuffer<T>(pairs, "reconstruction");
+    d_inv_ = DeviceBuffer<T>(r * max_set_images_ * config.trunk_hidden, "embedding gradients");
+    d_r_ = DeviceBuffer<T>(pairs * Z, "invariant latent gradients");
+    d_cov_hidden_ = DeviceBuffer<T>(r * images * config.trunk_hidden, "feature gradients");
+    d_cov_r_ = DeviceBuffer<T>(r * sets * config.hidden, "invariant latent gradients");
+    d_moments_ = DeviceBuffer<T>(pairs * 2 * Z, "moment gradients");
+    d_mu_ = DeviceBuffer<T>(pairs * Z, "mean gradients");
+    d_logvar_ = DeviceBuffer<T>(pairs * Z, "log-variance gradients");
+    d_decoder_r_ = DeviceBuffer<T>(r * sets * config.decoder_hidden, "invariant latent gradients");
+    d_decoder_v_ = DeviceBuffer<T>(pairs * config.decoder_hidden, "equivariant latent gradients");
+    if (!config.semi_supervised) return;
+    class_trunk_.allocate(R, images);
+    class_head_.allocate(r * images);
+    class_in_ = DeviceBuffer<T>(r * images * (config.trunk_hidden + Z), "classifier features");
+    labels_ = DeviceBuffer<std::uint8_t>(r * std::max(max_labelled_, 1), "labels");
+    log_prior_ = DeviceBuffer<T>(std::vector<T>(K, T(-std::log(double(K)))), "class prior");
+    pair_weights_ = DeviceBuffer<T>(pairs, "pair weights");
+    reconstruction_ = DeviceBuffer<T>(r * max_rows, "expected reconstruction");
+    expected_kl_ = DeviceBuffer<T>(r * max_rows, "expected divergence");
+    class_kl_ = DeviceBuffer<T>(r * max_rows, "class divergence");
+    cross_entropy_ = DeviceBuffer<T>(r * std::max(max_labelled_, 1), "cross-entropy");
+    d_class_hidden_ = DeviceBuffer<T>(r * images * config.trunk_hidden, "classifier feature gradients");
+}
+
+template <class T>
+GatherOptions Equivae<T>::input_shape() const {
+    GatherOptions options;
+    options.height = config_.height, options.width = config_.width, options.channels = config_.channels;
+    options.pixels = config_.pixels;
+    return options;
+}
+
+template <class T>
+std::vector<LossTerm<T>> Equivae<T>::loss_terms() const {
+    if (!config_.semi_supervised) return {{"reconstruction", nll_.data(), 1.0}, {"kl", kl_.data(), 1.0}};
+    // Means over labelled images: of each step's, or of all where the steps' numbers differ.
+    const bool paired = config_.mixing == LabelledMixing::kPaired;
+    const double count = data_.images ? double(data_.images->count()) : 1;
+    const double scale = paired ? 1. / std::max(pairs_.labelled, 1) : double(labelled_order_.steps) / count;
+    const double weight = paired ? 1 : count / double(std::max<std::size_t>(data_.unlabelled, 1));
+    const auto labelled = [&](const char* name, const T* rows, int stride) {
+        return LossTerm<T>{name, rows, weight, true, pairs_.labelled, std::size_t(stride), scale};
+    };
+    const int first = pairs_.unlabelled * pairs_.classes;
+    return {{"reconstruction", reconstruction_.data(), 1.0},
+            {"kl", expected_kl_.data(), 1.0},
+            {"class_kl", class_kl_.data(), 1.0},
+            labelled("labelled_reconstruction", nll_.data() + first, pairs_.pairs()),
+            labelled("labelled_kl", kl_.data() + first, pairs_.pairs()),
+            labelled("cross_entropy", cross_entropy_.data(), pairs_.labelled)};
+}
+
+// --- a step's shape and images ---------------------------------------------------------------------------------------
+
+template <class T>
+std::uint64_t Equivae<T>::begin_step(const MinibatchOrder& order, std::uint64_t step) {
+    if (!data_.classes) throw DeviceError("EQUIVAE: a model without labelled images can only be evaluated");
+    order_ = order;
+    const int most = std::min<int>(config_.max_complement, int(data_.classes->smallest()) - 1);
+    m_ = config_.self_complement ? 1 : 1 + int(hash_of(step) % std::uint64_t(most));
+    labelled_ = 0;
+    if (config_.semi_supervised) {
+        const std::size_t count = data_.images->count();
+        if (config_.mixing == LabelledMixing::kPaired) {
+            labelled_ = int(std::min<std::size_t>(order.batch, count));
+            labelled_order_ = {MinibatchOrder::kCycle, count, labelled_};
+        } else {
+            labelled_order_ = {
+                MinibatchOrder::kSpread, count, 0, (order.count + order.batch - 1) / order.batch, order.first_step,
+                order.first_epoch};
+            labelled_ = labelled_order_.spread_rows(step);
+        }
+    }
+    return std::uint64_t(m_) << 32 | std::uint64_t(labelled_);
+}
+
+template <class T>
+PairShape Equivae<T>::pairs_of(int N) const {
+    return config_.semi_supervised ? PairShape{N, config_.classes, labelled_} : rows_alone(N);
+}
+
+/// Labelled images beside the unlabelled minibatch, and for each class or image its complementary images.
+template <class T>
+void Equivae<T>::gather_labelled(const LatentNoise& noise) {
+    if (config_.self_complement) return;
+    const Stream stream = matmul_.stream();
+    const GatherOptions shape = input_shape();
+    const auto* images = data_.images->table();
+    const ClassIndex index = data_.classes->index();
+    const int sets = pairs_.sets(), first = sets - pairs_.labelled;
+    if (config_.semi_supervised) {
+        GatherOptions beside = shape;
+        beside.batch_rows = pairs_.images(), beside.first_row = pairs_.unlabelled;
+        check(gather(input_.data(), images, noise.seeds, noise.step, labelled_order_, R_, pairs_.labelled, beside,
+                     stream));
+        check(gather_labels(labels_.data(), data_.labels->table(), noise.seeds, noise.step, labelled_order_, R_,
+                            pairs_.labelled, stream));
+        check(gather_class_sets(sets_.data(), sets, 0, images, index, noise.seeds, noise.step, m_, R_, shape, stream));
+    }
+    check(gather_complements(sets_.data(), sets, first, images, index, noise.seeds, noise.step,
+                             config_.semi_supervised ? labelled_order_ : order_, m_, R_, pairs_.labelled, shape,
+                             stream));
+}
+
+// --- forward ---------------------------------------------------------------------------------------------------------
+
+/// f_inv(x) of single images, which no gradient passes: what q(y | x) is given beside x, and the latent of an image
+/// whose class is not known.
+template <class T>
+void Equivae<T>::embed(int N) {
+    const Range range("embed");
+    inv_trunk_.forward(convolver_, matmul_, *parameters_, input_.data(), R_, N);
+    inv_tail_.forward(matmul_, *parameters_, inv_trunk_.output(), R_, N);
+    check(copy_on_device(embedding_.data(), inv_tail_.output(), std::size_t(R_) * N * config_.latents * sizeof(T),
+                         matmul_.stream()));
+}
+
+/// r of sets of m images (eq. 2): the mean lies after the first dense layer, two more follow.
+template <class T>
+void Equivae<T>::embed_sets(int sets, int m) {
+    const Range range("invariant.forward");
+    inv_trunk_.forward(convolver_, matmul_, *parameters_, sets_images(), R_, sets * m);
+    check(set_mean_forward(set_mean_.data(), inv_trunk_.output(), m, std::size_t(R_) * sets, inv_trunk_.hidden(),
+                           matmul_.stream()));
+    inv_tail_.forward(matmul_, *parameters_, set_mean_.data(), R_, sets);
+    check(copy_on_device(r_.data(), inv_tail_.output(), std::size_t(R_) * sets * config_.latents * sizeof(T),
+                         matmul_.stream()));
+}
+
+/// q(v | r, x) of every pair (eq. 3), and KL(q || N(0, I)).
+template <class T>
+void Equivae<T>::encode_pairs(const LatentNoise& noise) {
+    const Range range("equivariant.forward");
+    const int pairs = pairs_.pairs(), Z = config_.latents;
+    const Stream stream = matmul_.stream();
+    cov_trunk_.forward(convolver_, matmul_, *parameters_, input_.data(), R_, pairs_.images());
+    cov_r_.forward(matmul_, *parameters_, r_.data(), R_, pairs_.sets());
+    check(concatenate_pairs_forward<T>(cov_joint_.data(), cov_trunk_.output(), PairRows::kImages, cov_r_.output(),
+                                       PairRows::kSets, pairs_, R_, cov_trunk_.hidden(), cov_r_.out(), stream));
+    mu_.forward(matmul_, *parameters_, cov_joint_.data(), R_, pairs);
+    logvar_.forward(matmul_, *parameters_, cov_joint_.data(), R_, pairs);
+    check(concatenate_pairs_forward<T>(moments_.data(), mu_.output(), PairRows::kPairs, logvar_.output(),
+                                       PairRows::kPairs, pairs_, R_, Z, Z, stream));
+    check(reparameterise_forward(v_.data(), moments_.data(), noise, R_, pairs, Z, stream));
+    check(gaussian_kl_forward(kl_.data(), moments_.data(), R_, pairs, Z, stream));
+}
+
+/// p(x | r, v): pixels() of every pair.
+template <class T>
+void Equivae<T>::decode_pairs() {
+    const Range range("decoder.forward");
+    const int pairs = pairs_.pairs();
+    decoder_r_.forward(matmul_, *parameters_, r_.data(), R_, pairs_.sets());
+    decoder_v_.forward(matmul_, *parameters_, v_.data(), R_, pairs);
+    check(concatenate_pairs_forward<T>(decoder_in_.data(), decoder_r_.output(), PairRows::kSets, decoder_v_.output(),
+                                       PairRows::kPairs, pairs_, R_, decoder_r_.out(), decoder_v_.out(),
+                                       matmul_.stream()));
+    decoder_joint_.forward(matmul_, *parameters_, decoder_in_.data(), R_, pairs);
+    decoder_.forward(convolver_, *parameters_, decoder_joint_.output(), R_, pairs);
+}
+
+/// Logits of q(y | x) from x and f_inv(x).
+template <class T>
+void Equivae<T>::classify_images(const LatentNoise& drop) {
+    const Range range("classifier.forward");
+    const int images = pairs_.images();
+    class_trunk_.forward(convolver_, matmul_, *parameters_, input_.data(), R_, images);
+    check(concatenate_pairs_forward<T>(class_in_.data(), class_trunk_.output(), PairRows::kPairs, embedding_.data(),
+                                       PairRows::kPairs, rows_alone(images), R_, class_trunk_.hidden(), config_.latents,
+                                       matmul_.stream()));
+    class_head_.forward(matmul_, *parameters_, class_in_.data(), R_, images, drop);
+}
+
+/// -log p(x | r, v) of every pair, and its gradient by the pixels in their place where the rows' weights are given.
+template <class T>
+void Equivae<T>::likelihood(T* nll, T* d_pixels, T scale, const T* weights) {
+    const Range range("loss");
+    LossRows<T> rows;
+    rows.weights = weights, rows.pairs = pairs_;
+    const int pairs = pairs_.pairs();
+    if (config_.likelihood == Likelihood::kBernoulli) {
+        check(bernoulli_from_logits<T>(nll, d_pixels, pixels(), input_.data(), scale, R_, pairs, int(D_),
+                                       matmul_.stream(), rows));
+        return;
+    }
+    const bool unit = config_.deviation == DeviationKind::kUnit;
+    const int deviations = config_.deviation == DeviationKind::kPerChannel ? config_.channels : 1;
+    check(gaussian_likelihood<T>(nll, d_pixels, d_pixels && !unit ? parameters_->gradients() + deviation_ : nullptr,
+                                 pixels(), input_.data(), unit ? nullptr : parameters_->values() + deviation_,
+                                 deviations, parameters_->layout().size(), scale, R_, pairs,
+                                 config_.height * config_.width, config_.channels, matmul_.stream(), rows));
+}
+
+template <class T>
+void Equivae<T>::forward(int N, const LatentNoise& noise) {
+    pairs_ = pairs_of(N);
+    gather_labelled(noise);
+    if (config_.semi_supervised) {
+        embed(pairs_.images());
+        classify_images(noise);
+    }
+    embed_sets(pairs_.sets(), m_);
+    encode_pairs(noise);
+    decode_pairs();
+}
+
+// --- loss and backward -----------------------------------------------------------------------------------------------
+
+/// What a labelled image's loss weighs beside the mean over N unlabelled ones.
+template <class T>
+T Equivae<T>::labelled_scale() const {
+    if (config_.mixing == LabelledMixing::kPaired) return T(1) / T(std::max(pairs_.labelled, 1));
+    return T(1) / T(pairs_.unlabelled);
+}
+
+/// The rows of the loss terms; with `weights` also what each pair weighs in the gradient, and the classifier's
+/// gradient in the place of its logits (eq. 4 to 7).
+template <class T>
+void Equivae<T>::class_loss(T* weights) {
+    const ClassExpectation<T> out{weights,
+                                  weights ? class_head_.output() : nullptr,
+                                  reconstruction_.data(),
+                                  expected_kl_.data(),
+                                  class_kl_.data(),
+                                  cross_entropy_.data()};
+    check(class_expectation<T>(out, class_head_.output(), nll_.data(), kl_.data(), labels_.data(), log_prior_.data(),
+                               labelled_scale(), pairs_, R_, matmul_.stream()));
+}
+
+/// -L_lab, or -L_semi, a row at a time.
+template <class T>
+void Equivae<T>::evaluate(int N, const LatentNoise& noise) {
+    forward(N, noise);
+    likelihood(nll_.data(), nullptr, T(1), nullptr);
+    if (config_.semi_supervised) class_loss(nullptr);
+}
+
+template <class T>
+void Equivae<T>::gradients(int N, const LatentNoise& noise) {
+    forward(N, noise);
+    T* d_pixels = pixels();  // in the pixels' place
+    if (config_.semi_supervised) {
+        // How much a class's reconstruction counts follows from all ten: first the losses, then their gradient.
+        likelihood(nll_.data(), nullptr, T(1), nullptr);
+        class_loss(pair_weights_.data());
+        likelihood(nullptr, d_pixels, T(1), pair_weights_.data());
+    } else {
+        likelihood(nll_.data(), d_pixels, T(1) / T(N), nullptr);
+    }
+    const T* d_r_decoder = decoder_backward(d_pixels);
+    const T* d_r_encoder = equivariant_backward(N);
+    invariant_backward(d_r_decoder, d_r_encoder);
+    if (config_.semi_supervised) classifier_backward(noise);
+}
+
+/// From the pixels back to r and v: dL/dr is returned, dL/dv left in decoder_v_.
+template <class T>
+const T* Equivae<T>::decoder_backward(T* d_pixels) {
+    const Range range("decoder.backward");
+    const int pairs = pairs_.pairs();
+    T* d_joint = decoder_.backward(convolver_, *parameters_, d_pixels, decoder_joint_.output(), true, R_, pairs);
+    check(relu_backward(d_joint, decoder_joint_.output(), std::size_t(R_) * pairs * decoder_joint_.out(),
+                        matmul_.stream()));
+    const T* d_in =
+        decoder_joint_.backward(matmul_, *parameters_, d_joint, decoder_in_.data(), Activation::kNone, true, R_, pairs);
+    check(concatenate_pairs_backward<T>(d_decoder_r_.data(), decoder_r_.output(), PairRows::kSets, d_decoder_v_.data(),
+                                        decoder_v_.output(), PairRows::kPairs, d_in, pairs_, R_, decoder_r_.out(),
+                                        decoder_v_.out(), matmul_.stream()));
+    d_v_ =
+        decoder_v_.backward(matmul_, *parameters_, d_decoder_v_.data(), v_.data(), Activation::kNone, true, R_, pairs);
+    return decoder_r_.backward(matmul_, *parameters_, d_decoder_r_.data(), r_.data(), Activation::kNone, true, R_,
+                               pairs_.sets());
+}
+
+/// Through v = mu + sigma epsilon and the divergence to q(v | r, x)'s parameters; dL/dr is returned.
+template <class T>
+const T* Equivae<T>::equivariant_backward(int N) {
+    const Range range("equivariant.backward");
+    const int pairs = pairs_.pairs(), Z = config_.latents;
+    const Stream stream = matmul_.stream();
+    const bool semi = config_.semi_supervised;
+    check(gaussian_head_backward<T>(d_moments_.data(), d_v_, v_.data(), moments_.data(), semi ? T(1) : T(1) / T(N), R_,
+                                    pairs, Z, stream, semi ? pair_weights_.data() : nullptr));
+    check(concatenate_pairs_backward<T>(d_mu_.data(), nullptr, PairRows::kPairs, d_logvar_.data(), nullptr,
+                                        PairRows::kPairs, d_moments_.data(), pairs_, R_, Z, Z, stream));
+    T* d_joint =
+        mu_.backward(matmul_, *parameters_, d_mu_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs);
+    const T* d_joint_logvar = logvar_.backward(matmul_, *parameters_, d_logvar_.data(), cov_joint_.data(),
+                                               Activation::kNone, true, R_, pairs);
+    check(add(d_joint, d_joint_logvar, std::size_t(R_) * pairs * (cov_trunk_.hidden() + cov_r_.out()), stream));
+    check(concatenate_pairs_backward<T>(d_cov_hidden_.data(), cov_trunk_.output(), PairRows::kImages, d_cov_r_.data(),
+                                        cov_r_.output(), PairRows::kSets, d_joint, pairs_, R_, cov_trunk_.hidden(),
+                                        cov_r_.out(), stream));
+    cov_trunk_.backward(convolver_, matmul_, *parameters_, d_cov_hidden_.data(), input_.data(), R_, pairs_.images());
+    return cov_r_.backward(matmul_, *parameters_, d_cov_r_.data(), r_.data(), Activation::kNone, true, R_,
+                           pairs_.sets());
+}
+
+/// From r through the set's mean to all m branches of f_inv.
+template <class T>
+void Equivae<T>::invariant_backward(const T* d_r_decoder, const T* d_r_encoder) {
+    const Range range("invariant.backward");
+    const int sets = pairs_.sets(), hidden = inv_trunk_.hidden();
+    const std::size_t rows = std::size_t(R_) * sets;
+    check(copy_on_device(d_r_.data(), d_r_decoder, rows * config_.latents * sizeof(T), matmul_.stream()));
+    check(add(d_r_.data(), d_r_encoder, rows * config_.latents, matmul_.stream()));
+    const T* d_mean =
+        inv_tail_.backward(matmul_, *parameters_, d_r_.data(), set_mean_.data(), Activation::kNone, true, R_, sets);
+    check(set_mean_backward<T>(d_inv_.data(), d_mean, inv_trunk_.output(), m_, rows, hidden, matmul_.stream()));
+    inv_trunk_.backward(convolver_, matmul_, *parameters_, d_inv_.data(), sets_images(), R_, sets * m_);
+}
+
+/// q(y | x) down to its own trunk; f_inv(x) is an input like x (the paper's stop_grad).
+template <class T>
+void Equivae<T>::classifier_backward(const LatentNoise& drop) {
+    const Range range("classifier.backward");
+    const int images = pairs_.images();
+    const T* d_in = class_head_.backward(matmul_, *parameters_, class_head_.output(), class_in_.data(),
+                                         Activation::kNone, true, R_, images, drop);
+    check(concatenate_pairs_backward<T>(d_class_hidden_.data(), class_trunk_.output(), PairRows::kPairs, nullptr,
+                                        nullptr, PairRows::kPairs, d_in, rows_alone(images), R_, class_trunk_.hidden(),
+                                        config_.latents, matmul_.stream()));
+    class_trunk_.backward(convolver_, matmul_, *parameters_, d_class_hidden_.data(), input_.data(), R_, images);
+}
+
+// --- evaluation ------------------------------------------------------------------------------------------------------
+
+template <class T>
+void Equivae<T>::encode(int N, const LatentNoise& noise) {
+    pairs_ = rows_alone(N);
+    encode_pairs(noise);
+}
+template <class T>
+void Equivae<T>::decode(int N) {
+    pairs_ = rows_alone(N);
+    decode_pairs();
+}
+template <class T>
+void Equivae<T>::negative_log_likelihood(int N) {
+    pairs_ = rows_alone(N);
+    likelihood(nll_.data(), nullptr, T(1), nullptr);
+}
+template <class T>
+void Equivae<T>::bound_by_class(int N, const LatentNoise& noise) {
+    pairs_ = {N, config_.classes, 0};
+    encode_pairs(noise);
+    decode_pairs();
+    likelihood(nll_.data(), nullptr, T(1), nullptr);
+}
+template <class T>
+void Equivae<T>::classify(int N) {
+    if (!config_.semi_supervised) throw DeviceError("EQUIVAE: a supervised model has no q(y|x)");
+    pairs_ = rows_alone(N);
+    embed(N);
+    classify_images({});
+}
+
+template class Equivae<float>;
+template class Equivae<double>;
+
+}  // namespace warpvae

@@ -1,0 +1,162 @@
+// EQUIVAE (Feige 2019, "Invariant-Equivariant Representation Learning for Multi-Class Data"): what makes an image's
+// class goes through r, a function of *other* images of the class, and what is left through the stochastic v. R
+// replicas at once.
+//
+//   r_y = 1/m sum_j f_inv(x_j), x_j of class y, none of them x     (eq. 2; the mean is taken inside f_inv)
+//   v ~ q(v | r_y, x) = N(mu, diag sigma^2)                        (eq. 3)
+//   x ~ p(x | r_y, v)                                              Bernoulli, or Gaussian
+//   q(y | x)                                                       where only some images are labelled (eq. 5)
+//
+// Supervised: -L_lab averaged over the minibatch. Semi-supervised: -L_unlab averaged over the unlabelled images, the
+// sum over classes exact, plus -L_lab - log q(y|x) of labelled ones. Forward, loss and backward are written out in
+// equivae.cpp, read from top to bottom.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/core/class_sets.h"
+#include "host/core/device_images.h"
+#include "host/core/model.h"
+#include "models/image_trunk.h"
+
+namespace warpvae {
+
+enum class Likelihood { kBernoulli, kGaussian };
+/// Of the Gaussian likelihood's deviation: 1, one learned number, or one for each channel.
+enum class DeviationKind { kUnit, kLearned, kPerChannel };
+/// How labelled images join unlabelled ones.
+enum class LabelledMixing {
+    kPaired,  ///< min(batch, labelled) of them each step, cycled; both losses are means
+    kSum,     ///< each once an epoch, spread evenly over its steps: the literal sum over the data set (eq. 16)
+};
+
+struct EquivaeConfig {
+    int height = 28, width = 28, channels = 1;
+    int classes = 10;
+    int latents = 16;  ///< of r, and of v
+    std::vector<int> filters = {8, 16, 32, 64, 64};
+    std::vector<int> decoder_filters = {64, 32, 16, 8};
+    int trunk_hidden = 128;   ///< after the convolutions: 64 with 8 latents or fewer
+    int hidden = 64;          ///< of the dense layers of f_inv and q(v | r, x): 32 with 8 latents or fewer
+    int decoder_hidden = 64;  ///< of the decoder's first dense layers; its second has twice as many units
+    std::vector<int> classifier_hidden = {128, 64};  ///< of q(y | x)
+    double dropout = 0.5;
+    Likelihood likelihood = Likelihood::kBernoulli;
+    DeviationKind deviation = DeviationKind::kUnit;
+    PixelScale pixels;       ///< device memory; none: bytes / 255
+    int max_complement = 7;  ///< m is uniform in 1 .. this, one draw a step
+    bool semi_supervised = false;
+    LabelledMixing mixing = LabelledMixing::kPaired;
+    bool self_complement = false;  ///< the ablation of section 3: r = f_inv(x) of the image itself
+    /// The paper's widths for so many latents: dense layers of f_inv and q(v | r, x) are halved below 16.
+    static EquivaeConfig for_latents(int latents);
+};
+
+/// What a training step takes beside its minibatch. All must outlive the model.
+struct EquivaeData {
+    const DeviceImages* images = nullptr;  ///< labelled images; supervised: the trainer's own
+    const DeviceImages* labels = nullptr;  ///< one byte each
+    const ClassSets* classes = nullptr;
+    std::size_t unlabelled = 0;  ///< images of an epoch, semi-supervised
+};
+
+template <class T>
+class Equivae : public Model<T> {
+  public:
+    /// `max_rows`: images of a minibatch at most, labelled ones not counted where there are unlabelled. Without `data`
+    /// the model can only be evaluated.
+    Equivae(const EquivaeConfig& config, int R, int max_rows, const EquivaeData& data, const Matmul& matmul,
+            const Convolver& convolver);
+
+    ParameterArena<T>& parameters() override { return *parameters_; }
+    int replicas() const override { return R_; }
+    int max_rows() const override { return max_rows_; }
+    GatherOptions input_shape() const override;
+    T* minibatch() override { return input_.data(); }
+    int batch_rows(int N) const override { return N + (config_.semi_supervised ? labelled_ : 0); }
+    std::uint64_t begin_step(const MinibatchOrder& order, std::uint64_t step) override;
+    void gradients(int N, const LatentNoise& noise) override;
+    void evaluate(int N, const LatentNoise& noise) override;
+    std::vector<LossTerm<T>> loss_terms() const override;
+
+    /// embedding() [R, N, Z] = f_inv(x), m = 1, of minibatch().
+    void embed(int N);
+    /// r() [R, S, Z] of S sets of m images; fill sets() [R, S, m, D] before.
+    void embed_sets(int S, int m);
+    /// moments(), v() and kl() of the N images of minibatch(), image n given row n of r(). Without noise v is mu.
+    void encode(int N, const LatentNoise& noise);
+    /// pixels() from v() and r(), row by row.
+    void decode(int N);
+    /// nll() [R, N] = -log p(x | r, v) of the last decode for minibatch().
+    void negative_log_likelihood(int N);
+    /// nll() and kl() [R, N, classes] of each image of minibatch() with each class, whose r are the first rows of r().
+    void bound_by_class(int N, const LatentNoise& noise);
+    /// class_logits() [R, N, classes] of q(y | x) for minibatch(), nothing dropped. Semi-supervised models only.
+    void classify(int N);
+
+    T* sets() { return sets_.data(); }
+    const T* embedding() const { return embedding_.data(); }
+    T* r() { return r_.data(); }
+    T* v() { return v_.data(); }
+    const T* moments() const { return moments_.data(); }  ///< [R, N, 2Z]: mu, log sigma^2
+    const T* kl() const { return kl_.data(); }
+    const T* nll() const { return nll_.data(); }
+    /// [R, N, D]: logits of a Bernoulli, means of a Gaussian.
+    T* pixels() { return decoder_.output(); }
+    const T* class_logits() { return class_head_.output(); }
+    const EquivaeConfig& config() const { return config_; }
+    std::size_t image_size() const { return D_; }
+    /// Rows that embed, encode, decode and classify take at most, and bound_by_class, whose pairs must fit.
+    int evaluation_rows() const { return max_rows_; }
+    int pair_rows() const { return max_pairs_; }
+    int set_images() const { return max_set_images_; }
+
+  private:
+    ParameterLayout make_layout();
+    PairShape pairs_of(int N) const;
+    /// What f_inv takes: the sets, or in the ablation the image itself.
+    const T* sets_images() const { return config_.self_complement ? input_.data() : sets_.data(); }
+    void gather_labelled(const LatentNoise& noise);
+    void encode_pairs(const LatentNoise& noise);
+    void decode_pairs();
+    void classify_images(const LatentNoise& drop);
+    void likelihood(T* nll, T* d_pixels, T scale, const T* weights);
+    void forward(int N, const LatentNoise& noise);
+    T labelled_scale() const;
+    void class_loss(T* weights);
+    const T* decoder_backward(T* d_pixels);
+    const T* equivariant_backward(int N);
+    void invariant_backward(const T* d_r_decoder, const T* d_r_encoder);
+    void classifier_backward(const LatentNoise& drop);
+
+    EquivaeConfig config_;
+    int R_, max_rows_, max_labelled_, max_pairs_, max_set_images_;
+    std::size_t D_;
+    EquivaeData data_;
+    const Matmul& matmul_;
+    const Convolver& convolver_;
+
+    ImageTrunk<T> inv_trunk_, cov_trunk_, class_trunk_;
+    DenseStack<T> inv_tail_;             // mean over the set -> r
+    DenseStack<T> cov_r_, mu_, logvar_;  // r -> 64; (h, r) -> mu, log sigma^2
+    DenseStack<T> decoder_r_, decoder_v_, decoder_joint_;
+    ConvStack<T> decoder_;
+    DenseStack<T> class_head_;
+    std::size_t deviation_ = 0;
+    std::unique_ptr<ParameterArena<T>> parameters_;
+
+    int m_ = 1, labelled_ = 0;  // of the running step
+    MinibatchOrder order_, labelled_order_;
+    PairShape pairs_;  // of the last forward
+    const T* d_v_ = nullptr;
+    DeviceBuffer<T> input_, sets_, set_mean_;
+    DeviceBuffer<T> embedding_, r_, cov_joint_, moments_, v_, kl_, decoder_in_, nll_, class_in_;
+    DeviceBuffer<std::uint8_t> labels_;  // [R, labelled]
+    DeviceBuffer<T> log_prior_;          // [classes]
+    DeviceBuffer<T> pair_weights_, reconstruction_, expected_kl_, class_kl_, cross_entropy_;
+    DeviceBuffer<T> d_inv_, d_r_, d_cov_hidden_, d_cov_r_, d_cov_joint_, d_moments_, d_mu_, d_logvar_, d_decoder_r_,
+        d_decoder_v_, d_class_hidden_;
+};
+
+}  // namespace warpvae

@@ -1,0 +1,42 @@
+// The block that begins EQUIVAE's networks and its benchmarks: convolutions, then one dense layer with a ReLU (Feige
+// 2019, appendix B: "5-CNN, 1-dense"). Channels last: the dense layer reads pixels row by row, each with its channels.
+#pragma once
+#include "models/conv_stack.h"
+#include "models/dense_stack.h"
+
+namespace warpvae {
+
+template <class T>
+class ImageTrunk {
+  public:
+    ImageTrunk() = default;
+    /// Tensors PREFIXconv.0, PREFIXconv.2, ... and PREFIXdense.0.
+    ImageTrunk(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> convolutions, int hidden)
+        : convolutions_(layout, prefix + "conv.", std::move(convolutions), Activation::kRelu),
+          dense_(layout, prefix + "dense.", {int(convolutions_.out()), hidden}, Activation::kRelu,
+                 InitialRule::kLasagne) {}
+    void allocate(int R, int rows) {
+        convolutions_.allocate(R, rows);
+        dense_.allocate(std::size_t(R) * rows);
+    }
+    /// output() [R, N, hidden] from x [R, N, H, W, C].
+    void forward(const Convolver& convolver, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x,
+                 int R, int N) {
+        convolutions_.forward(convolver, parameters, x, R, N);
+        dense_.forward(matmul, parameters, convolutions_.output(), R, N);
+    }
+    T* output() { return dense_.output(); }
+    int hidden() const { return dense_.out(); }
+    /// From dy = dL/d(output before its ReLU); x and its output must be those of the last forward.
+    void backward(const Convolver& convolver, const Matmul& matmul, ParameterArena<T>& parameters, const T* dy,
+                  const T* x, int R, int N) {
+        T* d_flat = dense_.backward(matmul, parameters, dy, convolutions_.output(), Activation::kNone, true, R, N);
+        convolutions_.backward(convolver, parameters, d_flat, x, false, R, N);
+    }
+
+  private:
+    ConvStack<T> convolutions_;
+    DenseStack<T> dense_;
+};
+
+}  // namespace warpvae

@@ -6,23 +6,25 @@ namespace warpvae {
 
 template <class T>
 Status bernoulli_from_logits(T* nll, T* dlogits, const T* logits, const T* target, T scale, int R, int N, int D,
-                             Stream stream) {
-    return launch(bernoulli_kernel<T, FromLogit>, for_blocks(N, R), stream, nll, dlogits, logits, target, scale, D);
+                             Stream stream, const LossRows<T>& rows) {
+    if (!rows.fits(N)) return {kInvalidValue};
+    return launch(bernoulli_kernel<T, FromLogit>, for_blocks(N, R), stream, nll, dlogits, logits, target, scale, D,
+                  rows);
 }
 template <class T>
 Status bernoulli_from_probabilities(T* nll, T* dprobabilities, const T* probabilities, const T* target, T scale, int R,
                                     int N, int D, Stream stream) {
     return launch(bernoulli_kernel<T, FromProbability>, for_blocks(N, R), stream, nll, dprobabilities, probabilities,
-                  target, scale, D);
+                  target, scale, D, LossRows<T>{});
 }
 template <class T>
 Status sigmoid(T* y, const T* x, std::size_t n, Stream stream) {
     return launch(sigmoid_kernel<T>, for_elements(n), stream, y, x, n);
 }
 
-#define WARPVAE_INSTANTIATE(T)                                                                          \
-    template Status bernoulli_from_logits(T*, T*, const T*, const T*, T, int, int, int, Stream);        \
-    template Status bernoulli_from_probabilities(T*, T*, const T*, const T*, T, int, int, int, Stream); \
+#define WARPVAE_INSTANTIATE(T)                                                                                       \
+    template Status bernoulli_from_logits(T*, T*, const T*, const T*, T, int, int, int, Stream, const LossRows<T>&); \
+    template Status bernoulli_from_probabilities(T*, T*, const T*, const T*, T, int, int, int, Stream);              \
     template Status sigmoid(T*, const T*, std::size_t, Stream);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)

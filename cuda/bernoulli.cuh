@@ -5,7 +5,8 @@
 //                        with p clipped to [1e-6, 1 - 1e-6] and no gradient where the clip is active (Vive, appendix A)
 //
 // Contract: one block per row of D pixels, block any, no shared memory but the reduction's. Reads 8 bytes a pixel,
-// writes 4 (nothing without a gradient). Deterministic. The gradient may overwrite its input.
+// writes 4 (nothing without a gradient); rows that share a target find it in the cache. Deterministic. The gradient may
+// overwrite its input.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
@@ -39,26 +40,33 @@ struct FromProbability {
     }
 };
 
-/// nll[row] = sum of terms; gradient[row, :] = scale * term.gradient, unless null.
+/// nll[row] = sum of terms; gradient[row, :] = scale * rows.weights[row] * term.gradient; either may be null. The
+/// target's row is the row's own, or that of its pair's image (LossRows).
 template <class T, class Term>
-__global__ void bernoulli_kernel(T* nll, T* gradient, const T* input, const T* target, T scale, int D) {
+__global__ void bernoulli_kernel(T* nll, T* gradient, const T* input, const T* target, T scale, int D,
+                                 LossRows<T> rows) {
     const std::size_t row = std::size_t(blockIdx.y) * gridDim.x + blockIdx.x;
     const T* x = input + row * D;
-    const T* t = target + row * D;
+    const T* t = target + rows.target_of(blockIdx.y, blockIdx.x, gridDim.x) * D;
+    if (rows.weights) scale *= rows.weights[row];
     T total = T(0);
     const auto pixels = block_stride(D);
-    if (gradient) {
-        T* g = gradient + row * D;
+    T* g = gradient ? gradient + row * D : nullptr;
+    if (g && nll) {
         WARPVAE_SIMD(reduction(+ : total))
         for (int i = pixels.first; i < pixels.last; i += pixels.step) {
             const BernoulliTerm<T> term = Term()(x[i], t[i]);
             total += term.nll;
             g[i] = scale * term.gradient;
         }
+    } else if (g) {
+        WARPVAE_SIMD()
+        for (int i = pixels.first; i < pixels.last; i += pixels.step) g[i] = scale * Term()(x[i], t[i]).gradient;
     } else {
         WARPVAE_SIMD(reduction(+ : total))
         for (int i = pixels.first; i < pixels.last; i += pixels.step) total += Term()(x[i], t[i]).nll;
     }
+    if (!nll) return;
     total = block_sum(total);
     if (threadIdx.x == 0) nll[row] = total;
 }

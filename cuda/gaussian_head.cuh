@@ -71,8 +71,9 @@ __global__ void gaussian_head_forward_kernel(T* moments, T* z, T* kl, const T* h
 
 template <class T>
 __global__ void gaussian_head_backward_kernel(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight,
-                                              int Z) {
+                                              const T* row_weights, int Z) {
     const std::size_t row = std::size_t(blockIdx.y) * gridDim.x + blockIdx.x;
+    if (row_weights) kl_weight *= row_weights[row];
     const T* mu = moments + row * 2 * Z;
     const T* logvar = mu + Z;
     const T* sample = z + row * Z;

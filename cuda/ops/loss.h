@@ -15,6 +15,11 @@ template <class T>
 struct LossRows {
     const T* weights = nullptr;  ///< [R, N]: times `scale` in the gradient; null: 1
     PairShape pairs;  ///< N = pairs.pairs(), target [R, pairs.images(), D]; of no pairs: a target for each row
+    constexpr bool fits(int N) const { return pairs.pairs() == 0 || pairs.pairs() == N; }
+    /// The target's row for row n of N in replica r.
+    constexpr std::size_t target_of(std::size_t r, int n, int N) const {
+        return pairs.pairs() ? r * pairs.images() + pairs.image_of(n) : r * N + n;
+    }
 };
 
 /// Negative log-likelihood of `target` in [0, 1] under Bernoulli(sigmoid(logits)), summed over D, and dlogits = scale *

@@ -113,6 +113,71 @@ TEST(Bernoulli, ByFiniteDifferences) {
     }
 }
 
+TEST(Bernoulli, RowsMayBeWeighedAndShareATarget) {
+    const PairShape shape{2, 5, 3};
+    const int R = 2, N = shape.pairs(), D = 131, images = shape.images();
+    Random random(16);
+    const auto l = random.normals<float>(std::size_t(R) * N * D, 3), t = random.uniforms<float>(R * images * D);
+    const auto weights = random.uniforms<float>(R * N, 0.1, 2);
+    std::vector<float> target;  // each pair's own
+    for (int r = 0; r < R; ++r)
+        for (int n = 0; n < N; ++n) {
+            const auto image = slice(t, (std::size_t(r) * images + (n < 10 ? n / 5 : n - 8)) * D, D);
+            target.insert(target.end(), image.begin(), image.end());
+        }
+    at_all_block_sizes([&] {
+        Result<float> expected = run(From::kLogits, l, target, 0.25f, R, N, D);
+        GuardedBuffer<float> x(l), T(t), w(weights), all(target), nll(R * N), g(l.size());
+        const auto logits = [&](float* to_nll, float* gradient, const float* of, const LossRows<float>& rows) {
+            check(bernoulli_from_logits(to_nll, gradient, x.data(), of, 0.25f, R, N, D, nullptr, rows));
+        };
+        logits(nll.data(), g.data(), T.data(), {nullptr, shape});
+        expect_identical(nll.download(), expected.nll, "nll of shared targets");
+        expect_identical(g.download(), expected.gradient, "gradient of shared targets");
+        logits(nullptr, g.data(), all.data(), {});
+        expect_identical(g.download(), expected.gradient, "gradient without nll");
+
+        // One weight at a time: scale times the weight, rounded once.
+        for (int row = 0; row < R * N; ++row) {
+            const auto alone =
+                run(From::kLogits, slice(l, row * D, D), slice(target, row * D, D), 0.25f * weights[row], 1, 1, D);
+            std::copy(alone.gradient.begin(), alone.gradient.end(), expected.gradient.begin() + row * D);
+        }
+        logits(nll.data(), g.data(), T.data(), {w.data(), shape});
+        expect_identical(nll.download(), expected.nll, "nll, which has no weight");
+        expect_identical(g.download(), expected.gradient, "weighed gradient");
+        logits(nullptr, g.data(), all.data(), {w.data(), {}});
+        expect_identical(g.download(), expected.gradient, "weighed gradient without nll, each row its target");
+        logits(nullptr, x.data(), T.data(), {w.data(), shape});
+        expect_identical(x.download(), expected.gradient, "in the logits' place");
+    });
+    GuardedBuffer<float> b(64);
+    EXPECT_FALSE(bernoulli_from_logits<float>(b.data(), nullptr, b.data(), b.data(), 1.f, 1, 2, 2, nullptr,
+                                              {nullptr, PairShape{1, 3, 0}})
+                     .ok())
+        << "three pairs in two rows";
+}
+
+TEST(Bernoulli, WeighedRowsByFiniteDifferences) {
+    const PairShape shape{2, 2, 1};
+    const int R = 2, N = shape.pairs(), D = 4;
+    Random random(17);
+    const auto t = random.uniforms<double>(R * shape.images() * D), weights = random.uniforms<double>(R * N, 0.1, 2);
+    const auto x = random.normals<double>(R * N * D, 2);
+    GuardedBuffer<double> target(t), w(weights), nll(R * N), g(x.size());
+    const auto loss = [&](const std::vector<double>& logits) {
+        GuardedBuffer<double> l(logits);
+        check(bernoulli_from_logits(nll.data(), g.data(), l.data(), target.data(), 1.5, R, N, D, nullptr,
+                                    {w.data(), shape}));
+        const std::vector<double> values = nll.download();
+        double sum = 0;
+        for (int row = 0; row < R * N; ++row) sum += 1.5 * weights[row] * values[row];
+        return sum;
+    };
+    loss(x);
+    expect_gradient(loss, x, g.download(), "weighed rows");
+}
+
 TEST(Bernoulli, ProbabilitiesAgainstThePlainFormula) {
     Random random(13);
     const int N = 4, D = 101;

@@ -208,6 +208,38 @@ TEST(GaussianHead, BackwardByFiniteDifferences) {
     expect_gradient(loss, moments, out.download(), "reparameterise + gaussian_kl");
 }
 
+TEST(GaussianHead, BackwardWeighsEachRowsDivergence) {
+    const Sizes s{2, 5, 1, 33};
+    const int rows = s.R * s.N;
+    Random random(32);
+    const auto c = random.normals<double>(std::size_t(rows) * s.Z), moments = random.normals<double>(2 * c.size());
+    const auto weights = random.uniforms<double>(rows, 0, 2);
+    const auto loss = [&](const std::vector<double>& m) {
+        const auto [z, kl] = pieces(m, s, 100, 3);
+        double sum = 0;
+        for (std::size_t i = 0; i < z.size(); ++i) sum += c[i] * z[i];
+        for (int row = 0; row < rows; ++row) sum += 0.7 * weights[row] * kl[row];
+        return sum;
+    };
+    const std::vector<double> z = pieces(moments, s, 100, 3).first;
+    GuardedBuffer<double> g(c), Z(z), m(moments), w(weights), out(moments.size());
+    const auto weighed = [&] {
+        check(gaussian_head_backward(out.data(), g.data(), Z.data(), m.data(), 0.7, s.R, s.N, s.Z, nullptr, w.data()));
+        return out.download();
+    };
+    expect_gradient(loss, moments, weighed(), "gaussian_head, weighed rows");
+    at_all_block_sizes([&] {
+        std::vector<double> expected;  // a row at a time, by its own weight
+        for (int row = 0; row < rows; ++row) {
+            const auto alone =
+                head_backward(slice(c, row * s.Z, s.Z), slice(z, row * s.Z, s.Z),
+                              slice(moments, row * 2 * s.Z, 2 * s.Z), 0.7 * weights[row], {1, 1, 1, s.Z});
+            expected.insert(expected.end(), alone.begin(), alone.end());
+        }
+        expect_identical(weighed(), expected, "weighed rows");
+    });
+}
+
 TEST(GaussianHead, BackwardOfTheWholeHeadByFiniteDifferences) {
     // Through the heads' biases: their gradient is the column sum of dmoments.
     const Sizes s{1, 6, 4, 3};

@@ -5,8 +5,8 @@
 #include <map>
 
 #include "data/files.h"
+#include "host/evaluate/classifier_training.h"
 #include "host/evaluate/logistic_regression.h"
-#include "host/evaluate/mlp_training.h"
 #include "host/files/json.h"
 #include "host/interrupt.h"
 #include "host/log.h"
@@ -294,6 +294,8 @@ void MillsExperiment::evaluate_group(Group& group, std::vector<MillsReplica>& re
 
 std::vector<MillsBenchmark> MillsExperiment::benchmark(int hidden) {
     const InterruptGuard interrupt;
+    const Matmul matmul;
+    const Convolver convolver;
     std::vector<MillsBenchmark> out;
     for (Variant train : options_.train_sets)
         for (int s = 0; s < options_.seeds; ++s) {
@@ -317,10 +319,21 @@ std::vector<MillsBenchmark> MillsExperiment::benchmark(int hidden) {
                 progress.update(std::int64_t(done));
                 if (interrupted()) throw Interrupted();
             };
-            const std::vector<double> accuracy =
-                train_mlp_classifier(images, data_.train, tests, data_.test, hidden, options_.epochs, options_.batch,
-                                     options_.learning_rate, replica.seed, after_step);
-            std::copy(accuracy.begin(), accuracy.end(), result.accuracy.begin());
+            ImageClassifierConfig config;
+            config.height = data_.train.height, config.width = data_.train.width;
+            config.hidden = {hidden};
+            config.classes = *std::max_element(data_.train.labels.begin(), data_.train.labels.end()) + 1;
+            const DeviceImages labels({&data_.train.labels}, {0}, 1), test_labels({&data_.test.labels}, {0}, 1);
+            ImageClassifier<float> classifier(config, 1, options_.batch, labels, matmul, convolver);
+            train_classifier(classifier, images, matmul,
+                             {options_.epochs,
+                              {{0, options_.batch}},
+                              options_.learning_rate,
+                              {replica.seed},
+                              options_.graph,
+                              after_step});
+            for (std::size_t i = 0; i < tests.size(); ++i)
+                result.accuracy[i] = classifier_accuracy(classifier, tests[i], test_labels, matmul)[0];
             out.push_back(result);
         }
     return out;

@@ -1,0 +1,406 @@
+// EQUIVAE: the paper's sizes, its backward against finite differences in double, ten images learnt by heart, the same
+// bits for replicas together and alone, interrupted and resumed, and what each step is made of.
+#include "models/equivae.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+
+#include "cuda/device/launch_options.h"
+#include "tests/support/device_test.h"
+#include "tests/support/model_test.h"
+
+namespace warpvae {
+namespace {
+
+using test::Random;
+
+/// `count` random images of `classes` classes in turn, one set for all of R replicas.
+struct Data {
+    std::vector<std::uint8_t> pixels, bytes;
+    DeviceImages images, labels;
+    std::unique_ptr<ClassSets> classes;
+    Data(int R, std::size_t count, int class_count, int size, std::uint64_t seed) {
+        Random random(seed);
+        pixels = random.integers<std::uint8_t>(count * size, 0, 255);
+        for (std::size_t i = 0; i < count; ++i) bytes.push_back(std::uint8_t(i % class_count));
+        images = DeviceImages({&pixels}, std::vector<int>(R), size);
+        labels = DeviceImages({&bytes}, std::vector<int>(R), 1);
+        classes = std::make_unique<ClassSets>(std::vector<const std::vector<std::uint8_t>*>(R, &bytes), class_count);
+    }
+    EquivaeData view(std::size_t unlabelled = 0) const { return {&images, &labels, classes.get(), unlabelled}; }
+};
+
+/// All parts of the model at a size that finite differences can afford.
+EquivaeConfig tiny_config(int channels = 1) {
+    EquivaeConfig config;
+    config.height = config.width = 4;
+    config.channels = channels;
+    config.classes = 3;
+    config.latents = 2;
+    config.filters = {2, 3};
+    config.decoder_filters = {2};
+    config.trunk_hidden = 4;
+    config.hidden = 3;
+    config.decoder_hidden = 4;
+    config.classifier_hidden = {4, 3};
+    config.max_complement = 3;
+    return config;
+}
+
+TEST(Equivae, HasThePapersNumberOfParameters) {
+    const Matmul matmul;
+    const Convolver convolver;
+    const auto counts = [&](EquivaeConfig config) {
+        config.semi_supervised = true;
+        Equivae<float> model(config, 1, 1, {}, matmul, convolver);
+        std::map<std::string, std::size_t> out;
+        for (const ParameterInfo& tensor : model.parameters().layout().tensors())
+            out[tensor.name.substr(0, tensor.name.find('.'))] += tensor.count;
+        return out;
+    };
+    const auto mnist = counts(EquivaeConfig::for_latents(16));
+    EXPECT_EQ(mnist.at("inv"), 212176u);
+    EXPECT_EQ(mnist.at("cov"), 230752u);
+    EXPECT_EQ(mnist.at("decoder"), 137409u);
+    EXPECT_EQ(mnist.at("class"), 230346u);
+    EquivaeConfig svhn = EquivaeConfig::for_latents(16);
+    svhn.height = svhn.width = 32;
+    svhn.channels = 3;
+    std::size_t total = 0;
+    for (const auto& [part, count] : counts(svhn)) total += count;
+    EXPECT_EQ(total, 812285u);
+}
+
+TEST(Equivae, RefusesImagesThatItsDecoderCannotMake) {
+    const Matmul matmul;
+    const Convolver convolver;
+    EquivaeConfig config;
+    config.height = config.width = 27;
+    try {
+        Equivae<float> model(config, 1, 1, {}, matmul, convolver);
+        FAIL();
+    } catch (const DeviceError& error) {
+        EXPECT_NE(std::string(error.what()).find("28 or 32 pixels a side, not 27 x 27"), std::string::npos)
+            << error.what();
+    }
+}
+
+/// A step of the model as the trainer makes one: minibatch, shape, noise.
+template <class T>
+struct Step {
+    Matmul matmul;
+    Convolver convolver;
+    DeviceBuffer<std::uint64_t> seeds, number;
+    LatentNoise noise;
+    int R;
+    explicit Step(int R_, std::uint64_t step) : number(std::vector<std::uint64_t>{step}), R(R_) {
+        std::vector<std::uint64_t> s;
+        for (int r = 0; r < R; ++r) s.push_back(11 + r);
+        seeds = DeviceBuffer<std::uint64_t>(s);
+        noise.seeds = seeds.data(), noise.step = number.data();
+    }
+    void gather_into(Equivae<T>& model, const DeviceImages& images, int batch, int N, std::uint64_t step) {
+        const MinibatchOrder order = MinibatchOrder::epochs(images.count(), batch);
+        model.begin_step(order, step);
+        GatherOptions options = model.input_shape();
+        options.batch_rows = model.batch_rows(N);
+        check(gather(model.minibatch(), images.table(), seeds.data(), number.data(), order, R, N, options, nullptr));
+    }
+};
+
+/// Parameters away from the kinks of their ReLUs: biases 0 would put whole dead windows on them.
+void randomise(ParameterArena<double>& parameters, std::uint64_t seed) {
+    Random random(seed);
+    for (int r = 0; r < parameters.replicas(); ++r) {
+        std::vector<double> values = parameters.download(r);
+        for (const ParameterInfo& tensor : parameters.layout().tensors())
+            for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i)
+                values[i] = 0.4 * random.normal();
+        parameters.upload(r, values);
+    }
+}
+
+/// The loss that gradients() is the gradient of, from the rows of evaluate().
+std::vector<double> loss_of(Equivae<double>& model, int N, const LatentNoise& noise) {
+    model.evaluate(N, noise);
+    std::vector<double> out(model.replicas(), 0.0);
+    for (const auto& term : model.loss_terms()) {
+        const int count = term.per_step ? term.count : N;
+        const std::size_t stride = term.row_stride ? term.row_stride : N;
+        for (int r = 0; r < model.replicas(); ++r) {
+            std::vector<double> rows(count);
+            check(copy_to_host(rows.data(), term.rows + r * stride, rows.size() * sizeof(double)));
+            double sum = 0;
+            for (const double row : rows) sum += row;
+            out[r] += term.weight * (term.per_step ? term.scale * sum : sum / N);
+        }
+    }
+    return out;
+}
+
+void expect_gradients(const EquivaeConfig& config, std::size_t unlabelled, const std::string& name) {
+    const int R = 2, N = 5;
+    const Data labelled(R, 12, config.classes, config.height * config.width * config.channels, 1);
+    const Data rest(R, std::max<std::size_t>(unlabelled, 1), config.classes,
+                    config.height * config.width * config.channels, 2);
+    const std::uint64_t number = 3;
+    Step<double> step(R, number);
+    Equivae<double> model(config, R, N, labelled.view(unlabelled), step.matmul, step.convolver);
+    randomise(model.parameters(), 5);
+    const auto fill = [&] {
+        step.gather_into(model, config.semi_supervised ? rest.images : labelled.images, N, N, number);
+    };
+    fill();
+    model.gradients(N, step.noise);
+    double worst = 0;
+    for (int r = 0; r < R; ++r) {
+        const std::vector<double> analytic = model.parameters().download_gradients(r);
+        std::vector<double> values = model.parameters().download(r);
+        for (const ParameterInfo& tensor : model.parameters().layout().tensors())
+            for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i) {
+                const double kept = values[i], h = 1e-6;
+                double side[2];
+                for (int s = 0; s < 2; ++s) {
+                    values[i] = kept + (s ? h : -h);
+                    model.parameters().upload(r, values);
+                    side[s] = loss_of(model, N, step.noise)[r];
+                }
+                values[i] = kept;
+                const double numeric = (side[1] - side[0]) / (2 * h);
+                const double error = std::abs(numeric - analytic[i]) / (1e-3 + std::abs(numeric));
+                worst = std::max(worst, error);
+                ASSERT_LT(error, 1e-5) << name << ": " << tensor.name << "[" << i - tensor.offset << "] of replica "
+                                       << r << ": " << analytic[i] << ", finite difference " << numeric;
+            }
+        model.parameters().upload(r, values);
+    }
+    std::printf("    %-60s largest relative error %.2g of 1e-5 allowed\n", name.c_str(), worst);
+}
+
+TEST(Equivae, BackwardEqualsFiniteDifferencesSupervised) { expect_gradients(tiny_config(), 0, "supervised"); }
+TEST(Equivae, BackwardEqualsFiniteDifferencesInColour) {
+    EquivaeConfig config = tiny_config(2);
+    config.likelihood = Likelihood::kGaussian;
+    for (const DeviationKind kind : {DeviationKind::kUnit, DeviationKind::kLearned, DeviationKind::kPerChannel}) {
+        config.deviation = kind;
+        expect_gradients(config, 0, "Gaussian, deviation " + std::to_string(int(kind)));
+    }
+}
+TEST(Equivae, BackwardEqualsFiniteDifferencesOfTheAblation) {
+    EquivaeConfig config = tiny_config();
+    config.self_complement = true;
+    expect_gradients(config, 0, "r from the image itself");
+}
+
+// The stop_grad is no derivative of the loss: the gradient of q(y|x)'s cost through f_inv(x) is left out on purpose.
+// Where the classifier does not read f_inv(x), the whole is a gradient again.
+TEST(Equivae, BackwardEqualsFiniteDifferencesSemiSupervised) {
+    for (const LabelledMixing mixing : {LabelledMixing::kPaired, LabelledMixing::kSum}) {
+        EquivaeConfig config = tiny_config();
+        config.semi_supervised = true;
+        config.mixing = mixing;
+        const int R = 2, N = 4;
+        const std::size_t unlabelled = 9;
+        const Data labelled(R, 6, config.classes, 16, 1), rest(R, unlabelled, config.classes, 16, 2);
+        const std::uint64_t number = 1;
+        Step<double> step(R, number);
+        Equivae<double> model(config, R, N, labelled.view(unlabelled), step.matmul, step.convolver);
+        randomise(model.parameters(), 6);
+        step.gather_into(model, rest.images, N, N, number);
+        // Two losses: with f_inv(x) as it is, and with f_inv(x) held at the value of the unperturbed parameters, by
+        // way of class.head.0's columns that read it: they are 0, so perturbing inv.* moves nothing behind them.
+        const ParameterInfo* head = nullptr;
+        for (const ParameterInfo& tensor : model.parameters().layout().tensors())
+            if (tensor.name == "class.head.0.weight") head = &tensor;
+        ASSERT_TRUE(head);
+        std::vector<std::vector<double>> kept;
+        for (int r = 0; r < R; ++r) {
+            std::vector<double> values = model.parameters().download(r);
+            const int in = int(head->shape[1]);
+            for (int o = 0; o < int(head->shape[0]); ++o)
+                for (int j = config.trunk_hidden; j < in; ++j) values[head->offset + o * in + j] = 0;
+            model.parameters().upload(r, values);
+        }
+        model.gradients(N, step.noise);
+        double worst = 0;
+        for (int r = 0; r < R; ++r) {
+            const std::vector<double> analytic = model.parameters().download_gradients(r);
+            std::vector<double> values = model.parameters().download(r);
+            for (const ParameterInfo& tensor : model.parameters().layout().tensors())
+                for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i) {
+                    const double start = values[i], h = 1e-6;
+                    double side[2];
+                    for (int s = 0; s < 2; ++s) {
+                        values[i] = start + (s ? h : -h);
+                        model.parameters().upload(r, values);
+                        side[s] = loss_of(model, N, step.noise)[r];
+                    }
+                    values[i] = start;
+                    const double numeric = (side[1] - side[0]) / (2 * h);
+                    const double error = std::abs(numeric - analytic[i]) / (1e-3 + std::abs(numeric));
+                    worst = std::max(worst, error);
+                    ASSERT_LT(error, 1e-5) << tensor.name << "[" << i - tensor.offset << "] of replica " << r << ": "
+                                           << analytic[i] << ", finite difference " << numeric;
+                }
+            model.parameters().upload(r, values);
+        }
+        std::printf("    %-60s largest relative error %.2g of 1e-5 allowed\n",
+                    mixing == LabelledMixing::kPaired ? "semi-supervised, paired" : "semi-supervised, sum", worst);
+    }
+}
+
+/// Seeds, trainer and model of one run.
+struct Training {
+    Matmul matmul;
+    Convolver convolver;
+    std::unique_ptr<Equivae<float>> model;
+    std::unique_ptr<Trainer> trainer;
+    Training(const EquivaeConfig& config, const DeviceImages& images, const EquivaeData& data,
+             const std::vector<std::uint64_t>& seeds, std::vector<BatchPhase> phases, float rate) {
+        TrainerOptions options;
+        options.phases = std::move(phases);
+        options.learning_rates.assign(seeds.size(), rate);
+        int rows = 0;
+        for (const BatchPhase& phase : options.phases) rows = std::max(rows, phase.batch);
+        model = std::make_unique<Equivae<float>>(config, int(seeds.size()), rows, data, matmul, convolver);
+        model->parameters().initialise(seeds, nullptr);
+        trainer = std::make_unique<Trainer>(*model, images, seeds, matmul, options);
+    }
+    std::vector<ReplicaLoss> epoch() {
+        trainer->finish_epoch([](std::uint64_t) { return true; });
+        const std::vector<ReplicaLoss> losses = trainer->losses();
+        trainer->reset_losses();
+        return losses;
+    }
+};
+
+bool is_fast() { return launch_options().cpu_blocks == CpuBlocks::kOneThread; }
+
+TEST(Equivae, LearnsTenImagesByHeart) {
+    EquivaeConfig config = tiny_config();
+    config.classes = 5;
+    config.latents = 8;
+    config.filters = {8, 16};
+    config.decoder_filters = {16};
+    config.trunk_hidden = config.hidden = 32;
+    config.decoder_hidden = 16;
+    Data data(1, 10, 5, 16, 3);
+    for (std::uint8_t& pixel : data.pixels) pixel = pixel > 127 ? 255 : 0;
+    data.images = DeviceImages({&data.pixels}, {0}, 16);
+    Training training(config, data.images, data.view(), {1}, {{0, 5}}, 3e-3f);
+    const double before = training.epoch()[0].terms[0];
+    double after = 0;
+    for (int e = 0; e < (is_fast() ? 1500 : 5); ++e) after = training.epoch()[0].terms[0];
+    std::printf("reconstruction %.2f -> %.2f nats\n", before, after);
+    if (is_fast()) {
+        EXPECT_LT(after, 0.15 * before);
+    }
+    EXPECT_LT(after, before);
+}
+
+TEST(Equivae, SemiSupervisedLearnsTenImagesByHeart) {
+    EquivaeConfig config = tiny_config();
+    config.classes = 2;
+    config.latents = 8;
+    config.filters = {8, 16};
+    config.decoder_filters = {16};
+    config.trunk_hidden = config.hidden = 32;
+    config.decoder_hidden = 16;
+    config.classifier_hidden = {32, 16};
+    config.dropout = 0.2;
+    config.semi_supervised = true;
+    const Data labelled(1, 4, 2, 16, 4), rest(1, 6, 2, 16, 5);
+    Training training(config, rest.images, labelled.view(6), {1}, {{0, 3}}, 3e-3f);
+    const ReplicaLoss before = training.epoch()[0];
+    ReplicaLoss after;
+    for (int e = 0; e < (is_fast() ? 800 : 3); ++e) after = training.epoch()[0];
+    std::printf("cross-entropy %.2f -> %.2f, loss %.2f -> %.2f nats\n", before.terms[5], after.terms[5], before.loss,
+                after.loss);
+    if (is_fast()) {
+        EXPECT_LT(after.terms[5], 0.1 * before.terms[5]);
+    }
+    EXPECT_LT(after.loss, before.loss);
+}
+
+/// The paper's nets on a few images, in two minibatch sizes with tails.
+std::vector<std::vector<float>> trained(const EquivaeConfig& config, const Data& images, const EquivaeData& data,
+                                        const std::vector<std::uint64_t>& seeds, int epochs, bool interrupted = false) {
+    const std::vector<BatchPhase> phases = {{0, 4}, {2, 8}};
+    Training training(config, images.images, data, seeds, phases, 1e-3f);
+    std::vector<std::vector<float>> out;
+    for (int e = 0; e < epochs; ++e) {
+        if (interrupted && e == 1) {  // stop within the epoch, and go on in another trainer
+            training.trainer->finish_epoch([](std::uint64_t done) { return done < 2; });
+            Training next(config, images.images, data, seeds, phases, 1e-3f);
+            for (std::size_t r = 0; r < seeds.size(); ++r)
+                next.trainer->restore(int(r), training.trainer->save(int(r)));
+            for (; e < epochs; ++e) next.epoch();
+            for (std::size_t r = 0; r < seeds.size(); ++r) out.push_back(next.model->parameters().download(int(r)));
+            return out;
+        }
+        training.epoch();
+    }
+    for (std::size_t r = 0; r < seeds.size(); ++r) out.push_back(training.model->parameters().download(int(r)));
+    return out;
+}
+
+TEST(Equivae, SameBitsTogetherAloneAndResumed) {
+    if (device_is_gpu()) GTEST_SKIP() << "bit for bit on the CPU device";
+    for (const bool semi : {false, true}) {
+        EquivaeConfig config = is_fast() ? EquivaeConfig::for_latents(8) : tiny_config();
+        config.classes = 3;
+        config.semi_supervised = semi;
+        const int size = config.height * config.width, epochs = is_fast() ? 3 : 2;
+        const Data all(3, 14, 3, size, 6), one(1, 14, 3, size, 6);
+        const Data rest(3, 10, 3, size, 7), rest_one(1, 10, 3, size, 7);
+        const std::vector<std::uint64_t> seeds = {5, 6, 7};
+        const auto together = trained(config, semi ? rest : all, all.view(10), seeds, epochs);
+        for (std::size_t r = 0; r < seeds.size(); ++r)
+            test::expect_identical(together[r],
+                                   trained(config, semi ? rest_one : one, one.view(10), {seeds[r]}, epochs)[0],
+                                   "replica " + std::to_string(r) + " alone");
+        test::expect_identical(together[1], trained(config, semi ? rest : all, all.view(10), seeds, epochs, true)[1],
+                               "interrupted");
+        EXPECT_NE(together[0], together[1]);
+    }
+}
+
+TEST(Equivae, DrawsTheSizeOfTheSetForAllReplicasFromTheStep) {
+    const Data data(1, 40, 3, 16, 8);
+    Step<float> step(1, 0);
+    EquivaeConfig config = tiny_config();
+    config.max_complement = 7;
+    Equivae<float> model(config, 1, 4, data.view(), step.matmul, step.convolver);
+    std::vector<int> seen(8);
+    const MinibatchOrder order = MinibatchOrder::epochs(40, 4);
+    for (std::uint64_t s = 0; s < 7000; ++s) ++seen.at(model.begin_step(order, s) >> 32);
+    EXPECT_EQ(seen[0], 0);
+    for (int m = 1; m <= 7; ++m) EXPECT_NEAR(seen[m], 1000, 150) << m;  // five standard deviations
+    // No class has more than 13 images; with sets of 20 asked for, 12 is the most beside an image.
+    config.max_complement = 20;
+    Equivae<float> capped(config, 1, 4, data.view(), step.matmul, step.convolver);
+    std::uint64_t largest = 0;
+    for (std::uint64_t s = 0; s < 1000; ++s) largest = std::max(largest, capped.begin_step(order, s) >> 32);
+    EXPECT_EQ(largest, 12u);
+}
+
+TEST(Equivae, SumShowsEachLabelledImageOnceAnEpoch) {
+    const Data labelled(1, 7, 2, 16, 9);
+    Step<float> step(1, 0);
+    EquivaeConfig config = tiny_config();
+    config.classes = 2;
+    config.semi_supervised = true;
+    config.mixing = LabelledMixing::kSum;
+    Equivae<float> model(config, 1, 4, labelled.view(21), step.matmul, step.convolver);
+    const MinibatchOrder order = MinibatchOrder::epochs(21, 4);
+    for (const std::uint64_t epoch : {0u, 1u, 5u}) {
+        int shown = 0;
+        for (std::uint64_t s = 0; s < 6; ++s) shown += int(model.begin_step(order, epoch * 6 + s) & 0xffffffffu);
+        EXPECT_EQ(shown, 7);
+    }
+}
+
+}  // namespace
+}  // namespace warpvae

@@ -124,18 +124,40 @@ struct ByteChannel {
     __device__ std::uint8_t operator[](int i) const { return first[i * channels]; }
 };
 
-/// The block writes an image as `map` reads it, all channels alike.
-template <class T>
-__device__ inline void write_mapped_image(T* out, const std::uint8_t* in, const AffineMap& map,
-                                          const GatherOptions& options) {
+/// The block writes channel c of an image as `map` reads it.
+template <class T, class Image>
+__device__ inline void write_mapped_channel(T* out, Image in, int c, const AffineMap& map,
+                                            const GatherOptions& options) {
     const int W = options.width, H = options.height, C = options.channels;
+    const PixelScale scale = options.pixels;
     const T centre_x = T(W - 1) / 2, centre_y = T(H - 1) / 2;
     for (int i : block_stride(H * W)) {
         const T x = T(i % W) - centre_x, y = T(i / W) - centre_y;
-        const T from_x = map.a * x + map.b * y + map.tx + centre_x, from_y = map.c * x + map.d * y + map.ty + centre_y;
-        for (int k = i * C; k < (i + 1) * C; ++k) {
-            out[k] = sample_bilinear<T>(ByteChannel{in + (k - i * C), C}, H, W, from_x, from_y) / T(255);
-            if (options.pixels.mean) out[k] = (out[k] - T(options.pixels.mean[k])) * T(options.pixels.scale[k]);
+        const T pixel = sample_bilinear<T>(in, H, W, map.a * x + map.b * y + map.tx + centre_x,
+                                           map.c * x + map.d * y + map.ty + centre_y) /
+                        T(255);
+        const int k = i * C + c;
+        out[k] = scale.mean ? (pixel - T(scale.mean[k])) * T(scale.scale[k]) : pixel;
+    }
+}
+/// All channels alike.
+template <class T>
+__device__ inline void write_mapped_image(T* out, const std::uint8_t* in, const AffineMap& map,
+                                          const GatherOptions& options) {
+    const int C = options.channels;
+    if (C == 1) return write_mapped_channel(out, in, 0, map, options);
+    for (int c = 0; c < C; ++c) write_mapped_channel(out, ByteChannel{in + c, C}, c, map, options);
+}
+
+/// The block draws each pixel of the batch's row anew: 1 with the pixel's probability.
+template <class T>
+__device__ inline void binarise_image(T* out, int D, std::uint64_t seed, std::uint64_t step, int row) {
+    const int quads = (D + 3) / 4;
+    for (int q : block_stride(quads)) {
+        const Random4 random = philox(seed, Purpose::kBinarise, step, std::uint64_t(row) * quads + q);
+        for (int k = 0; k < 4 && 4 * q + k < D; ++k) {
+            T& pixel = out[4 * q + k];
+            pixel = T(T(uniform_from(random.v[k])) < pixel);
         }
     }
 }
@@ -156,12 +178,7 @@ __global__ void gather_kernel(T* batch, const std::uint8_t* const* images, const
         write_image(out, in, D, options.pixels);
     if (options.binarise) {
         __syncthreads();
-        const int quads = (D + 3) / 4;
-        for (int q : block_stride(quads)) {
-            const Random4 random = philox(seeds[r], Purpose::kBinarise, at, std::uint64_t(row) * quads + q);
-            for (int k = 0; k < 4 && 4 * q + k < D; ++k)
-                out[4 * q + k] = T(uniform_from(random.v[k])) < out[4 * q + k] ? T(1) : T(0);
-        }
+        binarise_image(out, D, seeds[r], at, row);
     }
 }
 

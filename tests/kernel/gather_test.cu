@@ -36,12 +36,17 @@ struct Data {
 };
 
 template <class T>
-std::vector<T> gathered(const Data& data, std::uint64_t step, int full_batch, int N, const GatherOptions& options) {
-    GuardedBuffer<T> batch(std::size_t(data.R()) * N * options.height * options.width);
+std::vector<T> gathered(const Data& data, std::uint64_t step, const MinibatchOrder& minibatches, int N,
+                        const GatherOptions& options) {
+    GuardedBuffer<T> batch(std::size_t(data.R()) * N * options.height * options.width * options.channels);
     DeviceBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{step});
-    check(gather(batch.data(), data.pointers.data(), data.seeds.data(), counter.data(),
-                 MinibatchOrder::epochs(data.count, full_batch), data.R(), N, options, nullptr));
+    check(gather(batch.data(), data.pointers.data(), data.seeds.data(), counter.data(), minibatches, data.R(), N,
+                 options, nullptr));
     return batch.download();
+}
+template <class T>
+std::vector<T> gathered(const Data& data, std::uint64_t step, int full_batch, int N, const GatherOptions& options) {
+    return gathered<T>(data, step, MinibatchOrder::epochs(data.count, full_batch), N, options);
 }
 
 GatherOptions shape(int height, int width) {
@@ -122,6 +127,229 @@ TEST(Gather, EveryImageOnceAnEpochInTheOrderOfTheEpoch) {
                 EXPECT_EQ(seen, order(count, 9, epoch)) << count << " images in batches of " << full;
             }
         }
+    }
+}
+
+/// `count` images of one pixel, which is the image's number, under one seed.
+struct Numbered {
+    Data data;
+    explicit Numbered(std::size_t count) : data({bytes(count)}, {9}, count) {}
+    static Bytes bytes(std::size_t count) {
+        Bytes out(count);
+        for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint8_t>(i);
+        return out;
+    }
+    /// The images of a step, which gather and gather_labels must agree on.
+    std::vector<std::uint32_t> images(const MinibatchOrder& minibatches, std::uint64_t step, int N) const {
+        std::vector<std::uint32_t> seen;
+        for (const float x : gathered<float>(data, step, minibatches, N, shape(1, 1)))
+            seen.push_back(static_cast<std::uint32_t>(std::lround(x * 255)));
+        GuardedBuffer<std::uint8_t> labels(N);
+        DeviceBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{step});
+        check(gather_labels(labels.data(), data.pointers.data(), data.seeds.data(), counter.data(), minibatches, 1, N,
+                            nullptr));
+        EXPECT_EQ(as<std::uint32_t>(labels.download()), seen);
+        return seen;
+    }
+};
+/// The orders of epochs first, first + 1, ... one after the other: `total` images.
+std::vector<std::uint32_t> orders(std::size_t count, std::uint64_t first, std::size_t total) {
+    std::vector<std::uint32_t> all;
+    for (; all.size() < total; ++first) {
+        const auto one = order(count, 9, first);
+        all.insert(all.end(), one.begin(), one.end());
+    }
+    all.resize(total);
+    return all;
+}
+constexpr std::uint64_t kFirstSteps[] = {0, 7, 1ull << 33};
+
+TEST(MinibatchKinds, EpochsBeginAtAnyStepAndEpoch) {
+    for (const std::size_t count : {1, 10, 101})
+        for (const std::uint64_t first_step : kFirstSteps) {
+            const Numbered set(count);
+            MinibatchOrder minibatches = MinibatchOrder::epochs(count, 4);
+            minibatches.first_step = first_step, minibatches.first_epoch = 3;
+            std::vector<std::uint32_t> seen;
+            for (std::uint64_t s = 0; seen.size() < 3 * count; ++s) {
+                const int rows = static_cast<int>(std::min<std::size_t>(4, count - seen.size() % count));
+                for (const std::uint32_t i : set.images(minibatches, first_step + s, rows)) seen.push_back(i);
+            }
+            EXPECT_EQ(seen, orders(count, 3, 3 * count)) << count << " images from step " << first_step;
+        }
+}
+
+TEST(MinibatchKinds, CycleGoesThroughTheEpochsWithoutABreak) {
+    for (const std::size_t count : {1, 3, 10, 101})
+        for (const int batch : {1, 4, 7, 32})  // more rows than images, too
+            for (const std::uint64_t first_step : kFirstSteps) {
+                const Numbered set(count);
+                MinibatchOrder minibatches = MinibatchOrder::epochs(count, batch);
+                minibatches.kind = MinibatchOrder::kCycle;
+                minibatches.first_step = first_step, minibatches.first_epoch = 5;
+                std::vector<std::uint32_t> seen;
+                for (std::uint64_t s = 0; s < 9; ++s)
+                    for (const std::uint32_t i : set.images(minibatches, first_step + s, batch)) seen.push_back(i);
+                EXPECT_EQ(seen, orders(count, 5, seen.size())) << count << " images in batches of " << batch;
+            }
+}
+
+TEST(MinibatchKinds, SpreadGoesThroughTheSetOnceInItsSteps) {
+    for (const std::size_t count : {1, 3, 10, 101})
+        for (const std::uint64_t steps : {1, 2, 3, 7, 13})  // more steps than images, too
+            for (const std::uint64_t first_step : kFirstSteps) {
+                const Numbered set(count);
+                MinibatchOrder minibatches;
+                minibatches.kind = MinibatchOrder::kSpread, minibatches.count = count, minibatches.steps = steps;
+                minibatches.first_step = first_step, minibatches.first_epoch = 2;
+                std::vector<std::uint32_t> seen;
+                for (std::uint64_t s = 0; s < 2 * steps; ++s) {
+                    const int rows = minibatches.spread_rows(first_step + s);
+                    EXPECT_TRUE(rows == int(count / steps) || rows == int((count + steps - 1) / steps)) << rows;
+                    for (const std::uint32_t i : set.images(minibatches, first_step + s, rows)) seen.push_back(i);
+                }
+                EXPECT_EQ(seen, orders(count, 2, 2 * count)) << count << " images in " << steps << " steps";
+            }
+}
+
+TEST(MinibatchKinds, RangeIsTheSameAtEveryStep) {
+    const Numbered set(10);
+    const std::vector<std::uint32_t> expected{3, 4, 5, 6};
+    for (const std::uint64_t step : {0, 1, 99}) EXPECT_EQ(set.images(MinibatchOrder::range(10, 3), step, 4), expected);
+}
+
+TEST(MinibatchKinds, NoStepIsStepZero) {
+    const Numbered set(10);
+    const MinibatchOrder minibatches = MinibatchOrder::epochs(10, 6);
+    GuardedBuffer<float> batch(6);
+    check(gather(batch.data(), set.data.pointers.data(), set.data.seeds.data(), nullptr, minibatches, 1, 6, shape(1, 1),
+                 nullptr));
+    expect_identical(batch.download(), gathered<float>(set.data, 0, minibatches, 6, shape(1, 1)), "step 0");
+    GuardedBuffer<std::uint8_t> labels(6);
+    check(gather_labels(labels.data(), set.data.pointers.data(), set.data.seeds.data(), nullptr, minibatches, 1, 6,
+                        nullptr));
+    EXPECT_EQ(as<std::uint32_t>(labels.download()), set.images(minibatches, 0, 6));
+}
+
+TEST(Gather, WritesItsOwnRowsOfALargerBatch) {
+    Random random(14);
+    const int D = 35, rows = 9;
+    const Data some({random.integers<std::uint8_t>(6 * D, 0, 255), random.integers<std::uint8_t>(6 * D, 0, 255)},
+                    {1, 2}, 6);
+    GatherOptions options = shape(5, 7);
+    const std::vector<float> three = gathered<float>(some, 0, 3, 3, options),
+                             two = gathered<float>(some, 0, 2, 2, options);
+    options.batch_rows = rows;
+    at_all_block_sizes([&] {
+        GuardedBuffer<float> batch(2 * rows * D);
+        for (const int N : {3, 2}) {
+            options.first_row = N == 3 ? 1 : 6;
+            check(gather(batch.data(), some.pointers.data(), some.seeds.data(), nullptr, MinibatchOrder::epochs(6, N),
+                         2, N, options, nullptr));
+        }
+        const std::vector<float> out = batch.download();
+        for (int r = 0; r < 2; ++r) {
+            expect_identical(slice(out, (r * rows + 1) * D, 3 * D), slice(three, r * 3 * D, 3 * D), "three rows");
+            expect_identical(slice(out, (r * rows + 6) * D, 2 * D), slice(two, r * 2 * D, 2 * D), "two rows");
+            for (const int n : {0, 4, 5, 8})
+                for (const float x : slice(out, (r * rows + n) * D, D)) ASSERT_TRUE(std::isnan(x)) << "row " << n;
+        }
+    });
+}
+
+TEST(Gather, RowsOfALargerBatchAreBinarisedEachForItself) {
+    const int D = 4096;
+    const Data data({Bytes(D, 128)}, {2}, 1);
+    GatherOptions options = shape(64, 64);
+    options.binarise = true, options.batch_rows = 2;
+    GuardedBuffer<float> batch(2 * D);
+    for (options.first_row = 0; options.first_row < 2; ++options.first_row)
+        check(gather(batch.data(), data.pointers.data(), data.seeds.data(), nullptr, MinibatchOrder::range(1, 0), 1, 1,
+                     options, nullptr));
+    const std::vector<float> x = batch.download();
+    double equal = 0;
+    for (int i = 0; i < D; ++i) equal += x[i] == x[D + i];
+    EXPECT_NEAR(equal / D, 0.5, 5 * 0.5 / 64);
+}
+
+TEST(Gather, PixelsLessTheirMeanAndScaled) {
+    Random random(15);
+    const int D = 3 * 5 * 2;
+    const Data data({random.integers<std::uint8_t>(4 * D, 0, 255)}, {1}, 4);
+    const auto mean = random.uniforms<float>(D), scale = random.uniforms<float>(D, 0.5, 4);
+    DeviceBuffer<float> Mean(mean), Scale(scale);
+    GatherOptions plain = shape(3, 5);
+    plain.channels = 2;
+    GatherOptions scaled = plain;
+    scaled.pixels = {Mean.data(), Scale.data()};
+    for (const bool augment : {false, true}) {
+        if (augment) plain.augmentation = scaled.augmentation = {30, 0.8f, 1.2f, 1};
+        std::vector<float> expected = gathered<float>(data, 0, 4, 4, plain);
+        for (int i = 0; i < 4 * D; ++i) expected[i] = (expected[i] - mean[i % D]) * scale[i % D];
+        at_all_block_sizes(
+            [&] { expect_identical(gathered<float>(data, 0, 4, 4, scaled), expected, "pixels less their mean"); });
+    }
+    GuardedBuffer<float> range(4 * D);
+    check(gather_range(range.data(), data.pointers.data(), 0, 1, 4, D, nullptr, scaled.pixels));
+    scaled.augmentation = {};
+    expect_identical(range.download(), gathered<float>(data, 0, MinibatchOrder::range(4, 0), 4, scaled), "range");
+}
+
+TEST(Gather, ChannelsMoveTogether) {
+    // An image of three channels is three images of one, under the same map.
+    Random random(16);
+    const int H = 9, W = 7, C = 3, count = 5;
+    const Bytes colour = random.integers<std::uint8_t>(count * H * W * C, 0, 255);
+    const Data together({colour}, {1}, count);
+    GatherOptions options = shape(H, W);
+    for (const bool augment : {false, true}) {
+        if (augment) options.augmentation = {30, 0.8f, 1.2f, 2};
+        std::vector<float> expected(colour.size());
+        options.channels = 1;
+        for (int c = 0; c < C; ++c) {
+            Bytes one;
+            for (std::size_t i = c; i < colour.size(); i += C) one.push_back(colour[i]);
+            const std::vector<float> alone = gathered<float>(Data({one}, {1}, count), 0, count, count, options);
+            for (std::size_t i = 0; i < alone.size(); ++i) expected[i * C + c] = alone[i];
+        }
+        options.channels = C;
+        at_all_block_sizes(
+            [&] { expect_identical(gathered<float>(together, 0, count, count, options), expected, "three channels"); });
+    }
+}
+
+TEST(Gather, ChannelsAreBinarisedEachForItself) {
+    const int side = 64, D = side * side * 2;
+    const Data data({Bytes(D, 128)}, {2}, 1);
+    GatherOptions options = shape(side, side);
+    options.channels = 2, options.binarise = true;
+    const std::vector<float> x = gathered<float>(data, 0, 1, 1, options);
+    double equal = 0;
+    for (int i = 0; i < D; i += 2) equal += x[i] == x[i + 1];
+    EXPECT_NEAR(2 * equal / D, 0.5, 5 * 0.5 / side);
+}
+
+TEST(Gather, AnImageIsAugmentedByItsEpochWhateverTheOrder) {
+    Random random(17);
+    const int count = 5, D = 35, batch = 4;
+    const Data data({random.integers<std::uint8_t>(count * D, 0, 255)}, {9}, count);
+    GatherOptions options = shape(5, 7);
+    options.augmentation = {30, 0.8f, 1.2f, 1};
+    std::vector<float> expected;  // epochs 3 and 4, whole
+    for (const std::uint64_t epoch : {3, 4})
+        for (const float x : gathered<float>(data, epoch, count, count, options)) expected.push_back(x);
+    MinibatchOrder cycle = MinibatchOrder::epochs(count, batch);
+    cycle.kind = MinibatchOrder::kCycle, cycle.first_step = 11, cycle.first_epoch = 3;
+    MinibatchOrder spread = cycle;
+    spread.kind = MinibatchOrder::kSpread, spread.steps = 3;
+    for (const MinibatchOrder& minibatches : {cycle, spread}) {
+        std::vector<float> seen;
+        for (std::uint64_t step = 11; seen.size() < expected.size(); ++step) {
+            const int rows = minibatches.kind == MinibatchOrder::kSpread ? minibatches.spread_rows(step) : batch;
+            for (const float x : gathered<float>(data, step, minibatches, rows, options)) seen.push_back(x);
+        }
+        seen.resize(expected.size());
+        expect_identical(seen, expected, "two epochs");
     }
 }
 
@@ -301,17 +529,43 @@ TEST(Gather, RangeKeepsTheOrder) {
 }
 
 TEST(Gather, RefusesWhatItCannotTake) {
-    const Data data({Bytes(4)}, {1}, 1);
-    DeviceBuffer<std::uint64_t> step(std::vector<std::uint64_t>{0});
-    DeviceBuffer<float> out(16);
-    const auto status = [&](std::size_t count, int full, int N) {
-        return gather(out.data(), data.pointers.data(), data.seeds.data(), step.data(),
-                      MinibatchOrder::epochs(count, full), 1, N, shape(2, 2), nullptr);
+    const Data data({Bytes(16)}, {1}, 4);
+    DeviceBuffer<float> out(16), pixels(4);
+    GatherOptions options = shape(2, 2);
+    const auto status = [&](const MinibatchOrder& minibatches, int N) {
+        return gather(out.data(), data.pointers.data(), data.seeds.data(), nullptr, minibatches, 1, N, options,
+                      nullptr);
     };
-    EXPECT_FALSE(status(0, 1, 1).ok());
-    EXPECT_FALSE(status(1, 0, 0).ok());
-    EXPECT_FALSE(status(1, 1, 2).ok());
-    EXPECT_TRUE(status(1, 1, 0).ok());
+    const auto epochs = MinibatchOrder::epochs;
+    const auto range = MinibatchOrder::range;
+    MinibatchOrder spread;
+    spread.kind = MinibatchOrder::kSpread, spread.count = 4;
+    EXPECT_FALSE(status(epochs(0, 1), 1).ok());
+    EXPECT_FALSE(status(epochs(1, 0), 0).ok());
+    EXPECT_FALSE(status(epochs(1, 1), 2).ok());
+    EXPECT_FALSE(status(epochs(1, 1), -1).ok());
+    EXPECT_TRUE(status(epochs(1, 1), 0).ok());
+    EXPECT_FALSE(status(range(4, 2), 3).ok());
+    EXPECT_FALSE(status(range(4, 5), 0).ok());
+    EXPECT_TRUE(status(range(4, 2), 2).ok());
+    EXPECT_FALSE(status(spread, 0).ok());
+    spread.steps = 3;
+    EXPECT_TRUE(status(spread, 2).ok());
+    EXPECT_FALSE(status(spread, 3).ok());
+    for (const auto& [rows, first] : {std::pair{2, 1}, std::pair{1, 0}, std::pair{2, -1}}) {
+        options.batch_rows = rows, options.first_row = first;
+        EXPECT_FALSE(status(epochs(4, 2), 2).ok()) << rows << " rows from " << first;
+    }
+    options = shape(2, 2);
+    options.pixels.mean = pixels.data();
+    EXPECT_FALSE(status(epochs(4, 2), 2).ok());
+    options.pixels.scale = pixels.data();
+    EXPECT_TRUE(status(epochs(4, 2), 0).ok());
+    options.binarise = true;
+    EXPECT_FALSE(status(epochs(4, 2), 0).ok());
+    options = shape(2, 2);
+    options.channels = 0;
+    EXPECT_FALSE(status(epochs(4, 2), 0).ok());
 }
 
 TEST(AdvanceStep, AddsOneAtEveryBlockSize) {

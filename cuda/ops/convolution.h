@@ -80,4 +80,12 @@ Status transposed_convolution_backward_weights(const Convolver& convolver, T* dW
     return convolution_backward_weights(convolver, dW, y, dx, P, shape, R, N);
 }
 
+// --- orders of memory: transpose.cuh ---------------------------------------------------------------------------------
+
+/// y[r, b, j, i] = x[r, b, i, j]: x of replica r [batch, rows, columns] at x + r * x_stride, y [batch, columns, rows]
+/// at y + r * y_stride. Between [out, in, kernel * kernel] and [out, kernel * kernel, in], for the libraries' sake.
+template <class T>
+Status transpose(T* y, std::size_t y_stride, const T* x, std::size_t x_stride, int R, int batch, int rows, int columns,
+                 Stream stream);
+
 }  // namespace warpvae

@@ -88,6 +88,7 @@ door "the download library" 'curl/' 'data/[a-z_]+\.cpp' none
 door "the CPU's BLAS" 'cblas\.h|lapacke?\.h' 'cuda/[a-z_]+\.cpp' none
 door "the GPU's BLAS" 'cublas' 'cuda/[a-z_]+\.cpp' none
 door "the GPU's LAPACK" 'cusolver' 'cuda/[a-z_]+\.cpp' none
+door "cuDNN" 'cudnn' 'cuda/[a-z_]+\.cpp' none
 door "Random123" 'Random123/' 'cuda/philox\.cuh' none
 door "cuRAND" 'curand' 'cuda/philox\.cuh' none
 door "NVTX" 'nvtx3/' 'cuda/device/[a-z_]+\.cpp' none

@@ -76,6 +76,7 @@ plant "the download library has another door" host/x.cpp '#include <curl/curl.h>
 plant "the CPU.s BLAS has another door" models/x.cpp '#include <cblas.h>'
 plant "the GPU.s BLAS has more than one door" cuda/x.cpp '#include <cublas_v2.h>' cuda/y.cpp '#include <cublasLt.h>'
 plant "the GPU.s LAPACK has another door" host/x.cpp '#include <cusolverDn.h>'
+plant "cuDNN has another door" host/x.cpp '#include <cudnn.h>'
 plant "Random123 has another door" cuda/x.cuh '#pragma once\n#include <Random123/philox.h>'
 plant "cuRAND has another door" cuda/x.cuh '#pragma once\n#include <curand_kernel.h>'
 plant "NVTX has another door" host/x.cpp '#include <nvtx3/nvtx3.hpp>'

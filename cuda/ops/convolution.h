@@ -92,4 +92,12 @@ Status channel_bias_backward(T* dy, T* db, T* partials, const T* y, std::size_t 
                              Stream stream);
 std::size_t channel_bias_partials(std::size_t M, int C);
 
+// --- orders of memory: transpose.cuh ---------------------------------------------------------------------------------
+
+/// y[r, b, j, i] = x[r, b, i, j]: x of replica r [batch, rows, columns] at x + r * x_stride, y [batch, columns, rows]
+/// at y + r * y_stride. Between [out, in, kernel * kernel] and [out, kernel * kernel, in], for the libraries' sake.
+template <class T>
+Status transpose(T* y, std::size_t y_stride, const T* x, std::size_t x_stride, int R, int batch, int rows, int columns,
+                 Stream stream);
+
 }  // namespace warpvae

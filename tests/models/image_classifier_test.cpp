@@ -47,7 +47,6 @@ TEST(ImageClassifier, BackwardEqualsFiniteDifferencesOfEveryParameter) {
     expect_gradients(small_config(), "dense layers");
     ImageClassifierConfig config = small_config();
     config.dropout = 0.4;
-    config.rule = InitialRule::kLasagne;
     expect_gradients(config, "with dropout");
     config.height = 7, config.width = 6, config.channels = 2, config.filters = {3, 2};
     expect_gradients(config, "behind convolutions");

@@ -15,10 +15,13 @@ namespace warpvae {
 
 struct ImageSet {
     int height = 0, width = 0;
-    std::vector<std::uint8_t> images;  ///< [count, height, width]
+    std::vector<std::uint8_t> images;  ///< [count, height, width, channels]
     std::vector<std::uint8_t> labels;  ///< [count]
+    int channels = 1;                  ///< 1 grey, 3 red, green and blue
     std::size_t count() const { return labels.size(); }
     std::size_t pixels() const { return std::size_t(height) * std::size_t(width); }
+    /// Bytes of one image.
+    std::size_t image_size() const { return pixels() * std::size_t(channels); }
     /// Keeps the first `n` images, if there are more.
     void truncate(std::size_t n);
 };

@@ -82,15 +82,15 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
                                                                  : int((count + steps - 1) / steps);
     }
     const int K = config.semi_supervised ? config.classes : 1, images = max_rows + max_labelled_;
-    const int sets = config.semi_supervised ? K + max_labelled_ : max_rows;
+    const int sets = max_sets_ = config.semi_supervised ? K + max_labelled_ : max_rows;
+    const int set_images = sets * std::max(config.max_complement, 1);
     max_pairs_ = max_rows * K + max_labelled_;
-    max_set_images_ = sets * std::max(config.max_complement, 1);
     parameters_ = std::make_unique<ParameterArena<T>>(make_layout(), R);
 
     const std::size_t r = R, pairs = r * max_pairs_, image_rows = r * std::max(images, max_pairs_);
     const int Z = config.latents, joint = config.trunk_hidden + config.hidden, flat = 2 * config.decoder_hidden;
-    inv_trunk_.allocate(R, std::max(max_set_images_, images));
-    inv_tail_.allocate(r * std::max({max_set_images_, images, max_pairs_}));
+    inv_trunk_.allocate(R, std::max(set_images, images));
+    inv_tail_.allocate(r * std::max({set_images, images, max_pairs_}));
     cov_trunk_.allocate(R, images);
     cov_r_.allocate(pairs);
     mu_.allocate(pairs);
@@ -100,7 +100,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
     decoder_joint_.allocate(pairs);
     decoder_.allocate(R, max_pairs_);
     input_ = DeviceBuffer<T>(r * images * D_, "minibatch");
-    sets_ = DeviceBuffer<T>(r * max_set_images_ * D_, "complementary images");
+    sets_ = DeviceBuffer<T>(r * set_images * D_, "complementary images");
     set_mean_ = DeviceBuffer<T>(r * sets * config.trunk_hidden, "set means");
     embedding_ = DeviceBuffer<T>(image_rows * Z, "embeddings");
     r_ = DeviceBuffer<T>(pairs * Z, "invariant latents");
@@ -110,7 +110,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
     kl_ = DeviceBuffer<T>(pairs, "divergence");
     decoder_in_ = DeviceBuffer<T>(pairs * flat, "joined latents");
     nll_ = DeviceBuffer<T>(pairs, "reconstruction");
-    d_inv_ = DeviceBuffer<T>(r * max_set_images_ * config.trunk_hidden, "embedding gradients");
+    d_inv_ = DeviceBuffer<T>(r * set_images * config.trunk_hidden, "embedding gradients");
     d_r_ = DeviceBuffer<T>(pairs * Z, "invariant latent gradients");
     d_cov_hidden_ = DeviceBuffer<T>(r * images * config.trunk_hidden, "feature gradients");
     d_cov_r_ = DeviceBuffer<T>(r * sets * config.hidden, "invariant latent gradients");

@@ -107,10 +107,11 @@ class Equivae : public Model<T> {
     const T* class_logits() { return class_head_.output(); }
     const EquivaeConfig& config() const { return config_; }
     std::size_t image_size() const { return D_; }
-    /// Rows that embed, encode, decode and classify take at most, and bound_by_class, whose pairs must fit.
+    /// Most rows of embed, encode, decode and classify; pairs of bound_by_class; sets of embed_sets, with m at most
+    /// config().max_complement.
     int evaluation_rows() const { return max_rows_; }
     int pair_rows() const { return max_pairs_; }
-    int set_images() const { return max_set_images_; }
+    int set_rows() const { return max_sets_; }
 
   private:
     ParameterLayout make_layout();
@@ -131,7 +132,7 @@ class Equivae : public Model<T> {
     void classifier_backward(const LatentNoise& drop);
 
     EquivaeConfig config_;
-    int R_, max_rows_, max_labelled_, max_pairs_, max_set_images_;
+    int R_, max_rows_, max_labelled_, max_pairs_, max_sets_;
     std::size_t D_;
     EquivaeData data_;
     const Matmul& matmul_;

@@ -82,7 +82,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
                                                                  : int((count + steps - 1) / steps);
     }
     const int K = config.semi_supervised ? config.classes : 1, images = max_rows + max_labelled_;
-    const int sets = max_sets_ = config.semi_supervised ? K + max_labelled_ : max_rows;
+    const int sets = max_sets_ = config.semi_supervised ? std::max(K + max_labelled_, max_rows) : max_rows;
     const int set_images = sets * std::max(config.max_complement, 1);
     max_pairs_ = max_rows * K + max_labelled_;
     parameters_ = std::make_unique<ParameterArena<T>>(make_layout(), R);

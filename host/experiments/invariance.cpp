@@ -20,7 +20,8 @@ Commands
   table     train every model of Table 2, evaluate it, print the table beside the paper's
   figures   draw the pictures of a run (Figure 1, learning curves, reconstructions, samples, walks)
   train     train models without evaluating them: weights, checkpoints, metrics
-  reduced   accuracy against the number of training images: the VAE of N = 20 and the benchmarks
+  reduced   accuracy against the number of training images: the VAE of N = 20 and the benchmarks,
+            trained equally long: --epochs is for the largest
   report    table and figures and report.html, one page with everything (with reduced, if the run has that)
 
 Examples

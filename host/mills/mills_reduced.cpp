@@ -44,15 +44,17 @@ std::vector<ReducedSet> train_reduced(const MillsOptions& options, const DataSet
     one.latents = {has_twenty ? kLatents : latents.front()};
     one.seeds = 1;
     if (!options.resume) fs::remove_all(options.out / "reduced");
+    const std::string name = data.name + ", shuffled from " + std::to_string(data.train.count());
     std::vector<ReducedSet> sets;
     for (std::size_t count : counts) {
         log_info(std::to_string(count) + " training images");
         one.out = options.out / "reduced" / std::to_string(count);
+        one.epochs = int((options.epochs * counts.back() + count / 2) / count);
         ReducedSet& set = sets.emplace_back();
         set.images = count;
         for (int s = 0; s < options.seeds; ++s) {
             one.first_seed = options.first_seed + s;
-            const DataSet few{reduced_set(data.train, count, one.first_seed), data.test, data.name, data.source};
+            const DataSet few{reduced_set(data.train, count, one.first_seed), data.test, name, data.source};
             MillsExperiment experiment(one, few);
             append(set.replicas, experiment.train_and_evaluate());
             append(set.benchmarks, experiment.benchmark());
@@ -119,9 +121,9 @@ std::vector<FigureFile> draw_reduced(const MillsOptions& options, const Table& t
                 options.out / "figures" /
                 (std::string("reduced-") + variant_code(train) + "-on-" + variant_code(test) + ".png");
             if (!series.empty() && line_plot(path, axes, series))
-                out.push_back({path, "Accuracy on " + name(test) + " against the number of training images of " +
-                                         name(train) + ", " + std::to_string(options.epochs) +
-                                         " epochs each; the band is one standard deviation over seeds."});
+                out.push_back({path, "Accuracy on " + name(test) +
+                                         " against the number of different training images of " + name(train) +
+                                         ", training equally long; the band is one standard deviation over seeds."});
         }
     return out;
 }

@@ -21,8 +21,9 @@ struct ReducedSet {
 ImageSet reduced_set(const ImageSet& set, std::size_t count, std::uint64_t seed);
 
 /// Trains and evaluates the VAE of N = 20 (of the first of options.latents if 20 is not there) and the benchmarks on
-/// each of `counts`, at most all images, for options.epochs epochs each. Every count is a run of its own in
-/// OUT/reduced/COUNT. Throws Interrupted.
+/// each of `counts`, at most all images. The largest is gone through options.epochs times and a smaller one oftener, so
+/// that all training is equally long: else the VAE of 1000 images would still be at its beginning, and the curve would
+/// tell of steps. Every count is a run of its own in OUT/reduced/COUNT. Throws Interrupted.
 std::vector<ReducedSet> train_reduced(const MillsOptions& options, const DataSet& data,
                                       std::vector<std::size_t> counts);
 

@@ -108,8 +108,8 @@ std::filesystem::path write_mills_report(const MillsOptions& options, const Data
     if (const auto reduced = read_reduced_table(options)) {
         report.section("Reduced training data");
         report.paragraph(
-            "VAE, logistic regression and benchmarks trained on fewer images: the first of an order shuffled by the "
-            "seed. All are trained for the same number of epochs, so fewer images are fewer steps, too.");
+            "VAE, logistic regression and benchmarks trained on fewer images, the first of an order shuffled by the "
+            "seed. Training is equally long for all: the fewer the images, the more epochs.");
         report.table(*reduced);
         add_figures(report, figures, "reduced-", Report::Width::half);
     }

@@ -157,11 +157,14 @@ TEST_F(Invariance, ReducedTrainingDataIsACurveOfTheReport) {
     }
     EXPECT_EQ(Json::parse(read_file(at("run/reduced/60/s-z3-seed2/result.json"))).at("settings").at("train-images"),
               "60");
+    EXPECT_NE(read_file(at("run/reduced/60/s-cnn-seed1/result.json")).find("\"5 epochs"), std::string::npos)
+        << "as long as one epoch of 300";
     fs::remove(folder / "run/reduced/120/s-z3-seed1/result.json");
     ASSERT_EQ(run("report --resume " + at("run") + " --quiet").status, 0);
     EXPECT_NE(read_file(at("run/report.html")).find("Reduced training data"), std::string::npos);
     ASSERT_EQ(run("reduced --resume " + at("run") + " --quiet").status, 0);
     EXPECT_EQ(read_file(at("run/reduced.json")), before);
+    expect_failure(1, "shuffled from 300", "reduced --resume " + at("run") + " --train-images 200 --quiet");
     ASSERT_EQ(run("table --benchmark none --overwrite" + options + " --out " + at("run")).status, 0);
     EXPECT_FALSE(fs::exists(folder / "run" / "reduced.json"));
 }

@@ -18,4 +18,5 @@
 #include "cuda/ops/optimiser.h"
 #include "cuda/ops/pairs.h"
 #include "cuda/ops/random.h"
+#include "cuda/ops/umap.h"
 #include "cuda/ops/warp.h"

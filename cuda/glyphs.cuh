@@ -77,46 +77,24 @@ __device__ inline float distance2(const GlyphSegment& segment, float x, float y)
     return (off_x * off_x + off_y * off_y) * segment.per_pressure2;
 }
 
-template <int kTile>
-__global__ void glyphs_kernel(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses, GlyphSkeletons skeletons,
-                              GlyphOptions options, std::uint64_t seed, std::uint64_t step, std::size_t first, int H,
-                              int W) {
-    __shared__ GlyphVertex vertices[kMaxGlyphVertices];
-    __shared__ GlyphSegment segments[kMaxGlyphSpans * kSegmentsPerSpan];
-    __shared__ float pixel_x[kTile], pixel_y[kTile], nearest2[kTile];
-
-    const std::size_t n = blockIdx.x;
-    const std::uint64_t draws = (first + n) * std::uint64_t(kGlyphDraws);
-    const auto draw = [&](int block) { return philox(seed, Purpose::kDataset, step, draws + std::uint64_t(block)); };
-
-    // Which digit, in which style, with what pen, in which pose: every thread works it out for itself.
-    const Random4 choice = draw(0), pen = draw(3);
-    const int label = int(uniform_from(choice.v[0]) * 10);
-    const int first_style = skeletons.first_style[label], styles = skeletons.first_style[label + 1] - first_style;
-    const GlyphStyle style = skeletons.styles[first_style + int(uniform_from(choice.v[1]) * float(styles))];
-    const float thickness =
-        options.min_thickness + (options.max_thickness - options.min_thickness) * uniform_from(choice.v[2]);
-    const float radius = thickness * (float(H < W ? H : W) / 56.f);
-    const GlyphPose pose = glyph_pose(options, draw(1), draw(2));
-    const GlyphPlacement place = glyph_placement(pose, H, W);
-    if (threadIdx.x == 0) {
-        labels[n] = static_cast<std::uint8_t>(label);
-        poses[n] = pose;
-    }
-
+/// A style's strokes as straight segments, laid out by the whole block: its vertices displaced by the digit's own draws
+/// (`draw(b)`: block b of four numbers), bent and placed. Returns how many; the caller syncs before it reads them.
+template <class Draw>
+__device__ int glyph_segments(GlyphSegment* segments, GlyphVertex* vertices, const GlyphSkeletons& skeletons,
+                              GlyphStyle style, float jitter, const GlyphPlacement& place, Draw draw) {
     for (int pair : block_stride((style.vertex_count + 1) / 2)) {
         const Normal4 normals = normal_from(draw(8 + pair));
         const int v = 2 * pair;
         const GlyphVertex* skeleton = skeletons.vertices + style.first_vertex + v;
-        vertices[v] = {skeleton[0].x + options.jitter * normals.v[0], skeleton[0].y + options.jitter * normals.v[1]};
+        vertices[v] = {skeleton[0].x + jitter * normals.v[0], skeleton[0].y + jitter * normals.v[1]};
         if (v + 1 < style.vertex_count) {
-            vertices[v + 1] = {skeleton[1].x + options.jitter * normals.v[2],
-                               skeleton[1].y + options.jitter * normals.v[3]};
+            vertices[v + 1] = {skeleton[1].x + jitter * normals.v[2], skeleton[1].y + jitter * normals.v[3]};
         }
     }
     __syncthreads();
 
     const int segment_count = style.span_count * kSegmentsPerSpan;
+    const Random4 pen = draw(3);
     for (int s : block_stride(segment_count)) {
         const GlyphSpan span = skeletons.spans[style.first_span + s / kSegmentsPerSpan];
         const float t = float(s % kSegmentsPerSpan) / float(kSegmentsPerSpan);
@@ -131,6 +109,65 @@ __global__ void glyphs_kernel(std::uint8_t* images, std::uint8_t* labels, GlyphP
         const float pressure = 1 + 0.25f * uniform_from(pen.v[2]) * sine;
         segments[s] = {from.x, from.y, dx, dy, 1.f / (dx * dx + dy * dy + 1e-12f), 1.f / (pressure * pressure)};
     }
+    return segment_count;
+}
+
+/// The digit and the way of writing it that the words of draw(0) choose, and half the pen's thickness in pixels.
+struct GlyphChoice {
+    int label;
+    GlyphStyle style;
+    float radius;
+};
+__device__ inline GlyphChoice glyph_choice(const GlyphSkeletons& skeletons, const GlyphOptions& options, Random4 choice,
+                                           int H, int W) {
+    const int label = int(uniform_from(choice.v[0]) * 10);
+    const int first = skeletons.first_style[label], styles = skeletons.first_style[label + 1] - first;
+    const float thickness =
+        options.min_thickness + (options.max_thickness - options.min_thickness) * uniform_from(choice.v[2]);
+    return {label, skeletons.styles[first + int(uniform_from(choice.v[1]) * float(styles))],
+            thickness * (float(H < W ? H : W) / 56.f)};
+}
+
+/// nearest2[i] = the least of distance2 from pixel (pixel_x[i], pixel_y[i]) to the segments, for the pixels in `mine`.
+__device__ inline void nearest_segment(float* nearest2, const float* pixel_x, const float* pixel_y,
+                                       const GlyphSegment* segments, int segment_count, Stride<int> mine) {
+    for (int i : mine) nearest2[i] = 1e30f;
+    for (int s = 0; s < segment_count; ++s) {
+        const GlyphSegment segment = segments[s];
+        WARPVAE_SIMD()
+        for (int i = mine.first; i < mine.last; i += mine.step) {
+            const float d2 = distance2(segment, pixel_x[i], pixel_y[i]);
+            nearest2[i] = d2 < nearest2[i] ? d2 : nearest2[i];
+        }
+    }
+}
+/// 0..1: how much of a pixel the ink covers.
+__device__ inline float ink_coverage(float radius, float nearest2) {
+    const float ink = radius + 0.5f - sqrt_(nearest2);
+    return ink < 0.f ? 0.f : (ink > 1.f ? 1.f : ink);
+}
+
+template <int kTile>
+__global__ void glyphs_kernel(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses, GlyphSkeletons skeletons,
+                              GlyphOptions options, std::uint64_t seed, std::uint64_t step, std::size_t first, int H,
+                              int W) {
+    __shared__ GlyphVertex vertices[kMaxGlyphVertices];
+    __shared__ GlyphSegment segments[kMaxGlyphSpans * kSegmentsPerSpan];
+    __shared__ float pixel_x[kTile], pixel_y[kTile], nearest2[kTile];
+
+    const std::size_t n = blockIdx.x;
+    const std::uint64_t draws = (first + n) * std::uint64_t(kGlyphDraws);
+    const auto draw = [&](int block) { return philox(seed, Purpose::kDataset, step, draws + std::uint64_t(block)); };
+
+    // Which digit, in which style, with what pen, in which pose: every thread works it out for itself.
+    const GlyphChoice glyph = glyph_choice(skeletons, options, draw(0), H, W);
+    const GlyphPose pose = glyph_pose(options, draw(1), draw(2));
+    if (threadIdx.x == 0) {
+        labels[n] = static_cast<std::uint8_t>(glyph.label);
+        poses[n] = pose;
+    }
+    const int segment_count =
+        glyph_segments(segments, vertices, skeletons, glyph.style, options.jitter, glyph_placement(pose, H, W), draw);
     __syncthreads();
 
     // Within a tile every thread keeps to its own pixels; the last, shorter tile may be shared out in another way.
@@ -141,20 +178,11 @@ __global__ void glyphs_kernel(std::uint8_t* images, std::uint8_t* labels, GlyphP
         for (int i : mine) {
             pixel_x[i] = float((tile + i) % W);
             pixel_y[i] = float((tile + i) / W);
-            nearest2[i] = 1e30f;
         }
-        for (int s = 0; s < segment_count; ++s) {
-            const GlyphSegment segment = segments[s];
-            WARPVAE_SIMD()
-            for (int i = mine.first; i < mine.last; i += mine.step) {
-                const float d2 = distance2(segment, pixel_x[i], pixel_y[i]);
-                nearest2[i] = d2 < nearest2[i] ? d2 : nearest2[i];
-            }
-        }
+        nearest_segment(nearest2, pixel_x, pixel_y, segments, segment_count, mine);
         for (int i : mine) {
-            const float ink = radius + 0.5f - sqrt_(nearest2[i]);
-            const float covered = ink < 0.f ? 0.f : (ink > 1.f ? 1.f : ink);
-            images[n * std::size_t(pixels) + std::size_t(tile + i)] = static_cast<std::uint8_t>(covered * 255.f + 0.5f);
+            images[n * std::size_t(pixels) + std::size_t(tile + i)] =
+                static_cast<std::uint8_t>(ink_coverage(glyph.radius, nearest2[i]) * 255.f + 0.5f);
         }
     }
 }

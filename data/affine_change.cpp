@@ -28,6 +28,20 @@ SineCosine of_degrees(double degrees) {
     return {std::sin(angle), std::cos(angle)};
 }
 
+/// Each colour as a grey image of its own.
+std::vector<std::uint8_t> warp_colours(const ImageSet& set, const std::vector<AffineMap>& maps,
+                                       Interpolation interpolation) {
+    std::vector<std::uint8_t> result(set.images.size());
+    const std::size_t channels = std::size_t(set.channels);
+    ImageSet plane{set.height, set.width, std::vector<std::uint8_t>(set.count() * set.pixels()), set.labels};
+    for (std::size_t c = 0; c < channels; ++c) {
+        for (std::size_t i = 0; i < plane.images.size(); ++i) plane.images[i] = set.images[channels * i + c];
+        const std::vector<std::uint8_t> warped = warp_images(plane, maps, interpolation);
+        for (std::size_t i = 0; i < warped.size(); ++i) result[channels * i + c] = warped[i];
+    }
+    return result;
+}
+
 }  // namespace
 
 AffineMap affine_map(const AffineChange& change) {
@@ -53,6 +67,7 @@ AffineMap affine_map(const AffineChange& change) {
 std::vector<std::uint8_t> warp_images(const ImageSet& set, const std::vector<AffineMap>& maps,
                                       Interpolation interpolation) {
     if (maps.size() != 1 && maps.size() != set.count()) throw Error("one map for each image, or one for all");
+    if (set.channels > 1) return warp_colours(set, maps, interpolation);
     const std::size_t chunk = std::min(kChunk, set.count());
     DeviceBuffer<std::uint8_t> in(chunk * set.pixels(), "images to warp"), out(chunk * set.pixels(), "warped images");
     DeviceBuffer<AffineMap> device_maps(chunk, "affine maps");

@@ -197,7 +197,7 @@ bool fetch_from(const std::string& url, const KnownFile& file, const fs::path& p
         // 416: nothing is left to send, so the file was complete, or was never this mirror's.
         const bool complete = answer.result == CURLE_OK || (resuming && answer.code == 416);
         if (complete) {
-            problem = problem_with(part_path, file, false);
+            problem = problem_with(part_path, file, file.as_it_is);
             if (problem.empty()) {
                 sync_and_rename(part_path, final_path);
                 return true;
@@ -245,29 +245,32 @@ int fetch_set(const KnownSet& set, const fs::path& data_folder, const FetchOptio
 
     int fetched = 0;
     for (const KnownFile& file : set.files) {
-        const fs::path present = find_file(folder, file.name);
+        const std::string served = file.name + (file.as_it_is ? "" : ".gz");
+        const fs::path final_path = folder / served;
+        fs::path present = find_file(folder, file.name);
+        if (file.as_it_is && present != final_path) present.clear();
         if (!present.empty()) {
             // A damaged one is replaced, once there is something to replace it with.
             const bool plain = present.extension() != ".gz";
             const std::string problem = problem_with(present, file, plain);
             if (problem.empty()) continue;
-            if (plain) throw Error(present.string() + ": " + problem + ": remove it and fetch it again");
+            if (present != final_path)
+                throw Error(present.string() + ": " + problem + ": remove it and fetch it again");
         }
-        const fs::path final_path = folder / (file.name + ".gz");
         fs::path part_path = final_path;
         part_path += ".part";
         bool done = false;
         std::string problems;
         for (const std::string& mirror : mirrors_of(set, options)) {
             std::string problem;
-            done = fetch_from(mirror + file.name + ".gz", file, part_path, final_path, options, problem);
+            done = fetch_from(mirror + served, file, part_path, final_path, options, problem);
             if (done) break;
             const std::string line = mirror + ": " + problem;
             if (options.notice) options.notice(line);
             problems += (problems.empty() ? "" : "; ") + line;
         }
         remove_if_empty(part_path);
-        if (!done) throw Error("cannot fetch " + file.name + ".gz (" + problems + ")");
+        if (!done) throw Error("cannot fetch " + served + " (" + problems + ")");
         ++fetched;
     }
     return fetched;

@@ -30,10 +30,10 @@ struct FetchOptions {
 /// Whether this build has libcurl.
 bool can_fetch();
 
-/// Brings every file of `set` to data_folder/<set>/<file>.gz, those already there and right excepted; returns how many
-/// were downloaded. Bytes arrive in <file>.gz.part, which stays after an interruption and is resumed by the next run;
-/// only when the SHA-256 of what it holds, uncompressed, is the published one does it get its final name. Throws Error
-/// with one line that names the file and what each mirror answered.
+/// Brings every file of `set` to data_folder/<set>/<file>.gz (<file> if it is served so), those already there and right
+/// excepted; returns how many were downloaded. Bytes arrive in <file>[.gz].part, which stays after an interruption and
+/// is resumed by the next run; only when the SHA-256 of what it holds, uncompressed, is the published one does it get
+/// its final name. Throws Error with one line that names the file and what each mirror answered.
 int fetch_set(const KnownSet& set, const std::filesystem::path& data_folder, const FetchOptions& options = {});
 
 }  // namespace warpvae

@@ -339,9 +339,9 @@ Tables make_tables() {
 constexpr std::uint64_t kFirstStep = 100;  // of Purpose::kDataset; those below belong to mills_variants.cpp
 constexpr std::size_t kChunk = 16384;      // images on the device at once
 
-}  // namespace
-
-GlyphSet make_glyphs(std::size_t count, std::uint64_t seed, Part part, const GlyphOptions& options) {
+/// `draw(images, labels, poses, skeletons, first, n)` draws n glyphs from number `first` on into device memory.
+template <class Draw>
+GlyphSet draw_glyphs(std::size_t count, int side, int channels, Draw draw) {
     const Tables tables = make_tables();
     const DeviceBuffer<GlyphVertex> vertices(tables.vertices);
     const DeviceBuffer<GlyphSpan> spans(tables.spans);
@@ -349,23 +349,43 @@ GlyphSet make_glyphs(std::size_t count, std::uint64_t seed, Part part, const Gly
     const DeviceBuffer<int> first_style(tables.first_style);
     const GlyphSkeletons skeletons{vertices.data(), spans.data(), styles.data(), first_style.data()};
 
-    GlyphSet result{{28, 28, {}, {}}, {}};
-    const std::size_t pixels = result.set.pixels(), chunk = std::min(kChunk, count);
-    result.set.images.resize(count * pixels);
+    GlyphSet result{{side, side, {}, {}, channels}, {}};
+    const std::size_t size = result.set.image_size(), chunk = std::min(kChunk, count);
+    result.set.images.resize(count * size);
     result.set.labels.resize(count);
     result.poses.resize(count);
-    DeviceBuffer<std::uint8_t> images(chunk * pixels, "glyphs"), labels(chunk, "glyph labels");
+    DeviceBuffer<std::uint8_t> images(chunk * size, "glyphs"), labels(chunk, "glyph labels");
     DeviceBuffer<GlyphPose> poses(chunk, "glyph poses");
     for (std::size_t first = 0; first < count; first += chunk) {
         const std::size_t n = std::min(chunk, count - first);
-        check(glyphs(images.data(), labels.data(), poses.data(), skeletons, options, seed,
-                     kFirstStep + (part == Part::kTest ? 1 : 0), first, n, result.set.height, result.set.width,
-                     nullptr));
-        images.download(result.set.images.data() + first * pixels, n * pixels);
+        check(draw(images.data(), labels.data(), poses.data(), skeletons, first, n));
+        images.download(result.set.images.data() + first * size, n * size);
         labels.download(result.set.labels.data() + first, n);
         poses.download(result.poses.data() + first, n);
     }
     return result;
+}
+
+}  // namespace
+
+GlyphSet make_glyphs(std::size_t count, std::uint64_t seed, Part part, const GlyphOptions& options) {
+    const std::uint64_t step = kFirstStep + (part == Part::kTest ? 1 : 0);
+    return draw_glyphs(count, 28, 1,
+                       [&](auto* images, auto* labels, auto* poses, const GlyphSkeletons& skeletons, std::size_t first,
+                           std::size_t n) {
+                           return glyphs(images, labels, poses, skeletons, options, seed, step, first, n, 28, 28,
+                                         nullptr);
+                       });
+}
+
+GlyphSet make_colour_glyphs(std::size_t count, std::uint64_t seed, Part part, const ColourGlyphOptions& options) {
+    const std::uint64_t step = kFirstStep + (part == Part::kTest ? 3 : 2);
+    return draw_glyphs(count, 32, 3,
+                       [&](auto* images, auto* labels, auto* poses, const GlyphSkeletons& skeletons, std::size_t first,
+                           std::size_t n) {
+                           return colour_glyphs(images, labels, poses, skeletons, options, seed, step, first, n, 32, 32,
+                                                nullptr);
+                       });
 }
 
 void write_glyphs(const std::filesystem::path& folder, const char* prefix, const GlyphSet& glyphs) {

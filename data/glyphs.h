@@ -21,8 +21,11 @@ struct GlyphSet {
 /// `count` glyphs of 28 x 28. Image i depends on (seed, part, options, i) only, not on the count.
 GlyphSet make_glyphs(std::size_t count, std::uint64_t seed, Part part, const GlyphOptions& options = {});
 
-/// Writes <prefix>-images-idx3-ubyte.gz, <prefix>-labels-idx1-ubyte.gz and <prefix>-poses.npy (float32 [count, 8], in
-/// the order of GlyphPose's members).
+/// `count` digits in colour with their neighbours, 32 x 32 x 3 (colour_glyphs in ops.h); the same holds of image i.
+GlyphSet make_colour_glyphs(std::size_t count, std::uint64_t seed, Part part, const ColourGlyphOptions& options = {});
+
+/// Writes <prefix>-images-idx3-ubyte.gz (idx4 in colour), <prefix>-labels-idx1-ubyte.gz and <prefix>-poses.npy (float32
+/// [count, 8], in the order of GlyphPose's members).
 void write_glyphs(const std::filesystem::path& folder, const char* prefix, const GlyphSet& glyphs);
 
 }  // namespace warpvae

@@ -70,7 +70,7 @@ std::string shape_text(const std::vector<std::size_t>& shape, std::size_t from =
 
 void ImageSet::truncate(std::size_t n) {
     if (n >= count()) return;
-    images.resize(n * pixels());
+    images.resize(n * image_size());
     labels.resize(n);
 }
 
@@ -86,12 +86,16 @@ std::string read_idx_bytes(const fs::path& path) {
 
 IdxArray parse_idx(std::string_view bytes, const std::string& name, int rank) {
     const Header header = read_header(bytes, name);
-    if (rank && header.shape.size() != std::size_t(rank)) {
+    const int found = int(header.shape.size());
+    const bool fits = rank == kAnyImageRank ? found == kImageRank || found == kColourRank : !rank || found == rank;
+    if (!fits) {
+        const int expected = rank == kAnyImageRank ? kImageRank : rank;
         throw Error(name + ": wrong magic " + hex32(big_endian(bytes, 0)) + ", expected " +
-                    hex32(0x800u + unsigned(rank)) +
-                    (rank == kImageRank   ? " (images)"
-                     : rank == kLabelRank ? " (labels)"
-                                          : ""));
+                    hex32(0x800u + unsigned(expected)) +
+                    (expected == kImageRank    ? " (images)"
+                     : expected == kColourRank ? " (images in colour)"
+                     : expected == kLabelRank  ? " (labels)"
+                                               : ""));
     }
     if (bytes.size() < header.total) {
         throw Error(name + ": cut off: its header announces " + shape_text(header.shape) + " values, " +
@@ -127,14 +131,17 @@ void write_idx(const fs::path& path, const std::vector<std::size_t>& shape, cons
 ImageSet join_image_set(IdxArray images, const std::string& images_name, IdxArray labels,
                         const std::string& labels_name, const ImageSetShape& expected) {
     const std::size_t height = images.shape[1], width = images.shape[2];
+    const std::size_t channels = images.shape.size() == kColourRank ? images.shape[3] : 1;
     constexpr std::size_t kLargestSide = 1 << 14;
-    if (!height || !width || height > kLargestSide || width > kLargestSide) {
+    if (!height || !width || height > kLargestSide || width > kLargestSide || (channels != 1 && channels != 3)) {
         throw Error(images_name + ": images of " + shape_text(images.shape, 1) + " pixels");
     }
     if ((expected.height && height != std::size_t(expected.height)) ||
-        (expected.width && width != std::size_t(expected.width))) {
+        (expected.width && width != std::size_t(expected.width)) ||
+        (expected.channels && channels != std::size_t(expected.channels))) {
         throw Error(images_name + ": images of " + shape_text(images.shape, 1) + " pixels, expected " +
-                    std::to_string(expected.height) + "x" + std::to_string(expected.width));
+                    std::to_string(expected.height) + "x" + std::to_string(expected.width) +
+                    (expected.channels > 1 ? "x" + std::to_string(expected.channels) : ""));
     }
     if (images.count() != labels.count()) {
         throw Error(labels_name + ": " + std::to_string(labels.count()) + " labels for the " +
@@ -147,21 +154,26 @@ ImageSet join_image_set(IdxArray images, const std::string& images_name, IdxArra
                     std::to_string(wrong - labels.values.begin()) + " is not in 0.." +
                     std::to_string(expected.classes - 1));
     }
-    return {static_cast<int>(height), static_cast<int>(width), std::move(images.values), std::move(labels.values)};
+    return {static_cast<int>(height), static_cast<int>(width), std::move(images.values), std::move(labels.values),
+            static_cast<int>(channels)};
 }
 
 ImageSet read_image_set(const fs::path& images, const fs::path& labels, const ImageSetShape& expected) {
-    return join_image_set(read_idx(images, kImageRank), images.string(), read_idx(labels, kLabelRank), labels.string(),
+    const int rank = expected.channels == 1 ? kImageRank : expected.channels ? kColourRank : kAnyImageRank;
+    return join_image_set(read_idx(images, rank), images.string(), read_idx(labels, kLabelRank), labels.string(),
                           expected);
 }
 
-std::string images_file_name(std::string_view prefix) { return std::string(prefix) + "-images-idx3-ubyte"; }
+std::string images_file_name(std::string_view prefix, int channels) {
+    return std::string(prefix) + (channels == 1 ? "-images-idx3-ubyte" : "-images-idx4-ubyte");
+}
 std::string labels_file_name(std::string_view prefix) { return std::string(prefix) + "-labels-idx1-ubyte"; }
 
-void write_image_set(const fs::path& folder, std::string_view prefix, const ImageSet& set) {
-    write_idx(folder / (images_file_name(prefix) + ".gz"),
-              {set.count(), std::size_t(set.height), std::size_t(set.width)}, set.images);
-    write_idx(folder / (labels_file_name(prefix) + ".gz"), {set.count()}, set.labels);
+void write_image_set(const fs::path& folder, std::string_view prefix, const ImageSet& set, const char* ending) {
+    std::vector<std::size_t> shape{set.count(), std::size_t(set.height), std::size_t(set.width)};
+    if (set.channels != 1) shape.push_back(std::size_t(set.channels));
+    write_idx(folder / (images_file_name(prefix, set.channels) + ending), shape, set.images);
+    write_idx(folder / (labels_file_name(prefix) + ending), {set.count()}, set.labels);
 }
 
 }  // namespace warpvae

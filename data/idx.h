@@ -1,8 +1,8 @@
 // Image sets in memory, and IDX: the file format of MNIST and its successors, plain or gzipped.
 //
 // An IDX file is a big-endian header (two zero bytes, a type byte, the number of dimensions, then each dimension as 32
-// bits) and the values. Only bytes occur here: magic 0x00000803 for images [count, H, W], 0x00000801 for labels
-// [count].
+// bits) and the values. Only bytes occur here: magic 0x00000803 for images [count, H, W], 0x00000804 for images in
+// colour [count, H, W, C], 0x00000801 for labels [count].
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +31,8 @@ struct IdxArray {
     std::vector<std::uint8_t> values;
     std::size_t count() const { return shape.empty() ? 0 : shape[0]; }
 };
-inline constexpr int kImageRank = 3, kLabelRank = 1;
+inline constexpr int kImageRank = 3, kColourRank = 4, kLabelRank = 1;
+inline constexpr int kAnyImageRank = -1;  ///< grey or in colour
 
 /// The file's IDX bytes, unpacked where it is gzip (whatever its name). Throws Error naming the file if it is missing
 /// or damaged, or holds more than its own header announces.
@@ -44,21 +45,24 @@ IdxArray read_idx(const std::filesystem::path& path, int rank);
 void write_idx(const std::filesystem::path& path, const std::vector<std::size_t>& shape,
                const std::vector<std::uint8_t>& values);
 
-/// What a set must be; 0 leaves a size open.
+/// What a set must be; 0 leaves a size, or grey or colour, open.
 struct ImageSetShape {
     int height = 0, width = 0;
     int classes = 256;
+    int channels = 1;
 };
 /// Joins the two arrays, checking that they belong together: equal counts, the expected size, labels below `classes`.
+/// Images in colour have 3 channels.
 ImageSet join_image_set(IdxArray images, const std::string& images_name, IdxArray labels,
                         const std::string& labels_name, const ImageSetShape& expected);
 ImageSet read_image_set(const std::filesystem::path& images, const std::filesystem::path& labels,
                         const ImageSetShape& expected = {});
 
-/// `<prefix>-images-idx3-ubyte` and `<prefix>-labels-idx1-ubyte`: the names MNIST gave its files.
-std::string images_file_name(std::string_view prefix);
+/// `<prefix>-images-idx3-ubyte` (idx4 in colour) and `<prefix>-labels-idx1-ubyte`: the names MNIST gave its files.
+std::string images_file_name(std::string_view prefix, int channels = 1);
 std::string labels_file_name(std::string_view prefix);
-/// Writes both files of a set into `folder`, gzipped.
-void write_image_set(const std::filesystem::path& folder, std::string_view prefix, const ImageSet& set);
+/// Writes both files of a set into `folder`, gzipped unless `ending` is empty.
+void write_image_set(const std::filesystem::path& folder, std::string_view prefix, const ImageSet& set,
+                     const char* ending = ".gz");
 
 }  // namespace warpvae

@@ -4,16 +4,18 @@
 
 #include "data/amat.h"
 #include "data/error.h"
+#include "data/files.h"
 #include "data/glyphs.h"
 #include "data/mills_variants.h"
 #include "data/sha256.h"
+#include "data/svhn.h"
 
 namespace warpvae {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr ImageSetShape kDigits{28, 28, 10};
+constexpr ImageSetShape kColourDigits{32, 32, 10, 3};
 constexpr std::uint64_t kSeed = 1;  // of sets that are made on the spot
 const char* const kPrefixes[2] = {"train", "t10k"};
 const char* const kRotatedTrain = "mnist_all_rotation_normalized_float_train_valid.amat";
@@ -27,9 +29,12 @@ std::vector<KnownFile> idx_files(const char* const (&digests)[4]) {
 }
 
 /// The four names again, for sets whose files have no published digest.
-const std::vector<std::string>& idx_file_names() {
-    static const std::vector<std::string> names{images_file_name("train"), labels_file_name("train"),
-                                                images_file_name("t10k"), labels_file_name("t10k")};
+std::vector<std::string> idx_file_names(const KnownSet& set) {
+    std::vector<std::string> names;
+    for (const char* prefix : kPrefixes) {
+        names.push_back(images_file_name(prefix, set.shape.channels));
+        names.push_back(labels_file_name(prefix));
+    }
     return names;
 }
 
@@ -37,8 +42,13 @@ std::string command(const std::string& words, const fs::path& data_folder) {
     return "`dataset " + words + (data_folder == default_data_folder() ? "" : " --data " + data_folder.string()) + "`";
 }
 
-bool has_idx_files(const fs::path& folder) {
-    for (const std::string& name : idx_file_names()) {
+Error absent(const KnownSet& set, const fs::path& data_folder, const std::string& file) {
+    return Error(set.name + " is not in " + (data_folder / set.name).string() + " (no " + file + "): get it with " +
+                 command("fetch " + set.name, data_folder));
+}
+
+bool has_idx_files(const KnownSet& set, const fs::path& folder) {
+    for (const std::string& name : idx_file_names(set)) {
         if (find_file(folder, name).empty()) return false;
     }
     return true;
@@ -58,40 +68,54 @@ DataSet load_published(const KnownSet& known, const fs::path& data_folder) {
         for (int which = 0; which < 2; ++which) {
             const KnownFile& file = known.files[std::size_t(2 * part + which)];
             const fs::path path = find_file(folder, file.name);
-            if (path.empty()) {
-                throw Error(known.name + " is not in " + folder.string() + " (no " + file.name +
-                            "[.gz]): get it with " + command("fetch " + known.name, data_folder));
-            }
+            if (path.empty()) throw absent(known, data_folder, file.name + "[.gz]");
             names[which] = path.string();
             const std::string bytes = read_idx_bytes(path);
             arrays[which] = parse_idx(bytes, path.string(), which == 0 ? kImageRank : kLabelRank);
             require_digest(bytes, file, path);
         }
         (part == 0 ? set.train : set.test) =
-            join_image_set(std::move(arrays[0]), names[0], std::move(arrays[1]), names[1], kDigits);
+            join_image_set(std::move(arrays[0]), names[0], std::move(arrays[1]), names[1], known.shape);
     }
     return set;
 }
 
-/// A set that this project made earlier and wrote as IDX.
-DataSet load_made(const std::string& name, const fs::path& folder) {
-    DataSet set{{}, {}, name, folder.string() + ", made by this project"};
+/// A set that this project made earlier and wrote as IDX; `how` in the words of `source`.
+DataSet load_made(const KnownSet& known, const fs::path& folder, const char* how = "made by this project") {
+    DataSet set{{}, {}, known.name, folder.string() + ", " + how};
     for (int part = 0; part < 2; ++part) {
         (part == 0 ? set.train : set.test) =
-            read_image_set(find_file(folder, images_file_name(kPrefixes[part])),
-                           find_file(folder, labels_file_name(kPrefixes[part])), kDigits);
+            read_image_set(find_file(folder, images_file_name(kPrefixes[part], known.shape.channels)),
+                           find_file(folder, labels_file_name(kPrefixes[part])), known.shape);
     }
     return set;
 }
 
-DataSet load_rotated(const fs::path& data_folder, const SetLimits& limits) {
-    const fs::path folder = data_folder / "mnist-rot";
+constexpr const char* kConverted = "converted from the original MATLAB files";
+
+/// The IDX files; or the MATLAB files, which become IDX. Photographs hardly compress: not gzipped, they load faster.
+DataSet load_svhn(const KnownSet& known, const fs::path& data_folder) {
+    const fs::path folder = data_folder / known.name;
+    if (has_idx_files(known, folder)) return load_made(known, folder, kConverted);
+    for (const KnownFile& file : known.files) {
+        if (!fs::exists(folder / file.name)) throw absent(known, data_folder, file.name);
+        require_digest(read_file(folder / file.name), file, folder / file.name);
+    }
+    DataSet set{read_svhn(folder / known.files[0].name), read_svhn(folder / known.files[1].name), known.name,
+                folder.string() + ", " + kConverted};
+    write_image_set(folder, kPrefixes[0], set.train, "");
+    write_image_set(folder, kPrefixes[1], set.test, "");
+    return set;
+}
+
+DataSet load_rotated(const KnownSet& known, const fs::path& data_folder, const SetLimits& limits) {
+    const fs::path folder = data_folder / known.name;
     if (fs::exists(folder / kRotatedTrain) && fs::exists(folder / kRotatedTest)) {
         return {read_amat(folder / kRotatedTrain, 28, 28, limits.train),
                 read_amat(folder / kRotatedTest, 28, 28, limits.test), "mnist-rot",
                 folder.string() + ", the original .amat files"};
     }
-    if (has_idx_files(folder)) return load_made("mnist-rot", folder);
+    if (has_idx_files(known, folder)) return load_made(known, folder);
     DataSet set = load_set("mnist", data_folder, limits);
     set.train.images = rotate_over_circle(set.train, kSeed, Part::kTrain);
     set.test.images = rotate_over_circle(set.test, kSeed, Part::kTest);
@@ -100,12 +124,16 @@ DataSet load_rotated(const fs::path& data_folder, const SetLimits& limits) {
     return set;
 }
 
-DataSet load_glyphs(const fs::path& data_folder, const SetLimits& limits) {
-    const fs::path folder = data_folder / "glyphs";
-    if (has_idx_files(folder)) return load_made("glyphs", folder);
-    return {make_glyphs(limits.train ? limits.train : 60000, kSeed, Part::kTrain).set,
-            make_glyphs(limits.test ? limits.test : 10000, kSeed, Part::kTest).set, "glyphs",
-            "drawn here by the glyphs kernel (seed 1)"};
+DataSet load_glyphs(const KnownSet& known, const fs::path& data_folder, const SetLimits& limits) {
+    const fs::path folder = data_folder / known.name;
+    if (has_idx_files(known, folder)) return load_made(known, folder);
+    const bool colour = known.shape.channels > 1;
+    const auto draw = [&](std::size_t count, Part part) {
+        return (colour ? make_colour_glyphs(count, kSeed, part) : make_glyphs(count, kSeed, part)).set;
+    };
+    return {draw(limits.train ? limits.train : 60000, Part::kTrain),
+            draw(limits.test ? limits.test : 10000, Part::kTest), known.name,
+            std::string("drawn here by the ") + (colour ? "colour " : "") + "glyphs kernel (seed 1)"};
 }
 
 }  // namespace
@@ -126,8 +154,15 @@ const std::vector<KnownSet>& known_sets() {
                     "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
                     "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}),
          {"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"}},
+        {"svhn",
+         "house numbers in colour, cropped (Netzer et al. 2011)",
+         {{"train_32x32.mat", "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8", 182040794, true},
+          {"test_32x32.mat", "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b", 64275384, true}},
+         {"http://ufldl.stanford.edu/housenumbers/"},
+         kColourDigits},
         {"mnist-rot", "mnist turned uniformly over the circle, or the original .amat files", {}, {}},
-        {"glyphs", "digits drawn by this project's own kernel, poses known", {}, {}}};
+        {"glyphs", "digits drawn by this project's own kernel, poses known", {}, {}},
+        {"glyphs-colour", "the same in colour with parts of other digits beside them", {}, {}, kColourDigits}};
     return sets;
 }
 
@@ -165,8 +200,9 @@ void require_digest(const std::string& bytes, const KnownFile& file, const fs::p
 
 DataSet load_set(const std::string& name, const fs::path& data_folder, const SetLimits& limits) {
     const KnownSet& known = known_set(name);
-    DataSet set = name == "glyphs"      ? load_glyphs(data_folder, limits)
-                  : name == "mnist-rot" ? load_rotated(data_folder, limits)
+    DataSet set = name == "svhn"        ? load_svhn(known, data_folder)
+                  : name == "mnist-rot" ? load_rotated(known, data_folder, limits)
+                  : known.files.empty() ? load_glyphs(known, data_folder, limits)
                                         : load_published(known, data_folder);
     limit(set, limits);
     return set;
@@ -177,9 +213,12 @@ SetStatus inspect_set(const KnownSet& set, const fs::path& data_folder) {
     if (set.name == "mnist-rot" && fs::exists(folder / kRotatedTrain) && fs::exists(folder / kRotatedTest)) {
         return {Presence::kPresent, "the original .amat files"};
     }
+    const bool is_svhn = set.name == "svhn", converted = is_svhn && has_idx_files(set, folder);
+    std::vector<std::string> names = idx_file_names(set);
+    if (is_svhn && !converted) names = {set.files[0].name, set.files[1].name};
     std::string missing;
     std::size_t found = 0;
-    for (const std::string& name : idx_file_names()) {
+    for (const std::string& name : names) {
         if (find_file(folder, name).empty()) {
             missing += (missing.empty() ? "" : ", ") + name;
         } else {
@@ -189,11 +228,16 @@ SetStatus inspect_set(const KnownSet& set, const fs::path& data_folder) {
     if (!found) return {Presence::kAbsent, ""};
     if (!missing.empty()) return {Presence::kIncomplete, "no " + missing};
     try {
-        if (set.files.empty()) {
-            load_made(set.name, folder);
-            return {Presence::kPresent, "made by this project"};
+        if (set.files.empty() || converted) {
+            load_made(set, folder);
+            return {Presence::kPresent, converted ? kConverted : "made by this project"};
         }
-        load_published(set, data_folder);
+        if (is_svhn) {
+            for (const KnownFile& file : set.files)
+                require_digest(read_file(folder / file.name), file, folder / file.name);
+        } else {
+            load_published(set, data_folder);
+        }
         return {Presence::kPresent, "SHA-256 verified"};
     } catch (const Error& error) {
         return {Presence::kDamaged, error.what()};

@@ -11,15 +11,18 @@
 namespace warpvae {
 
 struct KnownFile {
-    std::string name;    ///< uncompressed; a mirror serves it as <name>.gz
-    std::string sha256;  ///< of the uncompressed bytes
-    std::size_t bytes;   ///< uncompressed
+    std::string name;       ///< uncompressed; a mirror serves it as <name>.gz
+    std::string sha256;     ///< of the uncompressed bytes
+    std::size_t bytes;      ///< uncompressed
+    bool as_it_is = false;  ///< a mirror serves it as <name>, and so it is kept
 };
 struct KnownSet {
     std::string name;
-    std::string what;              ///< one line for a listing
-    std::vector<KnownFile> files;  ///< training images and labels, test images and labels; empty if made, not fetched
+    std::string what;  ///< one line for a listing
+    /// Training images and labels, test images and labels (svhn: training set, test set); empty if made, not fetched.
+    std::vector<KnownFile> files;
     std::vector<std::string> mirrors;  ///< tried in turn, each with a slash at its end
+    ImageSetShape shape{28, 28, 10};
 };
 const std::vector<KnownSet>& known_sets();
 /// Throws UsageError that lists the names.
@@ -36,9 +39,10 @@ struct DataSet {
 struct SetLimits {
     std::size_t train = 0, test = 0;
 };
-/// Loads a set by name. The published sets are checked against their digests. `glyphs` and `mnist-rot` come from the
-/// folder if they are there, and are otherwise made on the spot (`source` says which). Throws Error with one line if
-/// something is missing (naming the command that gets it) or damaged.
+/// Loads a set by name. The published sets are checked against their digests. `glyphs`, `glyphs-colour` and `mnist-rot`
+/// come from the folder if they are there, and are otherwise made on the spot (`source` says which). `svhn` is
+/// converted from its MATLAB files once: the IDX files beside them are what is read from then on. Throws Error with one
+/// line if something is missing (naming the command that gets it) or damaged.
 DataSet load_set(const std::string& name, const std::filesystem::path& data_folder, const SetLimits& limits = {});
 
 /// What a data folder has of a set.

@@ -38,8 +38,9 @@ void prepare_output(const CLI::App& app, const CommonOptions& options);
 /// Every option as resolved, then device, versions and commit: for config.toml and the report.
 std::vector<std::pair<std::string, std::string>> resolved_settings(const CLI::App& app);
 
-/// Loads --dataset from --data; `auto` is mnist if it is there or a network answers, else glyphs, and says so.
-DataSet load_data(const CommonOptions& options);
+/// Loads --dataset from --data; `auto` is mnist if it is there or a network answers, else glyphs, and says so. Throws
+/// UsageError if the set is in colour and the program does not take that.
+DataSet load_data(const CommonOptions& options, bool takes_colour = false);
 
 /// Calls `body`, turns exceptions into one line on standard error and an exit status.
 int run_program(const char* name, const std::function<void()>& body);

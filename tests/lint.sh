@@ -84,6 +84,7 @@ door "the JSON library" 'nlohmann/' 'host/files/json\.h' none
 door "the log library" 'spdlog/' 'host/[a-z_]+\.(h|cpp)' none
 door "the PNG library" 'stb_image' 'host/show/png\.cpp' none
 door "the compression library" 'zlib\.h' 'data/[a-z_]+\.cpp' none
+door "the MATLAB file library" 'matio' 'data/[a-z_]+\.cpp' none
 door "the download library" 'curl/' 'data/[a-z_]+\.cpp' none
 door "the CPU's BLAS" 'cblas\.h|lapacke?\.h' 'cuda/[a-z_]+\.cpp' none
 door "the GPU's BLAS" 'cublas' 'cuda/[a-z_]+\.cpp' none

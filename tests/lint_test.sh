@@ -72,6 +72,7 @@ plant "the log library has more than one door" host/x.cpp '#include <spdlog/spdl
 plant "the PNG library has another door" host/x.cpp '#include <stb_image_write.h>'
 plant "the PNG library has another door" host/x.cpp '#include <stb_image.h>'
 plant "the compression library has more than one door" data/x.cpp '#include <zlib.h>'
+plant "the MATLAB file library has another door" host/x.cpp '#include <matio.h>'
 plant "the download library has another door" host/x.cpp '#include <curl/curl.h>'
 plant "the CPU.s BLAS has another door" models/x.cpp '#include <cblas.h>'
 plant "the GPU.s BLAS has more than one door" cuda/x.cpp '#include <cublas_v2.h>' cuda/y.cpp '#include <cublasLt.h>'

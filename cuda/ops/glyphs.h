@@ -55,4 +55,21 @@ Status glyphs(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses, cons
               const GlyphOptions& options, std::uint64_t seed, std::uint64_t step, std::size_t first, std::size_t N,
               int H, int W, Stream stream);
 
+// --- digits in colour, with neighbours: colour_glyphs.cuh ------------------------------------------------------------
+
+struct ColourGlyphOptions {
+    GlyphOptions glyph;       ///< of the digit in the middle, which `poses` and `labels` are of
+    float neighbour = 0.75f;  ///< probability of another digit on the left, and of one on the right
+    /// From digit to digit, uniform between the two; 1 is half a digit's height (the skeleton's unit).
+    float min_distance = 1.35f, max_distance = 1.85f;
+    float min_contrast = 0.35f;  ///< between the luminances (0..1) of ink and background; below 0.5
+    float max_gradient = 0.12f;  ///< of the background's luminance, from the middle to an edge
+    float noise = 0.02f;         ///< standard deviation, of each value of 0..1
+};
+/// Draws colour glyphs first .. first + N - 1 of (seed, step): images [N, H, W, 3] bytes, labels [N], poses [N]. Label
+/// and pose i are those of `glyphs`; image i is the same whatever `first` and N.
+Status colour_glyphs(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses, const GlyphSkeletons& skeletons,
+                     const ColourGlyphOptions& options, std::uint64_t seed, std::uint64_t step, std::size_t first,
+                     std::size_t N, int H, int W, Stream stream);
+
 }  // namespace warpvae

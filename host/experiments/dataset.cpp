@@ -11,6 +11,7 @@
 #include "data/fetch.h"
 #include "data/glyphs.h"
 #include "data/known_sets.h"
+#include "data/matlab.h"
 #include "data/mills_variants.h"
 #include "host/log.h"
 #include "host/options.h"
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 constexpr const char* kExamples = R"(Examples:
   dataset list                                  what is known, what is here, and whether it is intact
   dataset fetch mnist                           download MNIST, verify it, keep it in the data folder
+  dataset fetch svhn                            the house numbers in colour, and make them IDX
   dataset make glyphs --count 5000 --seed 7     draw 5,000 training digits whose poses are known
   dataset show glyphs --out glyphs.png          a contact sheet, one row for each digit
   dataset transform train-images-idx3-ubyte.gz turned.gz --rotate 20 --scale 1.1
@@ -83,6 +85,8 @@ void list(const Options& options) {
 
 void fetch(const Options& options) {
     const KnownSet& set = known_set(options.name);
+    if (set.name == "svhn" && !can_read_matlab())
+        throw Error("this build has no matio and could not read svhn: build again with libmatio-dev installed");
     std::optional<Progress> bar;
     std::string file;
     FetchOptions fetch;
@@ -109,6 +113,7 @@ void fetch(const Options& options) {
     }
     const int fetched = fetch_set(set, options.folder(), fetch);
     bar.reset();
+    if (set.name == "svhn") load_set(set.name, options.folder());  // makes them IDX
     if (options.quiet) return;
     std::printf(
         "%s: %s in %s, SHA-256 verified\n", set.name.c_str(),
@@ -130,9 +135,13 @@ void make(const Options& options) {
     require_device();
     const fs::path folder = options.out.empty() ? options.folder() / options.name : fs::path(options.out);
     std::size_t train = 0, test = 0;
-    if (options.name == "glyphs") {
-        const GlyphSet first = make_glyphs(options.count ? options.count : 60000, options.seed, Part::kTrain);
-        const GlyphSet second = make_glyphs(options.test_count ? options.test_count : 10000, options.seed, Part::kTest);
+    if (options.name != "mnist-rot") {
+        const auto draw = [&](std::size_t count, Part part) {
+            return options.name == "glyphs" ? make_glyphs(count, options.seed, part)
+                                            : make_colour_glyphs(count, options.seed, part);
+        };
+        const GlyphSet first = draw(options.count ? options.count : 60000, Part::kTrain);
+        const GlyphSet second = draw(options.test_count ? options.test_count : 10000, Part::kTest);
         write_glyphs(folder, "train", first);
         write_glyphs(folder, "t10k", second);
         train = first.set.count(), test = second.set.count();
@@ -165,10 +174,10 @@ void transform(const TransformOptions& options, bool quiet) {
     change.centre = options.centre == "pixels" ? Centre::kPixels : Centre::kHalfSize;
     const AffineMap map = affine_map(change);
     require_device();
-    IdxArray images = read_idx(options.in, kImageRank);
+    IdxArray images = read_idx(options.in, kAnyImageRank);
     const std::vector<std::size_t> shape = images.shape;
     const ImageSet set = join_image_set(std::move(images), options.in,
-                                        {{shape[0]}, std::vector<std::uint8_t>(shape[0])}, options.in, {});
+                                        {{shape[0]}, std::vector<std::uint8_t>(shape[0])}, options.in, {.channels = 0});
     const auto interpolation = options.interpolation == "nearest" ? Interpolation::kNearest : Interpolation::kBilinear;
     write_idx(options.out, shape, warp_images(set, {map}, interpolation));
     if (!quiet) std::printf("%s: %zu images of %dx%d\n", options.out.c_str(), set.count(), set.height, set.width);
@@ -188,7 +197,7 @@ Shown find_images(const Options& options, const ShowOptions& show) {
         for (const KnownSet& known : known_sets()) {
             if (known.name != show.what) continue;
             SetLimits limits;
-            if (known.name == "glyphs") limits = {10000, 1000};
+            if (known.files.empty()) limits = {10000, 1000};
             DataSet set = load_set(known.name, options.folder(), limits);
             return {show.test ? std::move(set.test) : std::move(set.train), true,
                     set.name + (show.test ? ", test images" : "")};
@@ -196,19 +205,19 @@ Shown find_images(const Options& options, const ShowOptions& show) {
         known_set(show.what);  // neither a file nor a set: says which sets there are
     }
     const fs::path path = show.what;
-    IdxArray images = read_idx(path, kImageRank);
+    IdxArray images = read_idx(path, kAnyImageRank);
     std::string name = path.filename().string();
-    const std::size_t at = name.find("-images-idx3-ubyte");
+    const std::size_t at = name.find("-images-idx");
     fs::path labels;
     if (at != std::string::npos) labels = find_file(path.parent_path(), labels_file_name(name.substr(0, at)));
     IdxArray label_values = labels.empty() ? IdxArray{{images.count()}, std::vector<std::uint8_t>(images.count())}
                                            : read_idx(labels, kLabelRank);
-    return {join_image_set(std::move(images), path.string(), std::move(label_values), labels.string(), {}),
+    return {join_image_set(std::move(images), path.string(), std::move(label_values), labels.string(), {.channels = 0}),
             !labels.empty(), name};
 }
 
 std::span<const std::uint8_t> image_of(const ImageSet& set, std::size_t i) {
-    return std::span(set.images).subspan(i * set.pixels(), set.pixels());
+    return std::span(set.images).subspan(i * set.image_size(), set.image_size());
 }
 
 void show_images(const Options& options, const ShowOptions& show) {
@@ -219,6 +228,7 @@ void show_images(const Options& options, const ShowOptions& show) {
     ImageGridStyle style;
     style.scale = show.scale;
     style.dark = true;
+    style.channels = set.channels;
 
     // With labels, a row for each; without, the images in their order.
     std::vector<std::vector<std::size_t>> rows;
@@ -299,15 +309,18 @@ void run(int argc, char** argv) {
     add_data_option(*list_command, options);
 
     CLI::App* const fetch_command = app.add_subcommand("fetch", "download a published set, verify it, keep it");
-    fetch_command->add_option("NAME", options.name, "mnist or fashion-mnist")->required();
+    fetch_command->add_option("NAME", options.name, "mnist, fashion-mnist or svhn")->required();
     fetch_command->add_option("--mirror", options.mirror, "fetch from here instead (else $WARPVAE_MIRROR)")
         ->type_name("URL");
     add_data_option(*fetch_command, options);
     fetch_command->footer(
         "An interrupted download goes on where it stopped. Nothing gets its name before its SHA-256 is verified.");
 
-    CLI::App* const make_command = app.add_subcommand("make", "make a set: glyphs, or mnist-rot from mnist");
-    make_command->add_option("NAME", options.name, "which")->required()->check(CLI::IsMember({"glyphs", "mnist-rot"}));
+    CLI::App* const make_command =
+        app.add_subcommand("make", "make a set: glyphs, glyphs-colour, or mnist-rot from mnist");
+    make_command->add_option("NAME", options.name, "which")
+        ->required()
+        ->check(CLI::IsMember({"glyphs", "glyphs-colour", "mnist-rot"}));
     make_command->add_option("--count", options.count, "training images; 0: 60,000, or all there are")->check(counts);
     make_command->add_option("--test-count", options.test_count, "test images; 0: 10,000, or all there are")
         ->check(counts);
@@ -315,7 +328,8 @@ void run(int argc, char** argv) {
     make_command->add_option("--out", options.out, "folder to write to (else <data folder>/NAME)")->type_name("DIR");
     add_data_option(*make_command, options);
     make_command->footer(
-        "glyphs writes *-poses.npy too: float32 [count, 8], rotation (radians, counter-clockwise), log scale x and y, "
+        "glyphs and glyphs-colour write *-poses.npy too: float32 [count, 8], rotation (radians, counter-clockwise), "
+        "log scale x and y, "
         "shear, translation x and y (pixels), bend x and y.");
 
     CLI::App* const transform_command = app.add_subcommand("transform", "change every image of an IDX file");

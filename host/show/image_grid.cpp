@@ -209,8 +209,7 @@ std::string ImageGrid::png() const {
         }
     }
 
-    const std::size_t plane = static_cast<std::size_t>(height_) * static_cast<std::size_t>(width_);
-    const std::size_t channel = style_.channels == 3 ? plane : 0;  // grey: the three colours are one plane
+    const int green = style_.channels / 2, blue = style_.channels - 1;  // grey: all three are one
     for (std::size_t index = 0; index < filled_.size(); index++) {
         if (!filled_[index]) continue;
         const std::uint8_t* image = pixels_.data() + index * image_size();
@@ -218,8 +217,9 @@ std::string ImageGrid::png() const {
         const int top = l.y(static_cast<int>(index) / columns_, style_.gap, style_.rows_in_group);
         for (int y = 0; y < l.cell_h; y++) {
             for (int x = 0; x < l.cell_w; x++) {
-                const std::uint8_t* p = image + static_cast<std::size_t>(y / style_.scale) * width_ + x / style_.scale;
-                Colour c{p[0], p[channel], p[2 * channel]};
+                const std::size_t pixel = static_cast<std::size_t>(y / style_.scale) * width_ + x / style_.scale;
+                const std::uint8_t* p = image + pixel * style_.channels;
+                Colour c{p[0], p[green], p[blue]};
                 if (style_.invert) c = {255 - c.r, 255 - c.g, 255 - c.b};
                 canvas.put(canvas.at(left + x, top + y), c);
             }

@@ -9,7 +9,7 @@
 namespace warpvae {
 
 struct ImageGridStyle {
-    int channels = 1;       // 1 grey, 3 RGB (planes: [3, H, W])
+    int channels = 1;       // 1 grey, 3 RGB, the last axis
     int scale = 2;          // each image pixel becomes scale x scale
     int gap = 4;            // between images, output pixels
     int rows_in_group = 1;  // a wider gap follows every so many rows: 2 for "input above reconstruction"
@@ -27,11 +27,11 @@ class ImageGrid {
     int rows() const { return rows_; }
     int columns() const { return columns_; }
 
-    /// One image [C, H, W] into one cell: bytes, or floats in [0, 1] (clamped; NaN as mid-grey).
+    /// One image [H, W, C] into one cell: bytes, or floats in [0, 1] (clamped; NaN as mid-grey).
     void set(int row, int column, std::span<const std::uint8_t> image);
     void set(int row, int column, std::span<const float> image);
 
-    /// images [count, C, H, W] into cells row by row from (row, 0); count may be smaller than the cells left.
+    /// images [count, H, W, C] into cells row by row from (row, 0); count may be smaller than the cells left.
     template <class T>
     void fill(std::span<const T> images, int row = 0) {
         const std::size_t size = image_size();
@@ -61,7 +61,7 @@ class ImageGrid {
 
     int rows_, columns_, height_, width_;
     ImageGridStyle style_;
-    std::vector<std::uint8_t> pixels_;  // [rows, columns, C, H, W]
+    std::vector<std::uint8_t> pixels_;  // [rows, columns, H, W, C]
     std::vector<bool> filled_;          // [rows, columns]
     std::vector<std::string> row_captions_, column_captions_;
     std::string title_;

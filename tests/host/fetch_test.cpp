@@ -87,6 +87,21 @@ TEST_F(Fetch, BringsEveryFileOnceAndReportsProgress) {
     EXPECT_EQ(running->requests().size(), 4u);
 }
 
+TEST_F(Fetch, KeepsAsItIsWhatIsServedSo) {
+    LocalServer server(in_turn({{.body = content, .cut_after = 100000}, {.body = content}}));
+    KnownSet known = set({server.url()});
+    known.files[0].as_it_is = true;
+    EXPECT_EQ(fetch_set(known, folder.path(), options), 1);
+    EXPECT_EQ(read_file(folder / "noise/file"), content);
+    EXPECT_EQ(server.requests()[0].path, "/file");
+    EXPECT_EQ(server.requests().size(), 2u) << "resumed";
+    EXPECT_EQ(fetch_set(known, folder.path(), options), 0) << "it is there";
+    folder.file("noise/file", "damaged");
+    EXPECT_EQ(fetch_set(known, folder.path(), options), 1) << "and is replaced";
+    EXPECT_EQ(read_file(folder / "noise/file"), content);
+    EXPECT_FALSE(fs::exists(folder / "noise/file.part"));
+}
+
 TEST_F(Fetch, ResumesWhatWasCutOff) {
     LocalServer server(in_turn({{.body = packed, .cut_after = 100000}, {.body = packed, .cut_after = 100000}, good()}));
     EXPECT_EQ(fetch_set(set({server.url()}), folder.path(), options), 1);

@@ -97,6 +97,37 @@ TEST(GlyphsSet, DigitsCanBeToldApartButNotTrivially) {
     EXPECT_LT(accuracy, 0.95);
 }
 
+TEST(ColourGlyphsSet, IsFairAndTheSameWhateverTheCount) {
+    const GlyphSet many = make_colour_glyphs(1000, 3, Part::kTrain), few = make_colour_glyphs(7, 3, Part::kTrain);
+    EXPECT_EQ(many.set.channels, 3);
+    EXPECT_EQ(many.set.images.size(), 1000u * 32 * 32 * 3);
+    EXPECT_TRUE(std::equal(few.set.images.begin(), few.set.images.end(), many.set.images.begin()));
+    EXPECT_TRUE(std::equal(few.set.labels.begin(), few.set.labels.end(), many.set.labels.begin()));
+    EXPECT_EQ(few.poses[6].shear, many.poses[6].shear);
+    EXPECT_NE(make_colour_glyphs(7, 3, Part::kTest).set.images, few.set.images) << "another part";
+    EXPECT_NE(make_glyphs(1000, 3, Part::kTrain).set.labels, many.set.labels) << "not the grey digits again";
+    std::array<int, 10> labels{};
+    for (const std::uint8_t label : many.set.labels) ++labels.at(label);
+    for (const int n : labels) EXPECT_NEAR(n, 100, 5 * std::sqrt(1000 * 0.09));
+}
+
+TEST(ColourGlyphsSet, EveryImageIsInColourAndHasContrast) {
+    const GlyphSet glyphs = make_colour_glyphs(500, 2, Part::kTest);
+    int coloured = 0;
+    for (std::size_t n = 0; n < 500; ++n) {
+        double darkest = 255, lightest = 0, chroma = 0;
+        for (std::size_t i = 0; i < 1024; ++i) {
+            const std::uint8_t* p = &glyphs.set.images[3 * (1024 * n + i)];
+            const double luma = 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2];
+            darkest = std::min(darkest, luma), lightest = std::max(lightest, luma);
+            chroma += std::abs(p[0] - p[1]) + std::abs(p[2] - p[1]);
+        }
+        EXPECT_GT(lightest - darkest, 0.3 * 255) << "image " << n;
+        coloured += chroma / 1024 > 20;
+    }
+    EXPECT_GT(coloured, 250);
+}
+
 TEST(GlyphsSet, WritesImagesLabelsAndPoses) {
     const test::TemporaryFolder folder;
     const GlyphSet glyphs = make_glyphs(11, 1, Part::kTrain);

@@ -18,6 +18,7 @@ namespace {
 using test::expect_message;
 using test::TemporaryFolder;
 using Bytes = std::vector<std::uint8_t>;
+namespace fs = std::filesystem;
 
 std::string number(std::uint32_t value) {
     return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
@@ -105,6 +106,32 @@ TEST_F(Idx, WrongMagic) {
                    "images");
     expect_message([&] { read_idx(folder.file("images", kImages), kLabelRank); }, "images", "0x00000803", "0x00000801",
                    "labels");
+}
+
+TEST_F(Idx, ImagesInColour) {
+    Bytes values(2 * 4 * 5 * 3);
+    std::iota(values.begin(), values.end(), std::uint8_t(1));
+    const ImageSet set{4, 5, values, {3, 1}, 3};
+    EXPECT_EQ(set.pixels(), 20u);
+    EXPECT_EQ(set.image_size(), 60u);
+    for (const char* ending : {"", ".gz"}) {
+        write_image_set(folder.path(), "some", set, ending);
+        const fs::path images = folder / ("some-images-idx4-ubyte" + std::string(ending));
+        const fs::path labels = folder / ("some-labels-idx1-ubyte" + std::string(ending));
+        for (const int channels : {0, 3}) {
+            ImageSet read = read_image_set(images, labels, {.channels = channels});
+            EXPECT_EQ(read.images, values);
+            EXPECT_EQ(read.channels, 3);
+            read.truncate(1);
+            EXPECT_EQ(read.images.size(), 60u);
+        }
+        expect_message([&] { read_image_set(images, labels); }, "0x00000804", "0x00000803");
+    }
+    EXPECT_EQ(read_idx(folder.file("grey", kImages), kAnyImageRank).shape.size(), 3u);
+    expect_message([&] { read_idx(folder.file("labels", kLabels), kAnyImageRank); }, "labels", "0x00000801", "images");
+    write_idx(folder / "two", {1, 2, 2, 2}, Bytes(8));
+    const fs::path one = folder.file("one", idx(0x801, {1}, 1));
+    expect_message([&] { read_image_set(folder / "two", one, {.channels = 0}); }, "two", "2x2x2");
 }
 
 TEST_F(Idx, AbsurdSizesAskForNoMemory) {

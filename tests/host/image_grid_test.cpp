@@ -101,15 +101,28 @@ TEST(ImageGrid, FloatsAreClampedAndFillCountsCells) {
     EXPECT_THROW(grid.fill(std::span<const float>(values), 1), Error);  // more images than cells left
 }
 
-TEST(ImageGrid, ColourPlanesAndInversion) {
+TEST(ImageGrid, ColoursAndInversion) {
     ImageGridStyle style;
     style.scale = 1;
     style.margin = 0;
     style.channels = 3;
     ImageGrid colour(1, 1, 1, 2, style);
     colour.set(0, 0, Bytes{1, 2, 3, 4, 5, 6});
-    EXPECT_EQ(decode(colour.png()).at(0, 0), (std::array<int, 3>{1, 3, 5}));
-    EXPECT_EQ(decode(colour.png()).at(1, 0), (std::array<int, 3>{2, 4, 6}));
+    EXPECT_EQ(decode(colour.png()).at(0, 0), (std::array<int, 3>{1, 2, 3}));
+    EXPECT_EQ(decode(colour.png()).at(1, 0), (std::array<int, 3>{4, 5, 6}));
+    style.scale = 2;
+    ImageGrid several(2, 2, 2, 2, style);
+    std::vector<float> values(3 * 12);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 255;
+    several.fill(std::span<const float>(values));
+    const Picture p = decode(several.png());
+    EXPECT_EQ(p.at(0, 0), (std::array<int, 3>{0, 1, 2}));
+    EXPECT_EQ(p.at(3, 3), (std::array<int, 3>{9, 10, 11}));               // the first image's last pixel
+    EXPECT_EQ(p.at(4 + style.gap, 0), (std::array<int, 3>{12, 13, 14}));  // the second's first
+    EXPECT_EQ(p.at(3, 4 + style.gap), (std::array<int, 3>{27, 28, 29}));  // the third's, right above
+    EXPECT_EQ(p.at(4 + style.gap, 4 + style.gap), kWhite);                // never set
+    EXPECT_THROW(several.set(0, 0, Bytes(4)), Error);
+    style.scale = 1;
     style.channels = 1;
     style.invert = true;
     ImageGrid inverted(1, 1, 1, 1, style);

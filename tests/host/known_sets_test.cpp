@@ -39,12 +39,21 @@ TEST_F(KnownSets, TheCatalogueIsComplete) {
         }
         for (const std::string& mirror : set.mirrors) EXPECT_TRUE(mirror.ends_with('/')) << mirror;
     }
+    const KnownSet& svhn = known_set("svhn");
+    ASSERT_EQ(svhn.files.size(), 2u);
+    EXPECT_EQ(svhn.shape.channels, 3);
+    for (const KnownFile& file : svhn.files) {
+        EXPECT_EQ(file.sha256.size(), 64u);
+        EXPECT_TRUE(file.as_it_is);
+    }
     EXPECT_TRUE(known_set("glyphs").files.empty());
     try {
         known_set("minst");
         FAIL();
     } catch (const UsageError& error) {
-        EXPECT_STREQ(error.what(), "unknown data set \"minst\": choose from mnist, fashion-mnist, mnist-rot, glyphs");
+        EXPECT_STREQ(error.what(),
+                     "unknown data set \"minst\": choose from mnist, fashion-mnist, svhn, mnist-rot, "
+                     "glyphs, glyphs-colour");
     }
 }
 
@@ -107,6 +116,23 @@ TEST_F(KnownSets, GlyphsAreDrawnWhereNoneAreKept) {
     EXPECT_EQ(kept.train.count(), 5u);
     EXPECT_EQ(kept.test.count(), 12u);
     EXPECT_NE(kept.source.find((folder / "glyphs").string()), std::string::npos);
+}
+
+TEST_F(KnownSets, ColourGlyphsToo) {
+    const DataSet set = load_set("glyphs-colour", folder.path(), {20, 10});
+    EXPECT_EQ(set.train.channels, 3);
+    EXPECT_EQ(set.train.images.size(), 20u * 32 * 32 * 3);
+    EXPECT_EQ(set.test.count(), 10u);
+    EXPECT_NE(set.source.find("drawn here"), std::string::npos);
+    write_image_set(folder / "glyphs-colour", "train", set.train);
+    write_image_set(folder / "glyphs-colour", "t10k", set.test);
+    const DataSet kept = load_set("glyphs-colour", folder.path(), {7, 0});
+    EXPECT_EQ(kept.train.images,
+              std::vector<std::uint8_t>(set.train.images.begin(), set.train.images.begin() + 7 * 3072));
+    EXPECT_EQ(kept.test.labels, set.test.labels);
+    EXPECT_EQ(inspect_set(known_set("glyphs-colour"), folder.path()).presence, Presence::kPresent);
+    write_idx(folder / "glyphs-colour/t10k-images-idx4-ubyte.gz", {10, 28, 28}, std::vector<std::uint8_t>(7840));
+    expect_message([&] { load_set("glyphs-colour", folder.path()); }, "t10k-images", "0x00000803", "images in colour");
 }
 
 TEST_F(KnownSets, RotatedMnistPrefersTheOriginalFiles) {

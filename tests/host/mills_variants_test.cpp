@@ -246,5 +246,24 @@ TEST(MillsVariants, RotationOverTheCircleIsUniform) {
     EXPECT_NE(rotate_over_circle(set, 1, Part::kTest), turned);
 }
 
+TEST(WarpImages, EachColourAsAGreyImage) {
+    ImageSet set{5, 7, {}, Bytes(3), 3};
+    Random random(6);
+    set.images = random.integers<std::uint8_t>(3 * set.image_size(), 0, 255);
+    std::vector<AffineMap> maps;
+    for (const double angle : {10.0, 90.0, -33.0}) {
+        AffineChange change;
+        change.rotation = angle;
+        maps.push_back(affine_map(change));
+    }
+    const Bytes warped = warp_images(set, maps, Interpolation::kBilinear);
+    for (std::size_t c = 0; c < 3; ++c) {
+        ImageSet grey{5, 7, Bytes(3 * 35), Bytes(3)};
+        for (std::size_t i = 0; i < grey.images.size(); ++i) grey.images[i] = set.images[3 * i + c];
+        const Bytes expected = warp_images(grey, maps, Interpolation::kBilinear);
+        for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(warped[3 * i + c], expected[i]);
+    }
+}
+
 }  // namespace
 }  // namespace warpvae

@@ -7,6 +7,7 @@
 #include "data/fetch.h"
 #include "data/gzip.h"
 #include "data/idx.h"
+#include "data/matlab.h"
 #include "data/npy.h"
 #include "tests/support/local_server.h"
 #include "tests/support/temporary_folder.h"
@@ -96,6 +97,50 @@ TEST_F(Dataset, MakesListsAndShowsGlyphs) {
     ASSERT_EQ(run("make glyphs --count 30 --test-count 10 --seed 5 --out " + at("again")).status, 0);
     for (const char* name : {"train-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz", "train-poses.npy"})
         EXPECT_EQ(read_file(folder / "again" / name), read_file(folder / "data/glyphs" / name)) << name;
+}
+
+TEST_F(Dataset, MakesShowsAndTransformsColour) {
+    const std::string data = " --data " + at("data");
+    Result result = run("make glyphs-colour --count 30 --test-count 10 --seed 5" + data);
+    ASSERT_EQ(result.status, 0) << result.error;
+    EXPECT_NE(result.out.find("30 training and 10 test images"), std::string::npos) << result.out;
+    const fs::path images = folder / "data/glyphs-colour/train-images-idx4-ubyte.gz";
+    EXPECT_EQ(read_idx(images, kColourRank).shape, (std::vector<std::size_t>{30, 32, 32, 3}));
+    EXPECT_EQ(read_npy<float>(folder / "data/glyphs-colour/t10k-poses.npy").shape, (std::vector<std::size_t>{10, 8}));
+    result = run("list" + data);
+    EXPECT_NE(result.out.find("made by this project"), std::string::npos) << result.out;
+    for (const std::string& what : {std::string("glyphs-colour"), images.string()}) {
+        result = run("show " + what + data + " --columns 4 --out " + at("sheet.png"));
+        EXPECT_EQ(result.status, 0) << result.error;
+        EXPECT_EQ(read_file(folder / "sheet.png").substr(0, 4), "\x89PNG");
+        fs::remove(folder / "sheet.png");
+    }
+    result = run("transform " + images.string() + " " + at("turned") + " --rotate 180");
+    ASSERT_EQ(result.status, 0) << result.error;
+    const IdxArray before = read_idx(images, kColourRank), after = read_idx(folder / "turned", kColourRank);
+    ASSERT_EQ(after.shape, before.shape);
+    for (std::size_t i = 0; i < 1024; ++i)
+        for (std::size_t c = 0; c < 3; ++c) ASSERT_EQ(after.values[3 * i + c], before.values[3 * (1023 - i) + c]);
+}
+
+TEST_F(Dataset, HouseNumbersAreFetchedVerifiedAndConverted) {
+    const std::string data = " --data " + at("data");
+    expect_failure(1, "dataset fetch svhn", "show svhn" + data);
+    EXPECT_NE(run("list" + data).out.find("dataset fetch svhn"), std::string::npos);
+    write_image_set(folder / "data/svhn", "train", {32, 32, std::vector<std::uint8_t>(2 * 3072), {1, 0}, 3}, "");
+    write_image_set(folder / "data/svhn", "t10k", {32, 32, std::vector<std::uint8_t>(2 * 3072), {1, 0}, 3}, "");
+    EXPECT_NE(run("list" + data).out.find("converted from the original"), std::string::npos);
+    EXPECT_EQ(run("show svhn --out " + at("sheet.png") + data).status, 0);
+    if (!can_fetch()) GTEST_SKIP() << "built without libcurl";
+    if (!can_read_matlab()) {
+        expect_failure(1, "matio", "fetch svhn" + data);
+        return;
+    }
+    LocalServer wrong([](const Request&) { return Reply{.body = "not what was published"}; });
+    expect_failure(1, "SHA-256", "fetch svhn --mirror " + wrong.url() + " --data " + at("new"));
+    EXPECT_EQ(wrong.requests().at(0).path, "/train_32x32.mat");
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "new"))
+        EXPECT_TRUE(entry.is_directory()) << entry.path();
 }
 
 TEST_F(Dataset, TransformsAFile) {

@@ -182,8 +182,18 @@ Status run_images(Convolver::Impl& impl, Pass pass, const float* x, const float*
 }
 
 /// Partial sums over kWeightTiles parts of the batch, added in their order.
+///
+/// The library takes y's channels 16 at a time. Where x has more of them and the stride is 1, x and y change places:
+/// dW[o, c, i, j] is the gradient at [c, o, k - 1 - i, k - 1 - j] of a convolution from y to x.
 Status run_weights(Convolver::Impl& impl, float* dW, const float* dy, const float* x, std::size_t P,
-                   const ConvolutionShape& shape, int R, int N) {
+                   const ConvolutionShape& given, int R, int N) {
+    const bool swap = given.stride == 1 && given.y_channels < std::min(given.x_channels, 16);
+    const int k = given.kernel, window = k * k;
+    const ConvolutionShape shape =
+        swap ? ConvolutionShape{given.y_channels,     given.y_height(), given.y_width(), given.x_channels, k, 1,
+                                k - 1 - given.padding}
+             : given;
+    if (swap) std::swap(x, dy);
     const Pass pass = Pass::kBackwardWeights;
     const int length = std::max(kTileImages, (N + kWeightTiles - 1) / kWeightTiles), tiles = (N + length - 1) / length;
     const Plan& plan = impl.plan(pass, shape, std::min(length, N));
@@ -207,12 +217,17 @@ Status run_weights(Convolver::Impl& impl, float* dW, const float* dy, const floa
         });
     cpu::parallel_for(R, [&](std::size_t r) {
         use_one_thread();
+        float* out = dW + r * P;
+        std::vector<float> swapped(swap ? shape.weights() : 0);
         memory from = memory_at(plan.weights, packed + r * tiles * bytes);
-        memory to = memory_at({{shape.y_channels, shape.x_channels, shape.kernel, shape.kernel},
-                               memory::data_type::f32,
-                               memory::format_tag::oihw},
-                              dW + r * P);
+        memory to =
+            memory_at({{shape.y_channels, shape.x_channels, k, k}, memory::data_type::f32, memory::format_tag::oihw},
+                      swap ? swapped.data() : out);
         dnnl::reorder(plan.reorder).execute(thread_stream(), from, to);
+        for (std::size_t i = 0; i < swapped.size(); ++i) {
+            const std::size_t c = i / window / shape.x_channels, o = i / window % shape.x_channels;
+            out[(o * shape.y_channels + c + 1) * window - 1 - i % window] = swapped[i];
+        }
     });
     return {};
 }

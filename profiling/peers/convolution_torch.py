@@ -64,7 +64,8 @@ def main():
                 dy, x, W, None, [stride] * 2, [padding] * 2, [1, 1], transposed, extra, 1, [*mask, False])
 
         show(f"{name}-forward", forward)
-        show(f"{name}-data", lambda: backward(True, False))
+        if name != "encoder0":
+            show(f"{name}-data", lambda: backward(True, False))
         show(f"{name}-weights", lambda: backward(False, True))
         y, b = forward(), random(1, after, 1, 1)
         show(f"{name}-bias", lambda: y.add_(b).relu_())

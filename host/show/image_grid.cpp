@@ -12,8 +12,10 @@ namespace warpvae {
 namespace {
 
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 29;
-constexpr int kCaptionGap = 8;  // between a caption and its images
-constexpr int kLetterGap = 6;   // between two column captions, before they are turned
+constexpr int kCaptionGap = 8;      // between a caption and its images
+constexpr int kCellCaptionGap = 3;  // between an image and the caption below it
+constexpr int kBreak = kCaptionHeight;
+constexpr int kLetterGap = 6;  // between two captions; column captions that are wider are turned
 
 struct Colour {
     int r, g, b;
@@ -97,12 +99,16 @@ struct ImageGrid::Layout {
     std::int64_t width, height;
     int left, top;       // of the first image
     int cell_w, cell_h;  // one image, enlarged
+    int room_w, room_h;  // the same with its caption
     bool turned;         // the column captions read upwards: they are wider than their columns
     int group_gap;
+    const int *row_breaks, *column_breaks;
 
-    int x(int column, int gap) const { return left + column * (cell_w + gap); }
+    int x(int column, int gap) const {
+        return left + column * (room_w + gap) + (room_w - cell_w) / 2 + kBreak * column_breaks[column];
+    }
     int y(int row, int gap, int rows_in_group) const {
-        return top + row * (cell_h + gap) + row / rows_in_group * group_gap;
+        return top + row * (room_h + gap) + row / rows_in_group * group_gap + kBreak * row_breaks[row];
     }
 };
 
@@ -126,6 +132,9 @@ ImageGrid::ImageGrid(int rows, int columns, int height, int width, ImageGridStyl
     filled_.resize(cells);
     row_captions_.resize(static_cast<std::size_t>(rows));
     column_captions_.resize(static_cast<std::size_t>(columns));
+    cell_captions_.resize(cells);
+    row_breaks_.resize(static_cast<std::size_t>(rows));
+    column_breaks_.resize(static_cast<std::size_t>(columns));
 }
 
 void ImageGrid::check_cell(int row, int column) const {
@@ -164,22 +173,43 @@ void ImageGrid::column_caption(int column, std::string text) {
     column_captions_[static_cast<std::size_t>(column)] = std::move(text);
 }
 
+void ImageGrid::break_after_row(int row) {
+    check_cell(row, 0);
+    for (int after = row + 1; after < rows_; after++) row_breaks_[static_cast<std::size_t>(after)]++;
+}
+
+void ImageGrid::break_after_column(int column) {
+    check_cell(0, column);
+    for (int after = column + 1; after < columns_; after++) column_breaks_[static_cast<std::size_t>(after)]++;
+}
+
+void ImageGrid::cell_caption(int row, int column, std::string text) {
+    check_cell(row, column);
+    cell_captions_[static_cast<std::size_t>(row) * static_cast<std::size_t>(columns_) + column] = std::move(text);
+}
+
 ImageGrid::Layout ImageGrid::layout() const {
-    int row_text = 0, column_text = 0;
+    int row_text = 0, column_text = 0, cell_text = 0;
     for (const std::string& caption : row_captions_) row_text = std::max(row_text, text_width(caption));
     for (const std::string& caption : column_captions_) column_text = std::max(column_text, text_width(caption));
+    for (const std::string& caption : cell_captions_) cell_text = std::max(cell_text, text_width(caption));
 
     Layout l{};
+    l.row_breaks = row_breaks_.data(), l.column_breaks = column_breaks_.data();
     l.cell_w = width_ * style_.scale;
     l.cell_h = height_ * style_.scale;
+    l.room_w = std::max(l.cell_w, cell_text ? cell_text + kLetterGap : 0);
+    l.room_h = l.cell_h + (cell_text ? kCellCaptionGap + kCaptionHeight : 0);
     l.group_gap = style_.rows_in_group > 1 ? 3 * style_.gap : 0;
-    l.turned = column_text + kLetterGap > l.cell_w + style_.gap;
+    l.turned = column_text + kLetterGap > l.room_w + style_.gap;
     l.left = style_.margin + (row_text ? row_text + kCaptionGap + 4 : 0);
     l.top = style_.margin + (title_.empty() ? 0 : kCaptionHeight + kCaptionGap) +
             (column_text ? (l.turned ? column_text : kCaptionHeight) + kCaptionGap / 2 : 0);
-    const std::int64_t right = l.left + std::int64_t{columns_} * (l.cell_w + style_.gap) - style_.gap;
-    const std::int64_t bottom = l.top + std::int64_t{rows_} * (l.cell_h + style_.gap) - style_.gap +
-                                std::int64_t{(rows_ - 1) / style_.rows_in_group} * l.group_gap;
+    const std::int64_t right =
+        l.left + std::int64_t{columns_} * (l.room_w + style_.gap) - style_.gap + kBreak * column_breaks_.back();
+    const std::int64_t bottom = l.top + std::int64_t{rows_} * (l.room_h + style_.gap) - style_.gap +
+                                std::int64_t{(rows_ - 1) / style_.rows_in_group} * l.group_gap +
+                                kBreak * row_breaks_.back();
     l.width = std::max<std::int64_t>(right, style_.margin + text_width(title_)) + style_.margin;
     l.height = bottom + style_.margin;
     if (l.width * l.height * 3 > kMostBytes) throw Error("the sheet is too large: shorten its captions");
@@ -215,6 +245,8 @@ std::string ImageGrid::png() const {
         const std::uint8_t* image = pixels_.data() + index * image_size();
         const int left = l.x(static_cast<int>(index) % columns_, style_.gap);
         const int top = l.y(static_cast<int>(index) / columns_, style_.gap, style_.rows_in_group);
+        const std::string& caption = cell_captions_[index];
+        canvas.text(left + (l.cell_w - text_width(caption)) / 2, top + l.cell_h + kCellCaptionGap, caption, ink);
         for (int y = 0; y < l.cell_h; y++) {
             for (int x = 0; x < l.cell_w; x++) {
                 const std::size_t pixel = static_cast<std::size_t>(y / style_.scale) * width_ + x / style_.scale;

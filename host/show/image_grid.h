@@ -45,6 +45,11 @@ class ImageGrid {
     void title(std::string text) { title_ = std::move(text); }
     void row_caption(int row, std::string text);
     void column_caption(int column, std::string text);
+    /// A wider gap, of as many output pixels as a caption is high: between images of different kinds.
+    void break_after_row(int row);
+    void break_after_column(int column);
+    /// Below one image.
+    void cell_caption(int row, int column, std::string text);
 
     /// The finished sheet as PNG.
     std::string png() const;
@@ -61,9 +66,10 @@ class ImageGrid {
 
     int rows_, columns_, height_, width_;
     ImageGridStyle style_;
-    std::vector<std::uint8_t> pixels_;  // [rows, columns, H, W, C]
-    std::vector<bool> filled_;          // [rows, columns]
-    std::vector<std::string> row_captions_, column_captions_;
+    std::vector<std::uint8_t> pixels_;             // [rows, columns, H, W, C]
+    std::vector<bool> filled_;                     // [rows, columns]
+    std::vector<int> row_breaks_, column_breaks_;  // before each row and column
+    std::vector<std::string> row_captions_, column_captions_, cell_captions_;
     std::string title_;
 };
 

@@ -180,6 +180,7 @@ bool line_plot(const fs::path& path, const Axes& axes, const std::vector<Series>
     std::vector<std::pair<std::string, std::string>> lines;  // block, style
     for (std::size_t s = 0; s < series.size(); s++) {
         const Series& one = series[s];
+        const std::string ink = colour(one.colour < 0 ? s : std::size_t(one.colour));
         if (one.x.size() != one.y.size() || (!one.std.empty() && one.std.size() != one.y.size())) {
             throw Error("cannot draw " + path.string() + ": series " + one.name + " has columns of different lengths");
         }
@@ -195,13 +196,14 @@ bool line_plot(const fs::path& path, const Axes& axes, const std::vector<Series>
         }
         if (points.empty()) continue;
         if (!band.empty()) {
-            script.add(script.block(band) + " using 1:2:3 with filledcurves linecolor " + colour(s) + " notitle");
+            script.add(script.block(band) + " using 1:2:3 with filledcurves linecolor " + ink + " notitle");
         }
         const bool single = std::count(points.begin(), points.end(), '\n') == 1;
         lines.emplace_back(script.block(points),
                            std::string(" using 1:2 with ") +
-                               (single ? "points pointtype 7 pointsize 1.4" : "lines linewidth 3") + " linecolor " +
-                               colour(s) + " title " + gnuplot_string(one.name));
+                               (single ? "points pointtype 7 pointsize 1.4" : "lines linewidth 3") +
+                               (one.dashed && !single ? " dashtype (9, 5)" : "") + " linecolor " + ink + " title " +
+                               gnuplot_string(one.name));
     }
     for (const auto& [block, style] : lines) script.add(block + style);  // above every band
     if (lines.empty()) return draw(path, nothing_to_draw(axes));

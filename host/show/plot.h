@@ -17,10 +17,12 @@ struct Axes {
 };
 
 /// One line; with `std` (as long as y) a band of one standard deviation lies behind it. Points that are not finite, or
-/// not positive on a logarithmic axis, are left out.
+/// not positive on a logarithmic axis, are left out. Series of one `colour` look related; -1: each its own.
 struct Series {
     std::string name;
     std::vector<double> x, y, std;
+    int colour = -1;
+    bool dashed = false;
 };
 
 /// One category's values; `paper` is drawn as a hollow diamond beside the measured point and its error bar.

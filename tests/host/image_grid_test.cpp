@@ -162,6 +162,42 @@ TEST(ImageGrid, WideColumnCaptionsAreTurned) {
     EXPECT_GT(p.height, 250);
 }
 
+TEST(ImageGrid, BreaksStandBetweenRowsAndColumns) {
+    ImageGridStyle style;
+    style.scale = 1, style.gap = 0, style.margin = 0;
+    ImageGrid grid(3, 3, 2, 2, style);
+    for (int i = 0; i < 9; ++i) grid.set(i / 3, i % 3, Bytes(4, 0));
+    grid.break_after_row(0);
+    grid.break_after_column(1);
+    grid.break_after_column(2);  // nothing comes after it
+    const Picture p = decode(grid.png());
+    EXPECT_EQ(p.width, p.height);
+    EXPECT_EQ(inked(p, 0, 0, p.width, p.height), 36);
+    EXPECT_EQ(inked(p, 0, 2, p.width, p.height - 4), 0);
+    EXPECT_EQ(inked(p, 4, 0, p.width - 2, p.height), 0);
+    EXPECT_THROW(grid.break_after_row(3), Error);
+}
+
+TEST(ImageGrid, CellCaptionsStandBelowTheirImages) {
+    ImageGridStyle style;
+    style.scale = 1, style.gap = 0, style.margin = 0;
+    ImageGrid plain(2, 2, 10, 10, style), captioned(2, 2, 10, 10, style);
+    for (ImageGrid* grid : {&plain, &captioned})
+        for (int i = 0; i < 4; ++i) grid->set(i / 2, i % 2, Bytes(100, 0));
+    captioned.cell_caption(0, 1, "7  98%");
+    const Picture a = decode(plain.png()), b = decode(captioned.png());
+    EXPECT_EQ(a.width, 20);
+    const int room = b.width / 2, below = b.height / 2 - 10;
+    EXPECT_GT(room, 40);  // columns are as wide as the widest caption, images in their middle
+    EXPECT_GT(below, 12);
+    EXPECT_EQ(inked(b, 0, 0, room, 10), 100);
+    EXPECT_EQ(inked(b, (room - 10) / 2, 0, (room - 10) / 2 + 10, 10), 100);
+    EXPECT_EQ(inked(b, 0, 10, room, 10 + below), 0);
+    EXPECT_GT(inked(b, room, 10, 2 * room, 10 + below), 100);
+    EXPECT_EQ(inked(b, 0, 10 + below, b.width, 20 + below), 200);
+    EXPECT_THROW(captioned.cell_caption(2, 0, ""), Error);
+}
+
 TEST(ImageGrid, AnyBytesMakeACaption) {
     for (const std::string& text :
          {std::string("\xff\xfe\xc3"), std::string("\xf0\x9f"), std::string("漢字 – ok"), std::string(1, '\0')}) {

@@ -61,6 +61,15 @@ TEST_F(Plot, Lines) {
     expect_picture(folder_ / "b.png", 600, 400);
 }
 
+TEST_F(Plot, LinesOfOneColour) {
+    Series a{"training", {1, 2, 3}, {3, 2, 1.5}, {}, 2}, b{"validation", {1, 2, 3}, {3.2, 2.5, 2}, {}, 2};
+    EXPECT_TRUE(line_plot(folder_ / "a.png", small("both whole"), {a, b}));
+    b.dashed = true;
+    EXPECT_TRUE(line_plot(folder_ / "b.png", small("both whole"), {a, b}));
+    expect_picture(folder_ / "b.png", 600, 400);
+    EXPECT_NE(read_file(folder_ / "a.png"), read_file(folder_ / "b.png"));
+}
+
 TEST_F(Plot, NothingToDraw) {
     EXPECT_TRUE(line_plot(folder_ / "a.png", small("empty"), {}));
     EXPECT_TRUE(line_plot(folder_ / "b.png", small("NaN"), {Series{"n", {1}, {NAN}, {}}}));

@@ -1,0 +1,336 @@
+#include "host/feige/feige_figures.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/files.h"
+#include "host/evaluate/pca.h"
+#include "host/evaluate/umap.h"
+#include "host/files/metrics_log.h"
+#include "host/show/plot.h"
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kNeighbours = 15;        // of UMAP and of trustworthiness
+constexpr int kSampleRows = 10;        // Figure 4, left
+constexpr int kSteps = 8;              // Figure 4, middle: rows between an image and another
+constexpr int kOthers = 20;            // images of the class that the other is chosen from
+constexpr int kInvariantSide = 20;     // Figure 5, middle
+constexpr int kEquivariantSide = 11;   // Figure 5, right
+constexpr int kFirst = 3, kLast = 6;   // and its classes
+constexpr float kPriorDeviations = 2;  // of v, each way
+
+std::string percent(double share) {
+    char text[16];
+    std::snprintf(text, sizeof text, "%.1f%%", 100 * share);
+    return text;
+}
+
+class Figures {
+  public:
+    Figures(const FeigeExperiment& experiment, const FeigeReplica& replica, Reduction reduction, FeigeJudge* judge)
+        : out_(experiment.options().out),
+          seed_(experiment.options().first_seed),
+          reduction_(reduction),
+          judge_(judge),
+          model_(experiment, replica),
+          held_out_(model_.split.validation),
+          size_(held_out_.image_size()) {}
+
+    std::vector<FigureFile> draw() {
+        if (model_.Z == 2) {
+            scatter("figure5-r", "5, left", "r", model_.validation.r);
+            invariant_grid();
+            equivariant_grid();
+        } else {
+            scatter("figure3-r", "3, left", "r", model_.validation.r);
+            scatter("figure3-v", "3, middle", "v", model_.validation.v);
+        }
+        samples();
+        interpolations();
+        swaps();
+        return files_;
+    }
+
+  private:
+    fs::path path(const std::string& figure) const {
+        return out_ / "figures" / (figure + "-" + model_.replica.group() + ".png");
+    }
+    void add(const fs::path& file, const std::string& caption) { files_.push_back({file, caption}); }
+    /// Figure 4 is of the model that it was asked for; Figure 5's has the same pictures as well.
+    std::string figure4(const char* part) const {
+        return model_.Z == 2 ? "As Figure 4, " + std::string(part) + ", with two-dimensional r and v. "
+                             : "Figure 4, " + std::string(part) + ". ";
+    }
+    ImageGrid grid(int rows, int columns, int scale = 2, int gap = 2) const {
+        return ImageGrid(rows, columns, held_out_.height, held_out_.width, feige_sheet(held_out_, scale, gap));
+    }
+    void put(ImageGrid& sheet, int row, int column, const ImageSet& made, std::size_t i) const {
+        sheet.set(row, column, std::span(made.images).subspan(i * size_, size_));
+    }
+    /// How many of `what` are read as they should be, beside what the same readers make of real images.
+    std::string told(const std::string& what, const std::string& whose, const ClassShares& made) {
+        if (!real_) real_ = read_shares(model_, judge_, held_out_);
+        std::string text =
+            " Of " + what + " " + percent(made.distance) + " are read as the " + whose + "'s class by the nearest r_y";
+        if (made.judge) text += ", " + percent(*made.judge) + " by an independent classifier";
+        text += " (of real validation images " + percent(real_->distance);
+        return text + (real_->judge ? " and " + percent(*real_->judge) : "") + ").";
+    }
+
+    void scatter(const std::string& name, const std::string& figure, const std::string& latent,
+                 const std::vector<float>& rows) {
+        const bool flat = model_.Z == 2;
+        const PlanePoints points = reduce(model_.loaded->matmul, rows, model_.Z, reduction_, seed_);
+        const std::string method = reduction_ == Reduction::kUmap ? "UMAP" : "principal component";
+        Axes axes;
+        axes.title = latent == "r" ? "Invariant latent r" : "Equivariant latent v";
+        axes.x = flat ? latent + "1" : method + " 1", axes.y = flat ? latent + "2" : method + " 2";
+        axes.width = 900, axes.height = 700;
+        const fs::path file = path(name);
+        if (!scatter_plot(file, axes, points.x, points.y, held_out_.labels)) return;
+        char kept[64];
+        std::snprintf(kept, sizeof kept, "trustworthiness %.3f", points.trustworthiness);
+        const std::string how = reduction_ == Reduction::kUmap ? "by UMAP" : "along two principal components";
+        add(file, "Figure " + figure + ". " +
+                      (latent == "r" ? "r of the validation images, from 5 other images of the class"
+                                     : "v of the validation images (posterior means)") +
+                      (flat ? "" : ", brought to two dimensions " + how + " (" + kept + ")") + "; coloured by class.");
+    }
+
+    void samples() {
+        const int K = model_.classes;
+        std::vector<float> r;
+        for (int i = 0; i < kSampleRows; ++i) r.insert(r.end(), model_.r_y.begin(), model_.r_y.end());
+        const ImageSet made = model_.make(r, model_.draw(std::size_t(kSampleRows) * K, 2), {});
+        ImageGrid sheet = grid(kSampleRows, K);
+        sheet.fill(std::span<const std::uint8_t>(made.images));
+        caption_classes(sheet, 0);
+        const fs::path file = path("figure4-samples");
+        sheet.write(file);
+        add(file, figure4("left") +
+                      "Samples: v drawn from N(0, I) for every image, r the mean over the validation images of the "
+                      "column's class." +
+                      told("100 samples a class", "column", sample_class_accuracy(model_, judge_)));
+    }
+
+    void interpolations() {
+        const int K = model_.classes, Z = model_.Z;
+        ImageGrid sheet = grid(kSteps + 2, K);
+        for (int k = 0; k < K; ++k) {
+            const std::vector<int>& members = model_.members[k];
+            const auto [a, b] = unlike_pair(members);
+            std::vector<std::uint8_t> ends(model_.image(a).begin(), model_.image(a).end());
+            ends.insert(ends.end(), model_.image(b).begin(), model_.image(b).end());
+            std::vector<float> r, from, to;
+            for (int i = 0; i < kSteps; ++i) add_row(r, model_.r_y, k, Z);
+            const std::vector<float> v = model_.encode(ends, r);
+            add_row(from, v, 0, Z), add_row(to, v, 1, Z);
+            const ImageSet made = model_.make(r, interpolate(from, to, kSteps), {});
+            sheet.set(0, k, model_.image(a));
+            for (int i = 0; i < kSteps; ++i) put(sheet, 1 + i, k, made, i);
+            sheet.set(kSteps + 1, k, model_.image(b));
+        }
+        sheet.row_caption(0, "x");
+        sheet.row_caption(kSteps + 1, "x'");
+        sheet.break_after_row(0);
+        sheet.break_after_row(kSteps);
+        caption_classes(sheet, 0);
+        const fs::path file = path("figure4-interpolations");
+        sheet.write(file);
+        add(file, figure4("middle") +
+                      "The first validation image x of each class, and x', of 20 others of the class the one whose v "
+                      "is farthest from x's; between them what lies on the line from v to v', r the class's mean.");
+    }
+
+    /// The first member, and of those after it the one farthest in v.
+    std::pair<int, int> unlike_pair(const std::vector<int>& members) const {
+        const int Z = model_.Z, first = members[0];
+        const float* v = model_.validation.v.data();
+        int other = first;
+        float most = -1;
+        for (std::size_t i = 1; i < members.size() && i <= std::size_t(kOthers); ++i) {
+            float distance = 0;
+            for (int j = 0; j < Z; ++j) distance += std::pow(v[members[i] * Z + j] - v[first * Z + j], 2.f);
+            if (distance > most) most = distance, other = members[i];
+        }
+        return {first, other};
+    }
+
+    void swaps() {
+        const int K = model_.classes, Z = model_.Z;
+        std::vector<float> r, v;
+        for (int i = 0; i < K; ++i)
+            for (int j = 0; j < K; ++j) {
+                add_row(r, model_.validation.r, model_.members[i][0], Z);
+                add_row(v, model_.validation.v, model_.members[j][0], Z);
+            }
+        const ImageSet made = model_.make(r, v, {});
+        ImageGrid sheet = grid(K + 1, K + 1);
+        for (int i = 0; i < K; ++i) {
+            sheet.set(1 + i, 0, model_.image(model_.members[i][0]));
+            sheet.set(0, 1 + i, model_.image(model_.members[i][0]));
+            for (int j = 0; j < K; ++j) put(sheet, 1 + i, 1 + j, made, i * K + j);
+            sheet.row_caption(1 + i, std::to_string(i));
+        }
+        caption_classes(sheet, 1);
+        sheet.break_after_row(0);
+        sheet.break_after_column(0);
+        const fs::path file = path("figure4-swaps");
+        sheet.write(file);
+        add(file,
+            figure4("right") +
+                "A validation image of every class, at the left and on top, and what r of the row's image and v "
+                "of the column's make: a digit along a row, a style down a column." +
+                told("the pairs of different classes from 10 such sets", "row", swap_class_accuracy(model_, judge_)));
+    }
+
+    void invariant_grid() {
+        const std::vector<float>& r = model_.validation.r;
+        float low[2], high[2];
+        for (int j = 0; j < 2; ++j) {
+            low[j] = high[j] = r[j];
+            for (std::size_t i = j; i < r.size(); i += 2)
+                low[j] = std::min(low[j], r[i]), high[j] = std::max(high[j], r[i]);
+        }
+        const std::vector<float> at = even_grid(kInvariantSide, low[0], high[0], low[1], high[1]);
+        const ImageSet made = model_.make(at, std::vector<float>(at.size()), {});
+        ImageGrid sheet = grid(kInvariantSide, kInvariantSide, 1, 1);
+        sheet.fill(std::span<const std::uint8_t>(made.images));
+        const fs::path file = path("figure5-r-grid");
+        sheet.write(file);
+        char range[120];
+        std::snprintf(range, sizeof range, "r1 from %.1f to %.1f across, r2 from %.1f to %.1f upwards", double(low[0]),
+                      double(high[0]), double(low[1]), double(high[1]));
+        add(file,
+            "Figure 5, middle. What an even grid of r decodes to at v = 0, over the range of the validation "
+            "images: " +
+                std::string(range) + ".");
+    }
+
+    void equivariant_grid() {
+        constexpr int kSide = kEquivariantSide;
+        const std::vector<float> v =
+            even_grid(kSide, -kPriorDeviations, kPriorDeviations, -kPriorDeviations, kPriorDeviations);
+        const int last = std::min(kLast, model_.classes - 1), shown = last - kFirst + 1;
+        if (shown < 1) return;
+        ImageGrid sheet = grid(kSide, shown * kSide, 1, 1);
+        for (int s = 0; s < shown; ++s) {
+            std::vector<float> r;
+            for (int i = 0; i < kSide * kSide; ++i) add_row(r, model_.r_y, kFirst + s, 2);
+            const ImageSet made = model_.make(r, v, {});
+            for (int i = 0; i < kSide * kSide; ++i) put(sheet, i / kSide, s * kSide + i % kSide, made, i);
+            sheet.column_caption(s * kSide + kSide / 2, std::to_string(kFirst + s));
+            sheet.break_after_column((s + 1) * kSide - 1);
+        }
+        const fs::path file = path("figure5-v-grids");
+        sheet.write(file);
+        add(file,
+            "Figure 5, right. What the same even grid of v over the square from -2 to 2 decodes to at r_y of the "
+            "classes above the sheets: v1 across, v2 upwards.");
+    }
+
+    void caption_classes(ImageGrid& sheet, int first) const {
+        for (int k = 0; k < model_.classes; ++k) sheet.column_caption(first + k, std::to_string(k));
+    }
+
+    const fs::path out_;
+    const std::uint64_t seed_;
+    const Reduction reduction_;
+    FeigeJudge* const judge_;
+    ShownModel model_;
+    const ImageSet& held_out_;
+    const std::size_t size_;
+    std::optional<ClassShares> real_;
+    std::vector<FigureFile> files_;
+};
+
+}  // namespace
+
+std::vector<FeigeReplica> feige_figure_replicas(const FeigeExperiment& experiment) {
+    const int latents = experiment.options().latents;
+    std::vector<FeigeReplica> all = {experiment.replica(FeigeKind::kSupervised, latents ? latents : 16)};
+    if (latents != 2) all.push_back(experiment.replica(FeigeKind::kSupervised, 2));
+    return all;
+}
+
+PlanePoints reduce(const Matmul& matmul, const std::vector<float>& rows, int Z, Reduction reduction,
+                   std::uint64_t seed) {
+    const std::size_t n = rows.size() / Z;
+    const DeviceBuffer<float> x(rows, "latents");
+    std::vector<float> plane = rows;
+    const int neighbours = std::min(kNeighbours, (int(n) - 1) / 2 - 1);
+    PlanePoints out;
+    if (Z != 2) {
+        UmapOptions options;
+        options.neighbours = std::min(kNeighbours, int(n) - 1);
+        options.seed = seed;
+        const DeviceBuffer<float> flat = reduction == Reduction::kUmap
+                                             ? umap(matmul, x.data(), n, Z, options)
+                                             : project_pca(matmul, fit_pca(matmul, x.data(), n, Z, 2), x.data(), n);
+        plane = flat.download(matmul.stream());
+        if (neighbours > 0) out.trustworthiness = trustworthiness(matmul, x.data(), n, Z, flat.data(), 2, neighbours);
+    }
+    for (std::size_t i = 0; i < n; ++i) out.x.push_back(plane[2 * i]), out.y.push_back(plane[2 * i + 1]);
+    return out;
+}
+
+std::vector<float> interpolate(const std::vector<float>& a, const std::vector<float>& b, int steps) {
+    std::vector<float> rows;
+    for (int i = 0; i < steps; ++i) {
+        const float t = steps > 1 ? float(i) / float(steps - 1) : 0;
+        for (std::size_t j = 0; j < a.size(); ++j) rows.push_back((1 - t) * a[j] + t * b[j]);
+    }
+    return rows;
+}
+
+std::vector<float> even_grid(int side, float x0, float x1, float y0, float y1) {
+    const std::vector<float> x = interpolate({x0}, {x1}, side), y = interpolate({y1}, {y0}, side);
+    std::vector<float> points;
+    for (const float down : y)
+        for (const float across : x) points.push_back(across), points.push_back(down);
+    return points;
+}
+
+std::vector<FigureFile> draw_feige_figures(const FeigeExperiment& experiment, const FeigeReplica& replica,
+                                           Reduction reduction, FeigeJudge* judge) {
+    return Figures(experiment, replica, reduction, judge).draw();
+}
+
+std::vector<FigureFile> draw_feige_learning_curves(const FeigeExperiment& experiment, const FeigeReplica& replica) {
+    const fs::path& out = experiment.options().out;
+    Series series[] = {{"ELBO", {}, {}, {}, 0},   {"", {}, {}, {}, 0, true}, {"reconstruction", {}, {}, {}, 2},
+                       {"", {}, {}, {}, 2, true}, {"-KL", {}, {}, {}, 1},    {"", {}, {}, {}, 1, true}};
+    const auto number = [](const Json& line, const char* key) {
+        return line.contains(key) && line[key].is_number() ? line[key].get<double>() : NAN;
+    };
+    for (const Json& line : MetricsLog(out / "metrics.jsonl").read()) {
+        if (line.value("replica", "") != replica.name()) continue;
+        for (const bool validation : {false, true}) {
+            const double nll = number(line, validation ? "validation_reconstruction" : "reconstruction"),
+                         kl = number(line, validation ? "validation_kl" : "kl");
+            const double values[] = {-nll - kl, -nll, -kl};
+            for (int i = 0; i < 3; ++i) {
+                Series& one = series[2 * i + validation];
+                one.x.push_back(number(line, "epoch"));
+                one.y.push_back(values[i]);
+            }
+        }
+    }
+    if (series[0].x.empty()) return {};
+    Axes axes;
+    axes.title = "Learning curves (dashed: validation images)";
+    axes.x = "epoch", axes.y = "nats an image";
+    axes.integer_x = true;
+    axes.width = 1100, axes.height = 640;
+    const fs::path file = out / "figures" / ("figure3-learning-" + replica.group() + ".png");
+    if (!line_plot(file, axes, {std::begin(series), std::end(series)})) return {};
+    return {{file,
+             "Figure 3, right. The bound and the two terms that it is the sum of, by epoch; training images with m "
+             "drawn at every step, validation images (dashed) with m = 5 and v at the posterior's mean."}};
+}
+
+}  // namespace warpvae

@@ -31,7 +31,8 @@ std::vector<std::pair<const char*, std::optional<double> FeigeReplica::*>> score
             {"agreement", &FeigeReplica::agreement},
             {"probe_r", &FeigeReplica::probe_r},
             {"probe_v", &FeigeReplica::probe_v},
-            {"probe_v_sample", &FeigeReplica::probe_v_sample}};
+            {"probe_v_sample", &FeigeReplica::probe_v_sample},
+            {"active_units", &FeigeReplica::active_units}};
 }
 
 Json to_json(const FeigeReplica& r, const std::string& evaluation) {

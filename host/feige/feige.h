@@ -40,6 +40,7 @@ struct FeigeReplica {
     std::optional<double> agreement;               ///< share of test images that nearest r_y and largest bound agree on
     std::optional<double> probe_r, probe_v;        ///< accuracy of a linear classifier on f_inv(x), on v
     std::optional<double> probe_v_sample;          ///< on draws of q(v | r, x)
+    std::optional<double> active_units;            ///< of v: means that vary by more than 0.01 over validation images
     double validation_nll = 0, validation_kl = 0;  ///< means over the validation images, r from 5 others of the class
 
     std::string name() const;   ///< "semi100-paired-z8-seed1": its folder, its name in metrics.jsonl

@@ -165,6 +165,7 @@ Table feige_latents_table(const std::vector<FeigeReplica>& replicas, const std::
             Row out;
             out.keys = {{"model", members[0]->group()}, {"epochs", members[0]->epochs}};
             out.cells = {measured_cell("validation nll", nll), measured_cell("validation KL", kl)};
+            out.cells.push_back(measured_cell("active of v", values_of(members, &FeigeReplica::active_units)));
             if (kind != FeigeKind::kAblation) {
                 const std::pair<const char*, Score> more[] = {{"error by distance", &FeigeReplica::distance},
                                                               {"error by bound", &FeigeReplica::likelihood},

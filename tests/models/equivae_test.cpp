@@ -369,6 +369,28 @@ TEST(Equivae, SameBitsTogetherAloneAndResumed) {
     }
 }
 
+// The losses of three epochs, so that a change of any operation or draw shows; a GPU's differ in the last digits.
+TEST(Equivae, GoldenLosses) {
+    EquivaeConfig config = tiny_config();
+    config.latents = 4;
+    config.filters = {4, 8};
+    config.decoder_filters = {8};
+    config.trunk_hidden = config.hidden = 16;
+    config.decoder_hidden = 8;
+    const Data all(1, 20, 3, 16, 10), rest(1, 14, 3, 16, 11);
+    const auto losses = [&](bool semi) {
+        config.semi_supervised = semi;
+        Training training(config, semi ? rest.images : all.images, all.view(14), {1}, {{0, 4}, {1, 8}}, 1e-2f);
+        std::vector<double> out;
+        for (int e = 0; e < 3; ++e) out.push_back(training.epoch()[0].loss);
+        for (const double loss : out) std::printf("    %.9g\n", loss);
+        return out;
+    };
+    const std::vector<double> supervised = {0, 0, 0}, semi = {0, 0, 0};
+    test::expect_close(losses(false), supervised, test::Tolerance{0, 1e-4}, "supervised");
+    test::expect_close(losses(true), semi, test::Tolerance{0, 1e-4}, "semi-supervised");
+}
+
 TEST(Equivae, DrawsTheSizeOfTheSetForAllReplicasFromTheStep) {
     const Data data(1, 40, 3, 16, 8);
     Step<float> step(1, 0);

@@ -1,11 +1,11 @@
 // Sets of images that share a class: for each image of a minibatch m others of its own (Feige 2019, eq. 2), and m of
 // every class. A permutation's first m values are distinct, so that nothing is remembered or rejected:
 //
-//   complements   sets[r, first_set + n, j, :] = member p + (p >= q) of the class, p = order(j) in 0..n_c - 2, where q
-//   is
-//                 the place of row n's own image among the n_c members of its class
+//   complements   sets[r, first_set + n, j, :] = member p + (p >= q) of the class, p = order(j) in 0..n_c - 2,
+//                 with q the place of row n's own image among the n_c members of its class
 //   class sets    sets[r, first_set + k, j, :] = member order(j) of class k
-//   order         FeistelOrder (gather.cuh) with the keys Philox(seeds[r], kComplement, *step), block n or 2^32 + k
+//   order         FeistelOrder (gather.cuh) with the keys Philox(seeds[r], kComplement, *step), block n (kRange: the
+//                 image's number, so that it has the same set in every batch) or 2^32 + k
 //
 // sets [R, sets_per_replica, m, D]; ClassIndex and MinibatchOrder: cuda/ops/minibatch.h.
 // Contract: one block per image of a set, block any; reads 1 and writes 4 bytes per pixel. Deterministic.
@@ -31,7 +31,8 @@ __global__ void gather_complements_kernel(T* sets, int sets_per_replica, int fir
     const std::uint32_t own = index.ranks[r * index.count + minibatch_image(order, seeds[r], at, n).image];
     const std::uint32_t* start = index.starts + r * (index.classes + 1);
     while (start[1] <= own) ++start;
-    const FeistelOrder others(philox(seeds[r], Purpose::kComplement, at, n), start[1] - start[0] - 1);
+    const std::uint64_t block = (order.kind == MinibatchOrder::kRange ? order.first_step : 0) + n;
+    const FeistelOrder others(philox(seeds[r], Purpose::kComplement, at, block), start[1] - start[0] - 1);
     const std::uint32_t rank = start[0] + others(j);
     write_set_image(sets, std::size_t(r) * sets_per_replica + first_set + n, j, m, images[r],
                     index.members[r * index.count + rank + (rank >= own)], D, pixels);

@@ -21,6 +21,7 @@ using dnnl::memory;
 
 constexpr int kTileImages = 16;  ///< images of one call, but for weight gradients
 constexpr int kWeightTiles = 4;  ///< partial weight gradients of a replica, at most
+constexpr int kBlock = 4;        ///< pixels a side of those that run_blocks makes at once
 
 enum class Pass { kForward, kBackwardData, kBackwardWeights };
 
@@ -128,6 +129,7 @@ struct Convolver::Impl {
     Matmul matmul;
     std::map<Key, Plan> plans;
     DeviceBuffer<unsigned char> packed;  ///< weights in the library's order
+    DeviceBuffer<float> blocks;          ///< of run_blocks: widened weights, then pixels block by block
     DeviceBuffer<double> unfolded;
 
     const Plan& plan(Pass pass, const ConvolutionShape& s, int images) {
@@ -141,7 +143,7 @@ struct Convolver::Impl {
     }
 };
 
-Convolver::Convolver(Stream stream, Math math) : impl_(new Impl{stream, Matmul(stream, math), {}, {}, {}}) {}
+Convolver::Convolver(Stream stream, Math math) : impl_(new Impl{stream, Matmul(stream, math), {}, {}, {}, {}}) {}
 Convolver::~Convolver() { delete impl_; }
 Stream Convolver::stream() const { return impl_->stream; }
 std::string convolution_library() {
@@ -181,9 +183,54 @@ Status run_images(Convolver::Impl& impl, Pass pass, const float* x, const float*
     return {};
 }
 
+/// Whether run_blocks saves work: the library makes y's channels 16 at a time.
+bool wants_blocks(Pass pass, const ConvolutionShape& s) {
+    return pass == Pass::kForward && s.stride == 1 && s.y_channels <= 4 && s.y_height() % kBlock == 0 &&
+           s.y_width() % kBlock == 0;
+}
+/// Forward to few channels, an image's: each block of kBlock x kBlock pixels of y is made as the channels of one pixel,
+/// from the one window that holds all of theirs, W'[(a, b, o), c, i, j] = W[o, c, i - a, j - b].
+Status run_blocks(Convolver::Impl& impl, const float* x, float* y, const float* W, std::size_t P,
+                  const ConvolutionShape& s, int R, int N) {
+    constexpr int B = kBlock;
+    const int k = s.kernel, K = k + B - 1, C = s.y_channels;
+    const ConvolutionShape wide{s.x_channels, s.x_height, s.x_width, B * B * C, K, B, s.padding};
+    const std::size_t weights = wide.weights(), row = std::size_t(s.y_width()) * C;
+    const std::size_t size = R * (weights + N * s.y_size());
+    if (impl.blocks.size() < size) impl.blocks = DeviceBuffer<float>(size, "blocks of pixels");
+    float *wide_W = impl.blocks.data(), *blocks = wide_W + R * weights;
+    cpu::DeviceAccess access;
+    cpu::parallel_for(R, [&](std::size_t r) {
+        float* to = std::fill_n(wide_W + r * weights, weights, 0.f) - weights;
+        for (int a = 0; a < B; ++a)
+            for (int b = 0; b < B; ++b)
+                for (int plane = 0; plane < C * s.x_channels; ++plane, to += K * K)
+                    for (int i = 0; i < k; ++i) std::copy_n(W + r * P + (plane * k + i) * k, k, to + (a + i) * K + b);
+    });
+    const Status status = run_images(impl, Pass::kForward, x, blocks, wide_W, weights, wide, R, N);
+    cpu::parallel_for(std::size_t(R) * N, [&](std::size_t n) {
+        const float* from = blocks + n * s.y_size();
+        for (int h = 0; h < s.y_height(); h += B)
+            for (int w = 0; w < s.y_width(); w += B)
+                for (int a = 0; a < B; ++a, from += B * C)
+                    std::copy_n(from, B * C, y + n * s.y_size() + (h + a) * row + w * C);
+    });
+    return status;
+}
+
 /// Partial sums over kWeightTiles parts of the batch, added in their order.
+///
+/// The library takes y's channels 16 at a time. Where x has more of them and the stride is 1, x and y change places:
+/// dW[o, c, i, j] is the gradient at [c, o, k - 1 - i, k - 1 - j] of a convolution from y to x.
 Status run_weights(Convolver::Impl& impl, float* dW, const float* dy, const float* x, std::size_t P,
-                   const ConvolutionShape& shape, int R, int N) {
+                   const ConvolutionShape& given, int R, int N) {
+    const bool swap = given.stride == 1 && given.y_channels < std::min(given.x_channels, 16);
+    const int k = given.kernel, window = k * k;
+    const ConvolutionShape shape =
+        swap ? ConvolutionShape{given.y_channels,     given.y_height(), given.y_width(), given.x_channels, k, 1,
+                                k - 1 - given.padding}
+             : given;
+    if (swap) std::swap(x, dy);
     const Pass pass = Pass::kBackwardWeights;
     const int length = std::max(kTileImages, (N + kWeightTiles - 1) / kWeightTiles), tiles = (N + length - 1) / length;
     const Plan& plan = impl.plan(pass, shape, std::min(length, N));
@@ -207,12 +254,17 @@ Status run_weights(Convolver::Impl& impl, float* dW, const float* dy, const floa
         });
     cpu::parallel_for(R, [&](std::size_t r) {
         use_one_thread();
+        float* out = dW + r * P;
+        std::vector<float> swapped(swap ? shape.weights() : 0);
         memory from = memory_at(plan.weights, packed + r * tiles * bytes);
-        memory to = memory_at({{shape.y_channels, shape.x_channels, shape.kernel, shape.kernel},
-                               memory::data_type::f32,
-                               memory::format_tag::oihw},
-                              dW + r * P);
+        memory to =
+            memory_at({{shape.y_channels, shape.x_channels, k, k}, memory::data_type::f32, memory::format_tag::oihw},
+                      swap ? swapped.data() : out);
         dnnl::reorder(plan.reorder).execute(thread_stream(), from, to);
+        for (std::size_t i = 0; i < swapped.size(); ++i) {
+            const std::size_t c = i / window / shape.x_channels, o = i / window % shape.x_channels;
+            out[(o * shape.y_channels + c + 1) * window - 1 - i % window] = swapped[i];
+        }
     });
     return {};
 }
@@ -237,6 +289,7 @@ void for_windows(const ConvolutionShape& s, Body body) {
 Status run(Convolver::Impl& impl, Pass pass, float* x, float* y, float* W, std::size_t P, const ConvolutionShape& shape,
            int R, int N) {
     return pass == Pass::kBackwardWeights ? run_weights(impl, W, y, x, P, shape, R, N)
+           : wants_blocks(pass, shape)    ? run_blocks(impl, x, y, W, P, shape, R, N)
                                           : run_images(impl, pass, x, y, W, P, shape, R, N);
 }
 

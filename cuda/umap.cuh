@@ -5,12 +5,12 @@
 // away from random points. A symmetric graph holds each edge twice, at one rate, so both are due in the same epoch: i
 // is pulled twice towards j, and pushed by the negative samples of (i, j) alone. Here all vertices move at once, from
 // where all were before, in two halves of an epoch: in each, every vertex is pulled once along each of its edges that
-// are due, and those whose number has the half's parity are pushed. The same forces on average, and the same bits on
-// any number of cores. (In one whole step, with two pulls, trustworthiness was 0.002 lower on MNIST; in two it equals
-// umap-learn's.)
+// are due, and the vertices whose number has the half's parity are pushed too. The same forces on average, and the same
+// bits on any number of cores. (Trustworthiness of 5000 MNIST digits, over seeds: 0.966 in one whole step with two
+// pulls, 0.967 in two halves, 0.968 in umap-learn, each give or take 0.001.)
 //
 // Contract: block any, one warp per vertex, its lanes share the edges; deterministic. A visit costs 1 +
-// negative_samples / 2 powers, and no position is written that anybody reads.
+// negative_samples / 2 powers, and no array is both read and written.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"

@@ -32,7 +32,7 @@ constexpr std::size_t kHeader = 128, kTag = 8;
 constexpr std::uint32_t kMatrix = 14, kCompressed = 15;
 
 /// Walks over the file's elements (a tag of type and length, then so many bytes): they fill it exactly, or it is cut
-/// off. matio itself would take what is missing for zeros.
+/// off. matio itself reads a file cut short without a word.
 void check_elements(const fs::path& path) {
     std::error_code error;
     if (fs::is_directory(path, error)) throw Error("cannot read " + path.string() + ": it is a directory");

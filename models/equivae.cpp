@@ -82,7 +82,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
                                                                  : int((count + steps - 1) / steps);
     }
     const int K = config.semi_supervised ? config.classes : 1, images = max_rows + max_labelled_;
-    const int sets = max_sets_ = config.semi_supervised ? K + max_labelled_ : max_rows;
+    const int sets = max_sets_ = config.semi_supervised ? std::max(K + max_labelled_, max_rows) : max_rows;
     const int set_images = sets * std::max(config.max_complement, 1);
     max_pairs_ = max_rows * K + max_labelled_;
     parameters_ = std::make_unique<ParameterArena<T>>(make_layout(), R);
@@ -168,7 +168,8 @@ std::uint64_t Equivae<T>::begin_step(const MinibatchOrder& order, std::uint64_t 
     if (!data_.classes) throw DeviceError("EQUIVAE: a model without labelled images can only be evaluated");
     order_ = order;
     const int most = std::min<int>(config_.max_complement, int(data_.classes->smallest()) - 1);
-    m_ = config_.self_complement ? 1 : 1 + int(hash_of(step) % std::uint64_t(most));
+    const int least = std::min(config_.min_complement, most);
+    m_ = config_.self_complement ? 1 : least + int(hash_of(step) % std::uint64_t(most - least + 1));
     labelled_ = 0;
     if (config_.semi_supervised) {
         const std::size_t count = data_.images->count();

@@ -44,8 +44,8 @@ struct EquivaeConfig {
     double dropout = 0.5;
     Likelihood likelihood = Likelihood::kBernoulli;
     DeviationKind deviation = DeviationKind::kUnit;
-    PixelScale pixels;       ///< device memory; none: bytes / 255
-    int max_complement = 7;  ///< m is uniform in 1 .. this, one draw a step
+    PixelScale pixels;                           ///< device memory; none: bytes / 255
+    int min_complement = 1, max_complement = 7;  ///< m is uniform in these, one draw a step
     bool semi_supervised = false;
     LabelledMixing mixing = LabelledMixing::kPaired;
     bool self_complement = false;  ///< the ablation of section 3: r = f_inv(x) of the image itself

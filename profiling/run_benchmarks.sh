@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # run_benchmarks.sh [--quick] [BUILD]   (default: build/cpu)
 #
-# Measures beside PyTorch (and JAX, where it is installed): the training step of Mills' VAE, those of Vive's models, the
-# warps; then each operation beside its floor. Prints one table and keeps it in profiling/results/<device>-<date>/.
-# Peers run where $PYTHON (default: python3) can import them. ROUNDS=5 alternating rounds, each a fresh process of
-# STEPS=200 steps; medians over rounds are compared. PARTS="step spatial warp kernels" are measured, MODELS of Vive with
-# LATENTS=8; --quick: 3 rounds of 50 steps, warps of at most 1024 images, no torch.compile (COMPILE=0).
+# Measures beside PyTorch (and JAX, where it is installed): the training step of Mills' VAE, those of Vive's models and of
+# EQUIVAE, the warps, EQUIVAE's convolutions; then each operation beside its floor. Prints one table and keeps it in
+# profiling/results/<device>-<date>/. Peers run where $PYTHON (default: python3) can import them. ROUNDS=5 alternating
+# rounds, each a fresh process of STEPS=200 steps; medians over rounds are compared. PARTS="step spatial equivae warp
+# convolution kernels" are measured, MODELS of Vive with LATENTS=8; --quick: 3 rounds of 50 steps, warps of at most 1024
+# images, no torch.compile (COMPILE=0). EQUIVAE's steps are EQUIVAE="supervised:32 supervised:128 semi:32", model and
+# minibatch, EQUIVAE_STEPS=20 of them a round; convolutions are measured for LAYERS="mnist" (or svhn) with THREADS="1 2" each.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 quick=0
 if [[ ${1:-} == --quick ]]; then quick=1 && shift; fi
 build=${1:-$root/build/cpu}
 python=${PYTHON:-python3} latents=${LATENTS:-8}
-parts=${PARTS:-step spatial warp kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
+parts=${PARTS:-step spatial equivae warp convolution kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
+equivae=${EQUIVAE:-supervised:32 supervised:128 semi:32} equivae_steps=${EQUIVAE_STEPS:-20} layers=${LAYERS:-mnist}
 if ((quick)); then
     rounds=${ROUNDS:-3} steps=${STEPS:-50} compile=${COMPILE:-0} images=${WARP_IMAGES:-1024}
 else
@@ -23,7 +26,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 wanted() { [[ " $parts " == *" $1 "* ]]; }
 
-cmake --build "$build" --target bench_step bench_spatial_step bench_warp bench_kernels >"$scratch/build.log" 2>&1 || { tail -30 "$scratch/build.log" >&2; exit 1; }
+cmake --build "$build" --target bench_step bench_spatial_step bench_equivae_step bench_warp bench_convolution bench_kernels >"$scratch/build.log" 2>&1 || { tail -30 "$scratch/build.log" >&2; exit 1; }
 if grep -q '^WARPVAE_CUDA:BOOL=ON' "$build/CMakeCache.txt"; then
     device=cuda threads=()
     hardware=$(nvidia-smi --query-gpu=name,driver_version,clocks.sm --format=csv,noheader | head -1)
@@ -34,19 +37,20 @@ else
     hardware="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $cores threads"
     name=cpu
 fi
+several=${THREADS:-$(if [[ $device == cpu ]]; then printf '%s\n' 1 "$cores" | sort -un | tr '\n' ' '; else echo 1; fi)}
 has() { "$python" -c "import $1" 2>/dev/null; }
 torch="" jax=""
 if has torch; then torch=1 && hardware+="; PyTorch $("$python" -c 'import torch; print(torch.__version__)')"; fi
 if has jax; then jax=1; fi
 
 # --- one contest: alternating rounds of fresh processes ----------------------------------------------------------------
-# contend NAME COMMAND: enters one. torch_modes SCRIPT: enters PyTorch in each of its modes.
+# contend NAME COMMAND: enters one. torch_modes SCRIPT [NOTE]: enters PyTorch in each of its modes, NOTE behind its name.
 contend() { names+=("$1") commands+=("$2"); }
 torch_modes() {
     local command="$python $peers/$1 --device $device ${threads[*]}"
-    contend "PyTorch eager" "$command --mode eager"
-    if [[ $device == cuda && $1 != warp* ]]; then contend "PyTorch, captured graph" "$command --mode graph"; fi
-    if ((compile)); then contend "PyTorch, torch.compile" "$command --mode compile"; fi
+    contend "PyTorch eager${2-}" "$command --mode eager"
+    if [[ $device == cuda && $1 != warp* ]]; then contend "PyTorch, captured graph${2-}" "$command --mode graph"; fi
+    if ((compile)); then contend "PyTorch, torch.compile${2-}" "$command --mode compile"; fi
 }
 # compete RESULT: each round's output of contender i is appended to $scratch/RESULT.i.
 compete() {
@@ -62,6 +66,7 @@ compete() {
 # Median, lowest and highest of the numbers that come in.
 summary() { sort -g | awk '{v[NR] = $1} END {printf "%.0f %.0f %.0f\n", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR]}'; }
 over() { awk "BEGIN {printf \"%.2f\", $1 / $2}"; }
+share() { awk "BEGIN {printf \"%.0f %%\", 100 * $1 / $2}"; }
 # step_rows RESULT PREFIX: the rows of a table of training steps.
 step_rows() {
     local i ours median lowest highest
@@ -72,13 +77,13 @@ step_rows() {
         echo "|$2 ${names[i]} | $median | $lowest to $highest | $(over "$median" "$ours") |"
     done
 }
-# check_losses PROGRAM SCRIPT: five steps of PROGRAM repeated by PyTorch, in one line.
+# check_losses PROGRAM SCRIPT: five steps of PROGRAM repeated by PyTorch, in one line. SCRIPT takes the file last.
 check_losses() {
     if [[ -z $torch ]]; then echo "PyTorch is not installed: losses not compared"
     elif ! has safetensors; then echo "safetensors is not installed: losses not compared"
     else
         $1 --export "$scratch/steps.safetensors"
-        $2 --check "$scratch/steps.safetensors"
+        $2 "$scratch/steps.safetensors"
     fi
 }
 
@@ -89,7 +94,7 @@ part_step() {
     if [[ -n $torch ]]; then torch_modes "vae_step_torch.py --steps $steps"; fi
     if [[ -n $jax ]]; then contend "JAX, scan under jit" "$python $peers/vae_step_jax.py --steps $steps"; fi
     local checked
-    checked=$(check_losses "$build/bin/bench_step" "$python $peers/vae_step_torch.py") || { echo "$checked" >&2; exit 1; }
+    checked=$(check_losses "$build/bin/bench_step" "$python $peers/vae_step_torch.py --check") || { echo "$checked" >&2; exit 1; }
     compete step
     echo "## Training step of the VAE 784-400-20, batch 128, Adam, float32"
     echo
@@ -108,7 +113,7 @@ part_spatial() {
     echo "Medians of $rounds alternating rounds of $steps steps, data resident, minibatch order and noise drawn inside the step."
     for model in $models; do
         which="--model $model --latents $latents"
-        checked=$(check_losses "$build/bin/bench_spatial_step $which" "$python $peers/spatial_step_torch.py $which") ||
+        checked=$(check_losses "$build/bin/bench_spatial_step $which" "$python $peers/spatial_step_torch.py $which --check") ||
             { echo "$model: $checked" >&2; exit 1; }
         echo "$model: $checked."
     done
@@ -121,6 +126,42 @@ part_spatial() {
         if [[ -n $torch ]]; then torch_modes "spatial_step_torch.py --model $model --latents $latents --steps $steps"; fi
         compete "$model"
         step_rows "$model" " $model |"
+    done
+}
+
+part_equivae() {
+    local case model batch images which checked i median lowest highest ours floor
+    echo "## Training step of EQUIVAE, 4 complementary images each, Adam, float32"
+    echo
+    echo "Medians of $rounds alternating rounds of $equivae_steps steps, data resident, minibatch order, complementary images and noise"
+    echo "drawn inside the step. semi:32 has 32 labelled images beside 32 unlabelled ones, each of these in 10 pairs. Floor:"
+    echo "multiplications with addition at the rate of our own matrix product."
+    for model in supervised gaussian semi; do
+        checked=$(check_losses "$build/bin/bench_equivae_step --model $model --batch 16" "$python $peers/equivae_agreement.py --model $model") ||
+            { echo "$model: $checked" >&2; exit 1; }
+        echo "$model: $checked."
+    done
+    echo
+    echo "| model | | us per step | lowest to highest | times warpvae | images/s | floor, us | share of it |"
+    echo "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for case in $equivae; do
+        model=${case%:*} batch=${case#*:}
+        images=$([[ $model == semi ]] && echo $((2 * batch)) || echo "$batch")
+        which="--model $model --batch $batch --steps $equivae_steps"
+        names=() commands=()
+        contend warpvae "$build/bin/bench_equivae_step $which"
+        if [[ -n $torch ]]; then
+            torch_modes "equivae_step.py $which --memory contiguous"
+            torch_modes "equivae_step.py $which --memory channels_last" ", channels last"
+        fi
+        compete "$case"
+        read -r ours _ < <(summary <"$scratch/$case.0")
+        read -r floor _ < <(awk '{print $4}' "$scratch/$case.0" | summary)
+        for i in "${!names[@]}"; do
+            if [[ ! -s $scratch/$case.$i ]]; then continue; fi
+            read -r median lowest highest < <(summary <"$scratch/$case.$i")
+            echo "| $case | ${names[i]} | $median | $lowest to $highest | $(over "$median" "$ours") | $(awk "BEGIN {printf \"%.0f\", 1e6 * $images / $median}") | $floor | $(share "$floor" "$median") |"
+        done
     done
 }
 
@@ -144,7 +185,43 @@ part_warp() {
         for i in "${!names[@]}"; do
             read -r median lowest highest < <(times "$i" 2 | summary)
             if [[ $median == 0 ]]; then continue; fi
-            echo "| $case | ${names[i]} | $median | $lowest to $highest | $(over "$median" "$ours") | $floor | $(awk "BEGIN {printf \"%.0f\", 100 * $floor / $median}") % |"
+            echo "| $case | ${names[i]} | $median | $lowest to $highest | $(over "$median" "$ours") | $floor | $(share "$floor" "$median") |"
+        done
+    done
+}
+
+part_convolution() {
+    local data count case i numbers cell ours floor macs best
+    echo "## EQUIVAE's convolutions of 128 images, float32"
+    echo
+    echo "Medians of $rounds alternating rounds, us. Floor: multiplications with addition at the rate of our own matrix product; of a"
+    echo "bias with ReLU, its bytes at the rate of our own sum. The last column is PyTorch's better order of memory over ours."
+    for data in $layers; do
+        for count in $several; do
+            names=() commands=()
+            contend warpvae "env WARPVAE_CORES=$count $build/bin/bench_convolution $data"
+            if [[ -n $torch ]]; then
+                for i in contiguous channels_last; do
+                    contend "PyTorch, ${i/_/ }" "$python $peers/convolution_torch.py --data $data --memory $i --device $device --threads $count"
+                done
+            fi
+            compete "$data-$count"
+            echo
+            echo "| $data, $count thread$([[ $count == 1 ]] || echo s) | floor | $(printf '%s | ' "${names[@]}")GMAC/s | PyTorch over warpvae |"
+            echo "| --- | ---: |$(printf ' ---: |%.0s' "${names[@]}") ---: | ---: |"
+            for case in $(awk '!seen[$1]++ {print $1}' "$scratch/$data-$count.0"); do
+                column() { awk -v case="$case" -v column="$2" '$1 == case {print $column}' "$scratch/$data-$count.$1"; }
+                read -r floor _ < <(column 0 3 | summary)
+                macs=$(column 0 4 | head -1)
+                ours="" best="" cell=""
+                for i in "${!names[@]}"; do
+                    numbers=$(column "$i" 2 | summary)
+                    cell+=" ${numbers%% *} |"
+                    if ((i == 0)); then ours=${numbers%% *}
+                    elif ((${numbers%% *} > 0 && ${numbers%% *} < ${best:-1000000000})); then best=${numbers%% *}; fi
+                done
+                echo "| $case | $floor |$cell $(awk "BEGIN {if ($macs) printf \"%.1f\", 1e6 * $macs / $ours}") | ${best:+$(over "$best" "$ours")} |"
+            done
         done
     done
 }
@@ -161,7 +238,7 @@ mkdir -p "$results"
     echo "# Benchmarks, $(date -u '+%Y-%m-%d %H:%M') UTC"
     echo
     echo "commit $(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)$(git -C "$root" diff --quiet HEAD 2>/dev/null || echo ' with changes'); $hardware; load $(cut -d' ' -f1 /proc/loadavg)"
-    for part in step spatial warp kernels; do
+    for part in step spatial equivae warp convolution kernels; do
         if wanted $part; then echo && "part_$part"; fi
     done
 } | tee "$results/table.md"

@@ -1,4 +1,4 @@
-// What bench_step and bench_spatial_step share: a model with random images and its trainer, a step timed as training
+// What the benchmarks of training steps share: a model with random images and its trainer, a step timed as training
 // runs it (gather, forward, backward, optimiser, loss sums), and five steps written down for the peers to repeat.
 #pragma once
 #include <cstdio>
@@ -14,9 +14,9 @@ namespace warpvae {
 
 constexpr int kPixels = 784, kExportedSteps = 5;
 
-inline std::vector<std::uint8_t> random_images(std::size_t count) {
+inline std::vector<std::uint8_t> random_images(std::size_t count, std::size_t pixels = kPixels) {
     std::mt19937 engine(1);
-    std::vector<std::uint8_t> bytes(count * kPixels);
+    std::vector<std::uint8_t> bytes(count * pixels);
     for (std::uint8_t& b : bytes) b = static_cast<std::uint8_t>(engine() >> 24);
     return bytes;
 }
@@ -56,16 +56,29 @@ struct TrainingSteps {
     }
 };
 
-/// Prints the median, lowest and highest microseconds of a step over ten chunks of steps / 10.
-template <class M>
-void measure_steps(TrainingSteps<M>& training, int steps) {
+/// The microseconds of a step over ten chunks of steps / 10.
+template <class Training>
+Timing time_steps(Training& training, int steps) {
     const int chunk = std::max(1, steps / 10);
     training.steps(2 * chunk);
     std::vector<double> samples;
     for (int i = 0; i < 10; ++i)
         samples.push_back(microseconds(training.stream, [&] { training.steps(chunk); }) / chunk);
-    const Timing t = timing_of(samples);
+    return timing_of(samples);
+}
+/// Prints their median, lowest and highest.
+template <class Training>
+void measure_steps(Training& training, int steps) {
+    const Timing t = time_steps(training, steps);
     std::printf("%.1f %.1f %.1f\n", t.median, t.lowest, t.highest);
+}
+
+/// Adds each tensor of an arena, PREFIX before its name.
+inline void add_arena(SafeTensors& file, const ParameterLayout& layout, const std::string& prefix,
+                      const std::vector<float>& arena) {
+    for (const ParameterInfo& p : layout.tensors())
+        file.tensors.push_back(
+            Tensor::of<float>(prefix + p.name, p.shape, std::span(arena).subspan(p.offset, p.count)));
 }
 
 /// Trains one epoch of kExportedSteps steps. Writes "batches", "noise" and "losses" of each step, "gradient.K.NAME" of
@@ -73,12 +86,8 @@ void measure_steps(TrainingSteps<M>& training, int steps) {
 template <class M>
 void export_steps(TrainingSteps<M>& training, int batch, int latents, const std::string& path) {
     SafeTensors file;
-    const auto add_arena = [&](const std::string& prefix, const std::vector<float>& arena) {
-        for (const ParameterInfo& p : training.model.parameters().layout().tensors())
-            file.tensors.push_back(
-                Tensor::of<float>(prefix + p.name, p.shape, std::span(arena).subspan(p.offset, p.count)));
-    };
-    add_arena("weights.0.", training.model.parameters().download(0));
+    ParameterArena<float>& arena = training.model.parameters();
+    add_arena(file, arena.layout(), "weights.0.", arena.download(0));
 
     std::vector<float> batches, noise;
     std::vector<double> losses;
@@ -89,8 +98,8 @@ void export_steps(TrainingSteps<M>& training, int batch, int latents, const std:
     double before = 0;
     training.trainer.finish_epoch([&](std::uint64_t done) {
         check(stream_synchronize(training.stream));
-        add_arena("gradient." + std::to_string(done - 1) + ".", training.model.parameters().download_gradients(0));
-        add_arena("weights." + std::to_string(done) + ".", training.model.parameters().download(0));
+        add_arena(file, arena.layout(), "gradient." + std::to_string(done - 1) + ".", arena.download_gradients(0));
+        add_arena(file, arena.layout(), "weights." + std::to_string(done) + ".", arena.download(0));
         const DeviceBuffer<std::uint64_t> step(std::vector<std::uint64_t>{done - 1});
         check(gaussian_sample_forward<float>(z.data(), kl.data(), moments.data(), {}, DeviationBound::kDeviation,
                                              {seeds.data(), step.data()}, 1, batch, latents, nullptr));
@@ -111,10 +120,11 @@ void export_steps(TrainingSteps<M>& training, int batch, int latents, const std:
 }
 
 struct StepOptions {
-    int replicas = 1, steps = 200, latents = 8;
+    int replicas = 1, steps = 200, latents = 8, batch = 32;
     std::string model, export_to;
 };
-/// Throws DeviceError for anything but --replicas, --steps, --export and, where `models` is set, --model, --latents.
+/// Throws DeviceError for anything but --replicas, --steps, --export and, where `models` is set, --model, --latents,
+/// --batch.
 inline StepOptions parse_step_options(int argc, char** argv, bool models) {
     StepOptions options;
     for (int i = 1; i < argc; ++i) {
@@ -131,11 +141,13 @@ inline StepOptions parse_step_options(int argc, char** argv, bool models) {
             options.model = value;
         else if (models && name == "--latents")
             options.latents = std::atoi(value.c_str());
+        else if (models && name == "--batch")
+            options.batch = std::atoi(value.c_str());
         else
             throw DeviceError("unknown option " + name);
     }
-    if (options.replicas < 1 || options.steps < 1 || options.latents < 1)
-        throw DeviceError("--replicas, --steps and --latents must be at least 1");
+    if (options.replicas < 1 || options.steps < 1 || options.latents < 1 || options.batch < 1)
+        throw DeviceError("--replicas, --steps, --latents and --batch must be at least 1");
     return options;
 }
 

@@ -73,7 +73,8 @@ struct ClassIndex {
 };
 /// For each row of the minibatch, m other images of its class, without replacement (eq. 2 of Feige 2019):
 /// sets[r, first_set + n, j, :], j < m, are distinct members of the class of row n's image, never that image. Drawn
-/// anew each step, from (seed, kComplement, step, n) alone; m at most one less than the smallest class.
+/// anew each step, from (seed, kComplement, step, n) alone, with kRange the
+/// image's number for n; m at most one less than the smallest class.
 ///   sets [R, sets_per_replica, m, D]; images as in gather; options: size, channels and pixels are used.
 template <class T>
 Status gather_complements(T* sets, int sets_per_replica, int first_set, const std::uint8_t* const* images,

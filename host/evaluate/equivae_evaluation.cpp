@@ -38,14 +38,16 @@ std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceI
     const Range range("latents");
     const int R = model.replicas(), Z = model.config().latents;
     const GatherOptions shape = model.input_shape();
-    m = std::min({m, model.config().max_complement, classes.smallest() - 1});
+    const bool alone = model.config().self_complement;
+    m = alone ? 1 : std::min({m, model.config().max_complement, classes.smallest() - 1});
     std::vector<std::vector<float>> r(R), v(R), v_sample(R), nll(R), kl(R);
     LatentNoise noise;
     noise.seeds = seeds.data();
     noise.purpose = Purpose::kEvaluate;
     for_batches(model, images, model.set_rows(), matmul, [&](std::size_t first, int rows) {
-        check(gather_complements(model.sets(), rows, 0, images.table(), classes.index(), seeds.data(), nullptr,
-                                 MinibatchOrder::range(images.count(), first), m, R, rows, shape, matmul.stream()));
+        if (!alone)
+            check(gather_complements(model.sets(), rows, 0, images.table(), classes.index(), seeds.data(), nullptr,
+                                     MinibatchOrder::range(images.count(), first), m, R, rows, shape, matmul.stream()));
         model.embed_sets(rows, m);
         model.encode(rows, {});
         model.decode(rows);

@@ -16,7 +16,7 @@ struct EquivaeLatents {
 };
 
 /// Latents of images whose classes are known: r from m others of each image's class (`classes`, of the same images).
-/// [R]. The complementary images are those of `seeds`, the same at every call.
+/// [R]. The complementary images are those of `seeds`, the same at every call. In the ablation r is the image's own.
 std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceImages& images, const ClassSets& classes,
                                             int m, const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul);
 

@@ -12,7 +12,7 @@ namespace warpvae {
 
 namespace {
 
-/// Edges of j to i and back, for the rows of a sparse matrix.
+/// An entry of a sparse matrix's row.
 struct Entry {
     int column;
     float weight;

@@ -1,10 +1,12 @@
 // invariance: Mills (2024), "Invariance in Variational Auto-Encoders", from data to report.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
 #include "cuda/device/device.h"
+#include "host/mills/mills_reduced.h"
 #include "host/mills/mills_report.h"
 #include "host/options.h"
 #include "host/training_run.h"
@@ -18,7 +20,9 @@ Commands
   table     train every model of Table 2, evaluate it, print the table beside the paper's
   figures   draw the pictures of a run (Figure 1, learning curves, reconstructions, samples, walks)
   train     train models without evaluating them: weights, checkpoints, metrics
-  report    table and figures and report.html, one page with everything
+  reduced   accuracy against the number of training images: the VAE of N = 20 and the benchmarks,
+            trained equally long: --epochs is for the largest
+  report    table and figures and report.html, one page with everything (with reduced, if the run has that)
 
 Examples
   invariance report --quick --out runs/quick                      a first look, a few minutes on two cores
@@ -26,6 +30,7 @@ Examples
   invariance table --resume runs/mills                            go on after Ctrl-C, a crash, a power cut: the same bits
   invariance train --train-set rt --latents 20 --seed 7 --out runs/one
   invariance table --train-images 1000 --beta 4 --out runs/few    little data, a beta-VAE
+  invariance reduced --resume runs/mills                          add to the run what fewer images do
 )";
 
 struct Options {
@@ -33,14 +38,14 @@ struct Options {
     MillsOptions mills;
     std::string command, interpolation = "bilinear", fixed_scale = "resize-crop", sense = "counter-clockwise",
                          centre = "pixels";
-    std::vector<std::string> train_sets = {"s", "rt"};
-    bool no_benchmark = false;
+    std::vector<std::string> train_sets = {"s", "rt"}, benchmarks = {"dense", "cnn"};
+    std::vector<std::size_t> reduced_to = {1000, 5000, 10000, 60000};
 };
 
 void add_options(CLI::App& app, Options& o) {
-    app.add_option("command", o.command, "table, figures, train or report")
+    app.add_option("command", o.command, "table, figures, train, reduced or report")
         ->required()
-        ->check(CLI::IsMember({"table", "figures", "train", "report"}));
+        ->check(CLI::IsMember({"table", "figures", "train", "reduced", "report"}));
     add_common_options(app, o.common);
     app.add_option("--train-set", o.train_sets, "what the VAEs are trained on: s, fr, fs, rt")
         ->delimiter(',')
@@ -81,7 +86,16 @@ void add_options(CLI::App& app, Options& o) {
                    "models trained in the same launches; 0: all on a GPU, one on the CPU device")
         ->check(CLI::Range(0, 4096))
         ->type_name("COUNT");
-    app.add_flag("--no-benchmark", o.no_benchmark, "leave out the classifier on pixels that the report compares with");
+    app.add_option("--benchmark", o.benchmarks,
+                   "classifiers on pixels to compare with: dense, cnn (Feige 2019's), or none")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"dense", "cnn", "none"}))
+        ->type_name("LIST");
+    app.add_option("--reduced-to", o.reduced_to,
+                   "for reduced: numbers of training images, the first of an order shuffled by the seed; at most all")
+        ->delimiter(',')
+        ->check(CLI::Range(2, 1 << 30))
+        ->type_name("LIST");
     app.footer(kExamples);
 }
 
@@ -103,6 +117,10 @@ void resolve(Options& o) {
     m.resume = !o.common.resume.empty();
     m.train_sets.clear();
     for (const std::string& code : o.train_sets) m.train_sets.push_back(parse_variant(code));
+    m.benchmarks.clear();
+    for (BenchmarkKind kind : {BenchmarkKind::kDense, BenchmarkKind::kConvolutional})
+        if (std::find(o.benchmarks.begin(), o.benchmarks.end(), benchmark_code(kind)) != o.benchmarks.end())
+            m.benchmarks.push_back(kind);
     m.variant.interpolation = o.interpolation == "nearest" ? Interpolation::kNearest : Interpolation::kBilinear;
     m.variant.fixed_scale = o.fixed_scale == "affine" ? FixedScale::kAffine : FixedScale::kResizeCrop;
     m.variant.clockwise = o.sense == "clockwise";
@@ -130,6 +148,14 @@ void print_fit(const Table& table) {
     }
 }
 
+void run_reduced(const Options& o, const DataSet& data) {
+    const Table table = mills_reduced_table(train_reduced(o.mills, data, o.reduced_to), data.name);
+    write_table(o.mills.out, table, "reduced");
+    std::cout << to_terminal(table, isatty(1)) << std::flush;
+    std::printf("\ntable:  %s\n", (o.mills.out / "reduced.md").c_str());
+    for (const FigureFile& figure : draw_reduced(o.mills, table)) std::printf("figure: %s\n", figure.path.c_str());
+}
+
 void run(int argc, char** argv) {
     CLI::App app{
         "Invariance in variational auto-encoders (Mills 2024): how well do a VAE's latents tell digits apart when the "
@@ -149,13 +175,13 @@ void run(int argc, char** argv) {
         return;
     }
     prepare_output(app, o.common);
+    if (!o.mills.resume) std::filesystem::remove(o.mills.out / "reduced.json");  // of the run that this overwrites
     try {
+        if (o.command == "reduced") return run_reduced(o, data);
         MillsExperiment experiment(o.mills, data);
         if (o.command == "train") return experiment.train();
         const std::vector<MillsReplica> replicas = experiment.train_and_evaluate();
-        const std::vector<MillsBenchmark> benchmarks =
-            o.no_benchmark ? std::vector<MillsBenchmark>{} : experiment.benchmark(o.mills.hidden[0]);
-        const Table table = mills_table(replicas, benchmarks, data.name);
+        const Table table = mills_table(replicas, experiment.benchmark(), data.name);
         const Table active_units = mills_active_units(replicas, data.name);
         write_table(o.mills.out, table);
         write_table(o.mills.out, active_units, "active_units");

@@ -92,7 +92,15 @@ std::string FeigeReplica::name() const { return group() + "-seed" + std::to_stri
 // --- which models ----------------------------------------------------------------------------------------------------
 
 FeigeExperiment::FeigeExperiment(const FeigeOptions& options, const DataSet& data)
-    : options_(options), data_(data), split_(feige_split(data.train, data.name)) {}
+    : options_(options), data_(data), split_(feige_split(data.train, data.name)) {
+    // An image is seen beside others of its class, in validation too.
+    for (int k = 0; k < split_.classes; ++k)
+        if (const auto n = std::count(split_.validation.labels.begin(), split_.validation.labels.end(), k); n < 2)
+            throw UsageError("--train-images " + std::to_string(data.train.count()) + ": of class " +
+                             std::to_string(k) + " only " + std::to_string(n) + " of the " +
+                             std::to_string(split_.validation.count()) +
+                             " validation images are left; two at least are needed, take more images");
+}
 FeigeExperiment::~FeigeExperiment() = default;
 
 FeigeReplica FeigeExperiment::replica(FeigeKind kind, int latents) const {

@@ -9,12 +9,13 @@
 
 namespace warpvae {
 
-/// Table 1: supervised error rates of the three classifiers, on MNIST, and on SVHN where `dataset` is that; the other
-/// set's rows are there without a measurement. The spread is the paper's: std / sqrt(n - 1), kept in the cell's std.
-Table feige_supervised_table(const std::vector<FeigeReplica>& replicas, const std::string& dataset, bool has_svhn);
-/// Table 2: semi-supervised error rates of q(y|x) and of the benchmark by number of labels and mixing.
-Table feige_semi_table(const std::vector<FeigeReplica>& replicas, const std::string& dataset, bool has_svhn);
-/// Beyond the paper: validation bound, linear probes of the class from r and v, the likelihood classifier.
+/// Table 1, supervised: error rates of the benchmark, of a net on f_inv(x), and of the nearest r_y. Rows of SVHN are
+/// there whatever `dataset` is; without a measurement they say NOT RUN. A cell's std is over trials; the paper's error
+/// is std / sqrt(n - 1) with n = 5.
+Table feige_supervised_table(const std::vector<FeigeReplica>& replicas, const std::string& dataset);
+/// Table 2, semi-supervised: error rates of q(y|x) and of the benchmark, by number of labels and mixing.
+Table feige_semi_table(const std::vector<FeigeReplica>& replicas, const std::string& dataset);
+/// Beyond the paper: the validation bound, the class from the bound of log p(x, y), linear probes of the class.
 Table feige_latents_table(const std::vector<FeigeReplica>& replicas, const std::string& dataset);
 
 std::vector<Claim> feige_claims(const std::vector<FeigeReplica>& replicas);

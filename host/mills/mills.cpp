@@ -23,6 +23,12 @@ int classes_of(const DataSet& data) {
     return labels.empty() ? 1 : *std::max_element(labels.begin(), labels.end()) + 1;
 }
 
+std::string number(double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.9g", x);
+    return text;
+}
+
 /// How the transformed sets are made, in one line.
 std::string reading_of(const VariantOptions& v) {
     char text[160];
@@ -41,45 +47,68 @@ std::string training_images(Variant train, VariantOptions v) {
     return reading_of(v);
 }
 
-/// What decides a replica's training: two runs that agree here have the same weights.
-Metadata settings_of(const MillsOptions& o, const DataSet& data, const MillsReplica& replica) {
-    const auto number = [](double x) {
-        char text[32];
-        std::snprintf(text, sizeof text, "%.9g", x);
-        return std::string(text);
-    };
-    std::string hidden;
-    for (int h : o.hidden) hidden += (hidden.empty() ? "" : ",") + std::to_string(h);
+/// What decides any model's training but the model itself.
+Metadata shared_settings(const MillsOptions& o, const DataSet& data, Variant train, std::uint64_t seed) {
     return {{"dataset", data.name},
             {"train-images", std::to_string(data.train.count())},
-            {"train-set", variant_code(replica.train)},
-            {"latents", std::to_string(replica.latents)},
-            {"seed", std::to_string(replica.seed)},
-            {"hidden", hidden},
+            {"train-set", variant_code(train)},
+            {"seed", std::to_string(seed)},
             {"batch", std::to_string(o.batch)},
             {"learning-rate", number(o.learning_rate)},
-            {"beta", number(o.beta)},
-            {"binarise", o.binarise ? "true" : "false"},
-            {"images", training_images(replica.train, o.variant)},
+            {"images", training_images(train, o.variant)},
             {"math", o.math == Math::kFp32   ? "fp32"
                      : o.math == Math::kTf32 ? "tf32"
                                              : "bf16"}};
 }
 
-/// What decides a replica's result besides its training.
-std::string evaluation_of(const MillsOptions& o, const DataSet& data) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%d epochs, C %g, %zu test images, ", o.epochs, o.C, data.test.count());
-    return text + reading_of(o.variant);
+/// What decides a replica's training: two runs that agree here have the same weights.
+Metadata settings_of(const MillsOptions& o, const DataSet& data, const MillsReplica& replica) {
+    std::string hidden;
+    for (int h : o.hidden) hidden += (hidden.empty() ? "" : ",") + std::to_string(h);
+    Metadata settings = shared_settings(o, data, replica.train, replica.seed);
+    settings.insert(settings.end(), {{"latents", std::to_string(replica.latents)},
+                                     {"hidden", hidden},
+                                     {"beta", number(o.beta)},
+                                     {"binarise", o.binarise ? "true" : "false"}});
+    return settings;
+}
+Metadata settings_of(const MillsOptions& o, const DataSet& data, const MillsBenchmark& benchmark) {
+    Metadata settings = shared_settings(o, data, benchmark.train, benchmark.seed);
+    settings.emplace_back("benchmark", benchmark_code(benchmark.kind));
+    if (benchmark.kind == BenchmarkKind::kDense) settings.emplace_back("hidden", std::to_string(o.hidden[0]));
+    return settings;
 }
 
-Json to_json(const MillsReplica& r, const std::string& evaluation) {
+/// What decides a result: the model's training, and `evaluation`.
+template <class Model>
+Json origin_of(const MillsOptions& o, const DataSet& data, const Model& model, const std::string& evaluation) {
+    Json settings = Json::object();
+    for (const auto& [key, value] : settings_of(o, data, model)) settings[key] = value;
+    return {{"settings", settings},
+            {"evaluation", std::to_string(o.epochs) + " epochs, " + evaluation + std::to_string(data.test.count()) +
+                               " test images, " + reading_of(o.variant)}};
+}
+Json origin_of(const MillsOptions& o, const DataSet& data, const MillsReplica& replica) {
+    return origin_of(o, data, replica, "C " + number(o.C) + ", ");
+}
+Json origin_of(const MillsOptions& o, const DataSet& data, const MillsBenchmark& benchmark) {
+    return origin_of(o, data, benchmark, "");
+}
+
+Json to_json(const std::array<double, kTestSets>& accuracy) {
+    Json json = Json::object();
+    for (std::size_t t = 0; t < kTestSets; ++t) json[std::string("MNIST-") + variant_code(kVariants[t])] = accuracy[t];
+    return json;
+}
+void from_json(const Json& json, std::array<double, kTestSets>& accuracy) {
+    for (std::size_t t = 0; t < kTestSets; ++t)
+        accuracy[t] = json.at(std::string("MNIST-") + variant_code(kVariants[t]));
+}
+
+Json to_json(const MillsReplica& r) {
     Json accuracy = Json::object();
-    for (std::size_t k = 0; k < kFeatureKinds.size(); ++k)
-        for (std::size_t t = 0; t < kTestSets; ++t)
-            accuracy[name_of(kFeatureKinds[k])][std::string("MNIST-") + variant_code(kVariants[t])] = r.accuracy[k][t];
-    return {{"evaluation", evaluation},
-            {"accuracy", accuracy},
+    for (std::size_t k = 0; k < kFeatureKinds.size(); ++k) accuracy[name_of(kFeatureKinds[k])] = to_json(r.accuracy[k]);
+    return {{"accuracy", accuracy},
             {"regression_gradient", r.certificate},
             {"regression_iterations", r.iterations},
             {"test_negative_elbo", r.test_elbo.negative_elbo},
@@ -87,27 +116,38 @@ Json to_json(const MillsReplica& r, const std::string& evaluation) {
             {"test_kl", r.test_elbo.kl},
             {"active_units", r.test_elbo.active_units}};
 }
+void from_json(const Json& json, MillsReplica& r) {
+    for (std::size_t k = 0; k < kFeatureKinds.size(); ++k)
+        from_json(json.at("accuracy").at(name_of(kFeatureKinds[k])), r.accuracy[k]);
+    json.at("regression_gradient").get_to(r.certificate);
+    json.at("regression_iterations").get_to(r.iterations);
+    r.test_elbo.negative_elbo = json.at("test_negative_elbo");
+    r.test_elbo.reconstruction = json.at("test_reconstruction");
+    r.test_elbo.kl = json.at("test_kl");
+    r.test_elbo.active_units = json.at("active_units");
+}
 
-/// Reads back what to_json wrote, if it is of that evaluation.
-bool read_result(const fs::path& path, const std::string& evaluation, MillsReplica& r) {
+Json to_json(const MillsBenchmark& b) { return {{"accuracy", to_json(b.accuracy)}}; }
+void from_json(const Json& json, MillsBenchmark& b) { from_json(json.at("accuracy"), b.accuracy); }
+
+template <class Model>
+void write_result(const fs::path& path, Json origin, const Model& model) {
+    origin.update(to_json(model));
+    write_file(path, origin.dump(2) + "\n");
+}
+
+/// Reads back what write_result wrote, if it is of that origin.
+template <class Model>
+bool read_result(const fs::path& path, const Json& origin, Model& model) {
     if (!fs::exists(path)) return false;
     try {
         const Json json = Json::parse(read_file(path));
-        if (json.at("evaluation") != evaluation) return false;
-        for (std::size_t k = 0; k < kFeatureKinds.size(); ++k)
-            for (std::size_t t = 0; t < kTestSets; ++t)
-                r.accuracy[k][t] = json.at("accuracy")
-                                       .at(name_of(kFeatureKinds[k]))
-                                       .at(std::string("MNIST-") + variant_code(kVariants[t]));
-        json.at("regression_gradient").get_to(r.certificate);
-        json.at("regression_iterations").get_to(r.iterations);
-        r.test_elbo.negative_elbo = json.at("test_negative_elbo");
-        r.test_elbo.reconstruction = json.at("test_reconstruction");
-        r.test_elbo.kl = json.at("test_kl");
-        r.test_elbo.active_units = json.at("active_units");
+        for (const auto& [key, value] : origin.items())
+            if (json.value(key, Json()) != value) return false;
+        from_json(json, model);
         return true;
     } catch (const Json::exception& e) {
-        throw Error(path.string() + " is damaged (" + e.what() + "); delete it to evaluate that replica again");
+        throw Error(path.string() + " is damaged (" + e.what() + "); delete it to evaluate that model again");
     }
 }
 
@@ -151,6 +191,12 @@ std::string MillsReplica::name() const {
     return std::string(variant_code(train)) + "-z" + std::to_string(latents) + "-seed" + std::to_string(seed);
 }
 std::string MillsReplica::train_name() const { return std::string("MNIST-") + variant_code(train); }
+
+const char* benchmark_code(BenchmarkKind kind) { return kind == BenchmarkKind::kDense ? "dense" : "cnn"; }
+const char* name_of(BenchmarkKind kind) { return kind == BenchmarkKind::kDense ? "pixels (MLP)" : "pixels (CNN)"; }
+std::string MillsBenchmark::name() const {
+    return std::string(variant_code(train)) + "-" + benchmark_code(kind) + "-seed" + std::to_string(seed);
+}
 
 /// Replicas of one shape, trained and evaluated in the same launches.
 struct MillsExperiment::Group {
@@ -212,7 +258,8 @@ std::vector<MillsReplica> MillsExperiment::train_and_evaluate() {
     for (std::vector<MillsReplica>& group : groups()) {
         bool done = options_.resume;
         for (MillsReplica& replica : group)
-            done = done && read_result(folder_of(replica) / "result.json", evaluation_of(options_, data_), replica);
+            done =
+                done && read_result(folder_of(replica) / "result.json", origin_of(options_, data_, replica), replica);
         if (!done) run_group(group, true);
         all.insert(all.end(), group.begin(), group.end());
     }
@@ -253,7 +300,7 @@ void MillsExperiment::run_group(std::vector<MillsReplica>& replicas, bool evalua
     if (!evaluate) return;
     evaluate_group(group, replicas);
     for (const MillsReplica& replica : replicas)
-        write_file(folder_of(replica) / "result.json", to_json(replica, evaluation_of(options_, data_)).dump(2) + "\n");
+        write_result(folder_of(replica) / "result.json", origin_of(options_, data_, replica), replica);
 }
 
 /// Section 2.2 of the paper: a logistic regression on the latents of the model's own training set, then its accuracy on
@@ -292,51 +339,65 @@ void MillsExperiment::evaluate_group(Group& group, std::vector<MillsReplica>& re
     }
 }
 
-std::vector<MillsBenchmark> MillsExperiment::benchmark(int hidden) {
+std::vector<MillsBenchmark> MillsExperiment::benchmark() {
+    std::vector<MillsBenchmark> all;
+    for (BenchmarkKind kind : options_.benchmarks)
+        for (Variant train : options_.train_sets)
+            for (int s = 0; s < options_.seeds; ++s) {
+                MillsBenchmark benchmark{kind, train, options_.first_seed + s, {}};
+                const fs::path result = options_.out / benchmark.name() / "result.json";
+                const Json origin = origin_of(options_, data_, benchmark);
+                if (!options_.resume || !read_result(result, origin, benchmark)) {
+                    run_benchmark(benchmark);
+                    write_result(result, origin, benchmark);
+                }
+                all.push_back(benchmark);
+            }
+    return all;
+}
+
+void MillsExperiment::run_benchmark(MillsBenchmark& benchmark) {
+    ImageClassifierConfig config;
+    config.height = data_.train.height, config.width = data_.train.width;
+    config.classes = classes_of(data_);
+    config.hidden = {options_.hidden[0]};
+    if (benchmark.kind == BenchmarkKind::kConvolutional) {
+        config.filters = {8, 16, 32, 64, 64};
+        config.hidden = {128, 64};
+        config.dropout = 0.5;
+        config.rule = InitialRule::kLasagne;
+    }
+    MillsReplica replica;
+    replica.train = benchmark.train;
+    replica.seed = benchmark.seed;
+    VariantStore train_store(data_.train, Part::kTrain, options_.variant);
+    VariantStore test_store(data_.test, Part::kTest, options_.variant);
+    const auto only = [&](VariantStore& store, Variant variant) {
+        return store.images({replica}, [variant](const MillsReplica&) { return variant; });
+    };
+    const DeviceImages images = only(train_store, benchmark.train);
+    const DeviceImages labels({&data_.train.labels}, {0}, 1), test_labels({&data_.test.labels}, {0}, 1);
+
     const InterruptGuard interrupt;
+    const std::uint64_t steps = (data_.train.count() + options_.batch - 1) / options_.batch;
+    Progress progress(
+        {.label = benchmark.name(), .total = std::int64_t(steps * options_.epochs), .quiet = options_.quiet});
+    ClassifierTraining training;
+    training.epochs = options_.epochs;
+    training.phases = {{0, options_.batch}};
+    training.learning_rate = options_.learning_rate;
+    training.seeds = {benchmark.seed};
+    training.graph = options_.graph;
+    training.after_step = [&](std::uint64_t done) {
+        progress.update(std::int64_t(done));
+        if (interrupted()) throw Interrupted();
+    };
     const Matmul matmul;
     const Convolver convolver;
-    std::vector<MillsBenchmark> out;
-    for (Variant train : options_.train_sets)
-        for (int s = 0; s < options_.seeds; ++s) {
-            MillsReplica replica;
-            replica.train = train;
-            replica.seed = options_.first_seed + s;
-            VariantStore train_store(data_.train, Part::kTrain, options_.variant);
-            VariantStore test_store(data_.test, Part::kTest, options_.variant);
-            std::vector<DeviceImages> tests;
-            for (Variant variant : kVariants)
-                tests.push_back(test_store.images(std::vector<MillsReplica>{replica},
-                                                  [variant](const MillsReplica&) { return variant; }));
-            const DeviceImages images =
-                train_store.images(std::vector<MillsReplica>{replica}, [](const MillsReplica& r) { return r.train; });
-            MillsBenchmark result{train, replica.seed, {}};
-            const std::uint64_t steps = (data_.train.count() + options_.batch - 1) / options_.batch;
-            Progress progress({.label = std::string("classifier on pixels, ") + replica.train_name(),
-                               .total = std::int64_t(steps * options_.epochs),
-                               .quiet = options_.quiet});
-            const auto after_step = [&](std::uint64_t done) {
-                progress.update(std::int64_t(done));
-                if (interrupted()) throw Interrupted();
-            };
-            ImageClassifierConfig config;
-            config.height = data_.train.height, config.width = data_.train.width;
-            config.hidden = {hidden};
-            config.classes = *std::max_element(data_.train.labels.begin(), data_.train.labels.end()) + 1;
-            const DeviceImages labels({&data_.train.labels}, {0}, 1), test_labels({&data_.test.labels}, {0}, 1);
-            ImageClassifier<float> classifier(config, 1, options_.batch, labels, matmul, convolver);
-            train_classifier(classifier, images, matmul,
-                             {options_.epochs,
-                              {{0, options_.batch}},
-                              options_.learning_rate,
-                              {replica.seed},
-                              options_.graph,
-                              after_step});
-            for (std::size_t i = 0; i < tests.size(); ++i)
-                result.accuracy[i] = classifier_accuracy(classifier, tests[i], test_labels, matmul)[0];
-            out.push_back(result);
-        }
-    return out;
+    ImageClassifier<float> classifier(config, 1, options_.batch, labels, matmul, convolver);
+    train_classifier(classifier, images, matmul, training);
+    for (std::size_t t = 0; t < kTestSets; ++t)
+        benchmark.accuracy[t] = classifier_accuracy(classifier, only(test_store, kVariants[t]), test_labels, matmul)[0];
 }
 
 }  // namespace warpvae

@@ -16,6 +16,14 @@
 
 namespace warpvae {
 
+/// Classifiers that see the pixels and their labels, to hold the VAE's latents against.
+enum class BenchmarkKind {
+    kDense,         ///< 784-H-10, H the VAE's first hidden width
+    kConvolutional  ///< the benchmark of Feige 2019: five convolutions and two dense layers with dropout
+};
+const char* benchmark_code(BenchmarkKind kind);  ///< "dense", "cnn"
+const char* name_of(BenchmarkKind kind);         ///< "pixels (MLP)", "pixels (CNN)": its features in the table
+
 struct MillsOptions {
     std::filesystem::path out;
     std::vector<int> latents = {10, 20, 50, 100};
@@ -28,6 +36,7 @@ struct MillsOptions {
     bool binarise = false;
     VariantOptions variant;  ///< how the transformed sets are made
     double C = 1;            ///< inverse regularisation of the logistic regression
+    std::vector<BenchmarkKind> benchmarks = {BenchmarkKind::kDense, BenchmarkKind::kConvolutional};
     Math math = Math::kFp32;
     int together = 0;  ///< replicas trained at once; 0: all of one size on a GPU, one on the CPU device
     bool graph = true, quiet = false, resume = false;
@@ -48,11 +57,13 @@ struct MillsReplica {
     std::string train_name() const;  ///< "MNIST-s"
 };
 
-/// One convolution-free benchmark: a 784-H-10 classifier trained on the same images and labels.
+/// One benchmark, trained on the same images and their labels for as many epochs.
 struct MillsBenchmark {
+    BenchmarkKind kind = BenchmarkKind::kDense;
     Variant train = Variant::kStandard;
     std::uint64_t seed = 0;
     std::array<double, kTestSets> accuracy{};
+    std::string name() const;  ///< "rt-cnn-seed1": its folder
 };
 
 /// The paper's Table 2: accuracy of (train set, N) on the test set; nothing for another N.
@@ -66,20 +77,22 @@ class MillsExperiment {
     std::vector<MillsReplica> train_and_evaluate();
     /// Trains without evaluating (the command `train`).
     void train();
-    std::vector<MillsBenchmark> benchmark(int hidden);
+    /// Every (kind, train set, seed) of the options, trained unless its result is on disk. Throws Interrupted.
+    std::vector<MillsBenchmark> benchmark();
 
   private:
     struct Group;
     std::vector<std::vector<MillsReplica>> groups() const;
     void run_group(std::vector<MillsReplica>& replicas, bool evaluate);
     void evaluate_group(Group& group, std::vector<MillsReplica>& replicas);
+    void run_benchmark(MillsBenchmark& benchmark);
     std::filesystem::path folder_of(const MillsReplica& replica) const;
 
     const MillsOptions options_;
     const DataSet& data_;
 };
 
-/// Table 2 beside the measured one: one row per feature kind, train set and N.
+/// Table 2 beside the measured one: one row per feature kind, train set and N, then one per benchmark and train set.
 Table mills_table(const std::vector<MillsReplica>& replicas, const std::vector<MillsBenchmark>& benchmarks,
                   const std::string& dataset);
 

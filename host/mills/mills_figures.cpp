@@ -10,6 +10,7 @@
 #include "host/files/checkpoint.h"
 #include "host/files/json.h"
 #include "host/log.h"
+#include "host/mills/mills_reduced.h"
 #include "host/show/image_grid.h"
 #include "host/show/plot.h"
 
@@ -271,6 +272,7 @@ std::vector<FigureFile> draw_mills_figures(const MillsOptions& options, const Da
     add(draw_learning_curves(options));
     if (all.size() == before) log_warning("no learning curves: no metrics.jsonl in the run, or no gnuplot in PATH");
     add(draw_decoded(options, data));
+    if (const auto reduced = read_reduced_table(options)) add(draw_reduced(options, *reduced));
     return all;
 }
 

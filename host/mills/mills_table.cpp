@@ -197,12 +197,13 @@ Table mills_table(const std::vector<MillsReplica>& replicas, const std::vector<M
         }
         table.rows.push_back(row);
     }
-    std::map<Variant, std::vector<const MillsBenchmark*>> by_train;
-    for (const MillsBenchmark& b : benchmarks) by_train[b.train].push_back(&b);
-    for (const auto& [train, members] : by_train) {
+    std::map<std::pair<BenchmarkKind, Variant>, std::vector<const MillsBenchmark*>> pixels;
+    for (const MillsBenchmark& b : benchmarks) pixels[{b.kind, b.train}].push_back(&b);
+    for (const auto& [key, members] : pixels) {
         Row row;
-        row.keys = {
-            {"features", "pixels (MLP)"}, {"train", std::string("MNIST-") + variant_code(train)}, {"latents", "-"}};
+        row.keys = {{"features", name_of(key.first)},
+                    {"train", std::string("MNIST-") + variant_code(key.second)},
+                    {"latents", "-"}};
         for (std::size_t t = 0; t < kTestSets; ++t) {
             std::vector<double> values;
             for (const MillsBenchmark* member : members) values.push_back(member->accuracy[t]);

@@ -47,8 +47,13 @@ def repeat_exported(path, model, optimiser):
     return 0 if max(losses) < CHECKED_LOSS and agree < CHECKED_GRADIENT and max(*gradients, *updates)[0] < CHECKED_JUMP else 1
 
 
-def make_step(model, optimiser, batch, device, mode):
-    images = torch.randint(0, 256, (IMAGES, PIXELS), dtype=torch.uint8, device=device)
+def as_fractions(images, which):
+    return (images[which].float() / 255,)
+
+
+def make_step(model, optimiser, batch, pixels, device, mode):
+    images = torch.randint(0, 256, (IMAGES, pixels), dtype=torch.uint8, device=device)
+    gather = getattr(model, "gather", as_fractions)  # the loss's arguments of a minibatch
     order = torch.randperm(IMAGES, device=device)
     position = 0
     total = torch.zeros((), device=device)
@@ -56,7 +61,7 @@ def make_step(model, optimiser, batch, device, mode):
 
     def train(which):
         optimiser.zero_grad(set_to_none=mode == "eager")
-        loss = model.loss(images[which].float() / 255)
+        loss = model.loss(*gather(images, which))
         loss.backward()
         optimiser.step()
         total.add_(loss.detach())  # read once an epoch
@@ -90,7 +95,8 @@ def make_step(model, optimiser, batch, device, mode):
 
 
 def main(make, batch, parser=None):
-    """make(options) gives model and optimiser. Returns the exit status."""
+    """make(options) gives model and optimiser; without `batch` the parser has an option of that name. Returns the exit
+    status."""
     parser = parser or argparse.ArgumentParser()
     parser.add_argument("--check")
     parser.add_argument("--mode", choices=["eager", "graph", "compile"], default="eager")
@@ -107,7 +113,8 @@ def main(make, batch, parser=None):
     model, optimiser = make(options)
     if options.check:
         return repeat_exported(options.check, model, optimiser)
-    step = make_step(model, optimiser, batch, options.device, options.mode)
+    pixels = getattr(options, "pixels", PIXELS)
+    step = make_step(model, optimiser, batch or options.batch, pixels, options.device, options.mode)
     synchronise = torch.cuda.synchronize if options.device == "cuda" else lambda: None
     chunk = max(1, options.steps // 10)
     for _ in range(2 * chunk):

@@ -3,7 +3,9 @@
 
 #include <cmath>
 
-#include "host/mills/mills.h"
+#include <map>
+
+#include "host/mills/mills_reduced.h"
 #include "host/mills/mills_report.h"
 
 namespace warpvae {
@@ -60,6 +62,73 @@ TEST(MillsTable, OtherDataHaveNoPaperBesideThem) {
     const Table table = mills_table(paper_replicas(1), {}, "glyphs");
     for (const Row& row : table.rows)
         for (const Cell& cell : row.cells) EXPECT_FALSE(cell.paper);
+}
+
+/// Accuracy 0.9 and 0.95 of the kinds on the first test set, a point more with each seed.
+std::vector<MillsBenchmark> benchmarks(int seeds) {
+    std::vector<MillsBenchmark> out;
+    for (int s = 1; s <= seeds; ++s)
+        for (Variant train : {Variant::kStandard, Variant::kRandom})
+            for (BenchmarkKind kind : {BenchmarkKind::kDense, BenchmarkKind::kConvolutional}) {
+                MillsBenchmark b{kind, train, std::uint64_t(s), {}};
+                b.accuracy[0] = (kind == BenchmarkKind::kDense ? 0.89 : 0.94) + 0.01 * s;
+                out.push_back(b);
+            }
+    return out;
+}
+
+TEST(MillsTable, BenchmarksStandBelowTheVaes) {
+    const Table table = mills_table(paper_replicas(3), benchmarks(3), "mnist");
+    ASSERT_EQ(table.rows.size(), 16u + 4);
+    const char* expected[4][2] = {{"pixels (MLP)", "MNIST-s"},
+                                  {"pixels (MLP)", "MNIST-rt"},
+                                  {"pixels (CNN)", "MNIST-s"},
+                                  {"pixels (CNN)", "MNIST-rt"}};
+    for (int i = 0; i < 4; ++i) {
+        const Row& row = table.rows[16 + i];
+        EXPECT_EQ(row.keys.at("features"), expected[i][0]);
+        EXPECT_EQ(row.keys.at("train"), expected[i][1]);
+        EXPECT_EQ(row.cells[0].n, 3);
+        EXPECT_NEAR(row.cells[0].mean, i < 2 ? 0.91 : 0.96, 1e-12);
+        EXPECT_FALSE(row.cells[0].paper);
+    }
+}
+
+TEST(MillsReduced, CurvesHaveTheirCountsBelowEachOther) {
+    std::vector<MillsReplica> twenty = paper_replicas(1);
+    std::erase_if(twenty, [](const MillsReplica& r) { return r.latents != 20; });
+    const Table table = mills_reduced_table({{100, twenty, benchmarks(1)}, {1000, twenty, benchmarks(1)}}, "mnist");
+    ASSERT_EQ(table.rows.size(), 2u * (2 * 2 + 4));
+    for (std::size_t i = 0; i < table.rows.size(); i += 2) {
+        const Row &few = table.rows[i], &many = table.rows[i + 1];
+        EXPECT_EQ(few.keys.at("images"), 100);
+        EXPECT_EQ(many.keys.at("images"), 1000);
+        EXPECT_EQ(few.keys.at("features"), many.keys.at("features"));
+        EXPECT_EQ(few.keys.at("train"), many.keys.at("train"));
+        for (const Cell& cell : few.cells) EXPECT_FALSE(cell.paper) << "the paper trained on all images";
+    }
+}
+
+TEST(MillsReduced, SetsAreShuffledBySeedAndFewerAreAmongTheMore) {
+    ImageSet all{1, 2, {}, {}};
+    for (int i = 0; i < 101; ++i) {
+        all.images.insert(all.images.end(), {std::uint8_t(i), std::uint8_t(2 * i)});
+        all.labels.push_back(std::uint8_t(200 - i));
+    }
+    const ImageSet whole = reduced_set(all, 101, 7), few = reduced_set(all, 20, 7);
+    std::map<int, int> seen;
+    for (int i = 0; i < 101; ++i) {
+        const int image = whole.images[2 * i];
+        ++seen[image];
+        EXPECT_EQ(whole.images[2 * i + 1], 2 * image);
+        EXPECT_EQ(whole.labels[i], 200 - image) << "a label stays with its image";
+    }
+    EXPECT_EQ(seen.size(), 101u);
+    EXPECT_NE(whole.images, all.images);
+    ASSERT_EQ(few.count(), 20u);
+    EXPECT_TRUE(std::equal(few.images.begin(), few.images.end(), whole.images.begin()));
+    EXPECT_TRUE(std::equal(few.labels.begin(), few.labels.end(), whole.labels.begin()));
+    EXPECT_NE(reduced_set(all, 20, 8).images, few.images);
 }
 
 TEST(MillsClaims, OnThePapersOwnNumbers) {

@@ -215,6 +215,13 @@ TEST(Complements, DistinctOfTheClassAndNeverTheImageItself) {
     }
 }
 
+TEST(Complements, OfAnImageAreTheSameInEveryBatchOfARange) {
+    const Labelled data({some_labels(40, 4, 5, 3)}, 4, 3);
+    const std::vector<float> all = complements<float>(data, MinibatchOrder::range(40, 0), 2, 4, 40);
+    const std::vector<float> some = complements<float>(data, MinibatchOrder::range(40, 13), 2, 4, 9);
+    expect_identical(some, slice(all, 13 * 4 * 3, some.size()), "images 13 to 21");
+}
+
 TEST(Complements, EveryMemberAndEveryPairEquallyOften) {
     // One class of `size`, the image 0 (kRange): each of the size - 1 others is drawn at each j with the same
     // probability, and each ordered pair at j = 0, 1. Chi-square with f degrees of freedom has deviation sqrt(2 f).

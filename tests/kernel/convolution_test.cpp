@@ -97,6 +97,9 @@ std::vector<Case> cases() {
     add(1, 28, 28, 8, 5, 1, 4, 1, 2);  // its last, 32 -> 28, is this one's adjoint
     add(8, 32, 32, 1, 5, 1, 0, 1, 2);
     add(3, 32, 32, 8, 5, 1, 2, 2, 1);  // colour
+    add(8, 32, 32, 3, 5, 1, 2, 1, 2);
+    add(2, 12, 8, 4, 5, 1, 2, 3, 17);  // blocks of pixels
+    add(9, 8, 6, 3, 3, 1, 2, 2, 37);   // few channels from more, padded by more than half a window
     add(2, 5, 9, 3, 3, 1, 1, 3, 33);   // several tiles and a tail, not square
     add(1, 5, 5, 1, 5, 1, 0, 1, 1);    // one window
     add(7, 6, 6, 5, 1, 1, 0, 1, 1);    // no neighbours

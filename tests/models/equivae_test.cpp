@@ -386,6 +386,9 @@ TEST(Equivae, DrawsTheSizeOfTheSetForAllReplicasFromTheStep) {
     std::uint64_t largest = 0;
     for (std::uint64_t s = 0; s < 1000; ++s) largest = std::max(largest, capped.begin_step(order, s) >> 32);
     EXPECT_EQ(largest, 12u);
+    config.min_complement = config.max_complement = 4;
+    Equivae<float> fixed(config, 1, 4, data.view(), step.matmul, step.convolver);
+    for (std::uint64_t s = 0; s < 100; ++s) EXPECT_EQ(fixed.begin_step(order, s) >> 32, 4u);
 }
 
 TEST(Equivae, SumShowsEachLabelledImageOnceAnEpoch) {

@@ -15,8 +15,8 @@ using namespace test;
 namespace fs = std::filesystem;
 
 // A run of seconds: few glyphs, a narrow model, a tail in every epoch (300 = 9 * 32 + 12).
-constexpr const char* kSmall =
-    " --dataset glyphs --train-images 300 --test-images 120 --hidden 24 --batch 32 --no-benchmark";
+constexpr const char* kFew = " --dataset glyphs --train-images 300 --test-images 120 --hidden 24 --batch 32";
+const std::string kSmall = std::string(kFew) + " --benchmark none";
 
 struct Invariance : ProgramTest {
     Invariance() : ProgramTest("invariance") {}
@@ -25,7 +25,7 @@ struct Invariance : ProgramTest {
 TEST_F(Invariance, HelpTeaches) {
     const Result result = run("--help");
     EXPECT_EQ(result.status, 0);
-    for (const char* word : {"table", "figures", "train", "report", "--latents", "--resume", "Examples"})
+    for (const char* word : {"table", "figures", "train", "reduced", "report", "--latents", "--resume", "Examples"})
         EXPECT_NE(result.out.find(word), std::string::npos) << word;
 }
 
@@ -125,6 +125,50 @@ TEST_F(Invariance, AnInterruptedTableGoesOnWhereItWas) {
     EXPECT_EQ(fs::last_write_time(folder / "run" / "s-z3-seed1" / "model.safetensors"), untouched);
 }
 
+TEST_F(Invariance, BenchmarksStandInTheTableAndAreNotTrainedTwice) {
+    const std::string table = std::string("table --latents 3 --epochs 1 --quiet") + kFew + " --out " + at("run");
+    ASSERT_EQ(run(table).status, 0);
+    const std::string before = read_file(at("run/table.json"));
+    const Json rows = Json::parse(before).at("rows");
+    ASSERT_EQ(rows.size(), 2u * 2 + 2 * 2);
+    EXPECT_EQ(rows[4].at("features"), "pixels (MLP)");
+    EXPECT_EQ(rows[7].at("features"), "pixels (CNN)");
+    EXPECT_EQ(rows[7].at("train"), "MNIST-rt");
+    fs::remove_all(folder / "run" / "rt-cnn-seed1");
+    const auto untouched = fs::last_write_time(folder / "run" / "s-cnn-seed1" / "result.json");
+    ASSERT_EQ(run("table --resume " + at("run") + " --quiet").status, 0);
+    EXPECT_EQ(read_file(at("run/table.json")), before);
+    EXPECT_EQ(fs::last_write_time(folder / "run" / "s-cnn-seed1" / "result.json"), untouched);
+    EXPECT_EQ(Json::parse(read_file(at("run/rt-cnn-seed1/result.json"))).at("settings").at("train-images"), "300");
+    expect_failure(1, "train-images", "table --resume " + at("run") + " --train-images 200 --quiet");
+}
+
+TEST_F(Invariance, ReducedTrainingDataIsACurveOfTheReport) {
+    const std::string options = std::string(" --latents 3 --epochs 1 --seeds 2 --train-set s --quiet") + kFew;
+    const Result result = run("reduced --reduced-to 60,1000,120" + options + " --out " + at("run"));
+    ASSERT_EQ(result.status, 0) << result.error;
+    const std::string before = read_file(at("run/reduced.json"));
+    const Json rows = Json::parse(before).at("rows");
+    ASSERT_EQ(rows.size(), 4u * 3) << "two kinds of latents, two benchmarks";
+    const int counts[3] = {60, 120, 300};
+    for (int i = 0; i < 12; ++i) {
+        EXPECT_EQ(rows[i].at("images"), counts[i % 3]) << "more than all are all";
+        EXPECT_EQ(rows[i].at("cells")[0].at("n"), 2);
+    }
+    EXPECT_EQ(Json::parse(read_file(at("run/reduced/60/s-z3-seed2/result.json"))).at("settings").at("train-images"),
+              "60");
+    EXPECT_NE(read_file(at("run/reduced/60/s-cnn-seed1/result.json")).find("\"5 epochs"), std::string::npos)
+        << "as long as one epoch of 300";
+    fs::remove(folder / "run/reduced/120/s-z3-seed1/result.json");
+    ASSERT_EQ(run("report --resume " + at("run") + " --quiet").status, 0);
+    EXPECT_NE(read_file(at("run/report.html")).find("Reduced training data"), std::string::npos);
+    ASSERT_EQ(run("reduced --resume " + at("run") + " --quiet").status, 0);
+    EXPECT_EQ(read_file(at("run/reduced.json")), before);
+    expect_failure(1, "shuffled from 300", "reduced --resume " + at("run") + " --train-images 200 --quiet");
+    ASSERT_EQ(run("table --benchmark none --overwrite" + options + " --out " + at("run")).status, 0);
+    EXPECT_FALSE(fs::exists(folder / "run" / "reduced.json"));
+}
+
 TEST_F(Invariance, WrongUsageIsStatus2) {
     const std::string out = " --out " + at("x");
     expect_failure(2, "command", "");
@@ -144,6 +188,8 @@ TEST_F(Invariance, WrongUsageIsStatus2) {
     expect_failure(2, "--learning-rate", "table --learning-rate -1" + out);
     expect_failure(2, "--train-images", "table --train-images -5" + out);
     expect_failure(2, "train-set", "table --train-set zz" + out);
+    expect_failure(2, "--benchmark", "table --benchmark forest" + out);
+    expect_failure(2, "--reduced-to", "reduced --reduced-to 1000,0" + out);
     expect_failure(2, "config.toml", "table --resume " + at("nothing"));
     expect_failure(2, "nothing.toml", "table --config " + at("nothing.toml") + out);
     EXPECT_FALSE(fs::exists(folder / "x")) << "a wrong usage writes nothing";

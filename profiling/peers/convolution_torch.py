@@ -1,0 +1,76 @@
+"""The cases of profiling/bench_convolution.cpp in PyTorch: EQUIVAE's layers of 128 images, float32.
+
+    convolution_torch.py [--data mnist|svhn] [--memory contiguous|channels_last] [--device cpu|cuda] [--threads T]
+        prints "case microseconds" lines
+"""
+import argparse
+
+import torch
+from torch.nn import functional as F
+
+from equivae_step import DECODER_FILTERS, FILTERS
+from warp_torch import time_call
+
+N = 128
+
+
+def layers(size, channels):
+    """(name, transposed, in, out, pixels in, pixels out, stride, padding)."""
+    before, pixels = channels, size
+    for i, after in enumerate(FILTERS):
+        stride = 2 if i else 1
+        yield f"encoder{i}", False, before, after, pixels, (pixels - 1) // stride + 1, stride, 2
+        before, pixels = after, (pixels - 1) // stride + 1
+    before, pixels = 32, 2
+    for i, after in enumerate(DECODER_FILTERS):
+        yield f"decoder{i}", True, before, after, pixels, 2 * pixels, 2, 2
+        before, pixels = after, 2 * pixels
+    yield f"decoder{len(DECODER_FILTERS)}", False, before, channels, pixels, size, 1, 2 if size == pixels else 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", choices=["mnist", "svhn"], default="mnist")
+    parser.add_argument("--memory", choices=["contiguous", "channels_last"], default="contiguous")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    memory = torch.channels_last if options.memory == "channels_last" else torch.contiguous_format
+    synchronise = torch.cuda.synchronize if options.device == "cuda" else lambda: None
+
+    def random(*shape):
+        return (torch.rand(shape, device=options.device) * 2 - 1).contiguous(memory_format=memory)
+
+    def show(name, call):
+        with torch.no_grad():
+            print(f"{name} {time_call(call, synchronise):.1f}", flush=True)
+
+    for name, transposed, before, after, pixels, pixels_out, stride, padding in layers(*((32, 3) if options.data == "svhn" else (28, 1))):
+        x, dy = random(N, before, pixels, pixels), random(N, after, pixels_out, pixels_out)
+        W = random(*((before, after) if transposed else (after, before)), 5, 5)
+        extra = [1, 1] if transposed else [0, 0]
+
+        def forward():
+            if transposed:
+                return F.conv_transpose2d(x, W, None, stride, padding, 1)
+            return F.conv2d(x, W, None, stride, padding)
+
+        def backward(*mask):
+            return torch.ops.aten.convolution_backward(
+                dy, x, W, None, [stride] * 2, [padding] * 2, [1, 1], transposed, extra, 1, [*mask, False])
+
+        show(f"{name}-forward", forward)
+        if name != "encoder0":
+            show(f"{name}-data", lambda: backward(True, False))
+        show(f"{name}-weights", lambda: backward(False, True))
+        y, b = forward(), random(1, after, 1, 1)
+        show(f"{name}-bias", lambda: y.add_(b).relu_())
+        show(f"{name}-bias-backward", lambda: torch.ops.aten.threshold_backward(dy, y, 0).sum((0, 2, 3)))
+
+
+if __name__ == "__main__":
+    main()

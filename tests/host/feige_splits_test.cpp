@@ -1,0 +1,78 @@
+// Feige's divisions of a data set: sizes, balance, trials that differ, and what is refused.
+#include "host/feige/feige_splits.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "data/error.h"
+
+namespace warpvae {
+namespace {
+
+/// `count` images of one pixel pair that number them, labels in turn.
+ImageSet numbered(std::size_t count, int classes) {
+    ImageSet set;
+    set.height = 1, set.width = 2;
+    for (std::size_t i = 0; i < count; ++i) {
+        set.images.push_back(std::uint8_t(i / 256));
+        set.images.push_back(std::uint8_t(i % 256));
+        set.labels.push_back(std::uint8_t(i % classes));
+    }
+    return set;
+}
+std::set<int> numbers_in(const ImageSet& set) {
+    std::set<int> out;
+    for (std::size_t i = 0; i < set.count(); ++i) out.insert(256 * set.images[2 * i] + set.images[2 * i + 1]);
+    return out;
+}
+
+TEST(FeigeSplits, ValidationIsTheFirstTwelfth) {
+    const FeigeSplit split = feige_split(numbered(60000, 10), "mnist");
+    EXPECT_EQ(split.train.count(), 55000u);
+    EXPECT_EQ(split.validation.count(), 5000u);
+    EXPECT_EQ(split.classes, 10);
+    EXPECT_EQ(*numbers_in(split.validation).rbegin(), 4999);
+    EXPECT_EQ(feige_split(numbered(73257, 10), "svhn").validation.count(), 3257u);
+    EXPECT_EQ(feige_split(numbered(73257, 10), "svhn").train.count(), 70000u);
+}
+
+TEST(FeigeSplits, LabelledImagesAreBalancedAndDifferByTrial) {
+    const ImageSet train = numbered(1000, 10);
+    const LabelledSplit one = labelled_split(train, 10, 100, 1), again = labelled_split(train, 10, 100, 1),
+                        other = labelled_split(train, 10, 100, 2);
+    EXPECT_EQ(one.labelled.count(), 100u);
+    EXPECT_EQ(one.unlabelled.count(), 900u);
+    std::vector<int> counts(10);
+    for (std::size_t i = 0; i < 100; ++i) {
+        ++counts[one.labelled.labels[i]];
+        const int number = 256 * one.labelled.images[2 * i] + one.labelled.images[2 * i + 1];
+        EXPECT_EQ(number % 10, one.labelled.labels[i]) << "a label away from its image";
+    }
+    EXPECT_EQ(counts, std::vector<int>(10, 10));
+    EXPECT_EQ(one.labelled.images, again.labelled.images);
+    EXPECT_NE(one.labelled.images, other.labelled.images);
+    std::set<int> all = numbers_in(one.labelled);
+    for (const int number : numbers_in(one.unlabelled)) EXPECT_TRUE(all.insert(number).second) << number << " twice";
+    EXPECT_EQ(all.size(), 1000u);
+}
+
+TEST(FeigeSplits, RefusesWhatThePaperCannotTrainOn) {
+    const ImageSet train = numbered(50, 10);
+    const auto message = [&](int labels) -> std::string {
+        try {
+            labelled_split(train, 10, labels, 1);
+        } catch (const UsageError& error) {
+            return error.what();
+        }
+        return "nothing thrown";
+    };
+    EXPECT_NE(message(10).find("every class needs two labelled images at least (20)"), std::string::npos)
+        << message(10);
+    EXPECT_NE(message(25).find("take a multiple of 10"), std::string::npos) << message(25);
+    EXPECT_NE(message(100).find("class 0 has only 5 images"), std::string::npos) << message(100);
+    EXPECT_EQ(message(50), "nothing thrown");
+}
+
+}  // namespace
+}  // namespace warpvae

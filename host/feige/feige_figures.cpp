@@ -14,19 +14,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kNeighbours = 15;        // of UMAP and of trustworthiness
-constexpr int kSampleRows = 10;        // Figure 4, left
-constexpr int kSteps = 8;              // Figure 4, middle: rows between an image and another
-constexpr int kOthers = 20;            // images of the class that the other is chosen from
-constexpr int kInvariantSide = 20;     // Figure 5, middle
-constexpr int kEquivariantSide = 11;   // Figure 5, right
-constexpr int kFirst = 3, kLast = 6;   // and its classes
+constexpr int kNeighbours = 15;       // of UMAP and of trustworthiness
+constexpr int kSampleRows = 10;       // Figure 4, left
+constexpr int kSteps = 8;             // Figure 4, middle: rows between an image and another
+constexpr int kOthers = 20;           // images of the class that the other is chosen from
+constexpr int kInvariantSide = 20;    // Figure 5, middle
+constexpr int kEquivariantSide = 9;   // Figure 5, right
+constexpr int kFirst = 3, kLast = 6;  // and its classes
+constexpr double kActiveVariance = 0.01;
 constexpr float kPriorDeviations = 2;  // of v, each way
 
 std::string percent(double share) {
     char text[16];
     std::snprintf(text, sizeof text, "%.1f%%", 100 * share);
     return text;
+}
+
+/// How a caption begins. Figures 3 and 4 are of a model with more than two latents; one with two has them as well.
+std::string figure_of(const std::string& figure, int Z) {
+    return Z == 2 ? "As Figure " + figure + ", with two-dimensional r and v. " : "Figure " + figure + ". ";
 }
 
 class Figures {
@@ -60,11 +66,6 @@ class Figures {
         return out_ / "figures" / (figure + "-" + model_.replica.group() + ".png");
     }
     void add(const fs::path& file, const std::string& caption) { files_.push_back({file, caption}); }
-    /// Figure 4 is of the model that it was asked for; Figure 5's has the same pictures as well.
-    std::string figure4(const char* part) const {
-        return model_.Z == 2 ? "As Figure 4, " + std::string(part) + ", with two-dimensional r and v. "
-                             : "Figure 4, " + std::string(part) + ". ";
-    }
     ImageGrid grid(int rows, int columns, int scale = 2, int gap = 2) const {
         return ImageGrid(rows, columns, held_out_.height, held_out_.width, feige_sheet(held_out_, scale, gap));
     }
@@ -98,7 +99,10 @@ class Figures {
         add(file, "Figure " + figure + ". " +
                       (latent == "r" ? "r of the validation images, from 5 other images of the class"
                                      : "v of the validation images (posterior means)") +
-                      (flat ? "" : ", brought to two dimensions " + how + " (" + kept + ")") + "; coloured by class.");
+                      (flat ? "" : ", brought to two dimensions " + how + " (" + kept + ")") + "; coloured by class." +
+                      (latent == "v" ? " " + std::to_string(active_dimensions(rows, model_.Z)) + " of its " +
+                                           std::to_string(model_.Z) + " dimensions are in use (variance above 0.01)."
+                                     : ""));
     }
 
     void samples() {
@@ -111,7 +115,7 @@ class Figures {
         caption_classes(sheet, 0);
         const fs::path file = path("figure4-samples");
         sheet.write(file);
-        add(file, figure4("left") +
+        add(file, figure_of("4, left", model_.Z) +
                       "Samples: v drawn from N(0, I) for every image, r the mean over the validation images of the "
                       "column's class." +
                       told("100 samples a class", "column", sample_class_accuracy(model_, judge_)));
@@ -141,7 +145,7 @@ class Figures {
         caption_classes(sheet, 0);
         const fs::path file = path("figure4-interpolations");
         sheet.write(file);
-        add(file, figure4("middle") +
+        add(file, figure_of("4, middle", model_.Z) +
                       "The first validation image x of each class, and x', of 20 others of the class the one whose v "
                       "is farthest from x's; between them what lies on the line from v to v', r the class's mean.");
     }
@@ -182,7 +186,7 @@ class Figures {
         const fs::path file = path("figure4-swaps");
         sheet.write(file);
         add(file,
-            figure4("right") +
+            figure_of("4, right", model_.Z) +
                 "A validation image of every class, at the left and on top, and what r of the row's image and v "
                 "of the column's make: a digit along a row, a style down a column." +
                 told("the pairs of different classes from 10 such sets", "row", swap_class_accuracy(model_, judge_)));
@@ -278,6 +282,18 @@ PlanePoints reduce(const Matmul& matmul, const std::vector<float>& rows, int Z, 
     return out;
 }
 
+int active_dimensions(const std::vector<float>& rows, int Z) {
+    const double n = double(rows.size()) / Z;
+    int active = 0;
+    for (int j = 0; j < Z; ++j) {
+        double sum = 0, squares = 0;
+        for (std::size_t i = j; i < rows.size(); i += Z)
+            sum += double(rows[i]), squares += double(rows[i]) * double(rows[i]);
+        active += squares / n - sum / n * sum / n > kActiveVariance;
+    }
+    return active;
+}
+
 std::vector<float> interpolate(const std::vector<float>& a, const std::vector<float>& b, int steps) {
     std::vector<float> rows;
     for (int i = 0; i < steps; ++i) {
@@ -328,9 +344,9 @@ std::vector<FigureFile> draw_feige_learning_curves(const FeigeExperiment& experi
     axes.width = 1100, axes.height = 640;
     const fs::path file = out / "figures" / ("figure3-learning-" + replica.group() + ".png");
     if (!line_plot(file, axes, {std::begin(series), std::end(series)})) return {};
-    return {{file,
-             "Figure 3, right. The bound and the two terms that it is the sum of, by epoch; training images with m "
-             "drawn at every step, validation images (dashed) with m = 5 and v at the posterior's mean."}};
+    return {{file, figure_of("3, right", replica.latents) +
+                       "The bound and the two terms that it is the sum of, by epoch; training images with m "
+                       "drawn at every step, validation images (dashed) with m = 5 and v at the posterior's mean."}};
 }
 
 }  // namespace warpvae

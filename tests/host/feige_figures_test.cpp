@@ -24,6 +24,11 @@ TEST(FeigeFigures, InterpolationsAndGrids) {
     EXPECT_EQ(even_grid(2, -1, 1, 5, 7), (std::vector<float>{-1, 7, 1, 7, -1, 5, 1, 5}));
 }
 
+TEST(FeigeFigures, DimensionsInUse) {
+    EXPECT_EQ(active_dimensions({1, 5, 0.1f, -1, 5, -0.09f}, 3), 1);  // variances 1, 0, 0.009
+    EXPECT_EQ(active_dimensions({3, 4}, 2), 0);
+}
+
 TEST(FeigeFigures, TheTwoMostProbableClasses) {
     const auto read = most_probable({0.1f, 0.7f, 0.2f, 0.4f, 0.2f, 0.4f}, 3);
     ASSERT_EQ(read.size(), 2u);
@@ -167,7 +172,7 @@ TEST_F(FeigeModels, EveryFigureIsWritten) {
     EXPECT_GE(plane.size(), 5u);
     EXPECT_EQ(size_of(flat.folder / "figures/figure5-r-grid-supervised-z2.png"),
               (std::pair{32 + 20 * 29 - 1, 32 + 20 * 29 - 1}));
-    EXPECT_EQ(size_of(flat.folder / "figures/figure5-v-grids-supervised-z2.png").first, 32 + 44 * 29 - 1 + 3 * kBreak);
+    EXPECT_EQ(size_of(flat.folder / "figures/figure5-v-grids-supervised-z2.png").first, 32 + 36 * 29 - 1 + 3 * kBreak);
 }
 
 TEST_F(FeigeModels, ForAUser) {

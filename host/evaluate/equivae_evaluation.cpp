@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "host/evaluate/vae_evaluation.h"
+
 namespace warpvae {
 namespace {
 
@@ -143,6 +145,15 @@ std::vector<std::vector<std::uint8_t>> classify_images(Equivae<float>& model, co
             for (int n = 0; n < rows; ++n) out[i].push_back(largest(&logits[i][std::size_t(n) * K], K));
     });
     return out;
+}
+
+int active_dimensions(const std::vector<float>& rows, int Z) {
+    std::vector<double> sums(2 * Z);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        sums[i % Z] += double(rows[i]);
+        sums[Z + i % Z] += double(rows[i]) * double(rows[i]);
+    }
+    return active_units(sums.data(), Z, double(rows.size()) / Z);
 }
 
 double error_rate(const std::vector<std::uint8_t>& predicted, const std::vector<std::uint8_t>& labels) {

@@ -39,6 +39,9 @@ std::vector<std::vector<std::uint8_t>> most_likely_classes(Equivae<float>& model
 std::vector<std::vector<std::uint8_t>> classify_images(Equivae<float>& model, const DeviceImages& images,
                                                        const Matmul& matmul);
 
+/// Dimensions of rows [n, Z] that are in use: whose variance is above 0.01 (Burda et al. 2016).
+int active_dimensions(const std::vector<float>& rows, int Z);
+
 /// The share of `predicted` that is not `labels`.
 double error_rate(const std::vector<std::uint8_t>& predicted, const std::vector<std::uint8_t>& labels);
 

@@ -6,7 +6,6 @@
 #include "data/standardise.h"
 #include "host/evaluate/classifier_training.h"
 #include "host/evaluate/logistic_regression.h"
-#include "host/evaluate/vae_evaluation.h"
 #include "host/feige/feige_group.h"
 #include "host/files/json.h"
 #include "host/interrupt.h"
@@ -21,17 +20,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kProbeImages = 10000;  ///< that a linear probe is fitted to
 constexpr int kNeuralEpochs = 10;            ///< of the dropout net on frozen features
 constexpr int kBenchmarkSteps = 2000;        ///< at least, where labels are few
-
-/// Columns of v [n, Z] whose variance is above 0.01.
-int active_units(const std::vector<float>& v, int Z) {
-    const double n = double(v.size()) / Z;
-    std::vector<double> sums(2 * Z);
-    for (std::size_t i = 0; i < v.size(); ++i) {
-        sums[i % Z] += double(v[i]);
-        sums[Z + i % Z] += double(v[i]) * double(v[i]);
-    }
-    return active_units(sums.data(), Z, n);
-}
 
 ImageSet first_images(const ImageSet& set, std::size_t n) {
     ImageSet out = set;
@@ -134,7 +122,7 @@ void FeigeExperiment::evaluate_group(Group& group, const std::vector<FeigeReplic
     for (int r = 0; r < R; ++r) {
         replicas[r]->validation_nll = feige_mean(held_out_latents[r].nll);
         replicas[r]->validation_kl = feige_mean(held_out_latents[r].kl);
-        replicas[r]->active_units = active_units(held_out_latents[r].v, model.config().latents);
+        replicas[r]->active_units = active_dimensions(held_out_latents[r].v, model.config().latents);
     }
     if (replicas[0]->kind == FeigeKind::kAblation) return;
 

@@ -14,14 +14,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kNeighbours = 15;       // of UMAP and of trustworthiness
-constexpr int kSampleRows = 10;       // Figure 4, left
-constexpr int kSteps = 8;             // Figure 4, middle: rows between an image and another
-constexpr int kOthers = 20;           // images of the class that the other is chosen from
-constexpr int kInvariantSide = 20;    // Figure 5, middle
-constexpr int kEquivariantSide = 9;   // Figure 5, right
-constexpr int kFirst = 3, kLast = 6;  // and its classes
-constexpr double kActiveVariance = 0.01;
+constexpr int kNeighbours = 15;        // of UMAP and of trustworthiness
+constexpr int kSampleRows = 10;        // Figure 4, left
+constexpr int kSteps = 8;              // Figure 4, middle: rows between an image and another
+constexpr int kOthers = 20;            // images of the class that the other is chosen from
+constexpr int kInvariantSide = 20;     // Figure 5, middle
+constexpr int kEquivariantSide = 9;    // Figure 5, right
+constexpr int kFirst = 3, kLast = 6;   // and its classes
 constexpr float kPriorDeviations = 2;  // of v, each way
 
 std::string percent(double share) {
@@ -280,18 +279,6 @@ PlanePoints reduce(const Matmul& matmul, const std::vector<float>& rows, int Z, 
     }
     for (std::size_t i = 0; i < n; ++i) out.x.push_back(plane[2 * i]), out.y.push_back(plane[2 * i + 1]);
     return out;
-}
-
-int active_dimensions(const std::vector<float>& rows, int Z) {
-    const double n = double(rows.size()) / Z;
-    int active = 0;
-    for (int j = 0; j < Z; ++j) {
-        double sum = 0, squares = 0;
-        for (std::size_t i = j; i < rows.size(); i += Z)
-            sum += double(rows[i]), squares += double(rows[i]) * double(rows[i]);
-        active += squares / n - sum / n * sum / n > kActiveVariance;
-    }
-    return active;
 }
 
 std::vector<float> interpolate(const std::vector<float>& a, const std::vector<float>& b, int steps) {

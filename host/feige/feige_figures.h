@@ -21,9 +21,6 @@ struct PlanePoints {
 PlanePoints reduce(const Matmul& matmul, const std::vector<float>& rows, int Z, Reduction reduction,
                    std::uint64_t seed);
 
-/// Dimensions of posterior means [n, Z] whose variance over the rows is above 0.01: those that q(v | r, x) uses.
-int active_dimensions(const std::vector<float>& rows, int Z);
-
 /// `steps` rows v from row a to row b, both among them.
 std::vector<float> interpolate(const std::vector<float>& a, const std::vector<float>& b, int steps);
 /// side x side points of the plane, row by row from the top left: x from x0 to x1, y from y1 down to y0.

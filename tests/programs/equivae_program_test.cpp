@@ -78,20 +78,20 @@ TEST_F(EquivaeProgram, AReportHoldsEverything) {
 
 TEST_F(EquivaeProgram, ColourTrainsEndToEnd) {
     const std::string train =
-        "train --dataset glyphs-colour --train-images 360 --test-images 60 --epochs 1 --seeds 1 --quiet";
+        "train --dataset glyphs-colour --train-images 720 --test-images 60 --epochs 1 --seeds 1 --quiet";
     for (const char* deviation : {"unit", "per-channel"}) {
         const std::string out = at(deviation);
         const Result result = run(train + " --deviation " + deviation + " --out " + out);
         ASSERT_EQ(result.status, 0) << result.error;
         const SafeTensors weights = read_safetensors(out + "/supervised-z16-seed1/model.safetensors");
         EXPECT_EQ(weights.at("inv.conv.0.weight").shape, (std::vector<std::int64_t>{8, 3, 5, 5}));
-        EXPECT_EQ(weights.count("decoder.log_deviation"), std::string(deviation) == "unit" ? 0u : 1u);
+        EXPECT_EQ(weights.contains("decoder.log_deviation"), std::string(deviation) != "unit");
     }
 }
 
 TEST_F(EquivaeProgram, TheSameBitsOnOneCoreTwoCoresTogetherAndAgain) {
-    for (const char* which : {"supervised", "semi --labels 40"}) {
-        const std::string train = std::string("train --epochs 2 --which ") + which + kSmall;
+    for (const char* which : {"supervised --epochs 2", "semi --labels 40 --epochs 1"}) {
+        const std::string train = std::string("train --which ") + which + kSmall;
         const std::string tag = std::string(which).substr(0, 4);
         ASSERT_EQ(run(train + " --seed 3 --seeds 1 --out " + at(tag + "one"), "WARPVAE_CORES=1").status, 0);
         ASSERT_EQ(run(train + " --seed 3 --seeds 1 --out " + at(tag + "two"), "WARPVAE_CORES=2").status, 0);
@@ -107,7 +107,7 @@ TEST_F(EquivaeProgram, TheSameBitsOnOneCoreTwoCoresTogetherAndAgain) {
 }
 
 TEST_F(EquivaeProgram, KilledAndResumedGivesTheSameBits) {
-    const std::string train = std::string("train --which semi --mixing sum --labels 40 --seeds 1 --epochs 8") + kSmall;
+    const std::string train = std::string("train --which semi --mixing sum --labels 40 --seeds 1 --epochs 4") + kSmall;
     ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);
     const pid_t child = start(train + " --out " + at("killed"));
     ASSERT_TRUE(appears(folder / "killed" / "semi40-sum-z8-seed1" / "checkpoint.previous.safetensors"));
@@ -134,7 +134,7 @@ TEST_F(EquivaeProgram, WrongUsageIsStatus2) {
     expect_failure(2, "--deviation", "table --deviation wide" + out);
     expect_failure(2, "--resume", "generate" + out);
     expect_failure(2, "only classify and generate", "table picture.png" + out);
-    expect_failure(2, "name the pictures", "classify --resume " + at("x"));
+    expect_failure(2, "name the pictures", "classify" + out);
     EXPECT_FALSE(fs::exists(folder / "x")) << "a wrong usage writes nothing";
 }
 

@@ -51,8 +51,8 @@ std::filesystem::path write_feige_report(const FeigeOptions& options, const Data
     Report::Pairs numbers = {{"models trained", std::to_string(run.replicas.size())}};
     if (const auto error = mean_score(run.replicas, FeigeKind::kSupervised, &FeigeReplica::distance))
         numbers.push_back({"error by distance, all labels", percent(*error)});
-    if (const auto accuracy = mean_score(run.replicas, FeigeKind::kSupervised, &FeigeReplica::probe_v))
-        numbers.push_back({"class read from v (chance 10 %)", percent(*accuracy)});
+    if (const auto accuracy = mean_score(run.replicas, FeigeKind::kSupervised, &FeigeReplica::probe_v_sample))
+        numbers.push_back({"class read from draws of v", percent(*accuracy)});
     numbers.push_back({"claims that hold", std::to_string(holding) + " of " + std::to_string(tested) + " tested"});
     report.highlights(numbers);
     report.paragraph(

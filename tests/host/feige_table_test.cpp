@@ -72,7 +72,7 @@ TEST(FeigeTable, ClaimsFollowTheNumbers) {
         EXPECT_EQ(claim.holds, claim.name != "F7") << claim.name << ": " << claim.evidence;
     }
     for (FeigeReplica& r : replicas) {
-        r.distance = 0.05, r.neural = 0.01, r.benchmark = 0.01, r.likelihood = 0.2, r.probe_v = 0.9,
+        r.distance = 0.05, r.neural = 0.01, r.benchmark = 0.01, r.likelihood = 0.2, r.probe_v_sample = 0.9,
         r.validation_kl = 0.1;
         r.classifier = 0.5;
     }

@@ -104,7 +104,8 @@ TEST(NearestNeighbours, FarFromTheOriginAndWithEqualDistances) {
 // --- curve and graph -------------------------------------------------------------------------------------------------
 
 TEST(Umap, CurvesAsUmapLearn) {
-    for (const auto& golden : Golden().json["curves"]) {
+    const Golden file;
+    for (const auto& golden : file.json.at("curves")) {
         const UmapCurve curve = fit_umap_curve(golden[0], golden[1]);
         EXPECT_NEAR(curve.a, golden[2], 1e-5) << golden;
         EXPECT_NEAR(curve.b, golden[3], 1e-5) << golden;

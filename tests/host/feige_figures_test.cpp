@@ -199,7 +199,7 @@ TEST_F(FeigeModels, ForAUser) {
     for (int i = 0; i < 12; ++i) {
         EXPECT_EQ(classified[i].image.name, "digit" + std::to_string(i));
         EXPECT_EQ(classified[i].distance.first, expected[i].first);
-        EXPECT_EQ(classified[i].distance.probability, expected[i].probability);
+        EXPECT_NEAR(classified[i].distance.probability, expected[i].probability, 1e-5);
         EXPECT_FALSE(classified[i].classifier);
     }
     EXPECT_GT(size_of(run.folder / "classified.png").first, 10 * 56);

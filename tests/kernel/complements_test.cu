@@ -225,10 +225,12 @@ TEST(Complements, OfAnImageAreTheSameInEveryBatchOfARange) {
 TEST(Complements, EveryMemberAndEveryPairEquallyOften) {
     // One class of `size`, the image 0 (kRange): each of the size - 1 others is drawn at each j with the same
     // probability, and each ordered pair at j = 0, 1. Chi-square with f degrees of freedom has deviation sqrt(2 f).
+    const bool is_fast = launch_options().cpu_blocks == CpuBlocks::kOneThread;  // lanes: the smaller classes will do
     for (const int size : {3, 4, 6, 11, 17}) {
+        if (size > 6 && !is_fast) break;
         const Labelled data({Bytes(size, 0)}, 1, 1);
         const MinibatchOrder order = MinibatchOrder::range(size, 0);
-        const int others = size - 1, m = std::min(others, 4), steps = 6000;
+        const int others = size - 1, m = std::min(others, 4), steps = is_fast ? 6000 : 1500;
         std::vector<std::vector<double>> at(m, std::vector<double>(size));
         std::vector<double> pairs(size * size);
         for (int step = 0; step < steps; ++step) {

@@ -10,6 +10,13 @@
 #include <stdexcept>
 #include <string>
 
+/// Before a function that both plain C++ and kernels call.
+#ifdef __CUDACC__
+#define WARPVAE_HOST_DEVICE __host__ __device__
+#else
+#define WARPVAE_HOST_DEVICE
+#endif
+
 struct CUstream_st;  // at global scope, where CUDA declares it: a name of our own would be another type there
 
 namespace warpvae {

@@ -17,7 +17,7 @@ struct LossRows {
     PairShape pairs;  ///< N = pairs.pairs(), target [R, pairs.images(), D]; of no pairs: a target for each row
     constexpr bool fits(int N) const { return pairs.pairs() == 0 || pairs.pairs() == N; }
     /// The target's row for row n of N in replica r.
-    constexpr std::size_t target_of(std::size_t r, int n, int N) const {
+    WARPVAE_HOST_DEVICE constexpr std::size_t target_of(std::size_t r, int n, int N) const {
         return pairs.pairs() ? r * pairs.images() + pairs.image_of(n) : r * N + n;
     }
 };

@@ -13,7 +13,9 @@ struct Augmentation {
     float max_rotation = 0;  ///< degrees: uniform in [-max, max]
     float min_scale = 1, max_scale = 1;
     float max_translation = 0;  ///< pixels, each axis
-    constexpr bool any() const { return max_rotation != 0 || min_scale != 1 || max_scale != 1 || max_translation != 0; }
+    WARPVAE_HOST_DEVICE constexpr bool any() const {
+        return max_rotation != 0 || min_scale != 1 || max_scale != 1 || max_translation != 0;
+    }
 };
 /// Pixels of a gathered image: byte / 255, or (byte / 255 - mean) * scale, with `mean` and `scale` device [D].
 struct PixelScale {

@@ -16,13 +16,13 @@ namespace warpvae {
 ///   pairs    (u, k) at u K + k, then labelled image l with set K + l
 struct PairShape {
     int unlabelled = 0, classes = 0, labelled = 0;
-    constexpr int images() const { return unlabelled + labelled; }
-    constexpr int sets() const { return (unlabelled > 0 ? classes : 0) + labelled; }
-    constexpr int pairs() const { return unlabelled * classes + labelled; }
-    constexpr int image_of(int pair) const {
+    WARPVAE_HOST_DEVICE constexpr int images() const { return unlabelled + labelled; }
+    WARPVAE_HOST_DEVICE constexpr int sets() const { return (unlabelled > 0 ? classes : 0) + labelled; }
+    WARPVAE_HOST_DEVICE constexpr int pairs() const { return unlabelled * classes + labelled; }
+    WARPVAE_HOST_DEVICE constexpr int image_of(int pair) const {
         return pair < unlabelled * classes ? pair / classes : pair - unlabelled * classes + unlabelled;
     }
-    constexpr int set_of(int pair) const {
+    WARPVAE_HOST_DEVICE constexpr int set_of(int pair) const {
         return pair < unlabelled * classes ? pair % classes
                                            : pair - unlabelled * classes + (unlabelled > 0 ? classes : 0);
     }

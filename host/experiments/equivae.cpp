@@ -27,7 +27,7 @@ Commands
   report     both tables, the ablation, the figures and report.html, one page with everything
 
 Examples
-  equivae table --epochs 10 --seeds 1 --out runs/equivae              an hour on two cores
+  equivae table --epochs 10 --seeds 1 --out runs/equivae              some ten minutes on two cores
   equivae table --which semi --labels 100,1000 --out runs/few         with 100 and 1,000 labels
   equivae table --resume runs/equivae                                 go on after Ctrl-C, a crash, a power cut
   equivae generate --resume runs/equivae --classes 4,7 --rows 5

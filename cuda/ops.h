@@ -10,6 +10,7 @@
 #pragma once
 #include "cuda/ops/convolution.h"
 #include "cuda/ops/dense.h"
+#include "cuda/ops/fisher_rao.h"
 #include "cuda/ops/glyphs.h"
 #include "cuda/ops/latent.h"
 #include "cuda/ops/linear_models.h"
@@ -18,5 +19,6 @@
 #include "cuda/ops/optimiser.h"
 #include "cuda/ops/pairs.h"
 #include "cuda/ops/random.h"
+#include "cuda/ops/renyi.h"
 #include "cuda/ops/umap.h"
 #include "cuda/ops/warp.h"

@@ -91,4 +91,16 @@ struct LogMeanExp {
 template <class T>
 Status log_mean_exp(LogMeanExp* out, const T* ratio, const T* nll, int Q, int K, Stream stream);
 
+/// The running sums of one image's weights, where they come a few at a time; all zero bytes: none yet. Each e^w is
+/// relative to the largest so far.
+struct LogWeights {
+    double count, largest;  ///< weights seen; the largest log weight
+    double total, squares;  ///< sums of e^(w - largest) and of its square
+    double sum;             ///< of w
+    LogMeanExp result() const;
+};
+/// Adds K more to each of Q images' sums: log weights ratio - nll, both [Q, K]; ratio may be null.
+template <class T>
+Status accumulate_log_weights(LogWeights* sums, const T* ratio, const T* nll, int Q, int K, Stream stream);
+
 }  // namespace warpvae

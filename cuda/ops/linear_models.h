@@ -117,4 +117,26 @@ Status centre_rows(T* out, const float* x, const double* mean, int n, int D, Str
 /// length 1 and either sign. An error if the iteration does not converge. Waits for the result.
 Status symmetric_eigen(double* values, double* vectors, const double* matrix, int D, Stream stream);
 
+// --- softmax regression by stochastic gradients: softmax_sgd.cuh -----------------------------------------------------
+
+struct SoftmaxSgdOptions {
+    int classes = 10;  ///< K, at most 32
+    int batch = 32;    ///< rows of a step
+    int steps = 30000;
+    float learning_rate = 1e-3f;
+};
+/// Q multinomial regressions without regularisation by plain SGD from 0, each its whole training in one block: step s
+/// takes the next `batch` rows of the set in the order of minibatch_order (kShuffle), epoch after epoch without a break
+/// (MinibatchOrder::kCycle), W -= learning_rate * gradient of the mean cross-entropy. As argo's
+/// LatentVarsClassificationHook (Peste et al. 2017).
+///   weights [Q, K, d + 1], the intercept last; features [Q] device pointers to [n, d]; labels [Q] device pointers to n
+///   bytes below K; seeds [Q]. d at most 256.
+template <class T>
+Status softmax_sgd(T* weights, const T* const* features, const std::uint8_t* const* labels, const std::uint64_t* seeds,
+                   const SoftmaxSgdOptions& options, int Q, std::size_t n, int d, Stream stream);
+/// predicted [Q, m] = the largest of W x (lowest of equals); features [Q] device pointers to [m, d].
+template <class T>
+Status softmax_predict(std::uint8_t* predicted, const T* weights, const T* const* features, int classes, int Q,
+                       std::size_t m, int d, Stream stream);
+
 }  // namespace warpvae

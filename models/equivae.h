@@ -19,10 +19,10 @@
 #include "host/core/device_images.h"
 #include "host/core/model.h"
 #include "models/image_trunk.h"
+#include "models/likelihood.h"
 
 namespace warpvae {
 
-enum class Likelihood { kBernoulli, kGaussian };
 /// Of the Gaussian likelihood's deviation: 1, one learned number, or one for each channel.
 enum class DeviationKind { kUnit, kLearned, kPerChannel };
 /// How labelled images join unlabelled ones.

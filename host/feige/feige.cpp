@@ -1,25 +1,16 @@
 #include "host/feige/feige.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <sstream>
 
-#include "cuda/device/device.h"
-#include "data/files.h"
+#include "data/error.h"
+#include "host/experiment.h"
 #include "host/feige/feige_group.h"
-#include "host/files/json.h"
 #include "host/training_run.h"
 
 namespace warpvae {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string number(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.9g", x);
-    return text;
-}
 
 /// The result's optional numbers by their names in result.json.
 std::vector<std::pair<const char*, std::optional<double> FeigeReplica::*>> scores() {
@@ -47,32 +38,15 @@ Json to_json(const FeigeReplica& r, const std::string& evaluation) {
 }
 
 /// Reads back what to_json wrote, if it is of that evaluation and of so many epochs at least.
-bool read_result(const fs::path& path, const std::string& evaluation, int epochs, FeigeReplica& r) {
-    if (!fs::exists(path)) return false;
-    try {
-        const Json json = Json::parse(read_file(path));
-        if (json.at("evaluation") != evaluation || json.at("epochs") < epochs) return false;
-        r.epochs = json.at("epochs");
-        r.seconds = json.at("seconds");
-        r.validation_nll = json.at("validation_nll");
-        r.validation_kl = json.at("validation_kl");
-        for (const auto& [name, member] : scores())
-            if (json.contains(name)) r.*member = json.at(name).get<double>();
-        return true;
-    } catch (const Json::exception& e) {
-        throw Error(path.string() + " is damaged (" + e.what() + "); delete it to evaluate that replica again");
-    }
-}
-
-double sum_of_seconds(const fs::path& metrics, const std::string& replica) {
-    double total = 0;
-    if (!fs::exists(metrics)) return total;
-    std::istringstream lines(read_file(metrics));
-    for (std::string line; std::getline(lines, line);) {
-        const Json json = Json::parse(line, nullptr, false);
-        if (json.is_object() && json.value("replica", "") == replica) total += json.value("seconds", 0.0);
-    }
-    return total;
+bool from_json(const Json& json, const std::string& evaluation, int epochs, FeigeReplica& r) {
+    if (json.at("evaluation") != evaluation || json.at("epochs") < epochs) return false;
+    r.epochs = json.at("epochs");
+    r.seconds = json.at("seconds");
+    r.validation_nll = json.at("validation_nll");
+    r.validation_kl = json.at("validation_kl");
+    for (const auto& [name, member] : scores())
+        if (json.contains(name)) r.*member = json.at(name).get<double>();
+    return true;
 }
 
 }  // namespace
@@ -180,40 +154,27 @@ Metadata FeigeExperiment::settings_of(const FeigeReplica& replica) const {
             {"max-complement", std::to_string(c.max_complement)},
             {"deviation", c.likelihood == Likelihood::kGaussian ? name_of(c.deviation) : "none"},
             {"optimiser", "adam"},
-            {"learning-rate", number(options_.learning_rate)},
-            {"math", options_.math == Math::kFp32   ? "fp32"
-                     : options_.math == Math::kTf32 ? "tf32"
-                                                    : "bf16"}};
+            {"learning-rate", setting(options_.learning_rate)},
+            {"math", setting(options_.math)}};
 }
 
 /// What decides a replica's result besides its training.
 std::string FeigeExperiment::evaluation_name() const { return std::to_string(data_.test.count()) + " test images"; }
 
-std::vector<std::vector<FeigeReplica*>> FeigeExperiment::groups(std::vector<FeigeReplica>& replicas) const {
-    const std::size_t together = options_.together ? options_.together : device_is_gpu() ? 1u << 20 : 1;
-    std::vector<std::vector<FeigeReplica*>> groups;
-    for (FeigeReplica& replica : replicas) {
-        const bool joins =
-            !groups.empty() && groups.back().size() < together && groups.back().front()->group() == replica.group();
-        if (!joins) groups.emplace_back();
-        groups.back().push_back(&replica);
-    }
-    return groups;
-}
-
 // --- training --------------------------------------------------------------------------------------------------------
 
 void FeigeExperiment::train(const std::vector<FeigeReplica>& replicas) {
     std::vector<FeigeReplica> all = replicas;
-    for (const auto& group : groups(all)) run_group(group, false);
+    for (const auto& group : replica_groups(all, options_.together)) run_group(group, false);
 }
 
 void FeigeExperiment::train_and_evaluate(std::vector<FeigeReplica>& replicas) {
-    for (const auto& group : groups(replicas)) {
+    for (const auto& group : replica_groups(replicas, options_.together)) {
         bool done = options_.resume;
         for (FeigeReplica* replica : group)
-            done = done &&
-                   read_result(folder_of(*replica) / "result.json", evaluation_name(), epochs_of(*replica), *replica);
+            done = done && read_result(folder_of(*replica) / "result.json", [&](const Json& json) {
+                       return from_json(json, evaluation_name(), epochs_of(*replica), *replica);
+                   });
         if (!done) run_group(group, true);
     }
 }
@@ -257,9 +218,9 @@ void FeigeExperiment::run_group(const std::vector<FeigeReplica*>& replicas, bool
     evaluate_group(group, replicas);
     for (FeigeReplica* replica : replicas) {
         replica->epochs = int(trainer.epoch());
-        replica->seconds = sum_of_seconds(run.metrics, replica->name());
+        replica->seconds = training_seconds(run.metrics, replica->name());
         if (replica->kind != FeigeKind::kAblation) replica->benchmark = benchmark(*replica);
-        write_file(folder_of(*replica) / "result.json", to_json(*replica, evaluation_name()).dump(2) + "\n");
+        write_result(folder_of(*replica) / "result.json", to_json(*replica, evaluation_name()));
     }
 }
 

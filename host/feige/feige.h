@@ -97,7 +97,6 @@ class FeigeExperiment {
 
   private:
     struct Group;
-    std::vector<std::vector<FeigeReplica*>> groups(std::vector<FeigeReplica>& replicas) const;
     void run_group(const std::vector<FeigeReplica*>& group, bool evaluate);
     void evaluate_group(Group& group, const std::vector<FeigeReplica*>& replicas);
     double benchmark(const FeigeReplica& replica) const;

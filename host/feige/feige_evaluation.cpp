@@ -6,8 +6,8 @@
 #include "data/standardise.h"
 #include "host/evaluate/classifier_training.h"
 #include "host/evaluate/logistic_regression.h"
+#include "host/experiment.h"
 #include "host/feige/feige_group.h"
-#include "host/files/json.h"
 #include "host/interrupt.h"
 #include "host/show/progress.h"
 #include "host/training_run.h"
@@ -222,12 +222,12 @@ double FeigeExperiment::benchmark(const FeigeReplica& replica) const {
         training.phases = {{0, std::min(options_.batch, int(labelled.count()))}};
     else
         training.phases = phases_of(training.epochs);
-    if (options_.resume && fs::exists(path)) {
-        const Json json = Json::parse(read_file(path), nullptr, false);
-        if (json.is_object() && json.value("epochs", 0) == training.epochs &&
-            json.value("test_images", std::size_t(0)) == data_.test.count())
-            return json.at("error");
-    }
+    double known = 0;
+    const auto same = [&](const Json& json) {
+        known = json.at("error");
+        return json.at("epochs") == training.epochs && json.at("test_images") == data_.test.count();
+    };
+    if (options_.resume && read_result(path, same)) return known;
     const EquivaeConfig like = config_of(replica);
     const PixelStatistics pixels(split_.train);
     ImageClassifierConfig config;
@@ -267,8 +267,7 @@ double FeigeExperiment::benchmark(const FeigeReplica& replica) const {
     train_classifier(classifier, images, matmul, training);
     progress.finish();
     const double error = 1 - classifier_accuracy(classifier, test_images, test_labels, matmul)[0];
-    const Json json = {{"error", error}, {"epochs", training.epochs}, {"test_images", data_.test.count()}};
-    write_file(path, json.dump(2) + "\n");
+    write_result(path, {{"error", error}, {"epochs", training.epochs}, {"test_images", data_.test.count()}});
     return error;
 }
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "cuda/device/device.h"
+#include "host/show/format.h"
 
 namespace warpvae {
 namespace {
@@ -43,13 +43,6 @@ constexpr SemiRow kTable2[] = {
 // The paper's MNIST scores of about 0.8 % are to be met by 1 % or less (checklist); others within three standard
 // errors.
 constexpr double kSupervisedSlack = 0.0018;
-
-template <class... A>
-std::string text(const char* format, A... args) {
-    char line[400];
-    std::snprintf(line, sizeof line, format, args...);
-    return line;
-}
 
 Table empty_table(const std::string& name, const std::string& dataset) {
     Table table;
@@ -114,7 +107,7 @@ Table feige_supervised_table(const std::vector<FeigeReplica>& replicas, const st
             Row out;
             out.keys = {{"data", shown_name(set)},
                         {"technique", row.technique},
-                        {"run", text("%d-d, %d epochs", members[0]->latents, members[0]->epochs)}};
+                        {"run", formatted("%d-d, %d epochs", members[0]->latents, members[0]->epochs)}};
             out.cells = {scored("error", values_of(members, row.score), paper, kSupervisedSlack)};
             table.rows.push_back(out);
         }
@@ -137,7 +130,7 @@ Table feige_semi_table(const std::vector<FeigeReplica>& replicas, const std::str
         out.keys = {{"data", shown_name(dataset)},
                     {"labels", first.labels},
                     {"mixing", name_of(first.mixing)},
-                    {"run", text("%d-d, %d epochs", first.latents, first.epochs)}};
+                    {"run", formatted("%d-d, %d epochs", first.latents, first.epochs)}};
         out.cells = {
             scored("EQUIVAE", values_of(members, &FeigeReplica::classifier), paper ? &paper->equivae : nullptr, 0),
             scored("benchmark", values_of(members, &FeigeReplica::benchmark), paper ? &paper->benchmark : nullptr, 0)};
@@ -194,7 +187,7 @@ std::vector<Claim> feige_claims(const std::vector<FeigeReplica>& replicas) {
         }
         const int n = std::max(seen, 1);
         claims.push_back(
-            judged(name, statement, seen ? text(format, 100 * sum_a / n, 100 * sum_b / n) : "", good, seen));
+            judged(name, statement, seen ? formatted(format, 100 * sum_a / n, 100 * sum_b / n) : "", good, seen));
     };
     supervised(
         "F1", "The nearest r_y classifies as well as a net on f_inv(x): error rates within 0.2 points.",
@@ -223,7 +216,7 @@ std::vector<Claim> feige_claims(const std::vector<FeigeReplica>& replicas) {
         for (const FeigeReplica& r : replicas)
             if (r.kind == FeigeKind::kSupervised) ++seen, good += r.validation_kl > 1, kl += r.validation_kl;
         claims.push_back(judged("F5", "v is used: its divergence from the prior does not vanish.",
-                                seen ? text("KL %.1f nats on validation images.", kl / seen) : "", good, seen));
+                                seen ? formatted("KL %.1f nats on validation images.", kl / seen) : "", good, seen));
     }
     {
         int good = 0, seen = 0;
@@ -232,8 +225,8 @@ std::vector<Claim> feige_claims(const std::vector<FeigeReplica>& replicas) {
             if (r.kind == FeigeKind::kSemiSupervised && r.classifier && r.benchmark) {
                 ++seen, good += *r.classifier < *r.benchmark;
                 if (evidence.size() < 250)
-                    evidence += text("%s%d labels %s: %.2f against %.2f %%", evidence.empty() ? "" : "; ", r.labels,
-                                     name_of(r.mixing), 100 * *r.classifier, 100 * *r.benchmark);
+                    evidence += formatted("%s%d labels %s: %.2f against %.2f %%", evidence.empty() ? "" : "; ",
+                                          r.labels, name_of(r.mixing), 100 * *r.classifier, 100 * *r.benchmark);
             }
         claims.push_back(judged("F6",
                                 "With few labels EQUIVAE beats the benchmark trained on the labelled images alone.",
@@ -245,7 +238,7 @@ std::vector<Claim> feige_claims(const std::vector<FeigeReplica>& replicas) {
         for (const FeigeReplica& r : replicas)
             if (r.kind == FeigeKind::kAblation) ++seen, good += r.validation_kl < 1, kl += r.validation_kl;
         claims.push_back(judged("F7", "Unsupervised, with r from the image itself, v is left unused.",
-                                seen ? text("KL %.2f nats on validation images.", kl / seen) : "", good, seen));
+                                seen ? formatted("KL %.2f nats on validation images.", kl / seen) : "", good, seen));
     }
     return claims;
 }

@@ -4,10 +4,9 @@
 #include <cstdio>
 #include <map>
 
-#include "data/files.h"
 #include "host/evaluate/classifier_training.h"
 #include "host/evaluate/logistic_regression.h"
-#include "host/files/json.h"
+#include "host/experiment.h"
 #include "host/interrupt.h"
 #include "host/log.h"
 #include "host/show/progress.h"
@@ -21,12 +20,6 @@ namespace fs = std::filesystem;
 int classes_of(const DataSet& data) {
     const auto& labels = data.train.labels;
     return labels.empty() ? 1 : *std::max_element(labels.begin(), labels.end()) + 1;
-}
-
-std::string number(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.9g", x);
-    return text;
 }
 
 /// How the transformed sets are made, in one line.
@@ -54,21 +47,17 @@ Metadata shared_settings(const MillsOptions& o, const DataSet& data, Variant tra
             {"train-set", variant_code(train)},
             {"seed", std::to_string(seed)},
             {"batch", std::to_string(o.batch)},
-            {"learning-rate", number(o.learning_rate)},
+            {"learning-rate", setting(o.learning_rate)},
             {"images", training_images(train, o.variant)},
-            {"math", o.math == Math::kFp32   ? "fp32"
-                     : o.math == Math::kTf32 ? "tf32"
-                                             : "bf16"}};
+            {"math", setting(o.math)}};
 }
 
 /// What decides a replica's training: two runs that agree here have the same weights.
 Metadata settings_of(const MillsOptions& o, const DataSet& data, const MillsReplica& replica) {
-    std::string hidden;
-    for (int h : o.hidden) hidden += (hidden.empty() ? "" : ",") + std::to_string(h);
     Metadata settings = shared_settings(o, data, replica.train, replica.seed);
     settings.insert(settings.end(), {{"latents", std::to_string(replica.latents)},
-                                     {"hidden", hidden},
-                                     {"beta", number(o.beta)},
+                                     {"hidden", setting(o.hidden)},
+                                     {"beta", setting(o.beta)},
                                      {"binarise", o.binarise ? "true" : "false"}});
     return settings;
 }
@@ -89,7 +78,7 @@ Json origin_of(const MillsOptions& o, const DataSet& data, const Model& model, c
                                " test images, " + reading_of(o.variant)}};
 }
 Json origin_of(const MillsOptions& o, const DataSet& data, const MillsReplica& replica) {
-    return origin_of(o, data, replica, "C " + number(o.C) + ", ");
+    return origin_of(o, data, replica, "C " + setting(o.C) + ", ");
 }
 Json origin_of(const MillsOptions& o, const DataSet& data, const MillsBenchmark& benchmark) {
     return origin_of(o, data, benchmark, "");
@@ -131,24 +120,19 @@ Json to_json(const MillsBenchmark& b) { return {{"accuracy", to_json(b.accuracy)
 void from_json(const Json& json, MillsBenchmark& b) { from_json(json.at("accuracy"), b.accuracy); }
 
 template <class Model>
-void write_result(const fs::path& path, Json origin, const Model& model) {
+void write(const fs::path& path, Json origin, const Model& model) {
     origin.update(to_json(model));
-    write_file(path, origin.dump(2) + "\n");
+    write_result(path, origin);
 }
-
-/// Reads back what write_result wrote, if it is of that origin.
+/// Reads back what `write` wrote, if it is of that origin.
 template <class Model>
-bool read_result(const fs::path& path, const Json& origin, Model& model) {
-    if (!fs::exists(path)) return false;
-    try {
-        const Json json = Json::parse(read_file(path));
+bool read(const fs::path& path, const Json& origin, Model& model) {
+    return read_result(path, [&](const Json& json) {
         for (const auto& [key, value] : origin.items())
             if (json.value(key, Json()) != value) return false;
         from_json(json, model);
         return true;
-    } catch (const Json::exception& e) {
-        throw Error(path.string() + " is damaged (" + e.what() + "); delete it to evaluate that model again");
-    }
+    });
 }
 
 /// Image sets made once for each (variant, seed) that the replicas of a group need.
@@ -258,8 +242,7 @@ std::vector<MillsReplica> MillsExperiment::train_and_evaluate() {
     for (std::vector<MillsReplica>& group : groups()) {
         bool done = options_.resume;
         for (MillsReplica& replica : group)
-            done =
-                done && read_result(folder_of(replica) / "result.json", origin_of(options_, data_, replica), replica);
+            done = done && read(folder_of(replica) / "result.json", origin_of(options_, data_, replica), replica);
         if (!done) run_group(group, true);
         all.insert(all.end(), group.begin(), group.end());
     }
@@ -300,7 +283,7 @@ void MillsExperiment::run_group(std::vector<MillsReplica>& replicas, bool evalua
     if (!evaluate) return;
     evaluate_group(group, replicas);
     for (const MillsReplica& replica : replicas)
-        write_result(folder_of(replica) / "result.json", origin_of(options_, data_, replica), replica);
+        write(folder_of(replica) / "result.json", origin_of(options_, data_, replica), replica);
 }
 
 /// Section 2.2 of the paper: a logistic regression on the latents of the model's own training set, then its accuracy on
@@ -347,9 +330,9 @@ std::vector<MillsBenchmark> MillsExperiment::benchmark() {
                 MillsBenchmark benchmark{kind, train, options_.first_seed + s, {}};
                 const fs::path result = options_.out / benchmark.name() / "result.json";
                 const Json origin = origin_of(options_, data_, benchmark);
-                if (!options_.resume || !read_result(result, origin, benchmark)) {
+                if (!options_.resume || !read(result, origin, benchmark)) {
                     run_benchmark(benchmark);
-                    write_result(result, origin, benchmark);
+                    write(result, origin, benchmark);
                 }
                 all.push_back(benchmark);
             }

@@ -2,22 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "cuda/device/device.h"
 #include "data/files.h"
 #include "host/mills/mills_reduced.h"
+#include "host/show/format.h"
 #include "host/show/report.h"
 
 namespace warpvae {
 namespace {
-
-template <class... A>
-std::string text(const char* format, A... args) {
-    char line[512];
-    std::snprintf(line, sizeof line, format, args...);
-    return line;
-}
 
 /// The rows of features whose name begins so.
 Table part_of(const Table& table, const std::string& features) {
@@ -71,7 +64,7 @@ std::filesystem::path write_mills_report(const MillsOptions& options, const Data
         const PaperFit& fit = headline == FeatureKind::kSample ? sample : mean;
         numbers.push_back(
             {"cells that agree", std::to_string(fit.within_tolerance) + " of " + std::to_string(fit.cells)});
-        numbers.push_back({"mean distance from the paper", text("%.1f points", 100 * fit.mean_distance)});
+        numbers.push_back({"mean distance from the paper", formatted("%.1f points", 100 * fit.mean_distance)});
     }
     numbers.push_back({"claims that hold", std::to_string(holding) + " of " + std::to_string(claims.size())});
     report.highlights(numbers);
@@ -83,12 +76,12 @@ std::filesystem::path write_mills_report(const MillsOptions& options, const Data
 
     report.section("Table 2");
     if (has_paper)
-        report.paragraph(
-            text("What the paper means by “latent variable output of the encoder” is open: a sample of q(z|x), or its "
-                 "mean. Samples lie %.1f points from the paper's cells on average (%d of %d within tolerance), means "
-                 "%.1f points (%d of %d). A cell agrees within the larger of 0.02 and three standard deviations.",
-                 100 * sample.mean_distance, sample.within_tolerance, sample.cells, 100 * mean.mean_distance,
-                 mean.within_tolerance, mean.cells));
+        report.paragraph(formatted(
+            "What the paper means by “latent variable output of the encoder” is open: a sample of q(z|x), or its "
+            "mean. Samples lie %.1f points from the paper's cells on average (%d of %d within tolerance), means "
+            "%.1f points (%d of %d). A cell agrees within the larger of 0.02 and three standard deviations.",
+            100 * sample.mean_distance, sample.within_tolerance, sample.cells, 100 * mean.mean_distance,
+            mean.within_tolerance, mean.cells));
     else
         report.paragraph("The paper's numbers are for MNIST; this run used " + data.name +
                          ", so none stand beside these.");
@@ -96,11 +89,11 @@ std::filesystem::path write_mills_report(const MillsOptions& options, const Data
     report.table(part_of(table, "mean"));
     const Table benchmark = part_of(table, "pixels");
     if (!benchmark.rows.empty()) {
-        report.paragraph(
-            text("For comparison, classifiers trained on the pixels and labels of the same images: a dense network "
-                 "(MLP, %d hidden units), and the convolutional one that Feige (2019) compares with (CNN, five "
-                 "convolutions of 8 to 64 filters and two dense layers with dropout).",
-                 options.hidden[0]));
+        report.paragraph(formatted(
+            "For comparison, classifiers trained on the pixels and labels of the same images: a dense network "
+            "(MLP, %d hidden units), and the convolutional one that Feige (2019) compares with (CNN, five "
+            "convolutions of 8 to 64 filters and two dense layers with dropout).",
+            options.hidden[0]));
         report.table(benchmark);
     }
     add_figures(report, figures, "accuracy-", Report::Width::half);
@@ -141,10 +134,11 @@ std::filesystem::path write_mills_report(const MillsOptions& options, const Data
     report.table(mills_active_units(replicas, data.name));
     std::vector<std::vector<std::string>> rows;
     for (const MillsReplica& r : replicas)
-        rows.push_back({r.name(), text("%.2f", r.test_elbo.negative_elbo), text("%.2f", r.test_elbo.reconstruction),
-                        text("%.2f", r.test_elbo.kl), text("%d of %d", r.test_elbo.active_units, r.latents),
-                        text("%.1e", std::max(r.certificate[0], r.certificate[1])),
-                        text("%d, %d", r.iterations[0], r.iterations[1])});
+        rows.push_back({r.name(), formatted("%.2f", r.test_elbo.negative_elbo),
+                        formatted("%.2f", r.test_elbo.reconstruction), formatted("%.2f", r.test_elbo.kl),
+                        formatted("%d of %d", r.test_elbo.active_units, r.latents),
+                        formatted("%.1e", std::max(r.certificate[0], r.certificate[1])),
+                        formatted("%d, %d", r.iterations[0], r.iterations[1])});
     report.table(
         {"model", "test -ELBO", "reconstruction", "KL", "active units", "regression's gradient", "its iterations"},
         rows,

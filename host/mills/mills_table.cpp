@@ -1,12 +1,12 @@
 // Table 2 of Mills (2024) and its claims, held against measured replicas.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <tuple>
 
 #include "cuda/device/device.h"
 #include "host/mills/mills.h"
+#include "host/show/format.h"
 
 namespace warpvae {
 namespace {
@@ -32,13 +32,6 @@ double mean_of(const std::vector<double>& values) {
     double total = 0;
     for (double v : values) total += v;
     return values.empty() ? NAN : total / double(values.size());
-}
-
-template <class... A>
-std::string text(const char* format, A... args) {
-    char line[320];
-    std::snprintf(line, sizeof line, format, args...);
-    return line;
 }
 
 /// accuracy by (train, N, seed) for one kind of feature.
@@ -83,8 +76,8 @@ Claim small_is_best(const Accuracies& a) {
     }
     return judged(
         "C1", "N = 10 is the best, or among the best, in every column",
-        cells ? text("N = 10 is within %.3f of the best other N in %d of %d (seed, training set, column) cells.", kTie,
-                     cells_good, cells)
+        cells ? formatted("N = 10 is within %.3f of the best other N in %d of %d (seed, training set, column) cells.",
+                          kTie, cells_good, cells)
               : "",
         seeds_good, seeds_seen);
 }
@@ -108,8 +101,8 @@ Claim training_on_rt_helps(const Accuracies& a) {
     }
     return judged(
         "C2", "training on rt raises MNIST-fr accuracy by about 0.05, at a cost of about 0.01 to 0.02 on MNIST-s",
-        seen ? text("On average over N and seeds the gain on MNIST-fr is %+.4f and the cost on MNIST-s %+.4f.",
-                    mean_of(gains), mean_of(costs))
+        seen ? formatted("On average over N and seeds the gain on MNIST-fr is %+.4f and the cost on MNIST-s %+.4f.",
+                         mean_of(gains), mean_of(costs))
              : "",
         good, seen);
 }
@@ -132,9 +125,9 @@ Claim flat_from_twenty(const Accuracies& a) {
     double low = 1, high = 0;
     for (const auto& [n, values] : by_latents)
         low = std::min(low, mean_of(values)), high = std::max(high, mean_of(values));
-    Claim claim =
-        judged("C3", "from N = 20 to 100 the accuracy on MNIST-s is flat (within 0.006)",
-               seen ? text("Over these N the means over seeds span %.4f, which decides.", high - low) : "", good, seen);
+    Claim claim = judged(
+        "C3", "from N = 20 to 100 the accuracy on MNIST-s is flat (within 0.006)",
+        seen ? formatted("Over these N the means over seeds span %.4f, which decides.", high - low) : "", good, seen);
     claim.holds =
         seen && high - low <= kTie;  // flatness is a statement about means: one seed varies by as much by itself
     return claim;
@@ -155,8 +148,9 @@ Claim rt_is_best_on_transformed(const Accuracies& a) {
     }
     return judged(
         "C4", "the model trained on rt is the best on all three transformed test sets",
-        cells ? text("It is in %d of %d (seed, N, column) cells; in the paper's own table two of the twelve are ties.",
-                     cells_good, cells)
+        cells ? formatted(
+                    "It is in %d of %d (seed, N, column) cells; in the paper's own table two of the twelve are ties.",
+                    cells_good, cells)
               : "",
         good, seen);
 }

@@ -2,23 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
-#include "data/files.h"
+#include "data/error.h"
 #include "host/evaluate/pca.h"
-#include "host/files/json.h"
+#include "host/experiment.h"
 #include "host/training_run.h"
 
 namespace warpvae {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string number(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.9g", x);
-    return text;
-}
 
 Json to_json(const ElboSummary& e) {
     return {{"negative_elbo", e.negative_elbo},
@@ -57,31 +50,25 @@ Json to_json(const ViveReplica& r, const std::string& evaluation) {
 }
 
 /// Reads back what to_json wrote, if it is of that evaluation and of so many epochs at least.
-bool read_result(const fs::path& path, const std::string& evaluation, int epochs, ViveReplica& r) {
-    if (!fs::exists(path)) return false;
-    try {
-        const Json json = Json::parse(read_file(path));
-        r.epochs = json.at("epochs");
-        if (json.at("evaluation") != evaluation || r.epochs < epochs) return false;
-        r.train_elbo = elbo_from(json.at("train"));
-        r.test_elbo = elbo_from(json.at("test"));
-        for (std::size_t k = 0; k < kFeatureKinds.size(); ++k) {
-            const Json& svm = json.at("svm").at(name_of(kFeatureKinds[k]));
-            r.svm[k].cv_mean = svm.at("cv_mean");
-            r.svm[k].cv_std = svm.at("cv_std");
-            r.svm[k].test = svm.at("test");
-            r.svm[k].certificate.gradient_norm = svm.at("gradient");
-            r.svm[k].certificate.converged = svm.at("converged");
-        }
-        const Json& pose = json.at("pose");
-        pose.at("mean").get_to(r.pose.mean);
-        pose.at("deviation").get_to(r.pose.deviation);
-        r.pose.largest_correlation = pose.at("largest_correlation");
-        r.pose.mean_determinant = pose.at("mean_determinant");
-        return r.evaluated = true;
-    } catch (const Json::exception& e) {
-        throw Error(path.string() + " is damaged (" + e.what() + "); delete it to evaluate that replica again");
+bool from_json(const Json& json, const std::string& evaluation, int epochs, ViveReplica& r) {
+    r.epochs = json.at("epochs");
+    if (json.at("evaluation") != evaluation || r.epochs < epochs) return false;
+    r.train_elbo = elbo_from(json.at("train"));
+    r.test_elbo = elbo_from(json.at("test"));
+    for (std::size_t k = 0; k < kFeatureKinds.size(); ++k) {
+        const Json& svm = json.at("svm").at(name_of(kFeatureKinds[k]));
+        r.svm[k].cv_mean = svm.at("cv_mean");
+        r.svm[k].cv_std = svm.at("cv_std");
+        r.svm[k].test = svm.at("test");
+        r.svm[k].certificate.gradient_norm = svm.at("gradient");
+        r.svm[k].certificate.converged = svm.at("converged");
     }
+    const Json& pose = json.at("pose");
+    pose.at("mean").get_to(r.pose.mean);
+    pose.at("deviation").get_to(r.pose.deviation);
+    r.pose.largest_correlation = pose.at("largest_correlation");
+    r.pose.mean_determinant = pose.at("mean_determinant");
+    return r.evaluated = true;
 }
 
 }  // namespace
@@ -211,8 +198,6 @@ SpatialVaeConfig ViveExperiment::config_of(const ViveReplica& replica) const {
 /// What decides a replica's training: two runs that agree here have the same weights.
 Metadata ViveExperiment::settings_of(const ViveReplica& replica) const {
     const SpatialVaeConfig c = config_of(replica);
-    std::string hidden;
-    for (int h : c.hidden) hidden += (hidden.empty() ? "" : ",") + std::to_string(h);
     const char* limits[] = {"none", "tanh", "sigmoid"};
     return {{"dataset", data_.name},
             {"train-images", std::to_string(data_.train.count())},
@@ -221,21 +206,19 @@ Metadata ViveExperiment::settings_of(const ViveReplica& replica) const {
             {"prior", name_of(c.prior)},
             {"rank", std::to_string(c.rank)},
             {"seed", std::to_string(replica.drawn_seed())},
-            {"hidden", hidden},
+            {"hidden", setting(c.hidden)},
             {"localisation", std::to_string(c.localisation)},
             {"control-points", std::to_string(c.control_points)},
             {"separate-trunk", c.separate_trunk ? "true" : "false"},
             {"second-transform", c.second == SecondTransform::kInverse ? "inverse" : "independent"},
-            {"limit", std::string(limits[int(c.limit)]) + " " + number(c.limit_range)},
+            {"limit", std::string(limits[int(c.limit)]) + " " + setting(c.limit_range)},
             {"samples", std::to_string(c.samples)},
             {"deviation-bound", c.bound == DeviationBound::kDeviation ? "deviation" : "logarithm"},
-            {"loss-scale", number(c.loss_scale)},
+            {"loss-scale", setting(c.loss_scale)},
             {"optimiser", "adadelta"},
-            {"learning-rate", number(options_.learning_rate)},
+            {"learning-rate", setting(options_.learning_rate)},
             {"batch", std::to_string(options_.batch)},
-            {"math", options_.math == Math::kFp32   ? "fp32"
-                     : options_.math == Math::kTf32 ? "tf32"
-                                                    : "bf16"}};
+            {"math", setting(options_.math)}};
 }
 
 /// What decides a replica's result besides its training.
@@ -265,29 +248,18 @@ std::vector<ViveReplica> ViveExperiment::table_replicas() const {
     return all;
 }
 
-std::vector<std::vector<ViveReplica*>> ViveExperiment::groups(std::vector<ViveReplica>& replicas) const {
-    const std::size_t together = options_.together ? options_.together : device_is_gpu() ? 1u << 20 : 1;
-    std::vector<std::vector<ViveReplica*>> groups;
-    for (ViveReplica& replica : replicas) {
-        const bool joins =
-            !groups.empty() && groups.back().size() < together && groups.back().front()->group() == replica.group();
-        if (!joins) groups.emplace_back();
-        groups.back().push_back(&replica);
-    }
-    return groups;
-}
-
 void ViveExperiment::train(const std::vector<ViveReplica>& replicas) {
     std::vector<ViveReplica> all = replicas;
-    for (const auto& group : groups(all)) run_group(group, false);
+    for (const auto& group : replica_groups(all, options_.together)) run_group(group, false);
 }
 
 void ViveExperiment::train_and_evaluate(std::vector<ViveReplica>& replicas) {
-    for (const auto& group : groups(replicas)) {
+    for (const auto& group : replica_groups(replicas, options_.together)) {
         bool done = options_.resume;
         for (ViveReplica* replica : group)
-            done =
-                done && read_result(folder_of(*replica) / "result.json", evaluation_name(), options_.epochs, *replica);
+            done = done && read_result(folder_of(*replica) / "result.json", [&](const Json& json) {
+                       return from_json(json, evaluation_name(), options_.epochs, *replica);
+                   });
         if (!done) run_group(group, true);
     }
 }
@@ -343,7 +315,7 @@ void ViveExperiment::run_group(const std::vector<ViveReplica*>& replicas, bool e
                 summarise_poses(extract_poses(group.model, group.test_images, r, group.matmul), group.model.config());
         replica.epochs = int(trainer.epoch());
         replica.evaluated = true;
-        write_file(folder_of(replica) / "result.json", to_json(replica, evaluation_name()).dump(2) + "\n");
+        write_result(folder_of(replica) / "result.json", to_json(replica, evaluation_name()));
     }
 }
 

@@ -104,7 +104,6 @@ class ViveExperiment {
     const DataSet& data() const { return data_; }
 
   private:
-    std::vector<std::vector<ViveReplica*>> groups(std::vector<ViveReplica>& replicas) const;
     void run_group(const std::vector<ViveReplica*>& group, bool evaluate);
     Metadata settings_of(const ViveReplica& replica) const;
     std::string evaluation_name() const;

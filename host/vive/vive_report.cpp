@@ -1,20 +1,12 @@
 #include "host/vive/vive_report.h"
 
-#include <cstdio>
-
 #include "cuda/device/device.h"
 #include "data/files.h"
+#include "host/show/format.h"
 #include "host/show/report.h"
 
 namespace warpvae {
 namespace {
-
-template <class... A>
-std::string text(const char* format, A... args) {
-    char line[512];
-    std::snprintf(line, sizeof line, format, args...);
-    return line;
-}
 
 void add_figures(Report& report, const std::vector<FigureFile>& figures, const char* prefix,
                  Report::Width width = Report::Width::half) {
@@ -54,9 +46,9 @@ std::filesystem::path write_vive_report(const ViveOptions& options, const DataSe
     if (fit.cells) {
         numbers.push_back(
             {"trained cells that agree", std::to_string(fit.within_tolerance) + " of " + std::to_string(fit.cells)});
-        numbers.push_back({"mean distance from the paper", text("%.1f points", 100 * fit.mean_distance)});
+        numbers.push_back({"mean distance from the paper", formatted("%.1f points", 100 * fit.mean_distance)});
     }
-    numbers.push_back({"claims that hold", text("%d of %d tested", holding, tested)});
+    numbers.push_back({"claims that hold", formatted("%d of %d tested", holding, tested)});
     report.highlights(numbers);
     report.paragraph(
         "A digit's pose is a latent `u` of its own: a spatial transformer layer puts the decoder's image into that "
@@ -67,7 +59,7 @@ std::filesystem::path write_vive_report(const ViveOptions& options, const DataSe
 
     report.section("Table 1");
     if (fit.cells)
-        report.paragraph(text(
+        report.paragraph(formatted(
             "A linear SVM reads the class from `z`: mean and deviation over 9 folds of the training set, and the test "
             "set. "
             "What the paper gave it is open: samples of q(z|x) lie %.1f points from its trained rows on average (%d of "

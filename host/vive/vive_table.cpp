@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "cuda/device/device.h"
+#include "host/show/format.h"
 
 namespace warpvae {
 namespace {
@@ -25,13 +25,6 @@ constexpr PaperRow kTable1[] = {
 };
 // What a row without training may be off, and the least that a trained one may (the paper trained once).
 constexpr double kExact = 0.0002, kRaw = 0.0015, kTrained = 0.02;
-
-template <class... A>
-std::string text(const char* format, A... args) {
-    char line[400];
-    std::snprintf(line, sizeof line, format, args...);
-    return line;
-}
 
 std::string title_of(const ViveReplica& r) {
     std::string title = vive_model(r.model).title;
@@ -226,9 +219,9 @@ Claim ordered(const Scores& scores, const std::string& name, const std::string& 
     }
     std::string evidence;
     for (std::size_t i = 0; seen && i < gaps.size(); ++i)
-        evidence +=
-            text("%s%s(%d) is %+.2f points from %s(%d)", i ? ", " : "On average ", vive_model(order[i].first).title,
-                 order[i].second, 100 * gaps[i] / seen, vive_model(order[i + 1].first).title, order[i + 1].second);
+        evidence += formatted("%s%s(%d) is %+.2f points from %s(%d)", i ? ", " : "On average ",
+                              vive_model(order[i].first).title, order[i].second, 100 * gaps[i] / seen,
+                              vive_model(order[i + 1].first).title, order[i + 1].second);
     return judged(name, statement, evidence.empty() ? "" : evidence + ".", good, seen);
 }
 
@@ -243,9 +236,10 @@ Claim best_of_eight(const Scores& scores) {
         if (!double_transformer || best == 0) continue;
         ++seen, good += *double_transformer > best, margin += *double_transformer - best;
     }
-    return judged("V1", "at 8 dimensions the DT-VAE's code is the most linearly separable, significantly",
-                  seen ? text("It leads the best other model by %+.2f points on average.", 100 * margin / seen) : "",
-                  good, seen);
+    return judged(
+        "V1", "at 8 dimensions the DT-VAE's code is the most linearly separable, significantly",
+        seen ? formatted("It leads the best other model by %+.2f points on average.", 100 * margin / seen) : "", good,
+        seen);
 }
 
 /// The second term of the bound at equal dim(z) + dim(u), from models of the run that have it.
@@ -272,8 +266,8 @@ Claim reconstructs_better(const std::vector<ViveReplica>& replicas) {
         if (same == vae.end()) continue;
         const double gain = measured_cell("", same->second).mean - measured_cell("", values).mean;
         ++seen, good += gain > 0;
-        evidence +=
-            text("%s%s %+.1f nats at %d", evidence.empty() ? "" : ", ", vive_model(key.first).title, -gain, key.second);
+        evidence += formatted("%s%s %+.1f nats at %d", evidence.empty() ? "" : ", ", vive_model(key.first).title, -gain,
+                              key.second);
     }
     Claim claim;
     claim.name = "V4";
@@ -281,7 +275,7 @@ Claim reconstructs_better(const std::vector<ViveReplica>& replicas) {
     claim.tested = seen > 0;
     claim.holds = seen && good == seen;
     claim.evidence = seen ? "Reconstruction error against the VAE's: " + evidence +
-                                text(". Lower in %d of %d pairs of equal size.", good, seen)
+                                formatted(". Lower in %d of %d pairs of equal size.", good, seen)
                           : "The run has no models of equal size (see the command figures).";
     return claim;
 }
@@ -300,8 +294,8 @@ Claim vae_nears_pca(const Scores& scores, const FixedScores& fixed) {
     claim.statement = "as the dimension grows, the VAE behaves more and more like PCA";
     claim.tested = seen > 0;
     claim.holds = seen && at20 < at8;
-    claim.evidence = seen ? text("The VAE is ahead of PCA by %.2f points at 8 dimensions and %.2f at 20.",
-                                 100 * at8 / seen, 100 * at20 / seen)
+    claim.evidence = seen ? formatted("The VAE is ahead of PCA by %.2f points at 8 dimensions and %.2f at 20.",
+                                      100 * at8 / seen, 100 * at20 / seen)
                           : "The run has not the models that this claim compares.";
     return claim;
 }

@@ -12,9 +12,10 @@ std::size_t channel_bias_partials(std::size_t M, int C) {
 template <class T>
 Status channel_bias_forward(T* y, const T* b, std::size_t P, Activation activation, int R, std::size_t M, int C,
                             Stream stream) {
-    if (C < 1 || C > kMaxChannels || activation == Activation::kSigmoid) return {kInvalidValue};
-    return launch(channel_bias_forward_kernel<T>, for_blocks(channel_bias_partials(M, C) / C, R), stream, y, b, P,
-                  activation == Activation::kRelu, M * C, C);
+    const bool relu = activation == Activation::kRelu;
+    if (C < 1 || C > kMaxChannels || (!relu && activation != Activation::kNone)) return {kInvalidValue};
+    return launch(channel_bias_forward_kernel<T>, for_blocks(channel_bias_partials(M, C) / C, R), stream, y, b, P, relu,
+                  M * C, C);
 }
 
 template <class T>

@@ -4,14 +4,41 @@
 
 namespace warpvae {
 
+namespace {
+/// visit(F()) with the F of `activation`.
+template <class Visit>
+Status with_activation(Activation activation, Visit visit) {
+    switch (activation) {
+        case Activation::kNone:
+            return visit(NoActivation());
+        case Activation::kRelu:
+            return visit(ReluActivation());
+        case Activation::kSigmoid:
+            return visit(SigmoidActivation());
+        case Activation::kElu:
+            return visit(EluActivation());
+        case Activation::kTanh:
+            return visit(TanhActivation());
+        case Activation::kSoftplus:
+            return visit(SoftplusActivation());
+    }
+    return {kInvalidValue};
+}
+}  // namespace
+
 template <class T>
 Status bias_activation(T* y, const T* b, std::size_t P, Activation activation, int R, int N, int out, Stream stream) {
-    return launch(bias_activation_kernel<T>, for_blocks(N, R), stream, y, b, P, activation, out);
+    return with_activation(activation, [&](auto f) {
+        return launch(bias_activation_kernel<T, decltype(f)>, for_blocks(N, R), stream, y, b, P, out);
+    });
 }
 
 template <class T>
-Status relu_backward(T* dx, const T* x, std::size_t n, Stream stream) {
-    return launch(relu_backward_kernel<T>, for_elements(n), stream, dx, x, n);
+Status activation_backward(T* dx, const T* y, Activation activation, std::size_t n, Stream stream) {
+    if (activation == Activation::kNone) return {};
+    return with_activation(activation, [&](auto f) {
+        return launch(activation_backward_kernel<T, decltype(f)>, for_elements(n), stream, dx, y, n);
+    });
 }
 
 template <class T>
@@ -37,20 +64,18 @@ Status dense_forward(const Matmul& context, T* y, const T* x, const T* W, const 
 template <class T>
 Status dense_backward(const Matmul& context, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
                       Activation x_activation, int R, int N, int in, int out) {
-    if (dx && x_activation == Activation::kSigmoid) return {kInvalidValue};  // sigmoid_backward knows that one
     const std::size_t dy_stride = std::size_t(N) * out, x_stride = std::size_t(N) * in;
     Status status = matmul(context, dW, P, Op::kTranspose, dy, dy_stride, Op::kNone, x, x_stride, R, out, in, N);
     if (status.ok()) status = column_sum(db, dy, P, R, N, out, context.stream());
     if (!status.ok() || !dx) return status;
     status = matmul(context, dx, x_stride, Op::kNone, dy, dy_stride, Op::kNone, W, P, R, N, in, out);
-    if (status.ok() && x_activation == Activation::kRelu)
-        status = relu_backward(dx, x, std::size_t(R) * x_stride, context.stream());
-    return status;
+    if (!status.ok()) return status;
+    return activation_backward(dx, x, x_activation, std::size_t(R) * x_stride, context.stream());
 }
 
 #define WARPVAE_INSTANTIATE(T)                                                                                        \
     template Status bias_activation(T*, const T*, std::size_t, Activation, int, int, int, Stream);                    \
-    template Status relu_backward(T*, const T*, std::size_t, Stream);                                                 \
+    template Status activation_backward(T*, const T*, Activation, std::size_t, Stream);                               \
     template Status column_sum(T*, const T*, std::size_t, int, int, int, Stream);                                     \
     template Status dense_forward(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation, int, int, \
                                   int, int);                                                                          \

@@ -1,11 +1,14 @@
 // A dense layer, y = activation(x W^T + b), is a strided-batched matrix product (matmul, in ops.h) and three kernels of
-// our own: bias and activation, the ReLU's mask, and the bias gradient. torch.nn.Linear's layout: W [out, in].
+// our own: bias and activation, the activation's derivative, and the bias gradient. torch.nn.Linear's layout: W [out,
+// in].
 //
-//   forward    y = max(0, x W^T + b)
-//   backward   dW = dy^T x,   db = sum_n dy,   dx = (dy W) * (x > 0) where x came out of a ReLU
+//   forward    y = f(x W^T + b)
+//   backward   dW = dy^T x,   db = sum_n dy,   dx = (dy W) * f'(.) of the activation that x came out of
+//
+// Each derivative is read from its activation's output y, so no layer keeps its input: 1 - e^-y for a softplus.
 //
 // Contract: block any; no shared memory; deterministic. Bytes per element: bias_activation reads and writes y (8),
-// relu_backward reads dx and x and writes dx (12), column_sum reads y (4).
+// activation_backward reads dx and y and writes dx (12), column_sum reads y (4).
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/math.cuh"
@@ -13,33 +16,85 @@
 
 namespace warpvae {
 
+/// forward(x) = y, NaN for NaN, and backward(dy, y) = dL/dx.
+struct NoActivation {
+    template <class T>
+    static __device__ T forward(T x) {
+        return x;
+    }
+    template <class T>
+    static __device__ T backward(T dy, T) {
+        return dy;
+    }
+};
+struct ReluActivation {
+    template <class T>
+    static __device__ T forward(T x) {
+        return x < T(0) ? T(0) : x;
+    }
+    template <class T>
+    static __device__ T backward(T dy, T y) {  // a select, not a product: NaN in dy ends where y is 0, as in PyTorch
+        return y > T(0) ? dy : T(0);
+    }
+};
+struct SigmoidActivation {
+    template <class T>
+    static __device__ T forward(T x) {
+        return sigmoid_(x);
+    }
+    template <class T>
+    static __device__ T backward(T dy, T y) {
+        return dy * y * (T(1) - y);
+    }
+};
+struct EluActivation {
+    template <class T>
+    static __device__ T forward(T x) {
+        const T e = expm1_(x < T(0) ? x : T(0));
+        return x < T(0) ? e : x;
+    }
+    template <class T>
+    static __device__ T backward(T dy, T y) {
+        return y > T(0) ? dy : dy * (T(1) + y);
+    }
+};
+struct TanhActivation {
+    template <class T>
+    static __device__ T forward(T x) {
+        return tanh_(x);
+    }
+    template <class T>
+    static __device__ T backward(T dy, T y) {
+        return dy * ((T(1) - y) * (T(1) + y));
+    }
+};
+struct SoftplusActivation {
+    template <class T>
+    static __device__ T forward(T x) {
+        return softplus_(x);
+    }
+    template <class T>
+    static __device__ T backward(T dy, T y) {
+        return dy * -expm1_(-y);
+    }
+};
+
 /// One block per row: y[r, n, :] = activation(y[r, n, :] + b[r]).
-template <class T>
-__global__ void bias_activation_kernel(T* y, const T* b, std::size_t P, Activation activation, int out) {
+template <class T, class F>
+__global__ void bias_activation_kernel(T* y, const T* b, std::size_t P, int out) {
     T* row = y + (std::size_t(blockIdx.y) * gridDim.x + blockIdx.x) * out;
     const T* bias = b + blockIdx.y * P;
     const auto columns = block_stride(out);
-    if (activation == Activation::kRelu) {
-        WARPVAE_SIMD()
-        for (int c = columns.first; c < columns.last; c += columns.step) {
-            const T value = row[c] + bias[c];
-            row[c] = value < T(0) ? T(0) : value;  // NaN stays NaN
-        }
-    } else if (activation == Activation::kSigmoid) {
-        WARPVAE_SIMD()
-        for (int c = columns.first; c < columns.last; c += columns.step) row[c] = sigmoid_(row[c] + bias[c]);
-    } else {
-        WARPVAE_SIMD()
-        for (int c = columns.first; c < columns.last; c += columns.step) row[c] += bias[c];
-    }
+    WARPVAE_SIMD()
+    for (int c = columns.first; c < columns.last; c += columns.step) row[c] = F::forward(row[c] + bias[c]);
 }
 
-/// dx *= (x > 0); a select, not a product: NaN in dx survives where x > 0 and not elsewhere, as in PyTorch.
-template <class T>
-__global__ void relu_backward_kernel(T* dx, const T* x, std::size_t n) {
+/// dx *= f', from f's output y.
+template <class T, class F>
+__global__ void activation_backward_kernel(T* dx, const T* y, std::size_t n) {
     const auto elements = grid_stride(n);
     WARPVAE_SIMD()
-    for (std::size_t i = elements.first; i < elements.last; i += elements.step) dx[i] = x[i] > T(0) ? dx[i] : T(0);
+    for (std::size_t i = elements.first; i < elements.last; i += elements.step) dx[i] = F::backward(dx[i], y[i]);
 }
 
 /// sums[r, c] = sum_n y[r, n, c], rows in their order. A thread owns a column (16 neighbours on the CPU device, which

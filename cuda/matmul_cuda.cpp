@@ -136,13 +136,13 @@ struct LtCall {
 
 bool dense_forward_epilogue(const Matmul& context, float* y, const float* x, const float* W, const float* b,
                             std::size_t P, Activation activation, int R, int N, int in, int out) {
-    if (activation == Activation::kSigmoid) return false;  // cuBLASLt has no such epilogue
+    const bool relu = activation == Activation::kRelu;
+    if (!relu && activation != Activation::kNone) return false;  // cuBLASLt has no such epilogue
     const Matmul::Impl& impl = context.impl();
     LtCall call;  // column-major: y^T [out, N] = W [in, out]^T x^T [in, N]
     require(cublasLtMatmulDescCreate(&call.operation, compute_type(impl.math), CUDA_R_32F), "cublasLt descriptor");
     call.set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
-    call.set(CUBLASLT_MATMUL_DESC_EPILOGUE,
-             activation == Activation::kRelu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS);
+    call.set(CUBLASLT_MATMUL_DESC_EPILOGUE, relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS);
     call.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(b));
     call.set(CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE, static_cast<std::int64_t>(P));
     call.a = LtCall::layout(in, out, R, P);

@@ -12,16 +12,25 @@ DenseLayer add_dense_layer(ParameterLayout& layout, const std::string& name, int
     return layer;
 }
 
+namespace {
+Initial initial_weight(InitialRule rule, int in, int out) {
+    return rule == InitialRule::kTorch ? Initial::torch(in) : Initial::glorot(in, out);
+}
+Initial initial_bias(InitialRule rule, int in) {
+    if (rule == InitialRule::kXavier) return Initial::constant({0.1});
+    return rule == InitialRule::kTorch ? Initial::torch(in) : Initial();
+}
+}  // namespace
+
 template <class T>
 DenseStack<T>::DenseStack(ParameterLayout& layout, const std::string& prefix, const std::vector<int>& widths,
-                          Activation last, InitialRule rule, Dropout dropout)
-    : last_(last), dropout_(dropout) {
+                          Activation last, InitialRule rule, Dropout dropout, Activation hidden)
+    : last_(last), hidden_(hidden), dropout_(dropout) {
+    if (dropout.rate > 0 && hidden != Activation::kRelu) throw DeviceError("dropout follows ReLUs alone");
     for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
         const int in = widths[i], out = widths[i + 1];
-        const bool torch = rule == InitialRule::kTorch;
         layers_.push_back(add_dense_layer(layout, prefix + std::to_string(2 * i), in, out,
-                                          torch ? Initial::torch(in) : Initial::glorot(in, out),
-                                          torch ? Initial::torch(in) : Initial()));
+                                          initial_weight(rule, in, out), initial_bias(rule, in)));
     }
 }
 
@@ -51,8 +60,8 @@ void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& param
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         const DenseLayer& layer = layers_[i];
         check(dense_forward(matmul, activations_[i].data(), i ? activations_[i - 1].data() : x, values + layer.weight,
-                            values + layer.bias, parameters.layout().size(),
-                            i + 1 < layers_.size() ? Activation::kRelu : last_, R, N, layer.in, layer.out));
+                            values + layer.bias, parameters.layout().size(), i + 1 < layers_.size() ? hidden_ : last_,
+                            R, N, layer.in, layer.out));
         if (i + 1 < layers_.size()) apply_dropout(activations_[i].data(), i, drop, R, N, matmul.stream());
     }
 }
@@ -68,7 +77,7 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
         dx = i || want_dx ? d_hidden_[i % 2].data() : nullptr;
         check(dense_backward(matmul, dx, gradients + layer.weight, gradients + layer.bias, dy,
                              i ? activations_[i - 1].data() : x, values + layer.weight, parameters.layout().size(),
-                             i ? Activation::kRelu : x_activation, R, N, layer.in, layer.out));
+                             i ? hidden_ : x_activation, R, N, layer.in, layer.out));
         if (i) apply_dropout(dx, i - 1, drop, R, N, matmul.stream());
         dy = dx;
     }

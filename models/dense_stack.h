@@ -1,5 +1,5 @@
-// Dense layers in a row with ReLUs between, R replicas at once: the trunks, encoders and decoders of the models here.
-// Each layer knows its backward; no autograd.
+// Dense layers in a row with one activation between them (a ReLU unless said otherwise), R replicas at once: the
+// trunks, encoders and decoders of the models here. Each layer knows its backward; no autograd.
 #pragma once
 #include <string>
 #include <vector>
@@ -20,9 +20,11 @@ DenseLayer add_dense_layer(ParameterLayout& layout, const std::string& name, int
 enum class InitialRule {
     kTorch,    ///< torch.nn.Linear: uniform by fan-in, biases too
     kLasagne,  ///< lasagne.layers.DenseLayer: GlorotUniform, biases 0
+    kXavier,   ///< argo's: Glorot uniform, biases 0.1
 };
 
-/// Dropout after each hidden layer's ReLU (Srivastava et al. 2014).
+/// Dropout after each hidden layer's ReLU (Srivastava et al. 2014). No other activation allows it: the derivative is
+/// read from the output, and of a dropped ReLU's output the sign is still right.
 struct Dropout {
     double rate = 0;
     int first_layer = 0;  ///< number of the first one's masks: no two layers of a model may share one
@@ -32,10 +34,10 @@ template <class T>
 class DenseStack {
   public:
     DenseStack() = default;
-    /// Layers PREFIX0, PREFIX2, ... as torch.nn.Sequential numbers them, ReLUs counted. widths: in, hidden..., out.
-    /// `last` follows the last layer.
+    /// Layers PREFIX0, PREFIX2, ... as torch.nn.Sequential numbers them, activations counted. widths: in, hidden...,
+    /// out. `hidden` follows each layer but the last, `last` the last.
     DenseStack(ParameterLayout& layout, const std::string& prefix, const std::vector<int>& widths, Activation last,
-               InitialRule rule, Dropout dropout = {});
+               InitialRule rule, Dropout dropout = {}, Activation hidden = Activation::kRelu);
     /// Makes room for `rows` rows over all replicas; before the first call of forward.
     void allocate(std::size_t rows);
 
@@ -47,7 +49,7 @@ class DenseStack {
     int out() const { return layers_.back().out; }
 
     /// Fills the gradients of every layer from dy = dL/d(output before its activation) [R, N, out]. Returns dx [R, N,
-    /// in] (times x > 0 where `x_activation` is a ReLU), or null unless `want_dx`. dy and the result may not be used
+    /// in] (through `x_activation`, whose output x is), or null unless `want_dx`. dy and the result may not be used
     /// after the next call.
     T* backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x, Activation x_activation,
                 bool want_dx, int R, int N, const LatentNoise& drop = {});
@@ -56,7 +58,7 @@ class DenseStack {
     void apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N, Stream stream) const;
 
     std::vector<DenseLayer> layers_;
-    Activation last_ = Activation::kNone;
+    Activation last_ = Activation::kNone, hidden_ = Activation::kRelu;
     Dropout dropout_;
     std::vector<DeviceBuffer<T>> activations_;  // each layer's output
     DeviceBuffer<T> d_hidden_[2];

@@ -371,8 +371,8 @@ const T* Equivae<T>::decoder_backward(T* d_pixels) {
     const Range range("decoder.backward");
     const int pairs = pairs_.pairs();
     T* d_joint = decoder_.backward(convolver_, *parameters_, d_pixels, decoder_joint_.output(), true, R_, pairs);
-    check(relu_backward(d_joint, decoder_joint_.output(), std::size_t(R_) * pairs * decoder_joint_.out(),
-                        matmul_.stream()));
+    check(activation_backward(d_joint, decoder_joint_.output(), Activation::kRelu,
+                              std::size_t(R_) * pairs * decoder_joint_.out(), matmul_.stream()));
     const T* d_in =
         decoder_joint_.backward(matmul_, *parameters_, d_joint, decoder_in_.data(), Activation::kNone, true, R_, pairs);
     check(concatenate_pairs_backward<T>(d_decoder_r_.data(), decoder_r_.output(), PairRows::kSets, d_decoder_v_.data(),

@@ -99,8 +99,8 @@ std::vector<Operation> operations(const Matmul& matmul) {
          [](Data& d) {
              return bias_activation(d.y.data(), d.parameters.data(), P, Activation::kRelu, d.R, N, D, nullptr);
          }},
-        {"relu_backward (400)", 12 * hidden, 0,
-         [](Data& d) { return relu_backward(d.dh.data(), d.h.data(), d.dh.size(), nullptr); }},
+        {"activation_backward (relu, 400)", 12 * hidden, 0,
+         [](Data& d) { return activation_backward(d.dh.data(), d.h.data(), Activation::kRelu, d.dh.size(), nullptr); }},
         {"column_sum (784)", 4 * pixels, 0,
          [](Data& d) { return column_sum(d.gradients.data(), d.y.data(), P, d.R, N, D, nullptr); }},
         {"gaussian_head_forward", 4 * (hidden + 2.0 * Z * H + 3 * latents), 4.0 * N * H * Z,

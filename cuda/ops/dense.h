@@ -38,14 +38,15 @@ template <class T>
 Status matmul(const Matmul& matmul, T* C, std::size_t stride_c, Op op_a, const T* A, std::size_t stride_a, Op op_b,
               const T* B, std::size_t stride_b, int R, int m, int n, int k);
 
-enum class Activation { kNone, kRelu, kSigmoid };
+/// ELU (alpha = 1; Clevert et al. 2016): x, or e^x - 1 where x < 0. Softplus: log(1 + e^x).
+enum class Activation { kNone, kRelu, kSigmoid, kElu, kTanh, kSoftplus };
 /// y = activation(x W^T + b): torch.nn.Linear. y [R, N, out], x [R, N, in]; W [out, in] and b [out] of replica r at
 /// W + r * P and b + r * P.
 template <class T>
 Status dense_forward(const Matmul& matmul, T* y, const T* x, const T* W, const T* b, std::size_t P,
                      Activation activation, int R, int N, int in, int out);
 /// Given dy = dL/d(x W^T + b) [R, N, out]: dW = dy^T x, db = column sums of dy, both at stride P, and, unless dx is
-/// null, dx = dy W, times (x > 0) where x is the output of a ReLU; a sigmoid's x is refused there (sigmoid_backward).
+/// null, dx = dy W, times the derivative of x_activation, whose output x is (activation_backward).
 template <class T>
 Status dense_backward(const Matmul& matmul, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
                       Activation x_activation, int R, int N, int in, int out);
@@ -57,9 +58,10 @@ bool dense_forward_epilogue(const Matmul& matmul, float* y, const float* x, cons
 /// y[r, n, :] = activation(y[r, n, :] + b[r]) in place. b at stride P.
 template <class T>
 Status bias_activation(T* y, const T* b, std::size_t P, Activation activation, int R, int N, int out, Stream stream);
-/// dx *= (x > 0) in place, n elements.
+/// dx *= activation'(its input) in place, read from the output y: n elements.
+///   relu y > 0;  sigmoid y (1 - y);  elu y > 0 ? 1 : 1 + y;  tanh 1 - y^2;  softplus 1 - e^-y
 template <class T>
-Status relu_backward(T* dx, const T* x, std::size_t n, Stream stream);
+Status activation_backward(T* dx, const T* y, Activation activation, std::size_t n, Stream stream);
 /// sums[r, c] = sum over n of y[r, n, c], at stride P.
 template <class T>
 Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns, Stream stream);

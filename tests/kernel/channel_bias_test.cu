@@ -91,7 +91,8 @@ TEST(ChannelBias, NaNIsNotHidden) {
 
 TEST(ChannelBias, RefusesWhatItCannotDo) {
     GuardedBuffer<float> y(8), b(8);
-    EXPECT_EQ(channel_bias_forward(y.data(), b.data(), 8, Activation::kSigmoid, 1, 1, 8, nullptr).code, kInvalidValue);
+    for (const Activation f : {Activation::kSigmoid, Activation::kElu, Activation::kTanh, Activation::kSoftplus})
+        EXPECT_EQ(channel_bias_forward(y.data(), b.data(), 8, f, 1, 1, 8, nullptr).code, kInvalidValue);
     EXPECT_EQ(channel_bias_forward(y.data(), b.data(), 8, Activation::kRelu, 1, 1, 257, nullptr).code, kInvalidValue);
     EXPECT_EQ(channel_bias_forward(y.data(), b.data(), 8, Activation::kRelu, 1, 1, 0, nullptr).code, kInvalidValue);
     EXPECT_EQ(channel_bias_backward(y.data(), b.data(), b.data(), y.data(), 8, 1, 1, 0, nullptr).code, kInvalidValue);

@@ -211,32 +211,37 @@ TEST(Dense, NoInputGradientWhereNoneIsAsked) {
     EXPECT_FALSE(std::isnan(grads.download()[0]));
 }
 
+constexpr Activation kActivations[] = {Activation::kNone, Activation::kRelu, Activation::kSigmoid,
+                                       Activation::kElu,  Activation::kTanh, Activation::kSoftplus};
+const char* const kNames[] = {"none", "relu", "sigmoid", "elu", "tanh", "softplus"};
+std::string name_of(Activation activation) { return kNames[int(activation)]; }
+
 TEST(Dense, TwoLayersByFiniteDifferences) {
-    // L = sum c * (relu(x W1^T + b1) W2^T + b2), with respect to both layers' parameters, in one arena.
+    // L = sum c * (f(x W1^T + b1) W2^T + b2), with respect to both layers' parameters, in one arena.
     const int N = 5, in = 4, hidden = 6, out = 3;
     const std::size_t b1 = in * hidden, W2 = b1 + hidden, b2 = W2 + hidden * out, P = b2 + out;
     Random random(21);
     const auto x = random.normals<double>(N * in), c = random.normals<double>(N * out), p = random.normals<double>(P);
     const Matmul context;
     GuardedBuffer<double> X(x), C(c), arena(p), h(N * hidden), y(N * out), dh(N * hidden), grads(P);
-    const auto forward = [&](const std::vector<double>& parameters) {
-        arena.upload(parameters);
-        double* a = arena.data();
-        check(dense_forward(context, h.data(), X.data(), a, a + b1, P, Activation::kRelu, 1, N, in, hidden));
-        check(dense_forward(context, y.data(), h.data(), a + W2, a + b2, P, Activation::kNone, 1, N, hidden, out));
-        const std::vector<double> Y = y.download();
-        double loss = 0;
-        for (std::size_t i = 0; i < Y.size(); ++i) loss += c[i] * Y[i];
-        return loss;
-    };
-    forward(p);
     double* a = arena.data();
     double* g = grads.data();
-    check(dense_backward(context, dh.data(), g + W2, g + b2, C.data(), h.data(), a + W2, P, Activation::kRelu, 1, N,
-                         hidden, out));
-    check(dense_backward<double>(context, nullptr, g, g + b1, dh.data(), X.data(), a, P, Activation::kNone, 1, N, in,
-                                 hidden));
-    expect_gradient(forward, p, grads.download(), "two dense layers");
+    for (const Activation f : kActivations) {
+        const auto forward = [&](const std::vector<double>& parameters) {
+            arena.upload(parameters);
+            check(dense_forward(context, h.data(), X.data(), a, a + b1, P, f, 1, N, in, hidden));
+            check(dense_forward(context, y.data(), h.data(), a + W2, a + b2, P, Activation::kNone, 1, N, hidden, out));
+            const std::vector<double> Y = y.download();
+            double loss = 0;
+            for (std::size_t i = 0; i < Y.size(); ++i) loss += c[i] * Y[i];
+            return loss;
+        };
+        forward(p);
+        check(dense_backward(context, dh.data(), g + W2, g + b2, C.data(), h.data(), a + W2, P, f, 1, N, hidden, out));
+        check(dense_backward<double>(context, nullptr, g, g + b1, dh.data(), X.data(), a, P, Activation::kNone, 1, N,
+                                     in, hidden));
+        expect_gradient(forward, p, grads.download(), "two dense layers, " + name_of(f));
+    }
 }
 
 TEST(Dense, ASigmoidLayerByFiniteDifferences) {
@@ -272,18 +277,6 @@ TEST(Dense, ASigmoidLayerByFiniteDifferences) {
     expect_gradient(by_parameters, p, grads.download(), "a sigmoid layer, dW and db");
 }
 
-TEST(Dense, TheGradientThroughASigmoidIsNotDenseBackwards) {
-    const Matmul context;
-    GuardedBuffer<float> a(std::vector<float>(8)), dx(4), grads(8);
-    const auto backward = [&](float* to) {
-        return dense_backward<float>(context, to, grads.data(), grads.data() + 4, a.data(), a.data(), a.data(), 8,
-                                     Activation::kSigmoid, 1, 2, 2, 2);
-    };
-    EXPECT_FALSE(backward(dx.data()).ok());
-    for (const float v : dx.download()) EXPECT_TRUE(std::isnan(v)) << "refused, yet written";
-    EXPECT_TRUE(backward(nullptr).ok()) << "no dx, no activation to go back through";
-}
-
 TEST(Dense, TheEpilogueAgreesWhereItIsOffered) {
     const Layer<float> l(2, 32, 48, 64, false);
     const Matmul context;
@@ -299,12 +292,13 @@ TEST(Dense, TheEpilogueAgreesWhereItIsOffered) {
                  "cuBLASLt's epilogue");
 }
 
-TEST(Dense, NoEpilogueIsASigmoid) {
+TEST(Dense, NoEpilogueIsMoreThanARelu) {
     const Layer<float> l(1, 32, 48, 64, false);
     const Matmul context;
     GuardedBuffer<float> x(l.x), arena(l.arena), y(32 * 64);
-    EXPECT_FALSE(dense_forward_epilogue(context, y.data(), x.data(), arena.data(), arena.data() + l.bias(), l.P,
-                                        Activation::kSigmoid, 1, 32, 48, 64));
+    for (const Activation f : {Activation::kSigmoid, Activation::kElu, Activation::kTanh, Activation::kSoftplus})
+        EXPECT_FALSE(dense_forward_epilogue(context, y.data(), x.data(), arena.data(), arena.data() + l.bias(), l.P, f,
+                                            1, 32, 48, 64));
     for (const float v : y.download()) EXPECT_TRUE(std::isnan(v)) << "refused, yet written";
 }
 
@@ -321,8 +315,30 @@ TEST(BiasActivation, NaNSurvivesTheRelu) {
     });
 }
 
+/// f(x), f'(x), and the bound that math.cuh states for f in ulps of f(x).
+struct Plain {
+    double value, slope, ulps;
+};
+Plain plain(Activation f, double x) {
+    const double s = 1 / (1 + std::exp(-x));
+    switch (f) {
+        case Activation::kRelu:
+            return {std::max(x, 0.0), double(x > 0), 0};
+        case Activation::kSigmoid:
+            return {s, s * (1 - s), 2.5};
+        case Activation::kElu:
+            return {x < 0 ? std::expm1(x) : x, x < 0 ? std::exp(x) : 1, 1.5};
+        case Activation::kTanh:
+            return {std::tanh(x), 1 - std::tanh(x) * std::tanh(x), 3};
+        case Activation::kSoftplus:
+            return {std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))), s, 4};
+        default:
+            return {x, 1, 0};
+    }
+}
+
 template <class T>
-void expect_sigmoid(int R, int N, int out) {
+void expect_activation(Activation f, int R, int N, int out) {
     Random random(N + 10 * out);
     const std::size_t P = out + 3;
     const auto y = random.normals<T>(std::size_t(R) * N * out, 3), b = random.normals<T>(R * P);
@@ -330,38 +346,80 @@ void expect_sigmoid(int R, int N, int out) {
     const double u = (sizeof(T) == 8 ? 2 : 1) * kRounding<T>;
     for (std::size_t i = 0; i < y.size(); ++i) {
         const double x = double(y[i]) + double(b[i / (std::size_t(N) * out) * P + i % out]);
-        expected[i] = 1 / (1 + std::exp(-x));
-        // The sum rounds by u |x|, the sigmoid is right to 2.5 ulp = 5u.
-        allowed[i] = u * expected[i] * (std::abs(x) * (1 - expected[i]) + 5);
+        const Plain p = plain(f, x);
+        expected[i] = p.value;
+        allowed[i] = u * (std::abs(x) * p.slope + 2 * p.ulps * std::abs(p.value));  // the sum rounds by u |x|
     }
     GuardedBuffer<T> Y(y), B(b);
-    check(bias_activation(Y.data(), B.data(), P, Activation::kSigmoid, R, N, out, nullptr));
+    check(bias_activation(Y.data(), B.data(), P, f, R, N, out, nullptr));
     expect_close(Y.download(), expected, allowed,
-                 "sigmoid, " + std::to_string(R) + " x " + std::to_string(N) + " x " + std::to_string(out));
+                 name_of(f) + ", " + std::to_string(R) + " x " + std::to_string(N) + " x " + std::to_string(out));
 }
 
-TEST(BiasActivation, SigmoidAgainstThePlainFormula) {
+TEST(BiasActivation, AgainstThePlainFormula) {
+    for (const Activation f : kActivations)
+        at_all_block_sizes([f] {
+            for (const auto& [R, N, out] : {std::array{1, 0, 3}, std::array{1, 1, 1}, std::array{2, 3, 31},
+                                            std::array{3, 2, 97}, std::array{1, 2, 257}}) {
+                expect_activation<float>(f, R, N, out);
+                expect_activation<double>(f, R, N, out);
+            }
+        });
+}
+
+TEST(BiasActivation, EndsAndNaN) {
     at_all_block_sizes([] {
-        for (const auto& [R, N, out] : {std::array{1, 0, 3}, std::array{1, 1, 1}, std::array{2, 3, 31},
-                                        std::array{3, 2, 97}, std::array{1, 2, 257}}) {
-            expect_sigmoid<float>(R, N, out);
-            expect_sigmoid<double>(R, N, out);
+        const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+        const std::vector<float> expected[] = {{inf, -inf, 201, -199, 0}, {inf, 0, 201, 0, 0}, {1, 0, 1, 0, 0.5f},
+                                               {inf, -1, 201, -1, 0},     {1, -1, 1, -1, 0},   {inf, 0, 201, 0}};
+        for (const Activation f : kActivations) {
+            GuardedBuffer<float> y(std::vector<float>{inf, -inf, 200, -200, -1, nan}), b(std::vector<float>{1});
+            check(bias_activation(y.data(), b.data(), 1, f, 1, 6, 1, nullptr));
+            const std::vector<float> out = y.download(), &e = expected[int(f)];
+            EXPECT_EQ(slice(out, 0, e.size()), e) << name_of(f);
+            EXPECT_TRUE(std::isnan(out[5])) << name_of(f);
         }
     });
 }
 
-TEST(BiasActivation, TheSigmoidsEndsAndNaN) {
-    at_all_block_sizes([] {
-        const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
-        GuardedBuffer<float> y(std::vector<float>{inf, -inf, 200, -200, -1, nan}), b(std::vector<float>{1});
-        check(bias_activation(y.data(), b.data(), 1, Activation::kSigmoid, 1, 6, 1, nullptr));
-        const std::vector<float> out = y.download();
-        EXPECT_EQ(slice(out, 0, 5), (std::vector<float>{1, 0, 1, 0, 0.5f}));
-        EXPECT_TRUE(std::isnan(out[5]));
-    });
+template <class T>
+void expect_activation_backward(Activation f, std::size_t n) {
+    Random random(n + 1);
+    auto x = random.normals<T>(n, 3), g = random.normals<T>(n);
+    if (n > 1) x[0] = T(0), x[1] = T(-1e-4);
+    std::vector<double> expected(n), allowed(n);
+    std::vector<T> output(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        const Plain p = plain(f, x[i]);
+        output[i] = T(p.value);
+        expected[i] = p.slope * g[i];
+        // y's own rounding moves f' by 2u at most, and three or four roundings of numbers up to 1 follow.
+        allowed[i] = 6 * kRounding<T> * std::abs(double(g[i]));
+        if (f == Activation::kRelu || f == Activation::kNone) allowed[i] = 0;
+    }
+    GuardedBuffer<T> dx(g), Y(output);
+    check(activation_backward(dx.data(), Y.data(), f, n, nullptr));
+    expect_close(dx.download(), expected, allowed, name_of(f) + " backward, n " + std::to_string(n));
 }
 
-TEST(ReluBackward, PassesOnlyWhereTheOutputIsPositive) {
+TEST(ActivationBackward, AgainstThePlainFormula) {
+    for (const Activation f : kActivations)
+        for (const std::size_t n : {0, 1, 31, 257, 20011}) {
+            const auto body = [&] {
+                expect_activation_backward<float>(f, n), expect_activation_backward<double>(f, n);
+            };
+            n < 1000 ? at_all_block_sizes(body) : body();
+        }
+}
+
+TEST(ActivationBackward, FarBelowZeroASoftplusKeepsItsSlope) {
+    // y = e^-20 there, and 1 - e^-y read naively would be 0.
+    GuardedBuffer<float> dx(std::vector<float>{1.f}), y(std::vector<float>{std::exp(-20.f)});
+    check(activation_backward(dx.data(), y.data(), Activation::kSoftplus, 1, nullptr));
+    EXPECT_NEAR(dx.download()[0], std::exp(-20.0), 1e-6 * std::exp(-20.0));
+}
+
+TEST(ActivationBackward, AReluPassesOnlyWhereTheOutputIsPositive) {
     for (const std::size_t n : {0, 1, 31, 257, 20011}) {
         Random random(n + 1);
         const auto x = random.integers<float>(n, -2, 2), g = random.normals<float>(n);
@@ -370,8 +428,8 @@ TEST(ReluBackward, PassesOnlyWhereTheOutputIsPositive) {
             if (x[i] <= 0) expected[i] = 0;
         const auto body = [&] {
             GuardedBuffer<float> dx(g), X(x);
-            check(relu_backward(dx.data(), X.data(), n, nullptr));
-            expect_identical(dx.download(), expected, "relu_backward");
+            check(activation_backward(dx.data(), X.data(), Activation::kRelu, n, nullptr));
+            expect_identical(dx.download(), expected, "relu backward");
         };
         n < 1000 ? at_all_block_sizes(body) : body();
     }

@@ -9,7 +9,7 @@ namespace {
 
 using namespace test;
 
-enum class Function { kExp, kLog, kLog1p, kSigmoid, kSine, kCosine };
+enum class Function { kExp, kExpm1, kLog, kLog1p, kSigmoid, kTanh, kSoftplus, kSine, kCosine };
 
 template <class T>
 __global__ void apply_kernel(T* y, const T* x, std::size_t n, Function function) {
@@ -19,6 +19,9 @@ __global__ void apply_kernel(T* y, const T* x, std::size_t n, Function function)
             case Function::kExp:
                 y[i] = exp_(x[i]);
                 break;
+            case Function::kExpm1:
+                y[i] = expm1_(x[i]);
+                break;
             case Function::kLog:
                 y[i] = log_(x[i]);
                 break;
@@ -27,6 +30,12 @@ __global__ void apply_kernel(T* y, const T* x, std::size_t n, Function function)
                 break;
             case Function::kSigmoid:
                 y[i] = sigmoid_(x[i]);
+                break;
+            case Function::kTanh:
+                y[i] = tanh_(x[i]);
+                break;
+            case Function::kSoftplus:
+                y[i] = softplus_(x[i]);
                 break;
             case Function::kSine:
                 sincos_turn(x[i], sine, cosine), y[i] = sine;
@@ -111,6 +120,16 @@ TEST(Math, ExpEdges) {
     });
 }
 
+TEST(Math, Expm1) {
+    const auto reference = [](long double x) { return std::expm1(x); };
+    expect_accurate(Function::kExpm1, floats_between(-1e-8f, -100.f, 1201), reference, 1.5, 0, "expm1");
+    expect_accurate(Function::kExpm1, floats_between(-1e-38f, -1e-8f, 500009), reference, 1.5, 0, "expm1 near 0");
+    const std::vector<float> y = evaluate<float>(Function::kExpm1, {0.f, -1e30f, -kInfinity, kNaN});
+    const float exact[] = {0, -1, -1};
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(y[i], exact[i]);
+    EXPECT_TRUE(std::isnan(y[3]));
+}
+
 TEST(Math, Log) {
     const auto reference = [](long double x) { return std::log(x); };
     expect_accurate(Function::kLog,
@@ -160,10 +179,34 @@ TEST(Math, Sigmoid) {
     EXPECT_TRUE(std::isnan(y[5]));
 }
 
+TEST(Math, Tanh) {
+    // expm1 within 3u, at most doubled by the division's slope, then one addition and one division.
+    const auto reference = [](long double x) { return std::tanh(x); };
+    expect_accurate(Function::kTanh, floats_between(1e-8f, 100.f, 1009), reference, 3, 0, "tanh, x > 0");
+    expect_accurate(Function::kTanh, floats_between(-1e-8f, -100.f, 1009), reference, 3, 0, "tanh, x < 0");
+    expect_accurate(Function::kTanh, floats_between(1e-38f, 1e-8f, 500009), reference, 3, 0, "tanh near 0");
+    const std::vector<float> y = evaluate<float>(Function::kTanh, {0.f, 1e30f, -1e30f, kInfinity, -kInfinity, kNaN});
+    const float exact[] = {0, 1, -1, 1, -1};
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(y[i], exact[i]);
+    EXPECT_TRUE(std::isnan(y[5]));
+}
+
+TEST(Math, Softplus) {
+    // exp within 1.5 ulp, then log1p within 2.5.
+    const auto reference = [](long double x) { return std::max(x, 0.L) + std::log1p(std::exp(-std::abs(x))); };
+    expect_accurate(Function::kSoftplus, floats_between(1e-8f, 200.f, 1009), reference, 4, 0, "softplus, x > 0");
+    expect_accurate(Function::kSoftplus, floats_between(-1e-8f, -87.f, 1009), reference, 4, 0, "softplus, x < 0");
+    const std::vector<float> y = evaluate<float>(Function::kSoftplus, {1e30f, -1e30f, kInfinity, -kInfinity, kNaN});
+    const float exact[] = {1e30f, 0, kInfinity, 0};
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(y[i], exact[i]);
+    EXPECT_TRUE(std::isnan(y[4]));
+}
+
 TEST(Math, SameBitsAtEveryBlockSize) {
     std::vector<float> x;
     for (int i = 1; i <= 1031; ++i) x.push_back(static_cast<float>(i) / 1033.f);
-    for (const Function f : {Function::kExp, Function::kLog, Function::kLog1p, Function::kSigmoid, Function::kSine}) {
+    for (const Function f : {Function::kExp, Function::kLog, Function::kLog1p, Function::kSigmoid, Function::kTanh,
+                             Function::kSoftplus, Function::kSine}) {
         const std::vector<float> expected = evaluate(f, x);
         at_all_block_sizes([&] { expect_identical(evaluate(f, x), expected, "elementwise function"); });
     }
@@ -176,6 +219,9 @@ TEST(Math, DoubleIsTheLibrarys) {
         EXPECT_DOUBLE_EQ(evaluate(Function::kLog, x)[i], std::log(x[i]));
         EXPECT_DOUBLE_EQ(evaluate(Function::kLog1p, x)[i], std::log1p(x[i]));
         EXPECT_DOUBLE_EQ(evaluate(Function::kSigmoid, x)[i], 1 / (1 + std::exp(-x[i])));
+        EXPECT_DOUBLE_EQ(evaluate<double>(Function::kExpm1, {-x[i]})[0], std::expm1(-x[i]));
+        EXPECT_DOUBLE_EQ(evaluate(Function::kTanh, x)[i], std::tanh(x[i]));
+        EXPECT_DOUBLE_EQ(evaluate(Function::kSoftplus, x)[i], std::log1p(std::exp(x[i])));
         EXPECT_NEAR(evaluate(Function::kSine, x)[i], std::sin(6.283185307179586 * x[i]), 1e-15);
     }
 }

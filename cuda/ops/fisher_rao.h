@@ -11,8 +11,8 @@ namespace warpvae {
 /// Curves from one Gaussian to another.
 enum class GaussianCurve {
     kFisherRao,  ///< the geodesic, at constant speed
-    kArgo,       ///< as argo draws it: half circles of (mu, sigma) without the sqrt 2, uniform in their angle
-    kStraight,   ///< the line of means and deviations
+    kArgo,  ///< as argo draws it: half circles of (mu, sigma) itself, uniform in their angle (equal means: straight)
+    kStraight,  ///< the line of means and deviations
 };
 /// distance[i] between a[i] and b[i]: the square root of sum_j d_j^2, d_j = 2 sqrt 2 asinh(sqrt(q)), q = ((mu1 - mu2)^2
 /// / 2 + (s1 - s2)^2) / (4 s1 s2).
@@ -35,7 +35,7 @@ struct KarcherOptions {
     double tolerance = 1e-7;  ///< on the length of the mean log map, in each dimension
 };
 /// The Karcher mean of n Gaussians: mean [2Z] where the sum of squared distances is least. residual [Z]: the length of
-/// the mean log map that is left; above the tolerance: not converged (too few iterations, or a point not finite).
+/// the mean log map that is left; above the tolerance: too few iterations; NaN: a point was not finite.
 template <class T>
 Status karcher_mean(T* mean, T* residual, const T* points, const KarcherOptions& options, int n, int Z, Stream stream);
 

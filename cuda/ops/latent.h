@@ -1,6 +1,8 @@
 // Gaussian latents: heads, samples, divergences, importance weights. Letters and conventions: cuda/ops.h.
 #pragma once
 
+#include <cmath>
+
 #include "cuda/device/device.h"
 #include "cuda/ops/random.h"
 
@@ -97,7 +99,10 @@ struct LogWeights {
     double count, largest;  ///< weights seen; the largest log weight
     double total, squares;  ///< sums of e^(w - largest) and of its square
     double sum;             ///< of w
-    LogMeanExp result() const;
+    /// NaN of no weights.
+    WARPVAE_HOST_DEVICE LogMeanExp result() const {
+        return {largest + std::log(total / count), sum / count, total * total / squares};
+    }
 };
 /// Adds K more to each of Q images' sums: log weights ratio - nll, both [Q, K]; ratio may be null.
 template <class T>

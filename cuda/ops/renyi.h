@@ -46,13 +46,13 @@ struct RenyiBound {
 ///   alpha = -inf   the largest w (VR-max; lowest k of equals), +inf the smallest
 ///   else           1/(1-alpha) log( 1/K sum_k e^((1-alpha) w_k) ),    weights = softmax of (1-alpha) w
 /// alpha = 0 is the importance-weighted bound of Burda et al. (2016). In double; alphas near 1 lose no digits.
-///   nll, ratio [R, N, K]; kl [R, N] or null.
+///   nll, ratio [R, N, K]; kl [R, N], or null where no gradient follows or analytic_kl is false.
 template <class T>
 Status renyi_bound(const RenyiBound<T>& out, const T* nll, const T* ratio, const T* kl, const RenyiOrders& orders,
                    int R, int N, int K, Stream stream);
 
 /// The gradient of L = scale * sum_n loss[n] at the encoder's output: draw k's own part of d loss / d ratio, through z
-/// = mu + sigma epsilon (the reparameterised gradient) and the head.
+/// = mu + sigma epsilon (the reparameterised gradient) and the head; none to raw where the variance is at its bound.
 ///   dheads [R, N, 2Z] = dL/d(mu, raw)  from  dz [R, N, K, Z], L's gradient through the likelihood alone (it carries
 ///   scale and weights), z, moments of (mu, variance), weights [R, N, K]
 template <class T>

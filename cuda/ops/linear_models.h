@@ -121,7 +121,7 @@ Status symmetric_eigen(double* values, double* vectors, const double* matrix, in
 
 struct SoftmaxSgdOptions {
     int classes = 10;  ///< K, at most 32
-    int batch = 32;    ///< rows of a step
+    int batch = 32;    ///< rows of a step, at most 256
     int steps = 30000;
     float learning_rate = 1e-3f;
 };
@@ -130,11 +130,11 @@ struct SoftmaxSgdOptions {
 /// (MinibatchOrder::kCycle), W -= learning_rate * gradient of the mean cross-entropy. As argo's
 /// LatentVarsClassificationHook (Peste et al. 2017).
 ///   weights [Q, K, d + 1], the intercept last; features [Q] device pointers to [n, d]; labels [Q] device pointers to n
-///   bytes below K; seeds [Q]. d at most 256.
+///   bytes below K (any other, once drawn, makes its problem's weights NaN); seeds [Q]. d at most 256.
 template <class T>
 Status softmax_sgd(T* weights, const T* const* features, const std::uint8_t* const* labels, const std::uint64_t* seeds,
                    const SoftmaxSgdOptions& options, int Q, std::size_t n, int d, Stream stream);
-/// predicted [Q, m] = the largest of W x (lowest of equals); features [Q] device pointers to [m, d].
+/// predicted [Q, m] = the largest of W (x, 1) (lowest of equals); features [Q] device pointers to [m, d].
 template <class T>
 Status softmax_predict(std::uint8_t* predicted, const T* weights, const T* const* features, int classes, int Q,
                        std::size_t m, int d, Stream stream);

@@ -1,8 +1,11 @@
 // The Bernoulli negative log-likelihood of grey levels t in [0, 1], and its gradient, in one pass over the pixels.
 //
 //   from logits          nll = max(l, 0) - l t + log(1 + e^-|l|),       dnll/dl = sigmoid(l) - t
+//                        with l clipped to +-largest_logit, where such a bound is given
 //   from probabilities   nll = -t log p - (1 - t) log(1 - p),           dnll/dp = (p - t) / (p (1 - p))
-//                        with p clipped to [1e-6, 1 - 1e-6] and no gradient where the clip is active (Vive, appendix A)
+//                        with p clipped to [1e-6, 1 - 1e-6] (Vive, appendix A)
+//
+// A clipped value has no gradient.
 //
 // Contract: one block per row of D pixels, block any, no shared memory but the reduction's. Reads 8 bytes a pixel,
 // writes 4 (nothing without a gradient); rows that share a target find it in the cache. Deterministic. The gradient may
@@ -29,6 +32,19 @@ struct FromLogit {
     }
 };
 
+/// Logits beyond +-largest count as that and have no gradient.
+template <class L>
+struct FromClippedLogit {
+    L largest;
+    template <class T>
+    __device__ BernoulliTerm<T> operator()(T logit, T target) const {
+        const bool clipped = logit < -largest || logit > largest;
+        const BernoulliTerm<T> term =
+            FromLogit()(logit < -largest ? -largest : (logit > largest ? largest : logit), target);
+        return {term.nll, clipped ? T(0) : term.gradient};
+    }
+};
+
 struct FromProbability {
     template <class T>
     __device__ BernoulliTerm<T> operator()(T probability, T target) const {
@@ -43,8 +59,8 @@ struct FromProbability {
 /// nll[row] = sum of terms; gradient[row, :] = scale * rows.weights[row] * term.gradient; either may be null. The
 /// target's row is the row's own, or that of its pair's image (LossRows).
 template <class T, class Term>
-__global__ void bernoulli_kernel(T* nll, T* gradient, const T* input, const T* target, T scale, int D,
-                                 LossRows<T> rows) {
+__global__ void bernoulli_kernel(T* nll, T* gradient, const T* input, const T* target, T scale, int D, LossRows<T> rows,
+                                 Term term_of) {
     const std::size_t row = std::size_t(blockIdx.y) * gridDim.x + blockIdx.x;
     const T* x = input + row * D;
     const T* t = target + rows.target_of(blockIdx.y, blockIdx.x, gridDim.x) * D;
@@ -55,16 +71,16 @@ __global__ void bernoulli_kernel(T* nll, T* gradient, const T* input, const T* t
     if (g && nll) {
         WARPVAE_SIMD(reduction(+ : total))
         for (int i = pixels.first; i < pixels.last; i += pixels.step) {
-            const BernoulliTerm<T> term = Term()(x[i], t[i]);
+            const BernoulliTerm<T> term = term_of(x[i], t[i]);
             total += term.nll;
             g[i] = scale * term.gradient;
         }
     } else if (g) {
         WARPVAE_SIMD()
-        for (int i = pixels.first; i < pixels.last; i += pixels.step) g[i] = scale * Term()(x[i], t[i]).gradient;
+        for (int i = pixels.first; i < pixels.last; i += pixels.step) g[i] = scale * term_of(x[i], t[i]).gradient;
     } else {
         WARPVAE_SIMD(reduction(+ : total))
-        for (int i = pixels.first; i < pixels.last; i += pixels.step) total += Term()(x[i], t[i]).nll;
+        for (int i = pixels.first; i < pixels.last; i += pixels.step) total += term_of(x[i], t[i]).nll;
     }
     if (!nll) return;
     total = block_sum(total);

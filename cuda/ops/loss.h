@@ -23,10 +23,12 @@ struct LossRows {
 };
 
 /// Negative log-likelihood of `target` in [0, 1] under Bernoulli(sigmoid(logits)), summed over D, and dlogits = scale *
-/// (sigmoid(logits) - target); either may be null. nll [R, N]; the rest [R, N, D]; dlogits may be logits.
+/// (sigmoid(logits) - target); either may be null. nll [R, N]; the rest [R, N, D]; dlogits may be logits. Logits beyond
+/// +-largest_logit (0: no such bound) count as that and have no gradient: probabilities clipped to [p, 1 - p] where
+/// largest_logit = log((1 - p) / p).
 template <class T>
 Status bernoulli_from_logits(T* nll, T* dlogits, const T* logits, const T* target, T scale, int R, int N, int D,
-                             Stream stream, const LossRows<T>& rows = {});
+                             Stream stream, const LossRows<T>& rows = {}, T largest_logit = T(0));
 /// The same from probabilities, clipped to [1e-6, 1 - 1e-6] before the logarithm (Vive, appendix A): the gradient is 0
 /// where the clip is active. dprobabilities may be probabilities.
 template <class T>

@@ -36,6 +36,13 @@ Status adadelta(T* parameters, T* squares, T* updates, NonFinite* non_finite, co
                 const T* learning_rate, const std::uint64_t* step, const AdadeltaOptions& options, int R, std::size_t P,
                 Stream stream);
 
+/// Gradients [R, P] whose norm over a replica's whole arena exceeds max_norm are scaled to it (Pascanu et al. 2013, as
+/// torch.nn.utils.clip_grad_norm_ without its epsilon): clip_norm.cuh. Padding must be 0. A norm that is not finite
+/// leaves that replica's gradients as they are, for the optimiser to name. partial_squares: scratch [R, kNormParts].
+inline constexpr int kNormParts = 64;
+template <class T>
+Status clip_norm(T* gradients, double* partial_squares, T max_norm, int R, std::size_t P, Stream stream);
+
 // --- reductions: reduction.cuh ---------------------------------------------------------------------------------------
 
 /// totals[r * stride] += scale * sum over n of values[r, n], in double and in a fixed order. A replica's values begin

@@ -19,7 +19,8 @@ Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vec
       first_moments_(std::size_t(model.replicas()) * model.parameters().layout().size(), "first moments"),
       second_moments_(first_moments_.size(), "second moments"),
       non_finite_(model.replicas(), "non-finite record"),
-      loss_sums_(model.replicas() * model.loss_terms().size(), "loss sums") {
+      loss_sums_(model.replicas() * model.loss_terms().size(), "loss sums"),
+      norm_parts_(options_.clip_norm > 0 ? std::size_t(model.replicas()) * kNormParts : 0, "norm parts") {
     if (schedule_.largest_batch() > model.max_rows() || options_.learning_rates.size() != seeds.size() ||
         seeds.size() != std::size_t(model.replicas()))
         throw DeviceError("trainer: batch, images, learning rates and seeds do not fit the model");
@@ -52,6 +53,8 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
         ParameterArena<float>& parameters = model_.parameters();
         const float *gradients = parameters.gradients(), *rates = learning_rates_.data();
         const std::size_t P = parameters.layout().size();
+        if (options_.clip_norm > 0)
+            check(clip_norm(parameters.gradients(), norm_parts_.data(), options_.clip_norm, R, P, stream));
         if (options_.optimiser == Optimiser::kAdam)
             check(adam(parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data(),
                        gradients, rates, device_step_.data(), options_.adam, R, P, stream));

@@ -20,6 +20,7 @@ struct TrainerOptions {
     Optimiser optimiser = Optimiser::kAdam;
     AdamOptions adam;
     AdadeltaOptions adadelta;
+    float clip_norm = 0;    ///< largest norm of a replica's gradient; 0: not clipped
     bool binarise = false;  ///< dynamic binarisation of the images
     Augmentation augmentation;
     bool graph = true;  ///< capture each step as a CUDA graph; off for profiling
@@ -85,7 +86,8 @@ class Trainer {
     DeviceBuffer<std::uint64_t> seeds_, device_step_;
     DeviceBuffer<float> learning_rates_, first_moments_, second_moments_;
     DeviceBuffer<NonFinite> non_finite_;
-    DeviceBuffer<double> loss_sums_;  // [R, terms]
+    DeviceBuffer<double> loss_sums_;   // [R, terms]
+    DeviceBuffer<double> norm_parts_;  // [R, kNormParts] where the gradient is clipped
     /// A graph for each (rows, the model's shape); of the running phase only.
     std::map<std::pair<int, std::uint64_t>, Graph> graphs_;
     int graph_batch_ = 0;

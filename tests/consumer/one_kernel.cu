@@ -23,13 +23,13 @@ int main() {
     }
     cudaMemcpy(l, logits.data(), bytes, cudaMemcpyHostToDevice);
     cudaMemcpy(t, targets.data(), bytes, cudaMemcpyHostToDevice);
-    kernel<<<rows, 128>>>(n, g, l, t, 1.f, pixels, warpvae::LossRows<float>{});
+    kernel<<<rows, 128>>>(n, g, l, t, 1.f, pixels, warpvae::LossRows<float>{}, warpvae::FromLogit{});
     cudaMemcpy(nll.data(), n, rows * sizeof(float), cudaMemcpyDeviceToHost);
     cudaMemcpy(gradient.data(), g, bytes, cudaMemcpyDeviceToHost);
 #else
     const warpvae::Status status =
         warpvae::launch(kernel, warpvae::for_blocks(rows), nullptr, nll.data(), gradient.data(), logits.data(),
-                        targets.data(), 1.f, pixels, warpvae::LossRows<float>{});
+                        targets.data(), 1.f, pixels, warpvae::LossRows<float>{}, warpvae::FromLogit{});
     if (!status.ok()) return 1;
 #endif
     // Every pixel costs log 2, with gradient 1/2 - 1.

@@ -178,6 +178,65 @@ TEST(Bernoulli, WeighedRowsByFiniteDifferences) {
     expect_gradient(loss, x, g.download(), "weighed rows");
 }
 
+/// As run(), from logits clipped to +-largest.
+template <class T>
+Result<T> clipped(const std::vector<T>& logits, const std::vector<T>& target, T scale, int R, int N, int D, T largest) {
+    GuardedBuffer<T> x(logits), t(target), g(logits.size()), nll(std::size_t(R) * N);
+    check(bernoulli_from_logits(nll.data(), g.data(), x.data(), t.data(), scale, R, N, D, nullptr, {}, largest));
+    return {nll.download(), g.download()};
+}
+
+TEST(Bernoulli, AClippedLogitCountsAsTheBoundAndHasNoGradient) {
+    Random random(18);
+    const int R = 2, N = 3, D = 131;
+    const float largest = 1.5f;
+    auto l = random.normals<float>(R * N * D, 2);
+    l[0] = 1e4f, l[1] = -1e4f, l[2] = largest, l[3] = -largest;
+    const auto t = random.uniforms<float>(l.size());
+    std::vector<float> bounded = l;
+    for (float& x : bounded) x = std::min(std::max(x, -largest), largest);
+    at_all_block_sizes([&] {
+        const Result<float> out = clipped(l, t, 0.25f, R, N, D, largest),
+                            expected = run(From::kLogits, bounded, t, 0.25f, R, N, D);
+        // The same sum, which a compiler may order otherwise.
+        expect_close(out.nll, expected.nll, Tolerance{0, D * kRounding<float>}, "nll of clipped logits");
+        std::vector<float> gradient = expected.gradient;
+        for (std::size_t i = 0; i < l.size(); ++i)
+            if (std::abs(l[i]) > largest) gradient[i] = 0;
+        expect_identical(out.gradient, gradient, "gradient of clipped logits");
+
+        const Result<float> free = run(From::kLogits, l, t, 0.25f, R, N, D), wide = clipped(l, t, 0.25f, R, N, D, 1e9f);
+        expect_identical(wide.gradient, free.gradient, "gradient under a bound that no logit reaches");
+        expect_close(wide.nll, free.nll, Tolerance{0, D * kRounding<float>}, "nll under it");
+    });
+}
+
+TEST(Bernoulli, ClippedLogitsByFiniteDifferences) {
+    Random random(19);
+    const int R = 2, N = 3, D = 7;
+    const auto t = random.uniforms<double>(R * N * D), x = random.normals<double>(t.size(), 2);
+    const auto loss = [&](const std::vector<double>& input) {
+        double sum = 0;
+        for (const double v : clipped(input, t, 1.5, R, N, D, 2.).nll) sum += 1.5 * v;
+        return sum;
+    };
+    expect_gradient(loss, x, clipped(x, t, 1.5, R, N, D, 2.).gradient, "clipped logits");
+}
+
+TEST(Bernoulli, TheBoundHidesNoNaNAndIsNeverNegative) {
+    at_all_block_sizes([] {
+        std::vector<float> x(3 * 70, 5.f), t(x.size(), 1.f);
+        x[70 + 41] = std::numeric_limits<float>::quiet_NaN();
+        const Result<float> out = clipped(x, t, 1.f, 1, 3, 70, 2.f);
+        for (int n = 0; n < 3; ++n) EXPECT_EQ(std::isnan(out.nll[n]), n == 1) << "row " << n;
+        for (int i = 0; i < 3 * 70; ++i) EXPECT_EQ(std::isnan(out.gradient[i]), i == 70 + 41) << "pixel " << i;
+    });
+    GuardedBuffer<float> b(8);
+    for (const float bound : {-1.f, std::numeric_limits<float>::quiet_NaN()})
+        EXPECT_FALSE(
+            bernoulli_from_logits<float>(b.data(), nullptr, b.data(), b.data(), 1.f, 1, 2, 2, nullptr, {}, bound).ok());
+}
+
 TEST(Bernoulli, ProbabilitiesAgainstThePlainFormula) {
     Random random(13);
     const int N = 4, D = 101;

@@ -19,6 +19,7 @@ std::vector<std::pair<const char*, std::optional<double> FeigeReplica::*>> score
             {"neural", &FeigeReplica::neural},
             {"classifier", &FeigeReplica::classifier},
             {"benchmark", &FeigeReplica::benchmark},
+            {"short_benchmark", &FeigeReplica::short_benchmark},
             {"agreement", &FeigeReplica::agreement},
             {"probe_r", &FeigeReplica::probe_r},
             {"probe_v", &FeigeReplica::probe_v},
@@ -219,7 +220,8 @@ void FeigeExperiment::run_group(const std::vector<FeigeReplica*>& replicas, bool
     for (FeigeReplica* replica : replicas) {
         replica->epochs = int(trainer.epoch());
         replica->seconds = training_seconds(run.metrics, replica->name());
-        if (replica->kind != FeigeKind::kAblation) replica->benchmark = benchmark(*replica);
+        if (replica->kind != FeigeKind::kAblation) replica->benchmark = benchmark(*replica, true);
+        if (replica->kind == FeigeKind::kSemiSupervised) replica->short_benchmark = benchmark(*replica, false);
         write_result(folder_of(*replica) / "result.json", to_json(*replica, evaluation_name()));
     }
 }

@@ -36,7 +36,8 @@ struct FeigeReplica {
     std::optional<double> likelihood;              ///< largest bound of log p(x, y)
     std::optional<double> neural;                  ///< a dropout net on frozen f_inv(x)
     std::optional<double> classifier;              ///< q(y | x)
-    std::optional<double> benchmark;               ///< the paper's, trained on the same labels
+    std::optional<double> benchmark;               ///< the paper's, trained on the same labels until it has converged
+    std::optional<double> short_benchmark;         ///< few labels: the same for as many passes as the model
     std::optional<double> agreement;               ///< share of test images that nearest r_y and largest bound agree on
     std::optional<double> probe_r, probe_v;        ///< accuracy of a linear classifier on f_inv(x), on v
     std::optional<double> probe_v_sample;          ///< on draws of q(v | r, x)
@@ -99,7 +100,7 @@ class FeigeExperiment {
     struct Group;
     void run_group(const std::vector<FeigeReplica*>& group, bool evaluate);
     void evaluate_group(Group& group, const std::vector<FeigeReplica*>& replicas);
-    double benchmark(const FeigeReplica& replica) const;
+    double benchmark(const FeigeReplica& replica, bool converged) const;
     std::vector<BatchPhase> phases_of(int epochs) const;
     Metadata settings_of(const FeigeReplica& replica) const;
     std::string evaluation_name() const;

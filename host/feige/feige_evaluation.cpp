@@ -204,17 +204,19 @@ void FeigeExperiment::evaluate_group(Group& group, const std::vector<FeigeReplic
     for (int r = 0; r < R; ++r) replicas[r]->neural = 1 - accuracy[r];
 }
 
-/// The paper's benchmark of a model, trained on the same labels: f_inv's layers with two of dropout, or q(y|x)'s.
-double FeigeExperiment::benchmark(const FeigeReplica& replica) const {
+/// The paper's benchmark of a model, trained on the same labels: f_inv's layers with two of dropout, or q(y|x)'s. For
+/// how long the paper does not say: until it has `converged`, or for the model's own number of passes.
+double FeigeExperiment::benchmark(const FeigeReplica& replica, bool converged) const {
     const bool semi = replica.kind == FeigeKind::kSemiSupervised;
     const fs::path path =
-        options_.out / ("benchmark-" + (semi ? "labels" + std::to_string(replica.labels) : std::string("supervised")) +
-                        "-seed" + std::to_string(replica.seed) + ".json");
+        options_.out / ((converged ? "benchmark-" : "short-benchmark-") +
+                        (semi ? "labels" + std::to_string(replica.labels) : std::string("supervised")) + "-seed" +
+                        std::to_string(replica.seed) + ".json");
     const ImageSet labelled =
         semi ? labelled_split(split_.train, split_.classes, replica.labels, replica.seed).labelled : split_.train;
     ClassifierTraining training;
     training.epochs = epochs_of(replica);
-    if (semi && !options_.quick) {
+    if (semi && converged && !options_.quick) {
         const int steps = int((labelled.count() + options_.batch - 1) / options_.batch);
         training.epochs = std::max(training.epochs, (kBenchmarkSteps + steps - 1) / steps);
     }

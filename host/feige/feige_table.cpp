@@ -133,7 +133,9 @@ Table feige_semi_table(const std::vector<FeigeReplica>& replicas, const std::str
                     {"run", formatted("%d-d, %d epochs", first.latents, first.epochs)}};
         out.cells = {
             scored("EQUIVAE", values_of(members, &FeigeReplica::classifier), paper ? &paper->equivae : nullptr, 0),
-            scored("benchmark", values_of(members, &FeigeReplica::benchmark), paper ? &paper->benchmark : nullptr, 0)};
+            scored("benchmark, as many passes", values_of(members, &FeigeReplica::short_benchmark),
+                   paper ? &paper->benchmark : nullptr, 0),
+            scored("benchmark, converged", values_of(members, &FeigeReplica::benchmark), nullptr, 0)};
         table.rows.push_back(out);
     }
     for (const SemiRow& row : kTable2) {
@@ -141,7 +143,8 @@ Table feige_semi_table(const std::vector<FeigeReplica>& replicas, const std::str
         if (row.dataset == std::string("mnist") && dataset != "svhn") continue;  // another set stands in for it
         Row out;
         out.keys = {{"data", shown_name(row.dataset)}, {"labels", row.labels}, {"mixing", "-"}, {"run", absent()}};
-        out.cells = {scored("EQUIVAE", {}, &row.equivae, 0), scored("benchmark", {}, &row.benchmark, 0)};
+        out.cells = {scored("EQUIVAE", {}, &row.equivae, 0),
+                     scored("benchmark, as many passes", {}, &row.benchmark, 0)};
         table.rows.push_back(out);
     }
     return table;
@@ -218,20 +221,24 @@ std::vector<Claim> feige_claims(const std::vector<FeigeReplica>& replicas) {
         claims.push_back(judged("F5", "v is used: its divergence from the prior does not vanish.",
                                 seen ? formatted("KL %.1f nats on validation images.", kl / seen) : "", good, seen));
     }
-    {
+    const auto against = [&](const char* name, const char* statement, Score benchmark) {
         int good = 0, seen = 0;
         std::string evidence;
         for (const FeigeReplica& r : replicas)
-            if (r.kind == FeigeKind::kSemiSupervised && r.classifier && r.benchmark) {
-                ++seen, good += *r.classifier < *r.benchmark;
+            if (r.kind == FeigeKind::kSemiSupervised && r.classifier && r.*benchmark) {
+                ++seen, good += *r.classifier < *(r.*benchmark);
                 if (evidence.size() < 250)
                     evidence += formatted("%s%d labels %s: %.2f against %.2f %%", evidence.empty() ? "" : "; ",
-                                          r.labels, name_of(r.mixing), 100 * *r.classifier, 100 * *r.benchmark);
+                                          r.labels, name_of(r.mixing), 100 * *r.classifier, 100 * *(r.*benchmark));
             }
-        claims.push_back(judged("F6",
-                                "With few labels EQUIVAE beats the benchmark trained on the labelled images alone.",
-                                seen ? evidence + "." : "", good, seen));
-    }
+        claims.push_back(judged(name, statement, seen ? evidence + "." : "", good, seen));
+    };
+    against("F6",
+            "With few labels EQUIVAE beats the benchmark trained on the labelled images alone, for as many passes as "
+            "EQUIVAE.",
+            &FeigeReplica::short_benchmark);
+    against("F6b", "Beyond the paper: it beats the same benchmark trained until it has converged.",
+            &FeigeReplica::benchmark);
     {
         int good = 0, seen = 0;
         double kl = 0;

@@ -12,26 +12,21 @@ DenseLayer add_dense_layer(ParameterLayout& layout, const std::string& name, int
     return layer;
 }
 
-namespace {
-Initial initial_weight(InitialRule rule, int in, int out) {
-    return rule == InitialRule::kTorch ? Initial::torch(in) : Initial::glorot(in, out);
+DenseLayer add_dense_layer(ParameterLayout& layout, const std::string& name, int in, int out, InitialRule rule) {
+    const bool torch = rule == InitialRule::kTorch;
+    return add_dense_layer(layout, name, in, out, torch ? Initial::torch(in) : Initial::glorot(in, out),
+                           torch                          ? Initial::torch(in)
+                           : rule == InitialRule::kXavier ? Initial::constant({0.1})
+                                                          : Initial());
 }
-Initial initial_bias(InitialRule rule, int in) {
-    if (rule == InitialRule::kXavier) return Initial::constant({0.1});
-    return rule == InitialRule::kTorch ? Initial::torch(in) : Initial();
-}
-}  // namespace
 
 template <class T>
 DenseStack<T>::DenseStack(ParameterLayout& layout, const std::string& prefix, const std::vector<int>& widths,
                           Activation last, InitialRule rule, Dropout dropout, Activation hidden)
     : last_(last), hidden_(hidden), dropout_(dropout) {
     if (dropout.rate > 0 && hidden != Activation::kRelu) throw DeviceError("dropout follows ReLUs alone");
-    for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
-        const int in = widths[i], out = widths[i + 1];
-        layers_.push_back(add_dense_layer(layout, prefix + std::to_string(2 * i), in, out,
-                                          initial_weight(rule, in, out), initial_bias(rule, in)));
-    }
+    for (std::size_t i = 0; i + 1 < widths.size(); ++i)
+        layers_.push_back(add_dense_layer(layout, prefix + std::to_string(2 * i), widths[i], widths[i + 1], rule));
 }
 
 template <class T>

@@ -23,6 +23,9 @@ enum class InitialRule {
     kXavier,   ///< argo's: Glorot uniform, biases 0.1
 };
 
+/// The same by rule.
+DenseLayer add_dense_layer(ParameterLayout& layout, const std::string& name, int in, int out, InitialRule rule);
+
 /// Dropout after each hidden layer's ReLU (Srivastava et al. 2014). No other activation allows it: the derivative is
 /// read from the output, and of a dropped ReLU's output the sign is still right.
 struct Dropout {

@@ -20,6 +20,7 @@ constexpr int kLetterGap = 6;  // between two captions; column captions that are
 struct Colour {
     int r, g, b;
 };
+constexpr Colour kRed{214, 39, 40};
 
 /// The next code point of UTF-8 text; a broken byte reads as '?'.
 char32_t next_code(std::string_view& text) {
@@ -70,6 +71,16 @@ struct Canvas {
         const std::size_t i = at(x, y);
         const auto mix = [&](int under, int over) { return (under * (15 - alpha) + over * alpha + 7) / 15; };
         put(i, {mix(rgb[i], ink.r), mix(rgb[i + 1], ink.g), mix(rgb[i + 2], ink.b)});
+    }
+
+    /// Red around a box whose top left corner is (x, y); what lies beyond the picture is left out.
+    void border(int x, int y, int box_width, int box_height, int thickness) {
+        for (int down = -thickness; down < box_height + thickness; down++) {
+            for (int across = -thickness; across < box_width + thickness; across++) {
+                const bool inside = down >= 0 && down < box_height && across >= 0 && across < box_width;
+                if (!inside) blend(x + across, y + down, kRed, 15);
+            }
+        }
     }
 
     /// Text whose top left corner is (x, y); with `upright` false it reads upwards from its bottom left corner (x, y).
@@ -188,6 +199,11 @@ void ImageGrid::cell_caption(int row, int column, std::string text) {
     cell_captions_[static_cast<std::size_t>(row) * static_cast<std::size_t>(columns_) + column] = std::move(text);
 }
 
+void ImageGrid::frame(int row, int column) {
+    check_cell(row, column);
+    frames_.emplace_back(row, column);
+}
+
 ImageGrid::Layout ImageGrid::layout() const {
     int row_text = 0, column_text = 0, cell_text = 0;
     for (const std::string& caption : row_captions_) row_text = std::max(row_text, text_width(caption));
@@ -257,6 +273,9 @@ std::string ImageGrid::png() const {
             }
         }
     }
+    const int border = std::clamp(style_.gap / 2, 1, kCellCaptionGap);
+    for (const auto& [row, column] : frames_)
+        canvas.border(l.x(column, style_.gap), l.y(row, style_.gap, style_.rows_in_group), l.cell_w, l.cell_h, border);
     return encode_png(canvas.width, canvas.height, 3, canvas.rgb.data());
 }
 

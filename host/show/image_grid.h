@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace warpvae {
@@ -50,6 +51,8 @@ class ImageGrid {
     void break_after_column(int column);
     /// Below one image.
     void cell_caption(int row, int column, std::string text);
+    /// A red border around one cell: half a gap wide, one to three output pixels.
+    void frame(int row, int column);
 
     /// The finished sheet as PNG.
     std::string png() const;
@@ -70,6 +73,7 @@ class ImageGrid {
     std::vector<bool> filled_;                     // [rows, columns]
     std::vector<int> row_breaks_, column_breaks_;  // before each row and column
     std::vector<std::string> row_captions_, column_captions_, cell_captions_;
+    std::vector<std::pair<int, int>> frames_;  // row, column
     std::string title_;
 };
 

@@ -198,6 +198,30 @@ TEST(ImageGrid, CellCaptionsStandBelowTheirImages) {
     EXPECT_THROW(captioned.cell_caption(2, 0, ""), Error);
 }
 
+TEST(ImageGrid, FramesLieInTheGap) {
+    constexpr std::array<int, 3> kRed{214, 39, 40};
+    ImageGridStyle style;
+    style.scale = 1, style.gap = 4, style.margin = 1;
+    ImageGrid plain(2, 2, 3, 5, style), framed(2, 2, 3, 5, style), redrawn(2, 2, 3, 5, style);
+    for (ImageGrid* grid : {&plain, &framed, &redrawn})
+        for (int i = 0; i < 4; ++i) grid->set(i / 2, i % 2, Bytes(15, std::uint8_t(10 * i)));
+    framed.frame(1, 0);
+    framed.frame(0, 1);
+    EXPECT_EQ(plain.png(), redrawn.png());
+    const Picture a = decode(plain.png()), b = decode(framed.png());
+    ASSERT_EQ(a.width, b.width);
+    ASSERT_EQ(a.height, b.height);
+    // A cell's box with its border of two pixels: what the margin has no room for is left out.
+    const auto around = [](int x, int y, int left, int top) {
+        return x >= left - 2 && x < left + 7 && y >= top - 2 && y < top + 5 &&
+               !(x >= left && x < left + 5 && y >= top && y < top + 3);
+    };
+    for (int y = 0; y < b.height; ++y)
+        for (int x = 0; x < b.width; ++x)
+            EXPECT_EQ(b.at(x, y), around(x, y, 1, 8) || around(x, y, 10, 1) ? kRed : a.at(x, y)) << x << " " << y;
+    EXPECT_THROW(framed.frame(2, 0), Error);
+}
+
 TEST(ImageGrid, AnyBytesMakeACaption) {
     for (const std::string& text :
          {std::string("\xff\xfe\xc3"), std::string("\xf0\x9f"), std::string("漢字 – ok"), std::string(1, '\0')}) {

@@ -1,0 +1,114 @@
+// The geometry experiment's tables and statements on replicas whose numbers are made up: statements follow the numbers.
+#include "host/peste/peste_table.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace warpvae {
+namespace {
+
+PesteReplica replica(int latents, double alpha, std::uint64_t seed, int informative, double gap, double size) {
+    PesteReplica r;
+    r.latents = latents, r.alpha = alpha, r.seed = seed, r.epochs = 20;
+    r.spectrum.informative = informative, r.spectrum.alignment = 0.97;
+    r.likelihood.images = 100, r.likelihood.samples = 2000;
+    r.likelihood.log_likelihood = -90, r.likelihood.effective_sample_size = size;
+    r.bound.negative_bound = 90 + gap, r.bound.negative_elbo = 92 + gap;
+    const double accuracy = 0.92 + 0.0003 * latents;
+    r.accuracy = {accuracy, accuracy + 0.005, accuracy - 0.05};
+    return r;
+}
+
+/// What the paper says, in numbers.
+std::vector<PesteReplica> as_in_the_paper() {
+    std::vector<PesteReplica> all;
+    for (const int k : {30, 40, 50})
+        for (const std::uint64_t seed : {1, 2})
+            for (const double alpha : {0., 0.1, 0.5, 1.})
+                all.push_back(
+                    replica(k, alpha, seed, alpha < 0.5 ? 25 : 25 - int(8 * alpha), 0.5 + 4 * alpha, 30 + 40 * alpha));
+    all.push_back(replica(30, -INFINITY, 1, 3, 9, 9));  // orders below 0 are no part of the statements
+    return all;
+}
+const Claim& claim_of(const std::vector<Claim>& claims, const std::string& name) {
+    for (const Claim& claim : claims)
+        if (claim.name == name) return claim;
+    throw std::out_of_range(name);
+}
+TransitionStatistics sharper() {
+    TransitionStatistics t;
+    t.pairs = 100, t.sharper = 80, t.deviation_ratio = 1.5, t.sharpness_geodesic = 2.2, t.sharpness_means = 2;
+    return t;
+}
+
+TEST(PesteTable, EveryStatementHoldsWhereTheNumbersSaySo) {
+    for (const Claim& claim : peste_claims(as_in_the_paper(), sharper())) {
+        EXPECT_TRUE(claim.tested) << claim.name;
+        EXPECT_TRUE(claim.holds) << claim.name << ": " << claim.evidence;
+        EXPECT_FALSE(claim.evidence.empty());
+    }
+}
+
+TEST(PesteTable, EachStatementFailsWhereItsNumbersDo) {
+    const auto fails = [](const char* name, auto change) {
+        std::vector<PesteReplica> replicas = as_in_the_paper();
+        TransitionStatistics transitions = sharper();
+        for (PesteReplica& r : replicas) change(r, transitions);
+        const std::vector<Claim> claims = peste_claims(replicas, transitions);
+        for (const Claim& claim : claims) EXPECT_EQ(claim.holds, claim.name != name) << claim.name << " of " << name;
+    };
+    using R = PesteReplica;
+    using T = TransitionStatistics;
+    fails("N2", [](R& r, T&) { r.spectrum.informative += r.latents == 50 ? 5 : 0; });
+    fails("N3", [](R& r, T&) { r.spectrum.alignment = 0.9; });
+    fails("N4", [](R& r, T&) { r.likelihood.effective_sample_size = 100 - r.likelihood.effective_sample_size; });
+    fails("N5", [](R& r, T&) {
+        for (double& a : r.accuracy) a += 0.03;
+    });
+    fails("N6", [](R& r, T&) {
+        if (r.latents == 50)
+            for (double& a : r.accuracy) a -= 0.008;
+    });
+    fails("N7", [](R& r, T&) { r.accuracy[1] = r.accuracy[0]; });
+    fails("N8", [](R&, T& t) { t.deviation_ratio = 0.9; });
+}
+
+TEST(PesteTable, WhatARunCannotSayIsUntested) {
+    const std::vector<Claim> none = peste_claims({}, {});
+    ASSERT_EQ(none.size(), 7u);
+    for (const Claim& claim : none) EXPECT_FALSE(claim.tested || claim.holds) << claim.name;
+    const std::vector<Claim> one = peste_claims({replica(30, 1, 1, 20, 4, 50)}, {});
+    for (const char* name : {"N2", "N4", "N6", "N7", "N8"}) EXPECT_FALSE(claim_of(one, name).tested) << name;
+    for (const char* name : {"N3", "N5"}) EXPECT_TRUE(claim_of(one, name).tested) << name;
+}
+
+TEST(PesteTable, RowsAreMeansOverSeeds) {
+    std::vector<PesteReplica> replicas = as_in_the_paper();
+    replicas[0].spectrum.informative = 29;
+    PesteReplica more = replica(10, 1, 1, 9, 4, 50);  // of Figure 3 alone: no log p(x)
+    more.likelihood = {};
+    replicas.push_back(more);
+    const Table table = peste_components_table(replicas, {}, "mnist");
+    ASSERT_EQ(table.rows.size(), 13u);
+    EXPECT_EQ(table.rows[0].keys.at("alpha"), "-inf");
+    const Row& row = table.rows[1];
+    EXPECT_EQ(row.keys.at("k"), 30);
+    EXPECT_EQ(row.keys.at("alpha"), "0");
+    EXPECT_DOUBLE_EQ(row.cells[0].mean, 27);
+    EXPECT_EQ(row.cells[0].n, 2);
+    EXPECT_DOUBLE_EQ(row.cells[6].mean, 0.5);  // the gap
+    EXPECT_EQ(peste_separability_table(replicas, "mnist").rows.size(), 14u);
+    EXPECT_EQ(peste_likelihood_table(replicas, "mnist").rows.size(), replicas.size());
+}
+
+TEST(PesteReplica, Names) {
+    PesteReplica r;
+    EXPECT_EQ(r.name(), "k30-alpha1-seed1");
+    r.alpha = -INFINITY, r.latents = 7, r.seed = 3;
+    EXPECT_EQ(r.name(), "k7-alpha-inf-seed3");
+    EXPECT_EQ(r.group(), "k7");
+}
+
+}  // namespace
+}  // namespace warpvae

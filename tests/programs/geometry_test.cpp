@@ -1,0 +1,147 @@
+// The program `geometry`, run as a user runs it: what it writes, how it stops and goes on, what it says to bad input.
+#include <gtest/gtest.h>
+
+#include "data/idx.h"
+#include "host/files/json.h"
+#include "host/files/safetensors.h"
+#include "tests/support/program_test.h"
+
+namespace warpvae {
+namespace {
+
+using namespace test;
+
+// A run of seconds: small nets, a tail in every epoch.
+constexpr const char* kSmall =
+    " --dataset glyphs --train-images 430 --test-images 90 --hidden 24,20 --likelihood-samples 20 --sgd-steps 50 "
+    "--quiet";
+
+struct GeometryProgram : ProgramTest {
+    GeometryProgram() : ProgramTest("geometry") {}
+};
+
+TEST_F(GeometryProgram, HelpTeaches) {
+    const Result result = run("--help");
+    EXPECT_EQ(result.status, 0);
+    for (const char* word : {"table", "figures", "interpolate", "likelihood", "report", "--alphas", "--grid",
+                             "--preset", "--binarise", "--curve", "--resume", "quick", "Examples"})
+        EXPECT_NE(result.out.find(word), std::string::npos) << word;
+}
+
+TEST_F(GeometryProgram, AReportHoldsEverything) {
+    const Result result =
+        run(std::string("report --quick --epochs 2 --checkpoint-every 1 --pairs 10 --out ") + at("run") + kSmall);
+    ASSERT_EQ(result.status, 0) << result.error;
+    EXPECT_EQ(result.error, "");
+    for (const char* file :
+         {"config.toml", "metrics.jsonl", "table.json", "table.md", "separability.json", "report.html",
+          "k30-alpha0-seed1/model.safetensors", "k30-alpha0.5-seed1/checkpoint.safetensors",
+          "k30-alpha1-seed1/result.json", "k10-alpha1-seed1/result.json", "k50-alpha1-seed1/model.safetensors"})
+        EXPECT_TRUE(fs::exists(folder / "run" / file)) << file;
+    int figures = 0;
+    for (const auto& entry : fs::directory_iterator(folder / "run" / "figures"))
+        figures += entry.path().extension() == ".png";
+    EXPECT_GE(figures, 9);
+    const Json table = Json::parse(read_file(at("run/table.json")));
+    ASSERT_EQ(table.at("rows").size(), 3u);
+    const Json best = Json::parse(read_file(at("run/k30-alpha0-seed1/result.json")));
+    EXPECT_EQ(best.at("eigenvalues").size(), 30u);
+    EXPECT_GT(best.at("likelihood").at("log_likelihood").get<double>(), -best.at("negative_bound").get<double>() - 1)
+        << "log p(x) of twice as many draws lies above the bound";
+    const std::string page = read_file(at("run/report.html"));
+    EXPECT_NE(page.find("data:image/png;base64,"), std::string::npos);
+    EXPECT_EQ(page.find("src=\"http"), std::string::npos) << "the page must open without a network";
+    for (const char* statement : {"N2", "N3", "N4", "N5", "N6", "N7", "N8"})
+        EXPECT_NE(result.out.find(statement), std::string::npos) << statement;
+    const SafeTensors weights = read_safetensors(at("run/k30-alpha0-seed1/model.safetensors"));
+    EXPECT_EQ(weights.at("heads.weight").shape, (std::vector<std::int64_t>{60, 20}));
+
+    // What works on a run that is there.
+    const std::string resume = " --quiet --resume " + at("run");
+    const Result between = run("interpolate 0 17" + resume);
+    ASSERT_EQ(between.status, 0) << between.error;
+    EXPECT_TRUE(fs::exists(folder / "run" / "figures" / "interpolation-0-17.png")) << between.out;
+    ImageSet set;
+    set.height = 20, set.width = 31;
+    set.labels = {0};
+    set.images.assign(20 * 31, 9);
+    write_image_set(folder / "mine", "own", set);
+    const std::string mine = (folder / "mine" / "own-images-idx3-ubyte.gz").string();
+    const Result own = run("interpolate 3 " + mine + " --curve argo --frames 5" + resume);
+    EXPECT_EQ(own.status, 0) << own.error;
+    const Result likelihood = run("likelihood --likelihood-samples 30 --likelihood-images 8" + resume);
+    ASSERT_EQ(likelihood.status, 0) << likelihood.error;
+    EXPECT_EQ(Json::parse(read_file(at("run/likelihood.json"))).at("rows")[0].at("images"), 8);
+    expect_failure(2, "90 test images", "interpolate 3 90" + resume);
+    expect_failure(1, at("missing.png"), "interpolate 3 " + at("missing.png") + resume);
+    expect_failure(1, "no trained model", "interpolate 1 2 --alphas 0.25" + resume);
+}
+
+TEST_F(GeometryProgram, TheSameBitsOnOneCoreTwoCoresTogetherAndAgain) {
+    const std::string train = std::string("train --latents 7 --samples 3 --seeds 1 --epochs 2") + kSmall;
+    const std::string orders = " --alphas=-inf,-0.5,0,0.5,1";
+    ASSERT_EQ(run(train + orders + " --out " + at("one"), "WARPVAE_CORES=1").status, 0);
+    ASSERT_EQ(run(train + " --alphas 0.5 --out " + at("alone"), "WARPVAE_CORES=2").status, 0);
+    ASSERT_EQ(run(train + orders + " --together 5 --out " + at("together")).status, 0);
+    const Result again = run("train --config " + at("one/config.toml") + " --quiet --out " + at("again"));
+    ASSERT_EQ(again.status, 0) << again.error;
+    const std::string half = "/k7-alpha0.5-seed1/model.safetensors", lowest = "/k7-alpha-inf-seed1/model.safetensors";
+    for (const char* other : {"alone", "together", "again"})
+        EXPECT_EQ(digest("one" + half), digest(other + half)) << other;
+    for (const char* other : {"together", "again"}) EXPECT_EQ(digest("one" + lowest), digest(other + lowest)) << other;
+    EXPECT_NE(digest("one" + half), digest("one" + lowest));
+}
+
+TEST_F(GeometryProgram, KilledAndResumedGivesTheSameBits) {
+    const std::string train =
+        std::string("train --preset argo --latents 5 --alphas 0,1 --together 2 --samples 2 --seeds 1 --epochs 30") +
+        kSmall;
+    ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);
+    const pid_t child = start(train + " --out " + at("killed"));
+    ASSERT_TRUE(appears(folder / "killed" / "k5-alpha1-seed1" / "checkpoint.previous.safetensors"));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "it was done before it could be killed";
+    const Result resumed = run("train --resume " + at("killed") + " --quiet");
+    ASSERT_EQ(resumed.status, 0) << resumed.error;
+    EXPECT_EQ(digest("whole/k5-alpha1-seed1/model.safetensors"), digest("killed/k5-alpha1-seed1/model.safetensors"));
+    EXPECT_EQ(lines_of(read_file(at("killed/metrics.jsonl"))), lines_of(read_file(at("whole/metrics.jsonl"))));
+    const std::string config = read_file(at("killed/config.toml"));
+    for (const char* line : {"batch = \"32\"", "activation = \"elu\"", "clip-norm = \"100\""})
+        EXPECT_NE(config.find(line), std::string::npos) << line << " of the preset\n" << config;
+}
+
+TEST_F(GeometryProgram, WrongUsageIsStatus2) {
+    const std::string out = " --out " + at("x");
+    expect_failure(2, "command", "");
+    expect_failure(2, "tabel", "tabel" + out);
+    expect_failure(2, "--out", "table");
+    expect_failure(2, "no number", "table --alphas 0,half" + out);
+    expect_failure(2, "no number", "table --alphas nan" + out);
+    expect_failure(2, "--latents", "table --latents 0" + out);
+    expect_failure(2, "--activation", "table --activation gelu" + out);
+    expect_failure(2, "--clip-probability", "table --clip-probability 0.6" + out);
+    expect_failure(2, "--grid", "table --grid huge" + out);
+    expect_failure(2, "name two images", "interpolate 1" + out);
+    expect_failure(2, "only interpolate", "table picture.png" + out);
+    expect_failure(2, "--resume", "interpolate 1 2" + out);
+    EXPECT_FALSE(fs::exists(folder / "x")) << "a wrong usage writes nothing";
+}
+
+TEST_F(GeometryProgram, WhatHasNoMeaningOrNoRoomIsOneLine) {
+    const std::string train = std::string("train --latents 5 --alphas 0.5 --seeds 1 --epochs 3") + kSmall;
+    expect_failure(1, "out of device memory", train + " --out " + at("a"), "WARPVAE_MEMORY_LIMIT=1000000");
+    expect_failure(1, "is not finite at step", train + " --learning-rate 1e30 --out " + at("b"));
+    const std::string damaged = at("c/k5-alpha0.5-seed1/result.json");
+    const std::string table = std::string(
+                                  "table --latents 5 --separability-latents 5 --alphas 0.5 --seeds 1 --epochs 1 "
+                                  "--pairs 0 --out ") +
+                              at("c") + kSmall;
+    ASSERT_EQ(run(table).status, 0);
+    write_file(damaged, "{\"evaluation\": ");
+    expect_failure(1, "delete it", "table --quiet --resume " + at("c"));
+}
+
+}  // namespace
+}  // namespace warpvae

@@ -162,7 +162,7 @@ void export_steps(EquivaeSteps& training, int batch, const std::string& path) {
 }
 
 int run(int argc, char** argv) {
-    const StepOptions options = parse_step_options(argc, argv, true);
+    const StepOptions options = parse_step_options(argc, argv, {"--model", "--batch"});
     const EquivaeConfig config = config_of(options);
     require_device();
     const bool exports = !options.export_to.empty();

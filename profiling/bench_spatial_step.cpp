@@ -43,7 +43,7 @@ void leave_identity(ParameterArena<float>& parameters) {
 }
 
 int run(int argc, char** argv) {
-    const StepOptions options = parse_step_options(argc, argv, true);
+    const StepOptions options = parse_step_options(argc, argv, {"--model", "--latents"});
     const SpatialVaeConfig config = config_of(options.model, options.latents);
     require_device();
     TrainerOptions trainer;

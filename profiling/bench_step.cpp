@@ -13,7 +13,7 @@ namespace {
 constexpr int kBatch = 128;
 
 int run(int argc, char** argv) {
-    const StepOptions options = parse_step_options(argc, argv, false);
+    const StepOptions options = parse_step_options(argc, argv);
     require_device();
     TrainerOptions trainer;
     trainer.batch = kBatch;

@@ -1,21 +1,24 @@
 #!/usr/bin/env bash
 # run_benchmarks.sh [--quick] [BUILD]   (default: build/cpu)
 #
-# Measures beside PyTorch (and JAX, where it is installed): the training step of Mills' VAE, those of Vive's models and of
-# EQUIVAE, the warps, EQUIVAE's convolutions; then each operation beside its floor. Prints one table and keeps it in
-# profiling/results/<device>-<date>/. Peers run where $PYTHON (default: python3) can import them. ROUNDS=5 alternating
-# rounds, each a fresh process of STEPS=200 steps; medians over rounds are compared. PARTS="step spatial equivae warp
-# convolution kernels" are measured, MODELS of Vive with LATENTS=8; --quick: 3 rounds of 50 steps, warps of at most 1024
-# images, no torch.compile (COMPILE=0). EQUIVAE's steps are EQUIVAE="supervised:32 supervised:128 semi:32", model and
-# minibatch, EQUIVAE_STEPS=20 of them a round; convolutions are measured for LAYERS="mnist" (or svhn) with THREADS="1 2" each.
+# Measures beside PyTorch (and JAX, where it is installed): the training step of Mills' VAE, those of Vive's models, of
+# EQUIVAE and of Peste's VAE, the warps, EQUIVAE's convolutions; then each operation beside its floor. Prints one table and
+# keeps it in profiling/results/<device>-<date>/: table.md, or PART-step.md where PARTS is one of spatial, equivae and renyi.
+# Peers run where $PYTHON (default: python3) can import them. ROUNDS=5 alternating rounds, each a fresh process of STEPS=200
+# steps; medians over rounds are compared. PARTS="step spatial equivae renyi warp convolution kernels" are measured, MODELS
+# of Vive with LATENTS=8; --quick: 3 rounds of 50 steps, warps of at most 1024 images, no torch.compile (COMPILE=0).
+# EQUIVAE's steps are EQUIVAE="supervised:32 supervised:128 semi:32", model and minibatch, EQUIVAE_STEPS=20 of them a round;
+# Peste's RENYI="5 50", draws of each image, RENYI_STEPS=50 a round, and the ensemble of ALPHAS=0,0.1,0.3,0.5,0.7,0.9,1;
+# convolutions are measured for LAYERS="mnist" (or svhn) with THREADS="1 2" each.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 quick=0
 if [[ ${1:-} == --quick ]]; then quick=1 && shift; fi
 build=${1:-$root/build/cpu}
 python=${PYTHON:-python3} latents=${LATENTS:-8}
-parts=${PARTS:-step spatial equivae warp convolution kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
+parts=${PARTS:-step spatial equivae renyi warp convolution kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
 equivae=${EQUIVAE:-supervised:32 supervised:128 semi:32} equivae_steps=${EQUIVAE_STEPS:-20} layers=${LAYERS:-mnist}
+renyi=${RENYI:-5 50} renyi_steps=${RENYI_STEPS:-50} alphas=${ALPHAS:-0,0.1,0.3,0.5,0.7,0.9,1}
 if ((quick)); then
     rounds=${ROUNDS:-3} steps=${STEPS:-50} compile=${COMPILE:-0} images=${WARP_IMAGES:-1024}
 else
@@ -26,7 +29,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 wanted() { [[ " $parts " == *" $1 "* ]]; }
 
-cmake --build "$build" --target bench_step bench_spatial_step bench_equivae_step bench_warp bench_convolution bench_kernels >"$scratch/build.log" 2>&1 || { tail -30 "$scratch/build.log" >&2; exit 1; }
+cmake --build "$build" --target bench_step bench_spatial_step bench_equivae_step bench_renyi_step bench_warp bench_convolution bench_kernels >"$scratch/build.log" 2>&1 || { tail -30 "$scratch/build.log" >&2; exit 1; }
 if grep -q '^WARPVAE_CUDA:BOOL=ON' "$build/CMakeCache.txt"; then
     device=cuda threads=()
     hardware=$(nvidia-smi --query-gpu=name,driver_version,clocks.sm --format=csv,noheader | head -1)
@@ -165,6 +168,53 @@ part_equivae() {
     done
 }
 
+# one_by_one COMMAND: the step times of COMMAND --alphas A added up over the alphas.
+one_by_one() {
+    local alpha
+    for alpha in ${alphas//,/ }; do $* --alphas "$alpha"; done | awk '{sum += $1} END {print sum}'
+}
+part_renyi() {
+    local alpha samples checked count models case which ours median lowest highest floor i
+    count=$(awk -F, '{print NF}' <<<"$alphas")
+    echo "## Training step of Peste's VAE 784-200-200-30 on Renyi's bound, batch 100, Adam, float32"
+    echo
+    echo "Medians of $rounds alternating rounds of $renyi_steps steps, data resident, minibatch order, black and white pixels and noise"
+    echo "drawn inside the step. Floor: multiplications with addition at the rate of our own matrix product."
+    for alpha in -inf 0 0.5 1; do
+        checked=$(check_losses "$build/bin/bench_renyi_step --samples 5 --alphas $alpha" "$python $peers/renyi_vae_torch.py --check") ||
+            { echo "alpha = $alpha: $checked" >&2; exit 1; }
+        echo "alpha = $alpha: $checked."
+    done
+    echo
+    echo "| models | | us per step | lowest to highest | times warpvae | us per model | floor, us | share of it |"
+    echo "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for samples in $renyi ensemble; do
+        names=() commands=() case="K = $samples, alpha 0" models=1
+        which="--samples $samples --steps $renyi_steps"
+        if [[ $samples == ensemble ]]; then
+            case="K = 5, $count alphas" models=$count
+            which="--samples 5 --steps $renyi_steps"
+            contend "warpvae, at once" "$build/bin/bench_renyi_step $which --alphas $alphas"
+            contend "warpvae, one by one" "one_by_one $build/bin/bench_renyi_step $which"
+            if [[ -n $torch ]]; then
+                torch_modes "renyi_vae_torch.py $which --alphas $alphas --together turns" ", in turns"
+                torch_modes "renyi_vae_torch.py $which --alphas $alphas --together vmap" ", stacked (vmap)"
+            fi
+        else
+            contend warpvae "$build/bin/bench_renyi_step $which"
+            if [[ -n $torch ]]; then torch_modes "renyi_vae_torch.py $which"; fi
+        fi
+        compete "renyi-$samples"
+        read -r ours _ < <(summary <"$scratch/renyi-$samples.0")
+        read -r floor _ < <(awk '{print $4}' "$scratch/renyi-$samples.0" | summary)
+        for i in "${!names[@]}"; do
+            if [[ ! -s $scratch/renyi-$samples.$i ]]; then continue; fi
+            read -r median lowest highest < <(summary <"$scratch/renyi-$samples.$i")
+            echo "| $case | ${names[i]} | $median | $lowest to $highest | $(over "$median" "$ours") | $(awk "BEGIN {printf \"%.0f\", $median / $models}") | $floor | $(share "$floor" "$median") |"
+        done
+    done
+}
+
 part_warp() {
     names=() commands=()
     contend warpvae "$build/bin/bench_warp $images"
@@ -233,14 +283,15 @@ part_kernels() {
 }
 
 results=$root/profiling/results/$name-$(date -u +%Y-%m-%d)
+case $parts in spatial | equivae | renyi) table=$parts-step.md ;; *) table=table.md ;; esac
 mkdir -p "$results"
 {
     echo "# Benchmarks, $(date -u '+%Y-%m-%d %H:%M') UTC"
     echo
     echo "commit $(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)$(git -C "$root" diff --quiet HEAD 2>/dev/null || echo ' with changes'); $hardware; load $(cut -d' ' -f1 /proc/loadavg)"
-    for part in step spatial equivae warp convolution kernels; do
+    for part in step spatial equivae renyi warp convolution kernels; do
         if wanted $part; then echo && "part_$part"; fi
     done
-} | tee "$results/table.md"
+} | tee "$results/$table"
 echo
-echo "Kept in ${results#"$root"/}/table.md"
+echo "Kept in ${results#"$root"/}/$table"

@@ -1,8 +1,10 @@
 // What the benchmarks of training steps share: a model with random images and its trainer, a step timed as training
 // runs it (gather, forward, backward, optimiser, loss sums), and five steps written down for the peers to repeat.
 #pragma once
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <random>
 #include <string>
 
@@ -21,7 +23,13 @@ inline std::vector<std::uint8_t> random_images(std::size_t count, std::size_t pi
     return bytes;
 }
 
-/// R replicas of seeds 1, 2, ... on `count` images.
+inline int count_of(int replicas) { return replicas; }
+template <class T>
+int count_of(const std::vector<T>& replicas) {
+    return int(replicas.size());
+}
+
+/// Replicas of seeds 1, 2, ... on `count` images; M takes their number, or what tells them apart (Renyi's alphas).
 template <class M>
 struct TrainingSteps {
     Stream stream = stream_create();  // a null stream could not be captured as a graph
@@ -32,13 +40,13 @@ struct TrainingSteps {
     M model;
     Trainer trainer;
 
-    template <class Config>
-    TrainingSteps(const Config& config, TrainerOptions options, int R, std::size_t count)
-        : seeds(consecutive(R)),
+    template <class Config, class Replicas>
+    TrainingSteps(const Config& config, TrainerOptions options, const Replicas& replicas, std::size_t count)
+        : seeds(consecutive(count_of(replicas))),
           bytes(random_images(count)),
-          images({&bytes}, std::vector<int>(R, 0), kPixels),
-          model(config, R, options.batch, matmul),
-          trainer(model, images, seeds, matmul, with_rates(options, R)) {
+          images({&bytes}, std::vector<int>(seeds.size(), 0), kPixels),
+          model(config, replicas, options.batch, matmul),
+          trainer(model, images, seeds, matmul, with_rates(options, int(seeds.size()))) {
         model.parameters().initialise(seeds, stream);
     }
     static std::vector<std::uint64_t> consecutive(int R) {
@@ -82,19 +90,22 @@ inline void add_arena(SafeTensors& file, const ParameterLayout& layout, const st
 }
 
 /// Trains one epoch of kExportedSteps steps. Writes "batches", "noise" and "losses" of each step, "gradient.K.NAME" of
-/// step K and "weights.K.NAME" before it, the weights at the end too.
+/// step K and "weights.K.NAME" before it, the weights at the end too. Each image has `draws` rows of noise.
 template <class M>
-void export_steps(TrainingSteps<M>& training, int batch, int latents, const std::string& path) {
+void export_steps(TrainingSteps<M>& training, int batch, int latents, const std::string& path, int draws = 1,
+                  const std::vector<std::pair<std::string, std::string>>& metadata = {}) {
     SafeTensors file;
+    file.metadata = metadata;
     ParameterArena<float>& arena = training.model.parameters();
     add_arena(file, arena.layout(), "weights.0.", arena.download(0));
 
     std::vector<float> batches, noise;
     std::vector<double> losses;
     const DeviceBuffer<std::uint64_t> seeds(training.seeds);
-    const std::size_t drawn = std::size_t(batch) * latents;
+    const int rows = batch * draws;
+    const std::size_t drawn = std::size_t(rows) * latents;
     const DeviceBuffer<float> moments(std::vector<float>(2 * drawn, 0.f));  // mu = 0, log sigma = 0: z is the noise
-    DeviceBuffer<float> z(drawn), kl(batch);
+    DeviceBuffer<float> z(drawn), kl(rows);
     double before = 0;
     training.trainer.finish_epoch([&](std::uint64_t done) {
         check(stream_synchronize(training.stream));
@@ -102,7 +113,7 @@ void export_steps(TrainingSteps<M>& training, int batch, int latents, const std:
         add_arena(file, arena.layout(), "weights." + std::to_string(done) + ".", arena.download(0));
         const DeviceBuffer<std::uint64_t> step(std::vector<std::uint64_t>{done - 1});
         check(gaussian_sample_forward<float>(z.data(), kl.data(), moments.data(), {}, DeviationBound::kDeviation,
-                                             {seeds.data(), step.data()}, 1, batch, latents, nullptr));
+                                             {seeds.data(), step.data()}, 1, rows, latents, nullptr));
         std::vector<float> x(std::size_t(batch) * kPixels), epsilon(drawn);
         check(copy_to_host(x.data(), training.model.minibatch(), x.size() * sizeof(float), training.stream));
         z.download(epsilon.data(), epsilon.size());
@@ -114,40 +125,52 @@ void export_steps(TrainingSteps<M>& training, int batch, int latents, const std:
         return true;
     });
     file.tensors.push_back(Tensor::of<float>("batches", {kExportedSteps, batch, kPixels}, batches));
-    file.tensors.push_back(Tensor::of<float>("noise", {kExportedSteps, batch, latents}, noise));
+    file.tensors.push_back(Tensor::of<float>("noise", {kExportedSteps, rows, latents}, noise));
     file.tensors.push_back(Tensor::of<double>("losses", {kExportedSteps}, losses));
     write_safetensors(path, file);
 }
 
 struct StepOptions {
-    int replicas = 1, steps = 200, latents = 8, batch = 32;
+    int replicas = 1, steps = 200, latents = 8, batch = 32, samples = 5;
     std::string model, export_to;
+    std::vector<double> alphas = {0};
 };
-/// Throws DeviceError for anything but --replicas, --steps, --export and, where `models` is set, --model, --latents,
-/// --batch.
-inline StepOptions parse_step_options(int argc, char** argv, bool models) {
-    StepOptions options;
+/// Numbers between commas; inf is one.
+inline std::vector<double> parse_numbers(const std::string& list) {
+    std::vector<double> numbers;
+    for (const char* at = list.c_str();; ++at) {
+        char* end = nullptr;
+        numbers.push_back(std::strtod(at, &end));
+        if (end == at || (*end && *end != ',')) throw DeviceError("numbers between commas, not \"" + list + "\"");
+        at = end;
+        if (!*at) return numbers;
+    }
+}
+/// `options` as the command line has them. Throws DeviceError for anything but --replicas, --steps, --export and the
+/// benchmark's `own`: of --model, --latents, --batch, --samples, --alphas.
+inline StepOptions parse_step_options(int argc, char** argv, const std::vector<std::string>& own = {},
+                                      StepOptions options = {}) {
+    const std::map<std::string, int*> counts = {{"--replicas", &options.replicas},
+                                                {"--steps", &options.steps},
+                                                {"--latents", &options.latents},
+                                                {"--batch", &options.batch},
+                                                {"--samples", &options.samples}};
+    std::vector<std::string> known = {"--replicas", "--steps", "--export"};
+    known.insert(known.end(), own.begin(), own.end());
     for (int i = 1; i < argc; ++i) {
         const std::string name = argv[i];
+        if (std::find(known.begin(), known.end(), name) == known.end()) throw DeviceError("unknown option " + name);
         if (i + 1 == argc) throw DeviceError(name + " needs a value");
         const std::string value = argv[++i];
         if (name == "--export")
             options.export_to = value;
-        else if (name == "--replicas")
-            options.replicas = std::atoi(value.c_str());
-        else if (name == "--steps")
-            options.steps = std::atoi(value.c_str());
-        else if (models && name == "--model")
+        else if (name == "--model")
             options.model = value;
-        else if (models && name == "--latents")
-            options.latents = std::atoi(value.c_str());
-        else if (models && name == "--batch")
-            options.batch = std::atoi(value.c_str());
-        else
-            throw DeviceError("unknown option " + name);
+        else if (name == "--alphas")
+            options.alphas = parse_numbers(value);
+        else if ((*counts.at(name) = std::atoi(value.c_str())) < 1)
+            throw DeviceError(name + " must be at least 1");
     }
-    if (options.replicas < 1 || options.steps < 1 || options.latents < 1 || options.batch < 1)
-        throw DeviceError("--replicas, --steps, --latents and --batch must be at least 1");
     return options;
 }
 

@@ -5,19 +5,12 @@
 
 #include "cuda/device/device.h"
 #include "host/evaluate/pca.h"
-#include "host/evaluate/vae_evaluation.h"
+#include "host/evaluate/set_evaluation.h"
 
 namespace warpvae {
 namespace {
 
 constexpr double kInformativeVariance = 0.01;  // "carries information" (section 2.1)
-
-/// Calls body(first, rows) over 0..count-1 in whole batches; noise is addressed by rows in fours.
-template <class Body>
-void for_batches(std::size_t count, int max_rows, Body body) {
-    const std::size_t step = std::max(4, max_rows / 4 * 4);
-    for (std::size_t first = 0; first < count; first += step) body(first, int(std::min(step, count - first)));
-}
 
 }  // namespace
 
@@ -34,30 +27,11 @@ RenyiVae<float> resized(RenyiVae<float>& vae, int samples, int rows, const Matmu
 
 std::vector<BoundSummary> evaluate_bound(RenyiVae<float>& vae, const DeviceImages& images,
                                          const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul) {
-    const Range range("evaluate");
-    const int R = vae.replicas(), Z = vae.config().latents, D = vae.config().height * vae.config().width;
-    const Stream stream = matmul.stream();
-    const auto terms = vae.loss_terms();
-    DeviceBuffer<double> sums(R * terms.size(), "bound sums"), moments(std::size_t(R) * 2 * Z, "latent moments");
-    sums.zero(stream);
-    moments.zero(stream);
-    for_batches(images.count(), vae.max_rows(), [&](std::size_t first, int rows) {
-        check(gather_range(vae.minibatch(), images.table(), first, R, rows, D, stream));
-        LatentNoise noise;
-        noise.seeds = seeds.data();
-        noise.purpose = Purpose::kEvaluate;
-        noise.first_row = first * vae.config().samples;
-        vae.evaluate(rows, noise);
-        for (std::size_t i = 0; i < terms.size(); ++i)
-            check(accumulate_sum(sums.data() + i, terms.size(), terms[i].rows, R, rows, stream));
-        check(accumulate_moments(moments.data(), vae.moments(), R, rows, Z, 2 * Z, stream));
-    });
-    const std::vector<double> totals = sums.download(stream), latent = moments.download(stream);
-    const double n = double(images.count());
+    const SetMeans means =
+        evaluate_set(vae, {vae.moments(), vae.config().latents, 1, vae.config().samples}, images, seeds, matmul);
     std::vector<BoundSummary> out;
-    for (int r = 0; r < R; ++r)
-        out.push_back({totals[r * terms.size()] / n, totals[r * terms.size() + 1] / n,
-                       active_units(latent.data() + std::size_t(r) * 2 * Z, Z, n)});
+    for (int r = 0; r < vae.replicas(); ++r)
+        out.push_back({means.terms[r][0], means.terms[r][1], means.active_units[r]});
     return out;
 }
 
@@ -173,20 +147,7 @@ MeanSpectrum mean_spectrum(const float* means, std::size_t n, int Z, const Matmu
 }
 
 std::vector<float> decode_latents(RenyiVae<float>& vae, const std::vector<float>& z, int r, const Matmul& matmul) {
-    const int R = vae.replicas(), Z = vae.config().latents, D = vae.config().height * vae.config().width;
-    const std::size_t n = z.size() / Z;
-    std::vector<float> images(n * D);
-    for_batches(n, vae.decoder_rows(), [&](std::size_t first, int rows) {
-        std::vector<float> all(std::size_t(R) * rows * Z, 0.f);
-        std::copy_n(z.begin() + first * Z, std::size_t(rows) * Z, all.begin() + std::size_t(r) * rows * Z);
-        check(copy_to_device(vae.z(), all.data(), all.size() * sizeof(float), matmul.stream()));
-        vae.decode(rows);
-        if (vae.config().likelihood == Likelihood::kBernoulli)
-            check(sigmoid<float>(vae.logits(), vae.logits(), std::size_t(R) * rows * D, matmul.stream()));
-        check(copy_to_host(images.data() + first * D, vae.logits() + std::size_t(r) * rows * D,
-                           sizeof(float) * rows * D, matmul.stream()));
-    });
-    return images;
+    return decode_rows(vae, vae.decoder_rows(), vae.config().likelihood == Likelihood::kBernoulli, z, r, matmul);
 }
 
 }  // namespace warpvae

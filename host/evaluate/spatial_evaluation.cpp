@@ -11,50 +11,28 @@ template <class Body>
 void encode_all(SpatialVae<float>& model, const DeviceImages& images, LatentNoise noise, const Matmul& matmul,
                 Body body) {
     const int D = model.config().height * model.config().width;
-    const std::size_t step = std::max(4, model.max_rows() / 4 * 4);  // noise is addressed by rows in fours
-    for (std::size_t first = 0; first < images.count(); first += step) {
-        const int rows = int(std::min(step, images.count() - first));
+    for_batches(images.count(), model.max_rows(), [&](std::size_t first, int rows) {
         check(gather_range(model.minibatch(), images.table(), first, model.replicas(), rows, D, matmul.stream()));
         noise.first_row = first;
         model.encode(rows, noise);
         body(first, rows);
-    }
+    });
 }
 
 }  // namespace
 
 std::vector<ElboSummary> evaluate_elbo(SpatialVae<float>& model, const DeviceImages& images,
                                        const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul) {
-    const Range range("evaluate");
-    const int R = model.replicas(), Z = model.config().latents, D = model.config().height * model.config().width;
-    const Stream stream = matmul.stream();
-    const auto terms = model.loss_terms();
-    DeviceBuffer<double> sums(R * terms.size(), "ELBO sums"), moments(std::size_t(R) * 2 * Z, "latent moments");
-    sums.zero(stream);
-    moments.zero(stream);
-    const std::size_t step = std::max(4, model.max_rows() / 4 * 4);
-    for (std::size_t first = 0; first < images.count(); first += step) {
-        const int rows = int(std::min(step, images.count() - first));
-        check(gather_range(model.minibatch(), images.table(), first, R, rows, D, stream));
-        LatentNoise noise;
-        noise.seeds = seeds.data();
-        noise.purpose = Purpose::kEvaluate;
-        noise.first_row = first;
-        model.evaluate(rows, noise);
-        for (std::size_t i = 0; i < terms.size(); ++i)
-            check(accumulate_sum(sums.data() + i, terms.size(), terms[i].rows, R, rows, stream));
-        check(accumulate_moments(moments.data(), model.moments(), R, rows * model.config().samples, Z, 2 * Z, stream));
-    }
-    const std::vector<double> totals = sums.download(stream), latent = moments.download(stream);
-    const double n = double(images.count()), drawn = n * model.config().samples;
-    std::vector<ElboSummary> out(R);
-    for (int r = 0; r < R; ++r) {
-        const double* of_r = totals.data() + r * terms.size();
-        out[r].reconstruction = of_r[0] / n;
-        out[r].pose_kl = terms.size() > 2 ? of_r[2] / n : 0;
-        out[r].kl = of_r[1] / n + out[r].pose_kl;
+    const SetMeans means =
+        evaluate_set(model, {model.moments(), model.config().latents, model.config().samples}, images, seeds, matmul);
+    std::vector<ElboSummary> out(model.replicas());
+    for (std::size_t r = 0; r < out.size(); ++r) {
+        const std::vector<double>& terms = means.terms[r];
+        out[r].reconstruction = terms[0];
+        out[r].pose_kl = terms.size() > 2 ? terms[2] : 0;
+        out[r].kl = terms[1] + out[r].pose_kl;
         out[r].negative_elbo = out[r].reconstruction + out[r].kl;
-        out[r].active_units = active_units(latent.data() + std::size_t(r) * 2 * Z, Z, drawn);
+        out[r].active_units = means.active_units[r];
     }
     return out;
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "host/core/device_images.h"
+#include "host/evaluate/set_evaluation.h"
 #include "models/dense_vae.h"
 
 namespace warpvae {
@@ -19,9 +19,6 @@ struct ElboSummary {
     double pose_kl = 0;                                    ///< of a SpatialVae with a prior on u: u's share of kl
     int active_units = 0;  ///< latents whose mean varies over the set with variance above 0.01 (Burda et al. 2016)
 };
-
-/// Latents whose mean varies with variance above 0.01, from sums over n rows: moments [2, Z], of mu and of its square.
-int active_units(const double* moments, int Z, double n);
 
 /// One summary per replica. `seeds` [R] as the trainer's; the noise is the same at every call.
 std::vector<ElboSummary> evaluate_elbo(DenseVae<float>& vae, const DeviceImages& images,

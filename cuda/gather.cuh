@@ -149,17 +149,26 @@ __device__ inline void write_mapped_image(T* out, const std::uint8_t* in, const 
     for (int c = 0; c < C; ++c) write_mapped_channel(out, ByteChannel{in + c, C}, c, map, options);
 }
 
-/// The block draws each pixel of the batch's row anew: 1 with the pixel's probability.
+/// The block draws each pixel of the batch's row anew: 1 with the pixel's probability. Four pixels share a block of
+/// random words; whole fours apart from the tail, so that a CPU compiler vectorises them.
 template <class T>
 __device__ inline void binarise_image(T* out, int D, std::uint64_t seed, std::uint64_t step, int row) {
     const int quads = (D + 3) / 4;
-    for (int q : block_stride(quads)) {
+    const auto draw = [](std::uint32_t bits, T pixel) { return T(T(uniform_from(bits)) < pixel); };
+    const auto whole = block_stride(D / 4);
+    WARPVAE_SIMD()
+    for (int q = whole.first; q < whole.last; q += whole.step) {
         const Random4 random = philox(seed, Purpose::kBinarise, step, std::uint64_t(row) * quads + q);
-        for (int k = 0; k < 4 && 4 * q + k < D; ++k) {
-            T& pixel = out[4 * q + k];
-            pixel = T(T(uniform_from(random.v[k])) < pixel);
-        }
+        out[4 * q] = draw(random.v[0], out[4 * q]);
+        out[4 * q + 1] = draw(random.v[1], out[4 * q + 1]);
+        out[4 * q + 2] = draw(random.v[2], out[4 * q + 2]);
+        out[4 * q + 3] = draw(random.v[3], out[4 * q + 3]);
     }
+    if (D % 4 == 0 || threadIdx.x != 0) return;
+    const Random4 random = philox(seed, Purpose::kBinarise, step, std::uint64_t(row) * quads + quads - 1);
+#pragma unroll
+    for (int k = 0; k < 3; ++k)
+        if (k < D % 4) out[D / 4 * 4 + k] = draw(random.v[k], out[D / 4 * 4 + k]);
 }
 
 template <class T>

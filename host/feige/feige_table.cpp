@@ -133,9 +133,9 @@ Table feige_semi_table(const std::vector<FeigeReplica>& replicas, const std::str
                     {"run", formatted("%d-d, %d epochs", first.latents, first.epochs)}};
         out.cells = {
             scored("EQUIVAE", values_of(members, &FeigeReplica::classifier), paper ? &paper->equivae : nullptr, 0),
-            scored("benchmark, as many passes", values_of(members, &FeigeReplica::short_benchmark),
+            scored("benchmark, converged", values_of(members, &FeigeReplica::benchmark),
                    paper ? &paper->benchmark : nullptr, 0),
-            scored("benchmark, converged", values_of(members, &FeigeReplica::benchmark), nullptr, 0)};
+            scored("benchmark, as many passes", values_of(members, &FeigeReplica::short_benchmark), nullptr, 0)};
         table.rows.push_back(out);
     }
     for (const SemiRow& row : kTable2) {
@@ -143,8 +143,7 @@ Table feige_semi_table(const std::vector<FeigeReplica>& replicas, const std::str
         if (row.dataset == std::string("mnist") && dataset != "svhn") continue;  // another set stands in for it
         Row out;
         out.keys = {{"data", shown_name(row.dataset)}, {"labels", row.labels}, {"mixing", "-"}, {"run", absent()}};
-        out.cells = {scored("EQUIVAE", {}, &row.equivae, 0),
-                     scored("benchmark, as many passes", {}, &row.benchmark, 0)};
+        out.cells = {scored("EQUIVAE", {}, &row.equivae, 0), scored("benchmark, converged", {}, &row.benchmark, 0)};
         table.rows.push_back(out);
     }
     return table;
@@ -233,12 +232,13 @@ std::vector<Claim> feige_claims(const std::vector<FeigeReplica>& replicas) {
             }
         claims.push_back(judged(name, statement, seen ? evidence + "." : "", good, seen));
     };
-    against("F6",
-            "With few labels EQUIVAE beats the benchmark trained on the labelled images alone, for as many passes as "
-            "EQUIVAE.",
+    against(
+        "F6",
+        "With few labels EQUIVAE beats the benchmark trained on the labelled images alone, until that has converged "
+        "(the paper does not say for how long).",
+        &FeigeReplica::benchmark);
+    against("F6b", "It beats the same benchmark trained for as many passes as EQUIVAE.",
             &FeigeReplica::short_benchmark);
-    against("F6b", "Beyond the paper: it beats the same benchmark trained until it has converged.",
-            &FeigeReplica::benchmark);
     {
         int good = 0, seen = 0;
         double kl = 0;

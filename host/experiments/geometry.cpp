@@ -33,7 +33,7 @@ Commands
   report       table, figures and report.html, one page with everything
 
 Grids (what --grid sets, unless you say otherwise)
-  quick        k = 30, alpha 0, 0.5, 1, K = 5, 20 epochs, 1 seed: some quarter of an hour on two cores (also --quick)
+  quick        k = 30, alpha 0, 0.5, 1, K = 5, 20 epochs, 1 seed: some ten minutes on two cores (also --quick)
   medium       all alphas and k, K = 5, 100 epochs, 3 seeds
   full         the paper's: K = 10, 1000 epochs, 10 seeds
 

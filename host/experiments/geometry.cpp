@@ -102,7 +102,7 @@ void add_options(CLI::App& app, Options& o) {
         ->type_name("LIST");
     app.add_option("--latents", p.latents, "sizes k of the latent space")
         ->delimiter(',')
-        ->check(CLI::Range(1, 784))
+        ->check(CLI::Range(1, 128))
         ->type_name("LIST");
     app.add_option("--separability-latents", p.separability_latents, "k of Figure 3, trained at alpha = 1")
         ->delimiter(',')
@@ -245,6 +245,8 @@ PesteReplica trained(const PesteExperiment& experiment) {
 /// Trains and reads everything of the table, Figure 3's models too.
 std::vector<PesteReplica> all_replicas(PesteExperiment& experiment) {
     std::vector<PesteReplica> replicas = experiment.table_replicas();
+    log_info(std::to_string(replicas.size()) + " models of the table, " + std::to_string(experiment.options().epochs) +
+             " epochs each; then those of Figure 3");
     experiment.train_and_evaluate(replicas);
     std::vector<PesteReplica> more;
     for (const PesteReplica& replica : experiment.separability_replicas())

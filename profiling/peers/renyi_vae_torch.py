@@ -143,11 +143,11 @@ def read_images(options, name, count=None):
 
 @torch.no_grad()
 def log_weights(model, x, samples):
-    """Of `samples` draws [N, samples], model.samples of them at a time."""
+    """Of `samples` draws [N, samples], 50 of them at a time."""
     mu, variance = model.posterior(x)
     chunks = []
-    for first in range(0, samples, model.samples):
-        noise = torch.randn(len(x), min(model.samples, samples - first), model.latents, device=x.device)
+    for first in range(0, samples, 50):
+        noise = torch.randn(len(x), min(50, samples - first), model.latents, device=x.device)
         nll, ratio = model.draws(x, mu, variance, noise)
         chunks.append(ratio - nll)
     return torch.cat(chunks, 1).double()

@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <cstdio>
-#include <random>
 
 #include "cuda/device/launch_options.h"
 #include "host/core/trainer.h"
@@ -25,15 +24,6 @@ DenseVaeConfig small_config() {
     return config;
 }
 
-template <class T>
-std::vector<T> uniform(std::size_t n, double low, double high, unsigned seed) {
-    std::mt19937 engine(seed);
-    std::uniform_real_distribution<double> draw(low, high);
-    std::vector<T> out(n);
-    for (T& x : out) x = T(draw(engine));
-    return out;
-}
-
 TEST(DenseVae, BackwardEqualsFiniteDifferencesOfEveryParameter) {
     const int R = 2, N = 6, D = 15;
     const Matmul matmul;
@@ -43,7 +33,8 @@ TEST(DenseVae, BackwardEqualsFiniteDifferencesOfEveryParameter) {
     vae.parameters().initialise(seeds, nullptr);
     LatentNoise noise;
     noise.seeds = device_seeds.data();
-    test::expect_model_gradient(vae, uniform<double>(std::size_t(R) * N * D, 0, 1, 5), N, noise, 1, "the dense VAE");
+    test::expect_model_gradient(vae, test::uniform<double>(std::size_t(R) * N * D, 0, 1, 5), N, noise, 1,
+                                "the dense VAE");
 }
 
 TEST(DenseVae, ForwardEqualsAPlainLoop) {
@@ -54,7 +45,7 @@ TEST(DenseVae, ForwardEqualsAPlainLoop) {
     DenseVae<double> vae(config, 1, N, matmul);
     vae.parameters().initialise({3}, nullptr);
     const std::vector<double> values = vae.parameters().download(0);
-    const std::vector<double> x = uniform<double>(N * D, 0, 1, 6);
+    const std::vector<double> x = test::uniform<double>(N * D, 0, 1, 6);
     check(copy_to_device(vae.minibatch(), x.data(), x.size() * sizeof(double)));
     vae.evaluate(N, LatentNoise{});  // no noise: z = mu
 
@@ -90,19 +81,10 @@ TEST(DenseVae, ForwardEqualsAPlainLoop) {
     }
 }
 
-/// `count` images of 6 x 6, each with a bright block of its own.
-std::vector<std::uint8_t> blocks(std::size_t count) {
-    std::vector<std::uint8_t> images(count * 36, 0);
-    for (std::size_t n = 0; n < count; ++n)
-        for (int y = 0; y < 3; ++y)
-            for (int x = 0; x < 3; ++x) images[n * 36 + (n / 4 % 4 + y) * 6 + n % 4 + x] = std::uint8_t(255 - 5 * y);
-    return images;
-}
-
 struct Training {
     Training(const std::vector<std::uint64_t>& seeds, const std::vector<float>& rates, std::size_t count, int batch,
              float clip_norm = 0)
-        : images(blocks(count)),
+        : images(test::blocks(count)),
           device_images({&images}, std::vector<int>(seeds.size(), 0), 36),
           vae(config(), int(seeds.size()), batch, matmul),
           trainer(vae, device_images, seeds, matmul, options(rates, batch, clip_norm)) {

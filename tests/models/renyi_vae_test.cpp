@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
-#include <random>
 
 #include "cuda/device/launch_options.h"
 #include "models/dense_vae.h"
@@ -28,15 +27,6 @@ RenyiVaeConfig small_config() {
     return config;
 }
 
-template <class T>
-std::vector<T> uniform(std::size_t n, double low, double high, unsigned seed) {
-    std::mt19937 engine(seed);
-    std::uniform_real_distribution<double> draw(low, high);
-    std::vector<T> out(n);
-    for (T& x : out) x = T(draw(engine));
-    return out;
-}
-
 void expect_gradient_of(const RenyiVaeConfig& config, const std::vector<double>& alphas, const char* name) {
     const int R = int(alphas.size()), N = 5, D = config.height * config.width;
     const Matmul matmul;
@@ -47,7 +37,7 @@ void expect_gradient_of(const RenyiVaeConfig& config, const std::vector<double>&
     vae.parameters().initialise(seeds, nullptr);
     LatentNoise noise;
     noise.seeds = device_seeds.data();
-    test::expect_model_gradient(vae, uniform<double>(std::size_t(R) * N * D, 0, 1, 5), N, noise, 1, name);
+    test::expect_model_gradient(vae, test::uniform<double>(std::size_t(R) * N * D, 0, 1, 5), N, noise, 1, name);
 }
 
 TEST(RenyiVae, BackwardEqualsFiniteDifferencesOfEveryParameterForEveryOrder) {
@@ -83,7 +73,7 @@ TEST(RenyiVae, ForwardEqualsAPlainLoop) {
     const Matmul matmul;
     RenyiVae<double> vae(config, {alpha}, N, matmul);
     vae.parameters().initialise({3}, nullptr);
-    const std::vector<double> values = vae.parameters().download(0), x = uniform<double>(N * D, 0, 1, 6);
+    const std::vector<double> values = vae.parameters().download(0), x = test::uniform<double>(N * D, 0, 1, 6);
     check(copy_to_device(vae.minibatch(), x.data(), x.size() * sizeof(double)));
     const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{5});
     LatentNoise noise;
@@ -143,7 +133,7 @@ TEST(RenyiVae, OrderOneOfOneDrawIsTheDenseVae) {
     vae.parameters().initialise({9}, nullptr);
     dense.parameters().initialise({9}, nullptr);
     EXPECT_EQ(vae.parameters().download(0), dense.parameters().download(0));
-    const std::vector<double> x = uniform<double>(N * D, 0, 1, 7);
+    const std::vector<double> x = test::uniform<double>(N * D, 0, 1, 7);
     const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{4});
     LatentNoise noise;
     noise.seeds = seeds.data();
@@ -155,19 +145,10 @@ TEST(RenyiVae, OrderOneOfOneDrawIsTheDenseVae) {
     for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], theirs[i], 1e-10) << i;
 }
 
-/// `count` images of 6 x 6, each with a bright block of its own.
-std::vector<std::uint8_t> blocks(std::size_t count) {
-    std::vector<std::uint8_t> images(count * 36, 0);
-    for (std::size_t n = 0; n < count; ++n)
-        for (int y = 0; y < 3; ++y)
-            for (int x = 0; x < 3; ++x) images[n * 36 + (n / 4 % 4 + y) * 6 + n % 4 + x] = std::uint8_t(255 - 5 * y);
-    return images;
-}
-
 struct Training {
     Training(const std::vector<double>& alphas, const std::vector<std::uint64_t>& seeds, std::size_t count, int batch,
              float rate = 0.005f)
-        : images(blocks(count)),
+        : images(test::blocks(count)),
           device_images({&images}, std::vector<int>(seeds.size(), 0), 36),
           vae(config(), alphas, batch, matmul),
           trainer(vae, device_images, seeds, matmul, options(seeds.size(), batch, rate)) {

@@ -151,19 +151,9 @@ TEST(SpatialVae, RefusesWhatHasNoMeaning) {
 
 // --- training --------------------------------------------------------------------------------------------------------
 
-/// `count` images of 8 x 8, each with a bright block of its own.
-std::vector<std::uint8_t> blocks(std::size_t count) {
-    std::vector<std::uint8_t> images(count * 64, 0);
-    for (std::size_t n = 0; n < count; ++n)
-        for (int y = 0; y < 3; ++y)
-            for (int x = 0; x < 3; ++x)
-                images[n * 64 + (n / 4 % 4 + y + 1) * 8 + n % 4 + x + 1] = std::uint8_t(255 - 5 * y);
-    return images;
-}
-
 struct Training {
     Training(SpatialVaeConfig c, const std::vector<std::uint64_t>& seeds, std::size_t count, int batch)
-        : images(blocks(count)),
+        : images(test::blocks(count, 8, 1)),
           device_images({&images}, std::vector<int>(seeds.size(), 0), 64),
           model(sized(c), int(seeds.size()), batch, matmul),
           trainer(model, device_images, seeds, matmul, options(int(seeds.size()), batch)) {

@@ -5,13 +5,35 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "host/core/trainer.h"
 
 namespace warpvae::test {
+
+/// n numbers between low and high.
+template <class T>
+std::vector<T> uniform(std::size_t n, double low, double high, unsigned seed) {
+    std::mt19937 engine(seed);
+    std::uniform_real_distribution<double> draw(low, high);
+    std::vector<T> out(n);
+    for (T& x : out) x = T(draw(engine));
+    return out;
+}
+
+/// `count` images of side x side, each with a bright block of its own, `margin` from the edge or more.
+inline std::vector<std::uint8_t> blocks(std::size_t count, std::size_t side = 6, std::size_t margin = 0) {
+    std::vector<std::uint8_t> images(count * side * side, 0);
+    for (std::size_t n = 0; n < count; ++n)
+        for (std::size_t y = 0; y < 3; ++y)
+            for (std::size_t x = 0; x < 3; ++x)
+                images[(n * side + n / 4 % 4 + y + margin) * side + n % 4 + x + margin] = std::uint8_t(255 - 5 * y);
+    return images;
+}
 
 /// The loss of each replica: mean over the rows of the weighted terms, times `scale`.
 inline std::vector<double> model_loss(Model<double>& model, int N, const LatentNoise& noise, double scale) {

@@ -259,7 +259,8 @@ void PesteExperiment::run_group(const std::vector<PesteReplica*>& replicas, bool
                              {"test_negative_elbo", bound.negative_elbo},
                              {"active_units", bound.active_units}});
         if (of_figure_3 && (epoch == 1 || epoch % options_.checkpoint_every == 0 || epoch == options_.epochs)) {
-            const auto accuracy = separability(group);
+            const auto accuracy =
+                separability(group, group.posteriors(group.train, 0), group.posteriors(group.test, 1));
             for (std::size_t r = 0; r < lines.size(); ++r)
                 for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f)
                     lines[r][std::string("accuracy_") + code_of(kPosteriorFeatures[f])] = accuracy[r][f];

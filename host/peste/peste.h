@@ -127,7 +127,8 @@ class PesteExperiment {
     struct Group;
     void run_group(const std::vector<PesteReplica*>& replicas, bool evaluate, bool wants_likelihood);
     void evaluate_group(Group& group, const std::vector<PesteReplica*>& replicas, bool wants_likelihood);
-    std::vector<std::array<double, 3>> separability(Group& group) const;
+    std::vector<std::array<double, 3>> separability(Group& group, const Posteriors& train,
+                                                    const Posteriors& test) const;
     Metadata settings_of(const PesteReplica& replica) const;
     std::string evaluation_name() const;
 

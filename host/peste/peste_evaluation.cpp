@@ -118,12 +118,15 @@ PesteExperiment::Group::Group(const PesteExperiment& experiment, const std::vect
     device_seeds = DeviceBuffer<std::uint64_t>(seeds, "seeds");
 }
 
+Posteriors PesteExperiment::Group::posteriors(const DeviceImages& images, int set) {
+    RenyiVae<float> encoder = resized(model, 1, evaluation_decoder_rows(), matmul);
+    return read_posteriors(encoder, images, device_seeds, set, matmul);
+}
+
 /// Figure 3: a logistic regression on each kind of feature, test accuracy by replica.
-std::vector<std::array<double, 3>> PesteExperiment::separability(Group& group) const {
+std::vector<std::array<double, 3>> PesteExperiment::separability(Group& group, const Posteriors& train,
+                                                                 const Posteriors& test) const {
     const int R = group.model.replicas();
-    RenyiVae<float> encoder = resized(group.model, 1, evaluation_decoder_rows(), group.matmul);
-    const Posteriors train = read_posteriors(encoder, group.train, group.device_seeds, 0, group.matmul),
-                     test = read_posteriors(encoder, group.test, group.device_seeds, 1, group.matmul);
     const Matmul exact(group.stream);  // the regression is solved in fp32 whatever the model was trained in
     LogisticRegressionOptions regression;
     regression.C = options_.C;
@@ -150,10 +153,8 @@ void PesteExperiment::evaluate_group(Group& group, const std::vector<PesteReplic
         const auto bounds = evaluate_bound(model, group.test, group.device_seeds, matmul);
         for (int r = 0; r < R; ++r) replicas[r]->bound = bounds[r];
     }
-    const auto accuracy = separability(group);
-    RenyiVae<float> encoder = resized(group.model, 1, rows, matmul);
-    const Posteriors train = read_posteriors(encoder, group.train, group.device_seeds, 0, matmul),
-                     test = read_posteriors(encoder, group.test, group.device_seeds, 1, matmul);
+    const Posteriors train = group.posteriors(group.train, 0), test = group.posteriors(group.test, 1);
+    const auto accuracy = separability(group, train, test);
     for (int r = 0; r < R; ++r) {
         replicas[r]->accuracy = accuracy[r];
         replicas[r]->spectrum = mean_spectrum(test.means.data() + r * test.count * test.latents, test.count,

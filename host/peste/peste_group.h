@@ -7,6 +7,8 @@ namespace warpvae {
 struct PesteExperiment::Group {
     Group(const PesteExperiment& experiment, const std::vector<PesteReplica*>& replicas);
     ~Group() { stream_destroy(stream); }
+    /// Of one of the sets below; `set` is 0 for training images, 1 for test images.
+    Posteriors posteriors(const DeviceImages& images, int set);
     Stream stream;
     Matmul matmul;
     DeviceImages grey_train, train, test;  ///< training images as they are, and as evaluation sees both sets

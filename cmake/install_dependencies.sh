@@ -4,7 +4,7 @@
 # and the build stops.
 set -euo pipefail
 
-packages=(cmake ninja-build g++ pkg-config libopenblas-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libstb-dev
+packages=(cmake ninja-build g++ pkg-config libeigen3-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev libstb-dev
           librandom123-dev zlib1g-dev libcurl4-openssl-dev libmatio-dev libdnnl-dev libgtest-dev gnuplot-nox fonts-dejavu-core)
 if [[ ${1:-} == check ]]; then packages+=(clang-format python3); fi
 

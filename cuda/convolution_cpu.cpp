@@ -2,7 +2,6 @@
 // so that results depend on one replica's shape only. Double precision, which oneDNN lacks, unfolds the windows into
 // rows and takes matrix products: for gradient checks, and a second opinion on oneDNN in the tests.
 #include <algorithm>
-#include <dnnl.hpp>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -10,13 +9,13 @@
 
 #include "cuda/device/buffer.h"
 #include "cuda/device/cpu_pool.h"
+#include "cuda/onednn_cpu.h"
 #include "cuda/ops.h"
-
-extern "C" void omp_set_num_threads(int);  // oneDNN's Debian package spreads its work with OpenMP
 
 namespace warpvae {
 namespace {
 
+using cpu::OneDnnCall;
 using dnnl::memory;
 
 constexpr int kTileImages = 16;  ///< images of one call, but for weight gradients
@@ -25,11 +24,6 @@ constexpr int kBlock = 4;        ///< pixels a side of those that run_blocks mak
 
 enum class Pass { kForward, kBackwardData, kBackwardWeights };
 
-/// oneDNN asks OpenMP how many threads there are, in each thread that plans or runs something.
-void use_one_thread() {
-    static thread_local const bool once = (omp_set_num_threads(1), true);
-    (void)once;
-}
 const dnnl::engine& cpu_engine() {
     static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     return engine;
@@ -61,7 +55,7 @@ Plan finished_plan(const Descriptor& descriptor) {
 }
 
 Plan make_plan(Pass pass, const ConvolutionShape& s, int images) {
-    use_one_thread();
+    const OneDnnCall call;
     const auto f32 = memory::data_type::f32;
     const memory::desc x({images, s.x_channels, s.x_height, s.x_width}, f32, memory::format_tag::nhwc);
     const memory::desc y({images, s.y_channels, s.y_height(), s.y_width()}, f32, memory::format_tag::nhwc);
@@ -101,7 +95,7 @@ Plan make_plan(Pass pass, const ConvolutionShape& s, int images) {
 }
 
 void Plan::operator()(Pass pass, const float* x_data, const float* y_data, const void* packed) const {
-    use_one_thread();
+    const OneDnnCall call;
     static thread_local std::vector<double> scratch;  // thread_local: a plan runs on several cores at once
     scratch.resize(std::max(scratch.size(), scratchpad.get_size() / sizeof(double) + 8));
     void* aligned = scratch.data();
@@ -146,10 +140,6 @@ struct Convolver::Impl {
 Convolver::Convolver(Stream stream, Math math) : impl_(new Impl{stream, Matmul(stream, math), {}, {}, {}, {}}) {}
 Convolver::~Convolver() { delete impl_; }
 Stream Convolver::stream() const { return impl_->stream; }
-std::string convolution_library() {
-    const dnnl_version_t* v = dnnl_version();
-    return "oneDNN " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
-}
 
 namespace {
 
@@ -167,7 +157,7 @@ Status run_images(Convolver::Impl& impl, Pass pass, const float* x, const float*
     cpu::parallel_for(std::size_t(R) * 2, [&](std::size_t item) {
         const std::size_t r = item / 2, i = item % 2;
         if (!plans[i]) return;
-        use_one_thread();
+        const OneDnnCall call;
         memory from = memory_at({{shape.y_channels, shape.x_channels, shape.kernel, shape.kernel},
                                  memory::data_type::f32,
                                  memory::format_tag::oihw},
@@ -253,7 +243,7 @@ Status run_weights(Convolver::Impl& impl, float* dW, const float* dy, const floa
                 for (std::size_t i = first; i < end; ++i) sum[i] += sum[tile * floats + i];
         });
     cpu::parallel_for(R, [&](std::size_t r) {
-        use_one_thread();
+        const OneDnnCall call;
         float* out = dW + r * P;
         std::vector<float> swapped(swap ? shape.weights() : 0);
         memory from = memory_at(plan.weights, packed + r * tiles * bytes);

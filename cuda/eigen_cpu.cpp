@@ -1,35 +1,51 @@
-// The symmetric eigenproblem on the CPU device: LAPACK's divide and conquer as OpenBLAS ships it, on one thread (the
-// results depend on the number of threads).
-#include <algorithm>
-#include <vector>
+#include "cuda/eigen_cpu.h"
+
+#include <Eigen/Core>
+#include <Eigen/Eigenvalues>
 
 #include "cuda/device/cpu_pool.h"
-#include "cuda/ops.h"
-
-// OpenBLAS' LAPACK has no C header that is installed everywhere; this is the Fortran interface.
-extern "C" {
-void dsyevd_(const char* job, const char* triangle, const int* n, double* a, const int* lda, double* values,
-             double* work, const int* work_size, int* iwork, const int* iwork_size, int* info);
-void openblas_set_num_threads(int threads);
-}
+#include "cuda/ops/linear_models.h"
 
 namespace warpvae {
+
+namespace {
+
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Input = Eigen::Map<const RowMajor, 0, Eigen::OuterStride<>>;
+using Output = Eigen::Map<RowMajor, 0, Eigen::OuterStride<>>;
+
+}  // namespace
+
+void cpu::multiply(Op op_a, Op op_b, int m, int n, int k, const double* A, int lda, const double* B, int ldb, double* C,
+                   int ldc) {
+    const bool ta = op_a == Op::kTranspose, tb = op_b == Op::kTranspose;
+    const Input a(A, ta ? k : m, ta ? m : k, Eigen::OuterStride<>(lda));
+    const Input b(B, tb ? n : k, tb ? k : n, Eigen::OuterStride<>(ldb));
+    Output c(C, m, n, Eigen::OuterStride<>(ldc));
+    if (ta && tb)
+        c.noalias() = a.transpose() * b.transpose();
+    else if (ta)
+        c.noalias() = a.transpose() * b;
+    else if (tb)
+        c.noalias() = a * b.transpose();
+    else
+        c.noalias() = a * b;
+}
+
+std::string cpu::eigen_version() {
+    return "Eigen " + std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
+           std::to_string(EIGEN_MINOR_VERSION);
+}
 
 Status symmetric_eigen(double* values, double* vectors, const double* matrix, int D, Stream) {
     if (D < 0) return {kInvalidValue};
     if (D == 0) return {};
     cpu::DeviceAccess access;
-    openblas_set_num_threads(1);
-    std::copy(matrix, matrix + std::size_t(D) * D, vectors);
-    double best = 0;
-    int best_integers = 0, info = 0, query = -1;
-    dsyevd_("V", "U", &D, vectors, &D, values, &best, &query, &best_integers, &query, &info);
-    const int work_size = static_cast<int>(best);
-    std::vector<double> work(static_cast<std::size_t>(work_size));
-    std::vector<int> integers(static_cast<std::size_t>(best_integers));
-    if (info == 0)
-        dsyevd_("V", "U", &D, vectors, &D, values, work.data(), &work_size, integers.data(), &best_integers, &info);
-    return {info == 0 ? 0 : kInvalidValue};
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(Eigen::Map<const Eigen::MatrixXd>(matrix, D, D));
+    if (solver.info() != Eigen::Success) return {kInvalidValue};
+    Eigen::Map<Eigen::VectorXd>(values, D) = solver.eigenvalues();
+    Eigen::Map<Eigen::MatrixXd>(vectors, D, D) = solver.eigenvectors();  // a vector a row, read by rows
+    return {};
 }
 
 }  // namespace warpvae

@@ -1,10 +1,10 @@
-// The matrix product on the CPU device: OpenBLAS, one thread per call (its results depend on the number of threads),
-// larger products split over the cores in tiles chosen from one replica's shape alone.
-#include <cblas.h>
-
-#include <mutex>
+// The matrix product on the CPU device: oneDNN for floats, Eigen for doubles, one thread per call, larger products
+// split over the cores in tiles chosen from one replica's shape alone.
+#include <new>
 
 #include "cuda/device/cpu_pool.h"
+#include "cuda/eigen_cpu.h"
+#include "cuda/onednn_cpu.h"
 #include "cuda/ops.h"
 
 namespace warpvae {
@@ -12,24 +12,21 @@ namespace warpvae {
 struct Matmul::Impl {
     Stream stream;
 };
-Matmul::Matmul(Stream stream, Math) : impl_(new Impl{stream}) {
-    static std::once_flag once;
-    std::call_once(once, [] { openblas_set_num_threads(1); });
-}
+Matmul::Matmul(Stream stream, Math) : impl_(new Impl{stream}) {}
 Matmul::~Matmul() { delete impl_; }
-std::string matmul_library() { return std::string(openblas_get_config()) + " on " + openblas_get_corename(); }
+std::string matmul_library() { return convolution_library() + ", doubles by " + cpu::eigen_version(); }
 Stream Matmul::stream() const { return impl_->stream; }
 
 namespace {
 
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* A, int lda, const float* B, int ldb,
-          float* C, int ldc) {
-    cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.f, A, lda, B, ldb, 0.f, C, ldc);
+void multiply(Op op_a, Op op_b, int m, int n, int k, const float* A, int lda, const float* B, int ldb, float* C,
+              int ldc) {
+    const cpu::OneDnnCall call;
+    const char a = op_a == Op::kTranspose ? 'T' : 'N', b = op_b == Op::kTranspose ? 'T' : 'N';
+    // Every shape that gets here is right, so what can fail is memory, for code or for packed operands.
+    if (dnnl_sgemm(a, b, m, n, k, 1.f, A, lda, B, ldb, 0.f, C, ldc) != dnnl_success) throw std::bad_alloc();
 }
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* A, int lda, const double* B,
-          int ldb, double* C, int ldc) {
-    cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1., A, lda, B, ldb, 0., C, ldc);
-}
+using cpu::multiply;
 
 /// Tiles along the longer side of C: some 8 million multiply-adds each, 16 tiles at most, in whole multiples of 16.
 int tile_length(int m, int n, int k) {
@@ -52,8 +49,6 @@ Status matmul(const Matmul&, T* C, std::size_t stride_c, Op op_a, const T* A, st
     const bool along_rows = m > n;
     const int length = tile_length(m, n, k), side = along_rows ? m : n;
     const int tiles = (side + length - 1) / length;
-    const auto ta = op_a == Op::kTranspose ? CblasTrans : CblasNoTrans;
-    const auto tb = op_b == Op::kTranspose ? CblasTrans : CblasNoTrans;
     const int lda = op_a == Op::kTranspose ? m : k, ldb = op_b == Op::kTranspose ? k : n;
     cpu::parallel_for(std::size_t(R) * tiles, [&](std::size_t item) {
         const std::size_t r = item / tiles;
@@ -64,10 +59,10 @@ Status matmul(const Matmul&, T* C, std::size_t stride_c, Op op_a, const T* A, st
         T* c = C + r * stride_c;
         if (along_rows) {
             a += op_a == Op::kTranspose ? std::size_t(first) : std::size_t(first) * k;
-            gemm(ta, tb, count, n, k, a, lda, b, ldb, c + std::size_t(first) * n, n);
+            multiply(op_a, op_b, count, n, k, a, lda, b, ldb, c + std::size_t(first) * n, n);
         } else {
             b += op_b == Op::kTranspose ? std::size_t(first) * k : std::size_t(first);
-            gemm(ta, tb, m, count, k, a, lda, b, ldb, c + first, n);
+            multiply(op_a, op_b, m, count, k, a, lda, b, ldb, c + first, n);
         }
     });
     return {};

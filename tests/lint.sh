@@ -80,13 +80,15 @@ door() {
     report "$1 has more than one door" < <(echo "$inside" | sed 's/$/:1:/')
 }
 door "the command line library" 'CLI/' 'host/[a-z_]+\.(h|cpp)'
+door "toml++" 'toml\+\+' 'host/files/config_file\.cpp' none
 door "the JSON library" 'nlohmann/' 'host/files/json\.h' none
 door "the log library" 'spdlog/' 'host/[a-z_]+\.(h|cpp)' none
 door "the PNG library" 'stb_image' 'host/show/png\.cpp' none
 door "the compression library" 'zlib\.h' 'data/[a-z_]+\.cpp' none
 door "the MATLAB file library" 'matio' 'data/[a-z_]+\.cpp' none
 door "the download library" 'curl/' 'data/[a-z_]+\.cpp' none
-door "the CPU's BLAS" 'cblas\.h|lapacke?\.h' 'cuda/[a-z_]+\.cpp' none
+door "oneDNN" 'dnnl' 'cuda/onednn_cpu\.h' none
+door "Eigen" 'Eigen/' 'cuda/eigen_cpu\.cpp' none
 door "the GPU's BLAS" 'cublas' 'cuda/[a-z_]+\.cpp' none
 door "the GPU's LAPACK" 'cusolver' 'cuda/[a-z_]+\.cpp' none
 door "cuDNN" 'cudnn' 'cuda/[a-z_]+\.cpp' none

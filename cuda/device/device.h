@@ -39,8 +39,27 @@ struct DeviceError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Throws DeviceError, naming the source line, unless `status` is ok.
+/// Throws DeviceError, naming the source line, unless `status` is ok. An interruption point.
 void check(Status status, const char* file = __builtin_FILE(), int line = __builtin_LINE());
+
+// --- leaving long work -----------------------------------------------------------------------------------------------
+
+/// What interruption points call, for it to throw where the user wants the work left; nullptr: nothing. For programs:
+/// the library itself sets none.
+using InterruptionHook = void (*)();
+void set_interruption_hook(InterruptionHook hook);
+
+/// A place where work may be left. Every check() is one, so work that launches kernels needs no others.
+void interruption_point();
+
+/// While one lives, this thread's interruption points do nothing: for work that must be done whole.
+class Uninterrupted {
+  public:
+    Uninterrupted();
+    ~Uninterrupted();
+    Uninterrupted(const Uninterrupted&) = delete;
+    Uninterrupted& operator=(const Uninterrupted&) = delete;
+};
 
 /// True where the library was built by nvcc.
 bool device_is_gpu();
@@ -53,6 +72,10 @@ void require_device();
 
 /// Cores that the CPU device spreads blocks over ($WARPVAE_CORES, else all); streaming multiprocessors on a GPU.
 int device_parallelism();
+
+/// One line for the user where products or kernels run on older vector instructions than the processor has, and so
+/// several times slower than need be: what is slow and what to set. Empty: all is well (and always so on a GPU).
+std::string slow_instructions_warning();
 
 /// True if $WARPVAE_SYNC=1: every launch is followed by a synchronisation and an error check; graphs are not captured.
 bool device_is_synchronous();
@@ -85,6 +108,8 @@ class Event {
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
     void record(Stream stream);
+    /// Returns once all that came before record() is done.
+    void wait() const;
     /// Milliseconds from `start` to this event, after waiting for it.
     float milliseconds_since(const Event& start) const;
 

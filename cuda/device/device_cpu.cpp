@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -10,14 +11,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cuda/device/cpu_lanes.h"
 #include "cuda/device/cpu_pool.h"
+#include "cuda/device/cpu_resources.h"
 #include "cuda/device/device.h"
 #include "cuda/device/device_environment.h"
 #include "cuda/device/launch.cuh"
@@ -37,8 +42,13 @@ namespace {
 /// OpenMP's barriers look like races to ThreadSanitizer.
 class Pool {
   public:
-    explicit Pool(int threads) : threads_(threads) {
-        for (int i = 1; i < threads_; ++i) workers_.emplace_back([this] { work(); });
+    explicit Pool(int threads) {
+        workers_.reserve(std::size_t(threads));
+        // Where the system gives fewer threads than there are cores, those that came do the work: the same bits.
+        try {
+            for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+        } catch (const std::system_error&) {
+        }
     }
     ~Pool() {
         {
@@ -49,12 +59,12 @@ class Pool {
         wake_.notify_all();
         for (std::thread& worker : workers_) worker.join();
     }
-    int threads() const { return threads_; }
 
+    /// Rethrows the first exception of a task, once all tasks that had begun are done; the others are left out.
     void run(std::size_t count, std::size_t grain, void (*task)(void*, std::size_t), void* context) {
         // A second thread that launches while the first has the workers does its own work.
         std::unique_lock<std::mutex> turn(turn_, std::defer_lock);
-        if (threads_ == 1 || count <= grain || inside_ || !turn.try_lock()) {
+        if (workers_.empty() || count <= grain || inside_ || !turn.try_lock()) {
             for (std::size_t i = 0; i < count; ++i) task(context, i);
             return;
         }
@@ -70,6 +80,7 @@ class Pool {
         open_.store(false);
         for (int spin = 0; active_.load() != 0; ++spin)
             if (spin > kSpins) std::this_thread::yield();
+        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
   private:
@@ -81,15 +92,25 @@ class Pool {
             const std::size_t first = next_.fetch_add(grain_, std::memory_order_relaxed);
             if (first >= count_) break;
             const std::size_t last = first + grain_ < count_ ? first + grain_ : count_;
-            for (std::size_t i = first; i < last; ++i) task_(context_, i);
+            try {
+                for (std::size_t i = first; i < last; ++i) task_(context_, i);
+            } catch (...) {
+                std::lock_guard<std::mutex> lock(mutex_);
+                if (!error_) error_ = std::current_exception();
+                next_.store(count_, std::memory_order_relaxed);
+            }
         }
         inside_ = false;
+    }
+    static void pause() {
+#ifdef __x86_64__
+        __builtin_ia32_pause();
+#endif
     }
     void work() {
         unsigned seen = 0;
         for (;;) {
-            for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen; ++spin)
-                __builtin_ia32_pause();
+            for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen; ++spin) pause();
             if (generation_.load(std::memory_order_acquire) == seen) {
                 std::unique_lock<std::mutex> lock(mutex_);
                 wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
@@ -103,7 +124,6 @@ class Pool {
         }
     }
 
-    const int threads_;
     std::vector<std::thread> workers_;
     std::mutex turn_, mutex_;
     std::condition_variable wake_;
@@ -114,6 +134,7 @@ class Pool {
     void (*task_)(void*, std::size_t) = nullptr;
     void* context_ = nullptr;
     std::size_t count_ = 0, grain_ = 1;
+    std::exception_ptr error_;
     bool stop_ = false;
     static thread_local bool inside_;
 };
@@ -259,6 +280,17 @@ DeviceAccess::~DeviceAccess() {
 
 }  // namespace cpu
 
+namespace {
+
+/// What buffers may take together. Linux promises more memory than there is and kills whoever touches it: so what is
+/// free at the first call is asked for, not waited for.
+std::size_t memory_limit() {
+    static const std::size_t limit = std::min(device_environment().memory_limit, available_memory());
+    return limit;
+}
+
+}  // namespace
+
 void* device_allocate(std::size_t bytes, const char* tag) {
     if (bytes == 0) return nullptr;
     cpu::Memory& m = cpu::memory();
@@ -277,7 +309,7 @@ void* device_allocate(std::size_t bytes, const char* tag) {
             sigaction(SIGSEGV, &action, &cpu::previous_action);
         }
     }
-    const std::size_t limit = device_environment().memory_limit;
+    const std::size_t limit = memory_limit();
     if (m.in_use + bytes > limit || m.in_use + bytes < m.in_use)
         throw DeviceError(out_of_memory_message(tag, bytes, limit > m.in_use ? limit - m.in_use : 0));
     void* pointer = nullptr;
@@ -291,9 +323,7 @@ void* device_allocate(std::size_t bytes, const char* tag) {
     } else {
         if (posix_memalign(&pointer, 256, bytes)) pointer = nullptr;
     }
-    if (!pointer)
-        throw DeviceError(
-            out_of_memory_message(tag, bytes, std::size_t(sysconf(_SC_AVPHYS_PAGES)) * sysconf(_SC_PAGESIZE)));
+    if (!pointer) throw DeviceError(out_of_memory_message(tag, bytes, available_memory()));
     m.allocations[pointer] = {bytes, mapped, tag};
     m.in_use += bytes;
     return pointer;
@@ -347,8 +377,7 @@ void require_device() {}
 int device_parallelism() {
     static const int cores = [] {
         const int asked = device_environment().cores;
-        const int there = static_cast<int>(std::thread::hardware_concurrency());
-        return asked ? asked : there ? there : 1;
+        return asked ? asked : available_cores();
     }();
     return cores;
 }
@@ -374,6 +403,7 @@ Event::~Event() { delete static_cast<std::chrono::steady_clock::time_point*>(eve
 void Event::record(Stream) {
     *static_cast<std::chrono::steady_clock::time_point*>(event_) = std::chrono::steady_clock::now();
 }
+void Event::wait() const {}
 float Event::milliseconds_since(const Event& start) const {
     using Time = std::chrono::steady_clock::time_point;
     return std::chrono::duration<float, std::milli>(*static_cast<const Time*>(event_) -

@@ -57,6 +57,7 @@ void require_device() {
     check(status_of(cudaDeviceSynchronize()));
 }
 
+std::string slow_instructions_warning() { return {}; }
 int device_parallelism() {
     int device = 0, count = 1;
     if (cudaGetDevice(&device) == cudaSuccess) cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device);
@@ -129,6 +130,7 @@ Event::Event() {
 }
 Event::~Event() { cudaEventDestroy(event_of(event_)); }
 void Event::record(Stream stream) { check(status_of(cudaEventRecord(event_of(event_), stream))); }
+void Event::wait() const { check(status_of(cudaEventSynchronize(event_of(event_)))); }
 float Event::milliseconds_since(const Event& start) const {
     float milliseconds = 0;
     check(status_of(cudaEventSynchronize(event_of(event_))));

@@ -1,0 +1,13 @@
+// How much of this machine the process may use: a container or a batch system often gives less than there is.
+#pragma once
+#include <cstddef>
+
+namespace warpvae {
+
+/// At least 1.
+int available_cores();
+
+/// Bytes that can be had without another program being pushed out.
+std::size_t available_memory();
+
+}  // namespace warpvae

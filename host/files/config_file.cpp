@@ -1,9 +1,12 @@
 #include "host/files/config_file.h"
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <limits>
+#include <string>
 
 #include "data/files.h"
 
@@ -14,7 +17,10 @@ std::string value(bool flag) { return flag ? "true" : "false"; }
 
 std::string value(std::int64_t number) { return std::to_string(number); }
 
-std::string value(std::uint64_t number) { return std::to_string(number); }
+std::string value(std::uint64_t number) {
+    const std::string digits = std::to_string(number);
+    return number > std::uint64_t(std::numeric_limits<std::int64_t>::max()) ? '"' + digits + '"' : digits;
+}
 
 std::string value(double number) {
     if (std::isnan(number)) return "nan";
@@ -27,17 +33,12 @@ std::string value(double number) {
 }
 
 std::string value(std::string_view text) {
-    const auto control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
-    const bool escapes = std::any_of(text.begin(), text.end(), control) || text.find('#') != text.npos;
-    if (!escapes && text.find_first_of("\"\\") != text.npos && text.find('\'') == text.npos) {
-        return "'" + std::string(text) + "'";  // a literal string: nothing is special inside
-    }
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') {
             out += '\\';
             out += c;
-        } else if (control(c) || c == '#') {
+        } else if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') {
             char code[8];
             std::snprintf(code, sizeof code, "\\u%04X", static_cast<unsigned>(static_cast<unsigned char>(c)));
             out += code;
@@ -45,7 +46,13 @@ std::string value(std::string_view text) {
             out += c;
         }
     }
-    return out + "\"";
+    out += '"';
+    try {
+        ::toml::parse("text = " + out);
+    } catch (const ::toml::parse_error&) {
+        throw Error(out + " is not UTF-8, so config.toml cannot hold it: give the file or folder another name");
+    }
+    return out;
 }
 
 }  // namespace toml
@@ -97,5 +104,60 @@ ConfigFile& ConfigFile::set_text(std::string_view key, const std::string& value)
 }
 
 void ConfigFile::write(const std::filesystem::path& path) const { write_file(path, text_); }
+
+namespace {
+
+/// Entries by line: toml++ keeps a table's keys in the order of the alphabet.
+struct LinedEntry {
+    ConfigEntry entry;
+    ::toml::source_position begin;
+};
+
+[[noreturn]] void fail(const std::string& name, const ::toml::source_region& where, std::string_view what) {
+    throw Error(name + ", line " + std::to_string(where.begin.line) + ": " + std::string(what));
+}
+
+std::string text_of(const ::toml::node& node, const std::string& key, const std::string& name) {
+    if (const auto* text = node.as_string()) return text->get();
+    if (const auto* number = node.as_integer()) return toml::value(number->get());
+    if (const auto* number = node.as_floating_point()) return toml::value(number->get());
+    if (const auto* flag = node.as_boolean()) return toml::value(flag->get());
+    fail(name, node.source(), key + " is neither text, a number, true or false, nor a list of those");
+}
+
+void collect(const ::toml::table& table, const std::vector<std::string>& tables, const std::string& name,
+             std::vector<LinedEntry>& out) {
+    for (const auto& [key_of, node] : table) {
+        const std::string key(key_of.str());
+        if (const ::toml::table* inner = node.as_table()) {
+            std::vector<std::string> names = tables;
+            names.push_back(key);
+            collect(*inner, names, name, out);
+            continue;
+        }
+        ConfigEntry entry{tables, key, {}};
+        if (const ::toml::array* list = node.as_array())
+            for (const ::toml::node& item : *list) entry.values.push_back(text_of(item, key, name));
+        else
+            entry.values.push_back(text_of(node, key, name));
+        out.push_back({std::move(entry), node.source().begin});
+    }
+}
+
+}  // namespace
+
+std::vector<ConfigEntry> read_config(std::string_view text, const std::string& name) {
+    std::vector<LinedEntry> found;
+    try {
+        collect(::toml::parse(text), {}, name, found);
+    } catch (const ::toml::parse_error& error) {
+        fail(name, error.source(), error.description());
+    }
+    std::stable_sort(found.begin(), found.end(),
+                     [](const LinedEntry& a, const LinedEntry& b) { return a.begin < b.begin; });
+    std::vector<ConfigEntry> entries;
+    for (LinedEntry& entry : found) entries.push_back(std::move(entry.entry));
+    return entries;
+}
 
 }  // namespace warpvae

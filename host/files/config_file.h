@@ -1,4 +1,5 @@
-// config.toml: every resolved setting of a run, such that `--config config.toml` runs it again.
+// config.toml: every resolved setting of a run, written and read, such that `--config config.toml` runs it again. The
+// one door to toml++.
 #pragma once
 #include <concepts>
 #include <cstdint>
@@ -12,10 +13,9 @@ namespace warpvae {
 namespace toml {
 std::string value(bool flag);
 std::string value(std::int64_t number);
-std::string value(std::uint64_t number);
-std::string value(double number);  // the shortest text that reads back as the same double
-/// Quoted so that TOML and CLI11 2.1 read the same text. CLI11 2.1 knows no escapes and cuts values at '#': text with
-/// '#', a control character or both kinds of quotes is right as TOML and for newer CLI11 only.
+std::string value(std::uint64_t number);  // quoted where TOML's integers, of 64 bits with a sign, end
+std::string value(double number);         // the shortest text that reads back as the same double
+/// Quoted, all on one line. Throws Error where the text is not UTF-8, which is all that TOML holds.
 std::string value(std::string_view text);
 inline std::string value(const char* text) { return value(std::string_view(text)); }
 inline std::string value(const std::string& text) { return value(std::string_view(text)); }
@@ -57,5 +57,16 @@ class ConfigFile {
     std::string text_;
     std::vector<std::string> keys_, tables_;
 };
+
+/// A setting as read: its values as a command line would have them, several for an array.
+struct ConfigEntry {
+    std::vector<std::string> tables;  ///< the names of the tables that it stands in, none at the top
+    std::string key;
+    std::vector<std::string> values;
+};
+
+/// All settings of a TOML text, in its order. Throws Error naming `name` and the line: not TOML, not UTF-8, or a value
+/// that no option can have (a date, a list of tables).
+std::vector<ConfigEntry> read_config(std::string_view text, const std::string& name);
 
 }  // namespace warpvae

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 
+#include "cuda/device/device.h"
 #include "data/error.h"
 #include "data/files.h"
 #include "data/gzip.h"
@@ -89,6 +91,7 @@ struct Transfer {
     bool started = false;
     std::uint64_t resumed_from = 0;
     Clock::time_point last_progress{};
+    std::exception_ptr interruption = nullptr;
 
     static std::size_t on_bytes(char* bytes, std::size_t size, std::size_t count, void* self_) {
         auto& self = *static_cast<Transfer*>(self_);
@@ -104,6 +107,12 @@ struct Transfer {
     }
     static int on_progress(void* self_, curl_off_t total, curl_off_t, curl_off_t, curl_off_t) {
         auto& self = *static_cast<Transfer*>(self_);
+        try {
+            interruption_point();
+        } catch (...) {  // not through the library's own functions
+            self.interruption = std::current_exception();
+            return 1;
+        }
         const auto now = Clock::now();
         if (!self.options.progress || !self.started || now - self.last_progress < std::chrono::milliseconds(100))
             return 0;
@@ -153,6 +162,7 @@ Answer transfer(const std::string& url, Part& part, const std::string& file, con
     if (before) curl_easy_setopt(curl, CURLOPT_RANGE, range.c_str());
 
     Answer answer{curl_easy_perform(curl), 0, "", 0};
+    if (transfer.interruption) std::rethrow_exception(transfer.interruption);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.code);
     if (answer.result != CURLE_OK) answer.text = *text ? text : curl_easy_strerror(answer.result);
     answer.received = transfer.started ? part.size - transfer.resumed_from : 0;

@@ -1,15 +1,24 @@
 #include "host/options.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cctype>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
+#include <iterator>
 
 #include "cuda/device/device.h"
 #include "data/fetch.h"
 #include "data/files.h"
+#include "host/core/interrupt.h"
 #include "host/files/config_file.h"
+#include "host/files/run_lock.h"
 #include "host/log.h"
-#include "host/training_run.h"
 
 namespace warpvae {
 namespace {
@@ -32,6 +41,27 @@ std::vector<std::pair<std::string, std::string>> provenance() {
             {"compiler", __VERSION__}};
 }
 
+/// CLI11's own reader does not decode what it quotes.
+struct TomlReader : CLI::ConfigTOML {
+    explicit TomlReader(const CLI::App& app) : app_(app) {}
+    std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
+        const std::string text{std::istreambuf_iterator<char>(in), {}};
+        const CLI::Option* option = app_.get_config_ptr();
+        std::vector<CLI::ConfigItem> found;
+        for (ConfigEntry& entry : read_config(text, option->results().back())) {
+            found.emplace_back();
+            found.back().parents = std::move(entry.tables);
+            found.back().name = std::move(entry.key);
+            found.back().inputs = std::move(entry.values);
+        }
+        return found;
+    }
+    const CLI::App& app_;
+};
+
+RunLock output_lock;  // to the end of the process
+std::string go_on_command;
+
 std::string joined(const std::vector<std::string>& parts) {
     std::string out;
     for (const std::string& part : parts) out += (out.empty() ? "" : ",") + part;
@@ -49,8 +79,9 @@ Math CommonOptions::math_mode() const {
 void add_common_options(CLI::App& app, CommonOptions& o) {
     app.set_config("--config", "", "read settings from FILE.toml, as a run's own config.toml", false)
         ->type_name("FILE.toml");
+    app.config_formatter(std::make_shared<TomlReader>(app));
     app.allow_config_extras(CLI::config_extras_mode::ignore_all);  // config.toml says where it ran, too
-    app.option_defaults()->always_capture_default();
+    app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app.add_option("--data", o.data, "folder of the data sets (else $WARPVAE_DATA, else ~/.cache/warpvae)")
         ->type_name("DIR");
     app.add_option("--dataset", o.dataset, "auto: mnist if it is there or can be fetched at once, else glyphs")
@@ -99,9 +130,11 @@ void parse_command_line(CLI::App& app, CommonOptions& o, int argc, char** argv) 
     try {
         app.parse(arguments);
     } catch (const CLI::CallForHelp& e) {
-        std::exit(app.exit(e));
+        throw ProgramEnd{app.exit(e)};
     } catch (const CLI::CallForAllHelp& e) {
-        std::exit(app.exit(e));
+        throw ProgramEnd{app.exit(e)};
+    } catch (const Error& e) {
+        throw UsageError(e.what());  // config.toml's
     } catch (const CLI::ParseError& e) {
         std::string line = e.what();
         for (char& c : line)
@@ -129,11 +162,21 @@ std::vector<std::pair<std::string, std::string>> resolved_settings(const CLI::Ap
     return settings;
 }
 
+void enter_output(const CLI::App& app, const CommonOptions& o) {
+    output_lock = RunLock(o.out);
+    std::string words = app.get_name();
+    for (const char* name : {"command", "images"})
+        if (const CLI::Option* option = app.get_option_no_throw(name))
+            for (const std::string& word : option->results()) words += " " + shell_quoted(word);
+    set_go_on_command(words + " --resume " + shell_quoted(o.out));
+}
+
 void prepare_output(const CLI::App& app, const CommonOptions& o) {
     const fs::path config = fs::path(o.out) / "config.toml";
     if (o.resume.empty() && fs::exists(config) && !o.overwrite)
         throw UsageError("--out " + o.out + " already holds a run: go on with --resume " + o.out +
                          ", start anew with --overwrite, or choose another folder");
+    enter_output(app, o);
     if (!o.resume.empty()) return;
     if (o.overwrite) {
         std::error_code ignored;
@@ -175,21 +218,78 @@ DataSet load_data(const CommonOptions& o, bool takes_colour) {
     return load_set("mnist", o.data_folder(), limits);
 }
 
-int run_program(const char* name, const std::function<void()>& body) {
-    const auto fail = [name](const std::string& line, int status) {
-        std::cerr << name << ": " << line << std::endl;
-        return status;
-    };
+void set_go_on_command(std::string command) { go_on_command = std::move(command); }
+
+std::string shell_quoted(const std::string& text) {
+    const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return std::isalnum(c) || std::strchr("_-+./,:=@%", c);
+    });
+    if (plain) return text;
+    std::string out = "'";
+    for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out + "'";
+}
+
+namespace {
+
+/// A program that is started with its standard files closed would get their numbers for files of its own, and print
+/// into those.
+void open_standard_files() {
+    for (const int fd : {0, 1, 2})
+        while (::fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            if (::open("/dev/null", O_RDWR) < 0) return;
+}
+
+/// Whether everything printed has arrived, or its reader wants no more.
+bool is_output_written() {
+    std::cout.flush();
+    const bool written = std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout.good();
+    struct stat out {};
+    return written || (::fstat(STDOUT_FILENO, &out) == 0 && (S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode)));
+}
+
+/// One line on standard error, put together without memory of its own: there may be none.
+int end_with(const char* name, const char* line, int status) {
+    std::cout.flush();
+    std::fprintf(stderr, "%s: %s\n", name, line);
+    return status;
+}
+
+int end_of(const char* name, const std::function<void()>& body) {
     try {
         body();
         return 0;
+    } catch (const ProgramEnd& end) {
+        return end.status;
     } catch (const UsageError& e) {
-        return fail(e.what(), 2);
+        return end_with(name, e.what(), 2);
     } catch (const std::bad_alloc&) {
-        return fail("out of memory; use fewer --seeds, a smaller --batch or --train-images", 1);
+        return end_with(name, "out of memory; use fewer --seeds, a smaller --batch or --train-images", 1);
+    } catch (const Interrupted&) {
+        const bool begun = !go_on_command.empty();
+        const std::string line = "interrupted; " + (begun ? "nothing is lost, go on with: " + go_on_command
+                                                          : std::string("nothing had begun"));
+        return end_with(name, line.c_str(), 1);
     } catch (const std::exception& e) {
-        return fail(e.what(), 1);
+        return end_with(name, e.what(), 1);
     }
+}
+
+}  // namespace
+
+int run_program(const char* name, const std::function<void()>& body) {
+    open_standard_files();
+    std::signal(SIGPIPE, SIG_IGN);  // else the reader's end would end the work
+    // To the very end: a signal that comes when all is done must not make it look otherwise.
+    static const InterruptGuard* const interrupt = new InterruptGuard;
+    (void)interrupt;
+    const int status = end_of(name, [&] {
+        if (const std::string warning = slow_instructions_warning(); !warning.empty()) log_warning(warning);
+        body();
+    });
+    if (status == 0 && !is_output_written())
+        return end_with(name, "standard output cannot be written (is the disk full?): what was printed is lost", 1);
+    return status;
 }
 
 }  // namespace warpvae

@@ -31,8 +31,10 @@ void add_common_options(CLI::App& app, CommonOptions& options);
 /// Parses; `--resume DIR` reads DIR/config.toml first. On --help or a wrong usage ends the program.
 void parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv);
 
-/// Makes the output folder ready and writes config.toml: every option of `app`, resolved, then where it ran. Refuses a
-/// folder that already holds a run, unless resuming or told to overwrite.
+/// Takes the output folder for this process, to the end of its life; a run that is left there says how to go on.
+void enter_output(const CLI::App& app, const CommonOptions& options);
+/// Enters the output folder, makes it ready and writes config.toml: every option of `app`, resolved, then where it ran.
+/// Refuses a folder that already holds a run, unless resuming or told to overwrite.
 void prepare_output(const CLI::App& app, const CommonOptions& options);
 
 /// Every option as resolved, then device, versions and commit: for config.toml and the report.
@@ -42,7 +44,19 @@ std::vector<std::pair<std::string, std::string>> resolved_settings(const CLI::Ap
 /// UsageError if the set is in colour and the program does not take that.
 DataSet load_data(const CommonOptions& options, bool takes_colour = false);
 
-/// Calls `body`, turns exceptions into one line on standard error and an exit status.
+/// How a run that is left now is gone on with: a command, said to the user at Ctrl-C.
+void set_go_on_command(std::string command);
+/// `text` as the shell reads it: as it is, or quoted.
+std::string shell_quoted(const std::string& text);
+
+/// Throw to end a program early and well, as --help does.
+struct ProgramEnd {
+    int status = 0;
+};
+
+/// Calls `body`, turns exceptions into one line on standard error and an exit status. Ctrl-C and SIGTERM leave the work
+/// at its next interruption point; a reader of standard output that goes away ends the printing only; output that
+/// cannot be written for another reason ends with status 1.
 int run_program(const char* name, const std::function<void()>& body);
 
 }  // namespace warpvae

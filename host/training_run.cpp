@@ -3,8 +3,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "host/core/interrupt.h"
 #include "host/files/metrics_log.h"
-#include "host/interrupt.h"
 #include "host/show/progress.h"
 
 namespace warpvae {
@@ -19,6 +19,7 @@ std::string loss_text(const std::vector<ReplicaLoss>& losses) {
 }
 
 void save_all(const Trainer& trainer, const ParameterLayout& layout, const TrainingRunOptions& options) {
+    const Uninterrupted all_replicas;
     for (std::size_t r = 0; r < options.replicas.size(); ++r)
         save_checkpoint(options.replicas[r].folder, layout, trainer.save(int(r)), options.replicas[r].settings);
 }
@@ -46,7 +47,6 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
     MetricsLog metrics(options.metrics);
     if (options.resume) resume(trainer, layout, options, metrics);
 
-    const InterruptGuard interrupt;
     const std::uint64_t total = trainer.epoch_start(std::uint64_t(options.epochs));
     std::string label = options.replicas[0].name;
     if (options.replicas.size() > 1) label += " + " + std::to_string(options.replicas.size() - 1) + " more";
@@ -54,24 +54,23 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
         {.label = label, .total = std::int64_t(total), .start = std::int64_t(trainer.step()), .quiet = options.quiet});
     const auto terms = model.loss_terms();
     auto epoch_start = Clock::now();
-    // The loss is read back between epochs only: a read in mid-epoch would make the GPU wait for the host.
     std::string text;
-    while (trainer.step() < total) {
-        const std::uint64_t before = trainer.epoch_start(trainer.epoch());
-        const bool finished = trainer.finish_epoch([&](std::uint64_t done) {
-            if (!device_is_gpu() && (done % 32 == 0)) text = loss_text(trainer.losses());
-            progress.update(std::int64_t(before + done), text);
-            return !interrupted();
-        });
-        if (!finished) {
+
+    // Writes down the epoch that has just been trained. Left before its line is written, the checkpoints keep the sums
+    // of its losses, and a resumed run begins here.
+    const auto close_epoch = [&] {
+        std::vector<ReplicaLoss> losses;
+        std::vector<Json> extra;
+        try {
+            losses = trainer.losses();
+            extra = options.after_epoch ? options.after_epoch() : std::vector<Json>(losses.size());
+        } catch (const Interrupted&) {
             save_all(trainer, layout, options);
-            progress.finish();
-            throw Interrupted();
+            throw;
         }
-        const std::vector<ReplicaLoss> losses = trainer.losses();
+        const Uninterrupted line_and_checkpoint;
         text = loss_text(losses);
         const double seconds = std::chrono::duration<double>(Clock::now() - epoch_start).count();
-        const std::vector<Json> extra = options.after_epoch ? options.after_epoch() : std::vector<Json>(losses.size());
         for (std::size_t r = 0; r < losses.size(); ++r) {
             Json line = {{"replica", options.replicas[r].name}, {"epoch", trainer.epoch()}, {"step", trainer.step()}};
             for (std::size_t i = 0; i < terms.size(); ++i) line[terms[i].name] = losses[r].terms[i];
@@ -83,10 +82,24 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
         trainer.reset_losses();
         save_all(trainer, layout, options);
         epoch_start = Clock::now();
-        if (interrupted() && trainer.step() < total) {
-            progress.finish();
+    };
+
+    const bool at_epochs_end = trainer.step() > 0 && trainer.step() == trainer.epoch_start(trainer.epoch());
+    if (at_epochs_end && trainer.has_losses()) close_epoch();
+    while (trainer.step() < total) {
+        interruption_point();
+        const std::uint64_t before = trainer.epoch_start(trainer.epoch());
+        const bool finished = trainer.finish_epoch([&](std::uint64_t done) {
+            // On a GPU the loss is read between epochs only: a read in mid-epoch would make it wait for the host.
+            if (!device_is_gpu() && (done % 32 == 0)) text = loss_text(trainer.losses());
+            progress.update(std::int64_t(before + done), text);
+            return !interrupted();
+        });
+        if (!finished) {
+            save_all(trainer, layout, options);
             throw Interrupted();
         }
+        close_epoch();
     }
     progress.finish();
     for (std::size_t r = 0; r < options.replicas.size(); ++r)

@@ -27,13 +27,8 @@ struct TrainingRunOptions {
     std::function<std::vector<Json>()> after_epoch;
 };
 
-/// A run left at Ctrl-C, checkpoints written: the program says how to resume and ends with status 1.
-struct Interrupted : std::exception {
-    const char* what() const noexcept override { return "interrupted; every replica's checkpoint is written"; }
-};
-
 /// Trains `model` to the end of epoch `options.epochs` and writes model.safetensors of every replica. Initial values
-/// must be set. Throws Interrupted, DivergenceError, Error.
+/// must be set. Throws Interrupted once every replica's checkpoint is written, DivergenceError, Error.
 void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOptions& options);
 
 }  // namespace warpvae

@@ -1,7 +1,9 @@
-#include "host/interrupt.h"
+#include "host/core/interrupt.h"
 
 #include <array>
 #include <csignal>
+
+#include "cuda/device/device.h"
 
 namespace warpvae {
 namespace {
@@ -31,9 +33,13 @@ InterruptGuard::InterruptGuard() {
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_RESTART;  // reads and writes under way go on
     for (std::size_t i = 0; i < kSignals.size(); i++) ::sigaction(kSignals[i], &action, &previous[i]);
+    set_interruption_hook([] {
+        if (interrupted()) throw Interrupted();
+    });
 }
 
 InterruptGuard::~InterruptGuard() {
+    set_interruption_hook(nullptr);
     for (std::size_t i = 0; i < kSignals.size(); i++) ::sigaction(kSignals[i], &previous[i], nullptr);
 }
 

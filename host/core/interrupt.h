@@ -1,12 +1,19 @@
 // Ctrl-C and SIGTERM: the first asks the work to stop at its next safe point, the second ends the program at once.
 #pragma once
+#include <exception>
 
 namespace warpvae {
 
-/// True once SIGINT or SIGTERM has come while an InterruptGuard lived; stays true until the next guard.
+/// Work left because the user asked for it. Whoever has something to save catches it, saves, and throws it on.
+struct Interrupted : std::exception {
+    const char* what() const noexcept override { return "interrupted"; }
+};
+
+/// True once SIGINT or SIGTERM has come while an InterruptGuard lived.
 bool interrupted();
 
-/// Catches both signals while it lives; gives back what was there before. One at a time.
+/// Catches both signals while it lives, which is a program's whole life: from the first of them on, every interruption
+/// point (device.h: each launch of a kernel is one) throws Interrupted. At its end gives back what was there before.
 class InterruptGuard {
   public:
     InterruptGuard();

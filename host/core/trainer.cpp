@@ -1,5 +1,6 @@
 #include "host/core/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace warpvae {
@@ -86,10 +87,46 @@ Graph Trainer::record_step(int rows, const MinibatchOrder& order) {
         matmul_.stream(), [this, rows, order] { launch_step(rows, order); }, capture);
 }
 
+namespace {
+
+/// Keeps the host at most 2 kEvery steps ahead of the GPU: it would queue hundreds, and leaving would wait for them
+/// all.
+class StepsInFlight {
+  public:
+    explicit StepsInFlight(std::uint64_t done) : launched_(done), done_(done) {}
+    /// One more is launched; how many are known to be done.
+    std::uint64_t add(Stream stream) {
+        ++launched_;
+        if (!device_is_gpu()) return done_ = launched_;
+        if (launched_ % kEvery) return done_;
+        Mark& mark = marks_[launched_ / kEvery % 2];
+        if (mark.steps) {
+            mark.event.wait();
+            done_ = mark.steps;
+        }
+        mark.event.record(stream);
+        mark.steps = launched_;
+        return done_;
+    }
+
+  private:
+    static constexpr std::uint64_t kEvery = 8;
+    struct Mark {
+        Event event;
+        std::uint64_t steps = 0;
+    };
+    Mark marks_[2];
+    std::uint64_t launched_, done_;
+};
+
+}  // namespace
+
 bool Trainer::finish_epoch(const std::function<bool(std::uint64_t)>& after_step) {
     const Range range("epoch");
+    const Uninterrupted whole_steps;
     const std::uint64_t first = epoch_start(epoch()), steps = epoch_start(epoch() + 1) - first;
-    for (std::uint64_t done = step_ - first; done < steps;) {
+    StepsInFlight in_flight(step_ - first);
+    for (std::uint64_t launched = step_ - first; launched < steps;) {
         const MinibatchOrder order = schedule_.order_of(step_);
         if (order.batch != graph_batch_) graphs_.clear();  // another order of the images
         graph_batch_ = order.batch;
@@ -98,8 +135,8 @@ bool Trainer::finish_epoch(const std::function<bool(std::uint64_t)>& after_step)
         if (!graph) graph = record_step(rows, order);
         graph.replay();
         ++step_;
-        ++done;
-        if (!after_step(done) && done < steps) return false;
+        ++launched;
+        if (!after_step(in_flight.add(matmul_.stream())) && launched < steps) return false;
     }
     check_finite();
     return true;
@@ -132,7 +169,13 @@ std::vector<ReplicaLoss> Trainer::losses() const {
 
 void Trainer::reset_losses() { loss_sums_.zero(matmul_.stream()); }
 
+bool Trainer::has_losses() const {
+    const std::vector<double> sums = loss_sums_.download(matmul_.stream());
+    return std::any_of(sums.begin(), sums.end(), [](double sum) { return sum != 0; });
+}
+
 Trainer::State Trainer::save(int replica) const {
+    const Uninterrupted whole_state;
     const std::size_t P = model_.parameters().layout().size(), terms = loss_sums_.size() / model_.replicas();
     check(stream_synchronize(matmul_.stream()));
     State state;

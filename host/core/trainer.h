@@ -49,14 +49,16 @@ class Trainer {
     /// The step that begins `epoch`.
     std::uint64_t epoch_start(std::uint64_t epoch) const { return schedule_.epoch_start(epoch); }
 
-    /// Trains to the end of the running epoch. `after_step(steps done in the epoch)` is called after each step is
-    /// launched; if it answers false the epoch is left at that step (returns false: save a state and go on later).
-    /// Throws DivergenceError.
+    /// Trains to the end of the running epoch. After each step that is launched `after_step(n)` hears that the first n
+    /// steps of the epoch are done (on a GPU some are under way); if it answers false the epoch is left there (returns
+    /// false: save a state and go on later). Interruption points within do nothing. Throws DivergenceError.
     bool finish_epoch(const std::function<bool(std::uint64_t)>& after_step);
     /// Each replica's means over the rows of this epoch so far; waits for the device.
     std::vector<ReplicaLoss> losses() const;
     /// Forgets the sums behind losses(): call at the end of an epoch.
     void reset_losses();
+    /// Whether anything was summed up since.
+    bool has_losses() const;
 
     /// All that a replica needs to go on as if it had never stopped.
     struct State {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "host/core/interrupt.h"
+
 namespace warpvae {
 
 void train_classifier(ImageClassifier<float>& classifier, const DeviceImages& images, const Matmul& matmul,
@@ -13,10 +15,11 @@ void train_classifier(ImageClassifier<float>& classifier, const DeviceImages& im
     options.graph = training.graph && matmul.stream();  // a null stream cannot be captured
     Trainer trainer(classifier, images, training.seeds, matmul, options);
     for (int e = 0; e < training.epochs; ++e)
-        trainer.finish_epoch([&](std::uint64_t) {
-            if (training.after_step) training.after_step(trainer.step());
-            return true;
-        });
+        if (const std::uint64_t before = trainer.step(); !trainer.finish_epoch([&](std::uint64_t done) {
+                if (training.after_step) training.after_step(before + done);
+                return !interrupted();
+            }))
+            throw Interrupted();  // a classifier has no checkpoint: it is trained again
 }
 
 std::vector<double> classifier_accuracy(ImageClassifier<float>& classifier, const DeviceImages& images,

@@ -111,6 +111,8 @@ void fetch(const Options& options) {
             bar->update(static_cast<std::int64_t>(progress.bytes));
         };
     }
+    set_go_on_command("dataset fetch " + set.name +
+                      (options.data.empty() ? "" : " --data " + shell_quoted(options.data)));
     const int fetched = fetch_set(set, options.folder(), fetch);
     bar.reset();
     if (set.name == "svhn") load_set(set.name, options.folder());  // makes them IDX
@@ -275,7 +277,7 @@ void parse(CLI::App& app, int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& e) {
-        std::exit(app.exit(e));
+        throw ProgramEnd{app.exit(e)};
     } catch (const CLI::RequiredError& e) {
         if (app.get_subcommands().empty())
             throw UsageError("say what to do: list, fetch, make, transform or show (see --help)");
@@ -291,7 +293,7 @@ void run(int argc, char** argv) {
     CLI::App app{"Data sets: list them, fetch and verify them, make them, change them, look at them.", "dataset"};
     app.footer(kExamples);
     app.require_subcommand(1);
-    app.option_defaults()->always_capture_default();
+    app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     Options options;
     TransformOptions change;
     ShowOptions show;
@@ -372,7 +374,6 @@ void run(int argc, char** argv) {
     if (make_command->parsed()) make(options);
     if (transform_command->parsed()) transform(change, options.quiet);
     if (show_command->parsed()) show_images(options, show);
-    if (std::fflush(stdout) != 0) throw Error("cannot write to standard output");
 }
 
 }  // namespace

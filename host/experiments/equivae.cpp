@@ -10,7 +10,6 @@
 #include "host/feige/feige_report.h"
 #include "host/log.h"
 #include "host/options.h"
-#include "host/training_run.h"
 
 namespace {
 
@@ -240,17 +239,13 @@ void run(int argc, char** argv) {
         throw UsageError(o.command + " works on a run that is there: name it with --resume DIR (see --help)");
     const DataSet data = load_data(o.common, true);
     prepare_output(app, o.common);
-    try {
-        FeigeExperiment experiment(o.feige, data);
-        if (o.command == "table") return table(experiment, o);
-        if (o.command == "train") return experiment.train(replicas_of(experiment, o));
-        if (o.command == "classify") return classify(experiment, o);
-        if (o.command == "generate") return generate(experiment, o);
-        if (o.command == "report") return report(experiment, o, app);
-        for (const FigureFile& figure : draw_figures(experiment, o)) std::printf("%s\n", figure.path.c_str());
-    } catch (const Interrupted&) {
-        throw Error("interrupted; nothing is lost, go on with: equivae " + o.command + " --resume " + o.common.out);
-    }
+    FeigeExperiment experiment(o.feige, data);
+    if (o.command == "table") return table(experiment, o);
+    if (o.command == "train") return experiment.train(replicas_of(experiment, o));
+    if (o.command == "classify") return classify(experiment, o);
+    if (o.command == "generate") return generate(experiment, o);
+    if (o.command == "report") return report(experiment, o, app);
+    for (const FigureFile& figure : draw_figures(experiment, o)) std::printf("%s\n", figure.path.c_str());
 }
 
 }  // namespace

@@ -15,7 +15,6 @@
 #include "host/peste/peste_figures.h"
 #include "host/peste/peste_report.h"
 #include "host/peste/peste_table.h"
-#include "host/training_run.h"
 #include "host/user_images.h"
 
 namespace {
@@ -339,21 +338,17 @@ void run(int argc, char** argv) {
         throw UsageError(o.command + " works on a run that is there: name it with --resume DIR (see --help)");
     const DataSet data = load_data(o.common);
     prepare_output(app, o.common);
-    try {
-        PesteExperiment experiment(o.peste, data);
-        if (o.command == "train") return experiment.train(experiment.table_replicas());
-        if (interpolates) return interpolate_images(experiment, o);
-        if (o.command == "likelihood") return likelihood(experiment, o);
-        if (o.command == "figures") {
-            const std::vector<PesteReplica> replicas = all_replicas(experiment);
-            for (const FigureFile& figure : draw_peste_figures(experiment, replicas, o.interpolation))
-                std::printf("%s\n", figure.path.c_str());
-            return;
-        }
-        table_and_report(experiment, o, app);
-    } catch (const Interrupted&) {
-        throw Error("interrupted; nothing is lost, go on with: geometry " + o.command + " --resume " + o.common.out);
+    PesteExperiment experiment(o.peste, data);
+    if (o.command == "train") return experiment.train(experiment.table_replicas());
+    if (interpolates) return interpolate_images(experiment, o);
+    if (o.command == "likelihood") return likelihood(experiment, o);
+    if (o.command == "figures") {
+        const std::vector<PesteReplica> replicas = all_replicas(experiment);
+        for (const FigureFile& figure : draw_peste_figures(experiment, replicas, o.interpolation))
+            std::printf("%s\n", figure.path.c_str());
+        return;
     }
+    table_and_report(experiment, o, app);
 }
 
 }  // namespace

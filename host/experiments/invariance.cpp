@@ -9,7 +9,6 @@
 #include "host/mills/mills_reduced.h"
 #include "host/mills/mills_report.h"
 #include "host/options.h"
-#include "host/training_run.h"
 
 namespace {
 
@@ -170,32 +169,29 @@ void run(int argc, char** argv) {
     require_device();
     const DataSet data = load_data(o.common);
     if (o.command == "figures") {
+        if (std::filesystem::exists(o.mills.out)) enter_output(app, o.common);
         for (const FigureFile& figure : draw_mills_figures(o.mills, data, nullptr))
             std::printf("%s\n", figure.path.c_str());
         return;
     }
     prepare_output(app, o.common);
     if (!o.mills.resume) std::filesystem::remove(o.mills.out / "reduced.json");  // of the run that this overwrites
-    try {
-        if (o.command == "reduced") return run_reduced(o, data);
-        MillsExperiment experiment(o.mills, data);
-        if (o.command == "train") return experiment.train();
-        const std::vector<MillsReplica> replicas = experiment.train_and_evaluate();
-        const Table table = mills_table(replicas, experiment.benchmark(), data.name);
-        const Table active_units = mills_active_units(replicas, data.name);
-        write_table(o.mills.out, table);
-        write_table(o.mills.out, active_units, "active_units");
-        std::cout << to_terminal(table, isatty(1)) << '\n' << to_terminal(active_units, isatty(1)) << std::flush;
-        print_fit(table);
-        print_claims(replicas);
-        std::printf("\ntable:  %s\n", (o.mills.out / "table.md").c_str());
-        if (o.command != "report") return;
-        const auto figures = draw_mills_figures(o.mills, data, &table);
-        const auto page = write_mills_report(o.mills, data, replicas, table, figures, resolved_settings(app));
-        std::printf("report: %s\n", page.c_str());
-    } catch (const Interrupted&) {
-        throw Error("interrupted; nothing is lost, go on with: invariance " + o.command + " --resume " + o.common.out);
-    }
+    if (o.command == "reduced") return run_reduced(o, data);
+    MillsExperiment experiment(o.mills, data);
+    if (o.command == "train") return experiment.train();
+    const std::vector<MillsReplica> replicas = experiment.train_and_evaluate();
+    const Table table = mills_table(replicas, experiment.benchmark(), data.name);
+    const Table active_units = mills_active_units(replicas, data.name);
+    write_table(o.mills.out, table);
+    write_table(o.mills.out, active_units, "active_units");
+    std::cout << to_terminal(table, isatty(1)) << '\n' << to_terminal(active_units, isatty(1)) << std::flush;
+    print_fit(table);
+    print_claims(replicas);
+    std::printf("\ntable:  %s\n", (o.mills.out / "table.md").c_str());
+    if (o.command != "report") return;
+    const auto figures = draw_mills_figures(o.mills, data, &table);
+    const auto page = write_mills_report(o.mills, data, replicas, table, figures, resolved_settings(app));
+    std::printf("report: %s\n", page.c_str());
 }
 
 }  // namespace

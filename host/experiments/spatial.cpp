@@ -8,7 +8,6 @@
 #include "cuda/device/device.h"
 #include "host/log.h"
 #include "host/options.h"
-#include "host/training_run.h"
 #include "host/vive/vive_denoise.h"
 #include "host/vive/vive_figures.h"
 #include "host/vive/vive_likelihood.h"
@@ -320,26 +319,22 @@ void run(int argc, char** argv) {
         throw UsageError(o.command + " works on a run that is there: name it with --resume DIR (see --help)");
     const DataSet data = load_data(o.common);
     prepare_output(app, o.common);
-    try {
-        ViveExperiment experiment(o.vive, data);
-        if (o.command == "train") return experiment.train(experiment.table_replicas());
-        if (o.command == "figures") return draw_figures(experiment);
-        if (o.command == "sample") return sample(experiment, o);
-        if (o.command == "denoise") return denoise(experiment, o);
-        if (o.command == "pose") {
-            ViveReport run;
-            pose_tables(experiment, trained(experiment), run);
-            for (const FigureFile& figure : run.figures) std::printf("%s\n", figure.path.c_str());
-            return;
-        }
-        if (o.command == "likelihood")
-            return print(
-                o.vive, likelihood_table(measure_likelihoods(experiment, trained(experiment), o.likelihood), data.name),
-                "likelihood");
-        table_and_report(experiment, o, app);
-    } catch (const Interrupted&) {
-        throw Error("interrupted; nothing is lost, go on with: spatial " + o.command + " --resume " + o.common.out);
+    ViveExperiment experiment(o.vive, data);
+    if (o.command == "train") return experiment.train(experiment.table_replicas());
+    if (o.command == "figures") return draw_figures(experiment);
+    if (o.command == "sample") return sample(experiment, o);
+    if (o.command == "denoise") return denoise(experiment, o);
+    if (o.command == "pose") {
+        ViveReport run;
+        pose_tables(experiment, trained(experiment), run);
+        for (const FigureFile& figure : run.figures) std::printf("%s\n", figure.path.c_str());
+        return;
     }
+    if (o.command == "likelihood")
+        return print(o.vive,
+                     likelihood_table(measure_likelihoods(experiment, trained(experiment), o.likelihood), data.name),
+                     "likelihood");
+    table_and_report(experiment, o, app);
 }
 
 }  // namespace

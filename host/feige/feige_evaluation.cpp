@@ -8,7 +8,6 @@
 #include "host/evaluate/logistic_regression.h"
 #include "host/experiment.h"
 #include "host/feige/feige_group.h"
-#include "host/interrupt.h"
 #include "host/show/progress.h"
 #include "host/training_run.h"
 
@@ -193,11 +192,7 @@ void FeigeExperiment::evaluate_group(Group& group, const std::vector<FeigeReplic
     Progress progress({.label = "classifier on f_inv(x)",
                        .total = std::int64_t(Schedule(train.count(), training.phases).epoch_start(training.epochs)),
                        .quiet = options_.quiet});
-    const InterruptGuard interrupt;
-    training.after_step = [&](std::uint64_t done) {
-        progress.update(std::int64_t(done));
-        if (interrupted()) throw Interrupted();
-    };
+    training.after_step = [&](std::uint64_t done) { progress.update(std::int64_t(done)); };
     train_classifier(classifier, group.labelled, matmul, training);
     progress.finish();
     const auto accuracy = classifier_accuracy(classifier, test_images, test_labels, matmul);
@@ -261,11 +256,7 @@ double FeigeExperiment::benchmark(const FeigeReplica& replica, bool converged) c
     Progress progress({.label = "benchmark of " + replica.name(),
                        .total = std::int64_t(Schedule(labelled.count(), training.phases).epoch_start(training.epochs)),
                        .quiet = options_.quiet});
-    const InterruptGuard interrupt;
-    training.after_step = [&](std::uint64_t done) {
-        progress.update(std::int64_t(done));
-        if (interrupted()) throw Interrupted();
-    };
+    training.after_step = [&](std::uint64_t done) { progress.update(std::int64_t(done)); };
     train_classifier(classifier, images, matmul, training);
     progress.finish();
     const double error = 1 - classifier_accuracy(classifier, test_images, test_labels, matmul)[0];

@@ -7,7 +7,6 @@
 #include "data/error.h"
 #include "host/evaluate/classifier_training.h"
 #include "host/feige/feige_group.h"
-#include "host/interrupt.h"
 #include "host/show/progress.h"
 #include "host/training_run.h"
 
@@ -203,11 +202,7 @@ FeigeJudge::FeigeJudge(const FeigeExperiment& experiment)
     Progress progress({.label = "classifier to judge samples",
                        .total = std::int64_t(epoch) * training.epochs,
                        .quiet = experiment.options().quiet});
-    const InterruptGuard interrupt;
-    training.after_step = [&](std::uint64_t done) {
-        progress.update(std::int64_t(done));
-        if (interrupted()) throw Interrupted();
-    };
+    training.after_step = [&](std::uint64_t done) { progress.update(std::int64_t(done)); };
     train_classifier(*classifier_, DeviceImages({&train.images}, {0}, int(train.image_size())), matmul_, training);
     progress.finish();
     save_weights(path, parameters.layout(), parameters.download(0), {});

@@ -7,7 +7,6 @@
 #include "host/evaluate/classifier_training.h"
 #include "host/evaluate/logistic_regression.h"
 #include "host/experiment.h"
-#include "host/interrupt.h"
 #include "host/log.h"
 #include "host/show/progress.h"
 #include "host/training_run.h"
@@ -361,7 +360,6 @@ void MillsExperiment::run_benchmark(MillsBenchmark& benchmark) {
     const DeviceImages images = only(train_store, benchmark.train);
     const DeviceImages labels({&data_.train.labels}, {0}, 1), test_labels({&data_.test.labels}, {0}, 1);
 
-    const InterruptGuard interrupt;
     const std::uint64_t steps = (data_.train.count() + options_.batch - 1) / options_.batch;
     Progress progress(
         {.label = benchmark.name(), .total = std::int64_t(steps * options_.epochs), .quiet = options_.quiet});
@@ -371,10 +369,7 @@ void MillsExperiment::run_benchmark(MillsBenchmark& benchmark) {
     training.learning_rate = options_.learning_rate;
     training.seeds = {benchmark.seed};
     training.graph = options_.graph;
-    training.after_step = [&](std::uint64_t done) {
-        progress.update(std::int64_t(done));
-        if (interrupted()) throw Interrupted();
-    };
+    training.after_step = [&](std::uint64_t done) { progress.update(std::int64_t(done)); };
     const Matmul matmul;
     const Convolver convolver;
     ImageClassifier<float> classifier(config, 1, options_.batch, labels, matmul, convolver);

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "host/evaluate/logistic_regression.h"
-#include "host/interrupt.h"
 #include "host/log.h"
 #include "host/peste/peste_group.h"
 #include "host/show/progress.h"
@@ -96,11 +95,8 @@ std::vector<LikelihoodEstimate> shown_likelihood(RenyiVae<float>& vae, const Dev
         options.likelihood_images ? std::min(options.likelihood_images, test.count()) : test.count();
     Progress progress(
         {.label = "log p(x), " + label, .total = std::int64_t(count), .unit = "images", .quiet = options.quiet});
-    const InterruptGuard interrupt;
-    return estimate_likelihood(vae, test, count, options.likelihood_samples, seeds, matmul, [&](std::size_t done) {
-        progress.update(std::int64_t(done));
-        if (interrupted()) throw Interrupted();
-    });
+    return estimate_likelihood(vae, test, count, options.likelihood_samples, seeds, matmul,
+                               [&](std::size_t done) { progress.update(std::int64_t(done)); });
 }
 
 }  // namespace

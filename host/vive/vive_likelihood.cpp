@@ -3,7 +3,6 @@
 #include <map>
 
 #include "cuda/device/device.h"
-#include "host/interrupt.h"
 #include "host/show/progress.h"
 #include "host/training_run.h"
 
@@ -12,7 +11,6 @@ namespace warpvae {
 std::vector<ViveLikelihood> measure_likelihoods(const ViveExperiment& experiment,
                                                 const std::vector<ViveReplica>& replicas,
                                                 const LikelihoodOptions& options) {
-    const InterruptGuard interrupt;
     const DataSet& data = experiment.data();
     const DeviceImages test({&data.test.images}, {0}, int(data.test.pixels()));
     std::vector<ViveLikelihood> out;
@@ -26,11 +24,8 @@ std::vector<ViveLikelihood> measure_likelihoods(const ViveExperiment& experiment
                            .quiet = experiment.options().quiet});
         LikelihoodOptions of_replica = options;
         of_replica.seed = replica.drawn_seed();
-        out.push_back(
-            {replica, marginal_likelihood(loaded->model, test, loaded->matmul, of_replica, [&](std::size_t done) {
-                 progress.update(std::int64_t(done));
-                 if (interrupted()) throw Interrupted();
-             })});
+        out.push_back({replica, marginal_likelihood(loaded->model, test, loaded->matmul, of_replica,
+                                                    [&](std::size_t done) { progress.update(std::int64_t(done)); })});
     }
     return out;
 }

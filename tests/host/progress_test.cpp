@@ -6,7 +6,7 @@
 #include <csignal>
 #include <sstream>
 
-#include "host/interrupt.h"
+#include "host/core/interrupt.h"
 #include "host/log.h"
 
 namespace warpvae {

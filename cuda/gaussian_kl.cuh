@@ -2,6 +2,7 @@
 //
 //   KL(N(mu, sigma^2) || N(0, 1)) = 1/2 sum_j (mu_j^2 + sigma_j^2 - 1 - log sigma_j^2)
 //
+// A term of sigma is the height of an exponential above its tangent, so none is below 0 (above_tangent_of_exp).
 // moments [R, N, 2Z] holds mu, then logvar = log sigma^2. Contract: one block per row, block any; reads 8 Z bytes a
 // row, writes 4; the backward reads and writes 8 Z more. Deterministic.
 #pragma once
@@ -14,7 +15,7 @@ namespace warpvae {
 /// One latent's divergence, and its derivatives dkl/dmu = mu and dkl/dlogvar as below.
 template <class T>
 __device__ inline T gaussian_kl_of(T mu, T logvar) {
-    return T(0.5) * (mu * mu + exp_(logvar) - T(1) - logvar);
+    return T(0.5) * (mu * mu + above_tangent_of_exp(logvar));
 }
 template <class T>
 __device__ inline T gaussian_kl_dlogvar(T logvar) {

@@ -7,7 +7,8 @@
 //   dz/dmu = 1, dz/ds = sigma epsilon = z - mu,   dkl/dmu = (mu - nu) / tau^2,   dkl/ds = sigma^2 / tau^2 - 1
 //   dkl/dnu = -(mu - nu) / tau^2,   dkl/dlog tau = 1 - ((mu - nu)^2 + sigma^2) / tau^2
 //
-// and no gradient to s where the bound on sigma is active. moments [R, N, 2Z]: mu, then s; z [R, N, Z]; kl [R, N].
+// kl is summed as (mu - nu)^2 / (2 tau^2) + 1/2 (e^x - 1 - x), x = 2 (log sigma - log tau): no term is below 0. There is
+// no gradient to s where the bound on sigma is active. moments [R, N, 2Z]: mu, then s; z [R, N, Z]; kl [R, N].
 //
 // Contract: block any. Forward: one block per four rows (one Philox block feeds them); backward: one per row; the
 // prior's gradient: one per latent. Reads and writes about 20 bytes a latent. Deterministic.
@@ -68,8 +69,8 @@ __global__ void gaussian_sample_forward_kernel(T* z, T* kl, const T* moments, Ga
             const T mu = moments[row * 2 * Z + j];
             const Deviation<T> d = deviation_of(moments[row * 2 * Z + Z + j], bound);
             z[row * Z + j] = noise.seeds ? mu + d.sigma * T(epsilon.v[n]) : mu;
-            divergence[n] += p.log_deviation - d.log_sigma - T(0.5) +
-                             T(0.5) * p.inverse_variance * ((mu - p.mean) * (mu - p.mean) + d.sigma * d.sigma);
+            divergence[n] += T(0.5) * (p.inverse_variance * (mu - p.mean) * (mu - p.mean) +
+                                       above_tangent_of_exp(T(2) * (d.log_sigma - p.log_deviation)));
         }
     }
 #pragma unroll

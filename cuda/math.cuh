@@ -2,7 +2,8 @@
 // use them; the GPU runs the same text. In double they are the library's own: double is for gradient checks.
 //
 // Error bounds, tested over the whole range (tests/kernel/math_test.cu): exp 1.5 ulp, expm1 1.5 ulp, log 1 ulp,
-// log1p 2.5 ulp, sincos 1.2e-7 absolute, sigmoid 2.5 ulp, tanh 3 ulp, softplus 4 ulp. NaN in gives NaN out.
+// log1p 2.5 ulp, sincos 1.2e-7 absolute, sigmoid 2.5 ulp, tanh 3 ulp, softplus 4 ulp, above_tangent_of_exp 30 ulp,
+// above_tangent_of_log 30 ulp. NaN in gives NaN out.
 #pragma once
 #include <cmath>
 
@@ -36,12 +37,34 @@ __device__ inline ExpParts exp_parts(float x) {
     p = multiply_add(p, r, 5.0000001201e-1f);
     return {n, r, p};
 }
+/// For any x: n stays within an integer's range, and NaN is NaN.
+__device__ inline ExpParts bounded_exp_parts(float x) { return exp_parts(x < -104.f ? -104.f : (x > 89.f ? 89.f : x)); }
+
+/// x = 2^n (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), and log(1 + f) = f - f^2 / 2 + f^3 p: a polynomial (Cephes).
+struct LogParts {
+    float n, f, p;
+};
+__device__ inline LogParts log_parts(float x) {
+    const unsigned bits = __float_as_uint(x);
+    const int exponent = static_cast<int>(bits - 0x3f3504f3u) >> 23;
+    const float f = __uint_as_float(bits - (static_cast<unsigned>(exponent) << 23)) - 1.f;
+    float p = 7.0376836292e-2f;
+    p = multiply_add(p, f, -1.1514610310e-1f);
+    p = multiply_add(p, f, 1.1676998740e-1f);
+    p = multiply_add(p, f, -1.2420140846e-1f);
+    p = multiply_add(p, f, 1.4249322787e-1f);
+    p = multiply_add(p, f, -1.6668057665e-1f);
+    p = multiply_add(p, f, 2.0000714765e-1f);
+    p = multiply_add(p, f, -2.4999993993e-1f);
+    p = multiply_add(p, f, 3.3333331174e-1f);
+    return {static_cast<float>(exponent), f, p};
+}
 }  // namespace detail
 
 /// e^x; 0 below -87.3, infinity above 88.7.
 __device__ inline float exp_(float x) {
     using detail::multiply_add;
-    const detail::ExpParts e = detail::exp_parts(x < -104.f ? -104.f : (x > 89.f ? 89.f : x));
+    const detail::ExpParts e = detail::bounded_exp_parts(x);
     const float p = multiply_add(e.p, e.r * e.r, e.r + 1.f);
     const int exponent = static_cast<int>(e.n);  // 2^n in two steps: it may be beyond a float
     const int half = exponent >> 1;
@@ -64,27 +87,29 @@ __device__ inline float expm1_(float x) {
 /// log x for x > 0 and normal; the caller keeps it so.
 __device__ inline float log_(float x) {
     using detail::multiply_add;
-    // x = m 2^e with m in [sqrt(1/2), sqrt(2)), then log m by a polynomial in m - 1 (Cephes).
-    const unsigned bits = __float_as_uint(x);
-    const int exponent = static_cast<int>(bits - 0x3f3504f3u) >> 23;
-    const float m = __uint_as_float(bits - (static_cast<unsigned>(exponent) << 23));
-    const float f = m - 1.f;
-    float p = 7.0376836292e-2f;
-    p = multiply_add(p, f, -1.1514610310e-1f);
-    p = multiply_add(p, f, 1.1676998740e-1f);
-    p = multiply_add(p, f, -1.2420140846e-1f);
-    p = multiply_add(p, f, 1.4249322787e-1f);
-    p = multiply_add(p, f, -1.6668057665e-1f);
-    p = multiply_add(p, f, 2.0000714765e-1f);
-    p = multiply_add(p, f, -2.4999993993e-1f);
-    p = multiply_add(p, f, 3.3333331174e-1f);
-    const float f2 = f * f;
-    const float n = static_cast<float>(exponent);
-    float y = p * f2 * f;
-    y = multiply_add(n, -2.12194440e-4f, y);
+    const detail::LogParts l = detail::log_parts(x);
+    const float f2 = l.f * l.f;
+    float y = l.p * f2 * l.f;
+    y = multiply_add(l.n, -2.12194440e-4f, y);
     y = multiply_add(-0.5f, f2, y);
-    y = multiply_add(n, 0.693359375f, f + y);
+    y = multiply_add(l.n, 0.693359375f, l.f + y);
     return x != x ? x : y;
+}
+
+/// e^x - 1 - x, how far e^x lies above its tangent at 0: never below 0, and near 0 the series itself, x^2 / 2 + ...,
+/// where the difference would cancel.
+__device__ inline float above_tangent_of_exp(float x) {
+    const detail::ExpParts e = detail::bounded_exp_parts(x);
+    const float difference = exp_(x) - 1.f - x;
+    return e.n == 0.f ? e.p * (e.r * e.r) : difference;
+}
+
+/// x - 1 - log x, how far the tangent of log x at 1 lies above it: never below 0; x > 0 and normal.
+__device__ inline float above_tangent_of_log(float x) {
+    using detail::multiply_add;
+    const detail::LogParts l = detail::log_parts(x);
+    const float difference = x - 1.f - log_(x);
+    return l.n == 0.f ? multiply_add(-l.p, l.f, 0.5f) * (l.f * l.f) : difference;
 }
 
 /// log(1 + e) for e in [0, 1].
@@ -122,6 +147,14 @@ __device__ inline double exp_(double x) { return exp(x); }
 __device__ inline double expm1_(double x) { return expm1(x); }
 __device__ inline double log_(double x) { return log(x); }
 __device__ inline double log1p_(double x) { return log1p(x); }
+__device__ inline double above_tangent_of_exp(double x) {
+    const double difference = expm1(x) - x;
+    return difference < 0 ? 0 : difference;
+}
+__device__ inline double above_tangent_of_log(double x) {
+    const double difference = x - 1 - log(x);
+    return difference < 0 ? 0 : difference;
+}
 __device__ inline void sincos_turn(double u, double& sine, double& cosine) {
 #ifdef __CUDACC__
     sincospi(2 * u, &sine, &cosine);  // sin and cos would need local memory for arguments that never come

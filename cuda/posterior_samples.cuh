@@ -59,7 +59,7 @@ __global__ void variance_head_kernel(T* moments, T* kl, VarianceHead head, int Z
     for (int j = latents.first; j < latents.last; j += latents.step) {
         const T v = variance_of(variance[j], head);
         variance[j] = v;
-        total += T(0.5) * (mu[j] * mu[j] + v - T(1) - log_(v));
+        total += T(0.5) * (mu[j] * mu[j] + above_tangent_of_log(v));
     }
     total = block_sum(total);
     if (kl && threadIdx.x == 0) kl[row] = total;

@@ -292,6 +292,30 @@ TEST(GaussianKl, KnownValues) {
     });
 }
 
+// In every kernel that has it; near N(0, 1), where the terms of the textbook's sum cancel, with all its digits.
+TEST(GaussianKl, IsNeverBelowZero) {
+    const int N = 512;
+    Random random(3);
+    std::vector<float> near(2 * N), exact(N);
+    for (int n = 0; n < N; ++n) {
+        near[2 * n] = 0, near[2 * n + 1] = float(random.normal() * std::pow(10., random.uniform(-9, 0)));
+        const double x = near[2 * n + 1];
+        exact[n] = float((std::abs(x) < 1e-4 ? x * x / 2 * (1 + x / 3 + x * x / 12) : std::expm1(x) - x) / 2);
+    }
+    std::vector<float> halved = near;  // log deviations
+    for (int n = 0; n < N; ++n) halved[2 * n + 1] /= 2;
+    at_all_block_sizes([&] {
+        GuardedBuffer<float> moments(near), deviations(halved), heads(near), kl(N), of_sample(N), of_head(N), z(N);
+        check(gaussian_kl_forward(kl.data(), moments.data(), 1, N, 1, nullptr));
+        check(gaussian_sample_forward<float>(z.data(), of_sample.data(), deviations.data(), {},
+                                             DeviationBound::kDeviation, {}, 1, N, 1, nullptr));
+        check(variance_head(heads.data(), of_head.data(), VarianceHead::kExp, 1, N, 1, nullptr));
+        for (const float value : of_head.download()) ASSERT_GE(value, 0.f);
+        expect_close(kl.download(), exact, Tolerance{1e-38, 64 * kRounding<float>}, "kl near 0, of log variances");
+        expect_close(of_sample.download(), exact, Tolerance{1e-38, 64 * kRounding<float>}, "of log deviations");
+    });
+}
+
 TEST(GaussianKl, NaNReachesTheDivergence) {
     at_all_block_sizes([] {
         std::vector<float> moments(2 * 2 * 40, 0.f);

@@ -3,8 +3,8 @@
 //   a = rho a + (1 - rho) g^2,   u = g sqrt(d + eps) / sqrt(a + eps),   p -= lr u,   d = rho d + (1 - rho) u^2
 //
 // with the new a and the old d (lasagne.updates.adadelta; torch.optim.Adadelta is the same). Every array is [R, P]. The
-// first non-finite gradient is recorded as adam.cuh does. Contract: block any; reads 16 and writes 12 bytes per
-// parameter.
+// first gradient whose square is not finite is recorded as adam.cuh does. Contract: block any; reads 16 and writes 12
+// bytes per parameter.
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/math.cuh"
@@ -23,21 +23,23 @@ __global__ void adadelta_kernel(T* parameters, T* squares, T* updates, NonFinite
     const T* __restrict__ g = gradients + base;
     const T rate = learning_rate[blockIdx.y], rho = T(options.rho), epsilon = T(options.epsilon);
 
-    T poison = T(0);  // g - g is 0 for a finite g and NaN otherwise: one check after the loop instead of one in it
+    // x - x is 0 for a finite x and NaN otherwise: one check after the loop instead of one in it. The square overflows
+    // before the gradient does, and the update would then be 0.
+    T poison = T(0);
     const auto elements = grid_stride(P);
     WARPVAE_SIMD(reduction(+ : poison))
     for (std::size_t i = elements.first; i < elements.last; i += elements.step) {
         const T gradient = g[i];
-        poison += gradient - gradient;
         const T square = rho * a[i] + (T(1) - rho) * gradient * gradient;
         const T update = gradient * sqrt_(d[i] + epsilon) / sqrt_(square + epsilon);
         a[i] = square;
+        poison += square - square;
         d[i] = rho * d[i] + (T(1) - rho) * update * update;
         p[i] -= rate * update;
     }
     if (poison == T(0)) return;
     for (std::size_t i : elements) {
-        if (is_finite(g[i])) continue;
+        if (is_finite(a[i])) continue;
         atomicMin(&non_finite[blockIdx.y].key, static_cast<unsigned long long>(*step << 32 | i));
         break;
     }

@@ -3,8 +3,9 @@
 //
 //   m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
 //
-// Every array is [R, P]. A gradient that is not finite is recorded (step, lowest offset) by an integer minimum, which
-// knows no order; the host reads it once an epoch. Contract: block any; reads 16 and writes 12 bytes per parameter.
+// Every array is [R, P]. A gradient whose square is not finite is recorded (step, lowest offset) by an integer minimum,
+// which knows no order; the host reads it once an epoch. Contract: block any; reads 16 and writes 12 bytes per
+// parameter.
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/math.cuh"
@@ -26,21 +27,23 @@ __global__ void adam_kernel(T* parameters, T* m, T* v, NonFinite* non_finite, co
     const T inverse_root = T(1 / sqrt(-expm1(t * log(double(options.beta2)))));
     const T b1 = T(options.beta1), b2 = T(options.beta2), epsilon = T(options.epsilon);
 
-    T poison = T(0);  // g - g is 0 for a finite g and NaN otherwise: one check after the loop instead of one in it
+    // x - x is 0 for a finite x and NaN otherwise: one check after the loop instead of one in it. The square overflows
+    // before the gradient does, and the update would then be 0.
+    T poison = T(0);
     const auto elements = grid_stride(P);
     WARPVAE_SIMD(reduction(+ : poison))
     for (std::size_t i = elements.first; i < elements.last; i += elements.step) {
         const T gradient = g[i];
-        poison += gradient - gradient;
         const T mean = m1[i] + (T(1) - b1) * (gradient - m1[i]);
         const T square = b2 * m2[i] + (T(1) - b2) * gradient * gradient;
         m1[i] = mean;
         m2[i] = square;
+        poison += square - square;
         p[i] -= rate * mean / (sqrt_(square) * inverse_root + epsilon);
     }
     if (poison == T(0)) return;
     for (std::size_t i : elements) {
-        if (is_finite(g[i])) continue;
+        if (is_finite(m2[i])) continue;
         atomicMin(&non_finite[blockIdx.y].key, static_cast<unsigned long long>(*step << 32 | i));
         break;
     }

@@ -9,8 +9,9 @@ namespace warpvae {
 
 // --- optimisers: adam.cuh, adadelta.cuh ------------------------------------------------------------------------------
 
-/// The first non-finite gradient of a replica: all ones while there is none (fill its bytes with 255 before training),
-/// else the step in the high half and the lowest offset in the arena that was not finite in the low half.
+/// The first gradient of a replica that is not finite, or whose square is not (in float from some 1e20 on): all ones
+/// while there is none (fill its bytes with 255 before training), else the step in the high half and the lowest such
+/// offset in the arena in the low half.
 struct NonFinite {
     unsigned long long key;
     bool found() const { return key != ~0ull; }

@@ -148,8 +148,8 @@ void Trainer::check_finite() const {
         if (records[r].found())
             throw DivergenceError("training diverged: the gradient of " +
                                   model_.parameters().layout().at(records[r].element()).name +
-                                  " is not finite at step " + std::to_string(records[r].step()) + ", replica " +
-                                  std::to_string(r) + "; lower --learning-rate or look at the data");
+                                  ", or its square, is not finite at step " + std::to_string(records[r].step()) +
+                                  ", replica " + std::to_string(r) + "; lower --learning-rate or look at the data");
 }
 
 std::vector<ReplicaLoss> Trainer::losses() const {

@@ -174,14 +174,16 @@ TEST(Adadelta, RecordsTheFirstNonFiniteGradient) {
     }
 }
 
-TEST(Adadelta, StepZeroIsRecordedAndALargeFiniteGradientIsNot) {
-    Arena<float> arena(2, 3, std::vector<float>(6), {1, 1});
-    arena.apply({std::numeric_limits<float>::infinity(), 0, 0, 3e38f, -3e38f, 0}, 0);
+TEST(Adadelta, StepZeroIsRecordedAndAGradientTooLargeToBeSquared) {
+    Arena<float> arena(3, 3, std::vector<float>(9), {1, 1, 1});
+    arena.apply({std::numeric_limits<float>::infinity(), 0, 0, 1e19f, -1e19f, 0, 0, 1e21f, -3e38f}, 0);
     const std::vector<NonFinite> found = arena.non_finite.download();
     EXPECT_TRUE(found[0].found());
     EXPECT_EQ(found[0].step(), 0u);
     EXPECT_EQ(found[0].element(), 0u);
     EXPECT_FALSE(found[1].found());
+    ASSERT_TRUE(found[2].found());
+    EXPECT_EQ(found[2].element(), 1u);
 }
 
 TEST(Adadelta, NothingToDoAndTooMuch) {

@@ -170,10 +170,20 @@ TEST(Adam, StepZeroIsRecordedToo) {
     EXPECT_EQ(arena.non_finite.download()[0].element(), 0u);
 }
 
-TEST(Adam, AVeryLargeFiniteGradientIsFinite) {
-    Arena<float> arena(1, 2, {0, 0}, {1e-3f});
-    arena.apply({3e38f, -3e38f}, 0);
-    EXPECT_FALSE(arena.non_finite.download()[0].found());
+TEST(Adam, AGradientTooLargeToBeSquaredIsRecorded) {
+    at_all_block_sizes([] {
+        // (1 - beta2) g^2 passes 3.4e38 from g = 5.8e20 on; the update would be 0 from then on, and nobody told.
+        Arena<float> arena(2, 3, std::vector<float>(6), {1e-3f, 1e-3f});
+        arena.apply({5e20f, 0, -5e20f, 0, 1e21f, -3e38f}, 4);
+        const std::vector<NonFinite> found = arena.non_finite.download();
+        EXPECT_FALSE(found[0].found());
+        ASSERT_TRUE(found[1].found());
+        EXPECT_EQ(found[1].step(), 4u);
+        EXPECT_EQ(found[1].element(), 1u);
+    });
+    Arena<double> wide(1, 2, {0, 0}, {1e-3});
+    wide.apply({1e38, -1e150}, 0);
+    EXPECT_FALSE(wide.non_finite.download()[0].found());
 }
 
 }  // namespace

@@ -76,6 +76,10 @@ TEST(ClipNorm, SquaresThatAFloatCannotHold) {
     const std::vector<float> out = clipped(std::vector<float>{3e30f, -4e30f}, 5.f, 1);
     expect_close(out, std::vector<double>{3, -4}, Tolerance{0, 3 * kRounding<float>}, "a huge gradient");
     expect_identical(clipped(std::vector<float>{3e-30f, 0}, 2e-30f, 1), {2e-30f, 0}, "a tiny one");
+    // What is clipped can be squared again; in double a norm may overflow, and is left for the optimiser to name.
+    expect_close(clipped(std::vector<float>{3e38f, 0}, 5.f, 1), std::vector<double>{5, 0}, Tolerance{0, 0x1p-21},
+                 "the largest: its factor, 1.7e-38, is just normal");
+    expect_identical(clipped(std::vector<double>{1e200, 1}, 5., 1), {1e200, 1}, "a norm beyond a double");
 }
 
 TEST(ClipNorm, WhatIsNotFiniteStaysAndTheOtherReplicasAreClipped) {

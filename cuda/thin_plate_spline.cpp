@@ -13,12 +13,13 @@
 namespace warpvae {
 namespace {
 
-/// -1 .. 1 in `size` steps: centres of the outermost pixels, or of pixels whose outer edges are -1 and 1.
+/// -1 .. 1 in `size` steps: centres of the outermost pixels, or of pixels whose outer edges are -1 and 1. One pixel
+/// alone is in the middle, as in torch.nn.functional.affine_grid.
 std::vector<double> axis(int size, bool align_corners) {
     std::vector<double> at(static_cast<std::size_t>(size));
     for (int i = 0; i < size; ++i) {
         if (align_corners)
-            at[i] = size > 1 ? 2. * i / (size - 1) - 1 : -1;
+            at[i] = size > 1 ? 2. * i / (size - 1) - 1 : 0;
         else
             at[i] = (2. * i + 1) / size - 1;
     }

@@ -34,7 +34,7 @@ struct SampleOptions {
     /// (true: Lasagne; what lets a warp leave the identity) or 0 (false: PyTorch). On the last one both have 0.
     bool identity_safe = true;
 };
-/// Images [N, C, H, W] become [N, C, out_H, out_W].
+/// Images [N, C, H, W] become [N, C, out_H, out_W]; all from 1 but N.
 struct SampleShape {
     int C = 1, H = 28, W = 28, out_H = 28, out_W = 28;
 };
@@ -71,7 +71,7 @@ constexpr int warp_parameters(WarpForm form, int K) {
     return form == WarpForm::kControlPoints ? 2 * K : form == WarpForm::kPose || form == WarpForm::kInversePose ? 5 : 6;
 }
 inline constexpr int kMaxControlPoints = 64;  ///< g from 2 to 8
-/// [3, H * W]: x', y' and 1 at each pixel.
+/// [3, H * W]: x', y' and 1 at each pixel; 0 along an axis of one pixel.
 std::vector<double> affine_basis(int H, int W, bool align_corners = true);
 /// [g * g, H * W]: what each control point's place adds to the grid (Bookstein 1989; Lasagne's TPSTransformerLayer).
 /// Columns sum to 1. Control points stand on linspace(-1, 1, g)^2, rows first. Throws DeviceError unless 2 <= g <= 8.
@@ -96,13 +96,13 @@ struct Degradation {
     /// nothing.
     float amount = 0;
 };
-/// y = x spoilt, both [R, N, H, W] in [0, 1], in place allowed. Row n is image `first_row + n`: its noise depends on
-/// seeds[r], the kind and that number alone. An amount that is negative, not finite or (Gaussian apart) above 1 is
-/// refused.
+/// y = x spoilt, both [R, N, H, W] in [0, 1], H and W from 1, in place allowed. Row n is image `first_row + n`: its
+/// noise depends on seeds[r], the kind and that number alone. An amount that is negative, not finite or (Gaussian
+/// apart) above 1 is refused.
 template <class T>
 Status degrade(T* y, const T* x, Degradation noise, const std::uint64_t* seeds, std::size_t first_row, int R, int N,
                int H, int W, Stream stream);
-/// out [R, N] = peak signal-to-noise ratios in dB of x against target [R, N, D], 58.9 at most: psnr.cuh.
+/// out [R, N] = peak signal-to-noise ratios in dB of x against target [R, N, D], D from 1; 58.9 at most: psnr.cuh.
 template <class T>
 Status psnr(T* out, const T* x, const T* target, int R, int N, int D, Stream stream);
 

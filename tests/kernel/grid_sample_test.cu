@@ -532,6 +532,17 @@ TEST(ThinPlateSpline, BasisColumnsSumToOneAndControlPointsGoWhereTheyAreTold) {
     for (const int g : {-1, 0, 1, 9}) EXPECT_THROW(thin_plate_spline_basis(g, 28, 28), DeviceError);
 }
 
+TEST(Warp, OnePixelIsInTheMiddle) {  // torch.nn.functional.affine_grid, of either align_corners
+    for (const bool align_corners : {false, true}) {
+        EXPECT_EQ(affine_basis(1, 1, align_corners), (Numbers{0, 0, 1}));
+        const Numbers column = affine_basis(3, 1, align_corners), row = affine_basis(1, 3, align_corners);
+        for (int i = 0; i < 3; ++i) EXPECT_EQ(column[i] + row[3 + i], 0) << i;
+        // The middle of 3 x 3 control points is the fifth.
+        const Numbers spline = thin_plate_spline_basis(3, 1, 1, align_corners);
+        for (int k = 0; k < 9; ++k) EXPECT_NEAR(spline[k], k == 4, 1e-12);
+    }
+}
+
 // --- PyTorch ---------------------------------------------------------------------------------------------------------
 
 std::map<std::string, Numbers> torch_goldens() {

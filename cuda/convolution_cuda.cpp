@@ -350,8 +350,15 @@ template <class T>
 Status convolve(const Convolver& convolver, const Operation& operation, T* x, T* W, T* y, std::size_t P,
                 const ConvolutionShape& s, int R, int N) {
     if (R < 0 || N < 0 || !is_valid(s)) return {kInvalidValue};
-    if (R == 0 || N == 0) return {};
     Convolver::Impl& impl = convolver.impl();
+    const bool is_output = &operation == &kBackwardWeights;  // W
+    if (N == 0) {
+        Status status;
+        for (int r = 0; r < R && is_output && status.ok(); ++r)
+            status = fill_bytes(W + r * P, 0, s.weights() * sizeof(T), impl.stream);
+        return status;
+    }
+    if (R == 0) return {};
     const std::size_t x_stride = N * s.x_size(), y_stride = N * s.y_size();
 
     // How far every replica's pointers are aligned, 16 bytes at most. R has no part in it: a replica gets the plan that
@@ -362,7 +369,7 @@ Status convolve(const Convolver& convolver, const Operation& operation, T* x, T*
 
     // Workspace for each stream, then the weights in cuDNN's order, but where that is the caller's too.
     const int streams = std::min(R, kStreams), window = s.kernel * s.kernel;
-    const bool is_reordered = s.x_channels > 1 && window > 1, is_output = &operation == &kBackwardWeights;
+    const bool is_reordered = s.x_channels > 1 && window > 1;
     const std::size_t workspace = Workspace::padded(static_cast<std::size_t>(plan.workspace));
     const std::size_t weights_bytes = is_reordered ? Workspace::padded(s.weights() * sizeof(T)) : 0;
     unsigned char* const arena = impl.arena(streams * workspace + R * weights_bytes);

@@ -9,7 +9,8 @@ Status gaussian_likelihood(T* nll, T* dmean, T* dlog_deviation, const T* mean, c
                            int deviations, std::size_t P, T scale, int R, int N, int pixels, int C, Stream stream,
                            const LossRows<T>& rows) {
     if (!rows.fits(N)) return {kInvalidValue};
-    if (log_deviation ? deviations != 1 && deviations != C : dlog_deviation != nullptr) return {kInvalidValue};
+    if (log_deviation ? deviations < 1 || (deviations != 1 && deviations != C) : dlog_deviation != nullptr)
+        return {kInvalidValue};
     const bool per_channel = log_deviation && deviations > 1;
     if (!per_channel) pixels *= C, C = 1;
     Status status;

@@ -40,7 +40,7 @@ __device__ inline LogWeights log_weights_of_row(const T* ratio, const T* nll, in
 
 /// The sums of both.
 __device__ inline LogWeights joined(const LogWeights& a, const LogWeights& b) {
-    if (a.count == 0 || b.count == 0) return a.count == 0 ? b : a;
+    if (a.count == 0 || b.count == 0) return b.count == 0 ? a : b;
     const double largest = a.largest > b.largest || a.largest != a.largest ? a.largest : b.largest;
     const double of_a = relative_weight(a.largest, largest), of_b = relative_weight(b.largest, largest);
     return {a.count + b.count, largest, of_a * a.total + of_b * b.total,

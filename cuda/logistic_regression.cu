@@ -22,11 +22,13 @@ Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars
                           const float* bias_sums, const double* loss_sums, const unsigned* counts,
                           const LbfgsControl* control, double lambda, std::size_t n, int chunks, int Q, int K, int d,
                           Stream stream) {
+    if (n < 1) return {kInvalidValue};
     return launch(logistic_objective_kernel<double>, for_blocks(Q), stream, state.trial_gradient, scalars, state.trial,
                   state.direction, weight_sums, bias_sums, loss_sums, counts, control, lambda, n, chunks, K, d);
 }
 Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
                    Stream stream) {
+    if (count < 0 || samples > n || first > samples || std::size_t(count) > samples - first) return {kInvalidValue};
     return launch(sample_rows_kernel<float>, for_elements(count, 1, Block::any(64)), stream, rows, x, first, samples,
                   count, d, n);
 }

@@ -83,8 +83,14 @@ Stream Matmul::stream() const { return impl_->stream; }
 template <class T>
 Status matmul(const Matmul& context, T* C, std::size_t stride_c, Op op_a, const T* A, std::size_t stride_a, Op op_b,
               const T* B, std::size_t stride_b, int R, int m, int n, int k) {
-    if (R < 0 || m < 0 || n < 0 || k < 1) return {kInvalidValue};
+    if (R < 0 || m < 0 || n < 0 || k < 0) return {kInvalidValue};
     if (R == 0 || m == 0 || n == 0) return {};
+    if (k == 0) {  // cuBLAS refuses matrices without columns
+        Status status;
+        for (int r = 0; r < R && status.ok(); ++r)
+            status = fill_bytes(C + r * stride_c, 0, std::size_t(m) * n * sizeof(T), context.stream());
+        return status;
+    }
     constexpr bool is_float = sizeof(T) == 4;
     const T one = 1, zero = 0;
     const auto ta = op_a == Op::kTranspose ? CUBLAS_OP_T : CUBLAS_OP_N;
@@ -138,6 +144,7 @@ bool dense_forward_epilogue(const Matmul& context, float* y, const float* x, con
                             std::size_t P, Activation activation, int R, int N, int in, int out) {
     const bool relu = activation == Activation::kRelu;
     if (!relu && activation != Activation::kNone) return false;  // cuBLASLt has no such epilogue
+    if (R < 1 || N < 1 || in < 1 || out < 1) return false;       // nor such matrices
     const Matmul::Impl& impl = context.impl();
     LtCall call;  // column-major: y^T [out, N] = W [in, out]^T x^T [in, N]
     require(cublasLtMatmulDescCreate(&call.operation, compute_type(impl.math), CUDA_R_32F), "cublasLt descriptor");

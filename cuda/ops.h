@@ -7,6 +7,9 @@
 // All arrays are device memory, row-major, contiguous unless a stride is named. Outputs come first, then inputs, sizes,
 // stream. T is float or double (double is for gradient checks). Every launcher returns the device's error code at once;
 // kernels run later in `stream`. All results are deterministic: no float atomics anywhere.
+//
+// A size of 0 is no error unless a comment asks for 1 at least: an output without elements is left alone, a sum over
+// nothing is 0 (a weight's gradient from no rows too), and what adds to a total leaves it as it is.
 #pragma once
 #include "cuda/ops/convolution.h"
 #include "cuda/ops/dense.h"

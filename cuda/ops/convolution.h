@@ -13,8 +13,8 @@ namespace warpvae {
 
 // --- convolutions: convolution_{cpu,cuda}.cpp ------------------------------------------------------------------------
 
-/// Square windows, the same padding with zeros on all sides. `x` is the wide side: out = (in + 2 padding - kernel) /
-/// stride + 1 of y.
+/// Square windows, the same padding with zeros on all sides; sizes from 1. `x` is the wide side: out = (in + 2 padding
+/// - kernel) / stride + 1 of y.
 struct ConvolutionShape {
     int x_channels = 1, x_height = 28, x_width = 28;
     int y_channels = 1;
@@ -52,7 +52,7 @@ Status convolution_forward(const Convolver& convolver, T* y, const T* x, const T
 template <class T>
 Status convolution_backward_data(const Convolver& convolver, T* dx, const T* dy, const T* W, std::size_t P,
                                  const ConvolutionShape& shape, int R, int N);
-/// dW from dy and x, at stride P.
+/// dW from dy and x, at stride P; zeros where N = 0.
 template <class T>
 Status convolution_backward_weights(const Convolver& convolver, T* dW, const T* dy, const T* x, std::size_t P,
                                     const ConvolutionShape& shape, int R, int N);
@@ -81,7 +81,8 @@ Status transposed_convolution_backward_weights(const Convolver& convolver, T* dW
 
 // --- bias and ReLU of pixels with channels: channel_bias.cuh ---------------------------------------------------------
 
-/// y = activation(y + b) in place: y [R, M, C] with M pixels, b [C] at stride P. No sigmoid; C at most 256.
+/// y = activation(y + b) in place: y [R, M, C] with M pixels, b [C] at stride P. kNone or
+/// kRelu; C from 1 to 256.
 template <class T>
 Status channel_bias_forward(T* y, const T* b, std::size_t P, Activation activation, int R, std::size_t M, int C,
                             Stream stream);

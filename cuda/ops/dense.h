@@ -33,7 +33,8 @@ std::string matmul_library();
 
 enum class Op { kNone, kTranspose };
 /// C[r] = op(A[r]) op(B[r]) for every replica: C [R, m, n], op(A) [m, k], op(B) [k, n], strides in elements between
-/// replicas. On the CPU device the result depends on one replica's shape only, not on R or the number of cores.
+/// replicas; zeros where k = 0. On the CPU device the result depends on one replica's shape only, not on R or the
+/// number of cores.
 template <class T>
 Status matmul(const Matmul& matmul, T* C, std::size_t stride_c, Op op_a, const T* A, std::size_t stride_a, Op op_b,
               const T* B, std::size_t stride_b, int R, int m, int n, int k);
@@ -51,7 +52,7 @@ template <class T>
 Status dense_backward(const Matmul& matmul, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
                       Activation x_activation, int R, int N, int in, int out);
 /// As dense_forward in one cuBLASLt call with its bias/ReLU epilogue; false where the library offers no algorithm (and
-/// always on the CPU device), y then untouched. float only.
+/// always on the CPU device, and where a size is 0), y then untouched. float only.
 bool dense_forward_epilogue(const Matmul& matmul, float* y, const float* x, const float* W, const float* b,
                             std::size_t P, Activation activation, int R, int N, int in, int out);
 
@@ -86,10 +87,10 @@ Status range_limit_backward(T* dx, const T* dy, const T* x, const T* range, T sl
 template <class T>
 Status dropout(T* y, const T* x, double rate, const std::uint64_t* seeds, const std::uint64_t* step, int layer, int R,
                int N, int D, Stream stream);
-/// y [rows, K, D]: each row of x [rows, D] K times.
+/// y [rows, K, D]: each row of x [rows, D] K times, K from 1.
 template <class T>
 Status repeat_rows(T* y, const T* x, int K, std::size_t rows, int D, Stream stream);
-/// y [rows] = means over K of x [rows, K].
+/// y [rows] = means over K, from 1, of x [rows, K].
 template <class T>
 Status mean_rows(T* y, const T* x, int K, std::size_t rows, Stream stream);
 

@@ -34,8 +34,8 @@ struct KarcherOptions {
     int max_iterations = 100;
     double tolerance = 1e-7;  ///< on the length of the mean log map, in each dimension
 };
-/// The Karcher mean of n Gaussians: mean [2Z] where the sum of squared distances is least. residual [Z]: the length of
-/// the mean log map that is left; above the tolerance: too few iterations; NaN: a point was not finite.
+/// The Karcher mean of n Gaussians, n from 1: mean [2Z] where the sum of squared distances is least. residual [Z]: the
+/// length of the mean log map that is left; above the tolerance: too few iterations; NaN: a point was not finite.
 template <class T>
 Status karcher_mean(T* mean, T* residual, const T* points, const KarcherOptions& options, int n, int Z, Stream stream);
 

@@ -49,8 +49,8 @@ struct GlyphSkeletons {
     const GlyphStyle* styles;
     const int* first_style;
 };
-/// Draws glyphs first .. first + N - 1 of (seed, step): images [N, H, W] bytes, labels [N], poses [N]. Glyph i is the
-/// same whatever `first` and N.
+/// Draws glyphs first .. first + N - 1 of (seed, step): images [N, H, W] bytes (H, W from 1), labels [N], poses [N].
+/// Glyph i is the same whatever `first` and N.
 Status glyphs(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses, const GlyphSkeletons& skeletons,
               const GlyphOptions& options, std::uint64_t seed, std::uint64_t step, std::size_t first, std::size_t N,
               int H, int W, Stream stream);

@@ -89,7 +89,7 @@ struct LogMeanExp {
     double mean_log;               ///< the mean log weight: of weights drawn from q, the ELBO
     double effective_sample_size;  ///< 1 .. K
 };
-/// out [Q] from log weights ratio - nll, both [Q, K]; ratio may be null.
+/// out [Q] from log weights ratio - nll, both [Q, K], K from 1; ratio may be null.
 template <class T>
 Status log_mean_exp(LogMeanExp* out, const T* ratio, const T* nll, int Q, int K, Stream stream);
 

@@ -24,7 +24,7 @@ struct LbfgsScalars {
     double slope, direction_size, theta_size;      ///< at theta, along the direction; sizes are largest magnitudes
     double objective, trial_slope, gradient_size;  ///< at the trial point
 };
-/// The device memory of Q problems of P unknowns. theta, gradient, trial, trial_gradient, direction [Q, P];
+/// The device memory of Q problems of P unknowns, P from 1. theta, gradient, trial, trial_gradient, direction [Q, P];
 /// history_s, history_y [Q, kLbfgsMemory, P]; rho, alpha [Q, kLbfgsMemory].
 template <class T>
 struct LbfgsState {
@@ -54,8 +54,8 @@ Status logistic_parameters(float* weights, float* bias, const double* theta, con
 /// x [Q, K, D] -= its mean over the classes that have rows; 0 for those without.
 Status centre_classes(double* x, const unsigned* counts, int Q, int K, int D, Stream stream);
 /// state.trial_gradient and the last three scalars where control[q].active, from sums over `chunks` chunks of the n
-/// rows: weight_sums [Q, chunks, K, d] and bias_sums [Q, chunks, K] of dloss/dlogits times (x, 1), loss_sums [Q,
-/// chunks].
+/// rows, n from 1: weight_sums [Q, chunks, K, d] and bias_sums [Q, chunks, K] of dloss/dlogits times (x, 1), loss_sums
+/// [Q, chunks].
 Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
                           const float* bias_sums, const double* loss_sums, const unsigned* counts,
                           const LbfgsControl* control, double lambda, std::size_t n, int chunks, int Q, int K, int d,
@@ -99,7 +99,8 @@ Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, con
 /// scores [K, chunk_rows] for each whole chunk of the n rows and [K, what is left], bias [K], labels [n].
 Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, const float* bias,
                        const std::uint8_t* labels, int K, std::size_t n, std::size_t chunk_rows, Stream stream);
-/// out [samples, d + 1] = (x, 1) of `samples` of the `count` listed rows of x [n, d], spread over the list.
+/// out [samples, d + 1] = (x, 1) of `samples`, at most `count`, of the `count` listed rows of x [n, d], spread over the
+/// list.
 Status svm_gather_rows(float* out, const float* x, const unsigned* rows, std::size_t samples, std::size_t count, int d,
                        Stream stream);
 /// correct[f] += how many rows of fold f have their label's score + bias largest (lowest class of equals) in fit f + 1,
@@ -120,8 +121,8 @@ Status symmetric_eigen(double* values, double* vectors, const double* matrix, in
 // --- softmax regression by stochastic gradients: softmax_sgd.cuh -----------------------------------------------------
 
 struct SoftmaxSgdOptions {
-    int classes = 10;  ///< K, at most 32
-    int batch = 32;    ///< rows of a step, at most 256
+    int classes = 10;  ///< K, from 1 to 32
+    int batch = 32;    ///< rows of a step, from 1 to 256
     int steps = 30000;
     float learning_rate = 1e-3f;
 };
@@ -129,8 +130,8 @@ struct SoftmaxSgdOptions {
 /// takes the next `batch` rows of the set in the order of minibatch_order (kShuffle), epoch after epoch without a break
 /// (MinibatchOrder::kCycle), W -= learning_rate * gradient of the mean cross-entropy. As argo's
 /// LatentVarsClassificationHook (Peste et al. 2017).
-///   weights [Q, K, d + 1], the intercept last; features [Q] device pointers to [n, d]; labels [Q] device pointers to n
-///   bytes below K (any other, once drawn, makes its problem's weights NaN); seeds [Q]. d at most 256.
+///   weights [Q, K, d + 1], the intercept last; features [Q] device pointers to [n, d], n from 1; labels [Q] device
+///   pointers to n bytes below K (any other, once drawn, makes its problem's weights NaN); seeds [Q]. d at most 256.
 template <class T>
 Status softmax_sgd(T* weights, const T* const* features, const std::uint8_t* const* labels, const std::uint64_t* seeds,
                    const SoftmaxSgdOptions& options, int Q, std::size_t n, int d, Stream stream);

@@ -50,8 +50,8 @@ Status sigmoid(T* y, const T* x, std::size_t n, Stream stream);
 enum class ClassAxis { kLast, kFirst };
 /// Multinomial cross-entropy of x = logits + bias: loss[r, n] = log sum_k exp(x[k]) - x[label],
 /// dlogits = scale * (softmax(x) - onehot(label)), predicted[r, n] = argmax (lowest of equals). Each of the three may
-/// be null, and so may bias; without labels only predicted is written. A label of K or more gives a NaN loss. K at most
-/// 256.
+/// be null, and so may bias; without labels only predicted is written. A label of K or more gives a NaN loss. K from 1
+/// to 256.
 ///   logits, dlogits [R, N, K] or [R, K, N] (in place allowed); bias [K] at stride P; labels [R] device pointers to
 ///   bytes, read from `first`.
 template <class T>

@@ -23,7 +23,7 @@ struct PixelScale {
     const float* scale = nullptr;
 };
 struct GatherOptions {
-    int height = 28, width = 28;  ///< D = height * width * channels
+    int height = 28, width = 28;  ///< D = height * width * channels, each from 1
     int channels = 1;             ///< the last axis
     bool binarise = false;        ///< pixel := 1 with probability pixel, drawn anew each step (kBinarise)
     Augmentation augmentation;    ///< drawn anew each epoch (kAugment)
@@ -42,7 +42,7 @@ struct MinibatchOrder {
         kRange,   ///< images first_step + n, in their own order, whatever the step
     };
     Kind kind = kEpochs;
-    std::size_t count = 0;    ///< images of a set
+    std::size_t count = 0;    ///< images of a set, from 1
     int batch = 0;            ///< rows of a full minibatch (kEpochs, kCycle)
     std::uint64_t steps = 0;  ///< of an epoch (kSpread)
     std::uint64_t first_step = 0,

@@ -41,7 +41,7 @@ template <class T>
 Status concatenate_pairs_backward(T* da, const T* a, PairRows a_rows, T* db, const T* b, PairRows b_rows, const T* dy,
                                   const PairShape& shape, int R, int A, int B, Stream stream);
 
-/// y [sets, D] = means over m of x [sets, m, D].
+/// y [sets, D] = means over m, from 1, of x [sets, m, D].
 template <class T>
 Status set_mean_forward(T* y, const T* x, int m, std::size_t sets, int D, Stream stream);
 /// dx [sets, m, D] = dy [sets, D] / m, times (x > 0) where x is given (the output of a ReLU).
@@ -64,7 +64,7 @@ struct ClassExpectation {
 ///   e = nll + kl
 ///   dL/de_uk = q_k / U,   dL/dlogit_k = q_k (g_k - sum_j q_j g_j) / U,   g_k = e_uk + log q_k - log p_k
 ///   dL/de_l = labelled_scale,   dL/dlogit_k = labelled_scale (q_k - [k = y_l])
-/// logits [R, images, K]; nll, kl [R, pairs]; labels [R, L]; log_prior [K]. K at most 256. A label of K or more gives
+/// logits [R, images, K]; nll, kl [R, pairs]; labels [R, L]; log_prior [K]. K from 1 to 256. A label of K or more gives
 /// NaN.
 template <class T>
 Status class_expectation(const ClassExpectation<T>& out, const T* logits, const T* nll, const T* kl,

@@ -41,7 +41,7 @@ struct RenyiBound {
     T* negative_elbo;  ///< [R, N]: minus the mean log weight, whatever alpha
     T* weights;        ///< [R, N, K]: d loss / d nll = -d loss / d ratio (0 for ratio where the KL is analytic)
 };
-/// The bound of order alpha from K log weights w = ratio - nll (Li and Turner, eq. 9 and 12):
+/// The bound of order alpha from K, 1 at least, log weights w = ratio - nll (Li and Turner, eq. 9 and 12):
 ///   alpha = 1      mean of w; with kl given and analytic_kl: kl + mean of nll is the loss
 ///   alpha = -inf   the largest w (VR-max; lowest k of equals), +inf the smallest
 ///   else           1/(1-alpha) log( 1/K sum_k e^((1-alpha) w_k) ),    weights = softmax of (1-alpha) w

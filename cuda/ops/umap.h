@@ -14,11 +14,11 @@ namespace warpvae {
 /// norms [n] = squared lengths of the rows of x [n, D], summed in double.
 Status squared_norms(float* norms, const float* x, std::size_t n, int D, Stream stream);
 /// candidates [rows, K] = the K rows with the least keys beside row first + i, in no order; keys [rows, K] theirs.
-/// products [rows, n] of rows first.. with all n; K < n.
+/// products [rows, n] of rows first.. with all n; 1 <= K < n.
 Status nearest_candidates(int* candidates, float* keys, const float* products, const float* norms, int first, int rows,
                           int n, int K, Stream stream);
 /// indices, distances [rows, k] = the nearest k of the candidates [rows, K] of rows first.., the nearest first, by
-/// distances computed in double from the rows of x [n, D] themselves. k <= K.
+/// distances computed in double from the rows of x [n, D] themselves. 1 <= k <= K.
 Status nearest_of_candidates(int* indices, float* distances, const int* candidates, const float* x, int first, int rows,
                              int D, int K, int k, Stream stream);
 /// ranks [rows, k]: of all rows' keys beside row first + i, that of row indices[i, m] is the ranks[i, m]-th, from 1.
@@ -27,9 +27,9 @@ Status neighbour_ranks(int* ranks, const int* indices, const float* products, co
 
 // --- UMAP: umap.cuh; the whole method: host/evaluate/umap.h ----------------------------------------------------------
 
-/// Fuzzy membership of each point's k nearest others: weights [n, k] = exp(-max(0, distance - rho) / sigma), with rho
-/// [n] the smallest distance that is not 0 and sigma [n] such that a row's weights sum to log2(k + 1); sigma is at
-/// least a thousandth of the row's mean distance, of `mean_distance` where rho is 0. distances [n, k], ascending.
+/// Fuzzy membership of each point's k nearest others, k from 1: weights [n, k] = exp(-max(0, distance - rho) / sigma),
+/// with rho [n] the smallest distance that is not 0 and sigma [n] such that a row's weights sum to log2(k + 1); sigma
+/// is at least a thousandth of the row's mean distance, of `mean_distance` where rho is 0. distances [n, k], ascending.
 Status fuzzy_membership(float* weights, float* rho, float* sigma, const float* distances, double mean_distance,
                         std::size_t n, int k, Stream stream);
 

@@ -1,0 +1,500 @@
+// Sizes of 0, for every launcher of cuda/ops/: what has no elements is left alone, a sum over nothing is 0, a total
+// stays as it was, and what makes no sense (a mean over nothing) is refused (cuda/ops.h). Outputs begin as NaN between
+// guard words and inputs are ones, so that nothing is right by chance.
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <regex>
+#include <set>
+
+#include "tests/support/device_test.h"
+
+namespace warpvae {
+namespace {
+
+using namespace test;
+
+/// What the outputs of the call under way have to hold after it, noted as its arguments are made.
+std::vector<std::function<void()>> expectations;
+/// The launchers called so far.
+std::set<std::string> called;
+
+/// An output, whatever its type: `count` elements, which hold `after`, over and over, after the call (NaN: nothing was
+/// written), and before it NaN or, where they are kept, the same.
+struct Output {
+    std::size_t count;
+    std::vector<double> after;
+    bool is_kept = false;
+    template <class T>
+    operator T*() const {  // structs are made of doubles, or, without elements, of anything
+        using E = std::conditional_t<std::is_arithmetic_v<T>, T, double>;
+        std::vector<E> expected(count * sizeof(T) / sizeof(E));
+        for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = E(after[i % after.size()]);
+        const auto buffer = std::make_shared<GuardedBuffer<E>>(expected.size());
+        if (is_kept) buffer->upload(expected);
+        expectations.push_back([buffer, expected] {
+            const auto same = [](E a, E b) { return a == b || (a != a && b != b); };
+            const std::vector<E> found = buffer->download();
+            EXPECT_TRUE(std::equal(found.begin(), found.end(), expected.begin(), same))
+                << ::testing::PrintToString(found) << ", expected " << ::testing::PrintToString(expected);
+        });
+        return reinterpret_cast<T*>(buffer->data());
+    }
+};
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+const Output none{0, {}};
+Output all(std::size_t count, double value) { return {count, {value}}; }
+Output zeros(std::size_t count) { return all(count, 0); }
+Output kept(std::size_t count) { return {count, {3}, true}; }
+
+/// An input, whatever its type: 512 ones, or pointers to ones; a round of L-BFGS that does all there is to do.
+struct Input {
+    template <class T>
+    operator const T*() const {
+        if constexpr (std::is_pointer_v<T>) {
+            static const auto* pointers = new GuardedBuffer<T>(std::vector<T>(64, T(*this)));
+            return pointers->data();
+        } else {
+            T one{};
+            if constexpr (std::is_arithmetic_v<T>) one = T(1);
+            if constexpr (std::is_same_v<T, LbfgsControl>) one = {1, 1, 1, 1, 0, 1.};
+            static const auto* numbers = new GuardedBuffer<T>(std::vector<T>(512, one));
+            return numbers->data();
+        }
+    }
+};
+const Input ones;
+
+void expect_call(const std::string& text, Status status, int code) {
+    SCOPED_TRACE(text);
+    called.insert(text.substr(0, text.find_first_of("<(")));
+    EXPECT_EQ(status.code, code);
+    for (const auto& expectation : expectations) expectation();
+    expectations.clear();
+}
+#define TAKES(...) expect_call(#__VA_ARGS__, __VA_ARGS__, 0)
+#define REFUSES(...) expect_call(#__VA_ARGS__, __VA_ARGS__, kInvalidValue)
+
+/// R, N and the rest of a call, as its declaration names them, are in its order; S is the stream.
+constexpr Stream S = nullptr;
+
+template <class T>
+void convolutions() {
+    const Convolver convolver;
+    const ConvolutionShape shape{2, 6, 6, 3, 3, 1, 1}, thin{1, 6, 6, 3, 3, 2, 1};
+    for (const ConvolutionShape& s : {shape, thin}) {
+        TAKES(convolution_forward<T>(convolver, none, ones, ones, 64, s, 1, 0));
+        TAKES(convolution_backward_data<T>(convolver, none, ones, ones, 64, s, 2, 0));
+        TAKES(convolution_backward_weights<T>(convolver, zeros(s.weights()), ones, ones, 64, s, 1, 0));
+        TAKES(convolution_backward_weights<T>(convolver, zeros(2 * s.weights()), ones, ones, s.weights(), s, 2, 0));
+        TAKES(transposed_convolution_forward<T>(convolver, none, ones, ones, 64, s, 1, 0));
+        TAKES(transposed_convolution_backward_data<T>(convolver, none, ones, ones, 64, s, 1, 0));
+        TAKES(transposed_convolution_backward_weights<T>(convolver, zeros(s.weights()), ones, ones, 64, s, 1, 0));
+        TAKES(convolution_forward<T>(convolver, none, ones, ones, 64, s, 0, 3));
+        TAKES(convolution_backward_data<T>(convolver, none, ones, ones, 64, s, 0, 3));
+        TAKES(convolution_backward_weights<T>(convolver, none, ones, ones, 64, s, 0, 3));
+        TAKES(convolution_backward_weights<T>(convolver, none, ones, ones, 64, s, 0, 0));
+    }
+    REFUSES(convolution_forward<T>(convolver, none, ones, ones, 64, {0, 6, 6, 3, 3, 1, 1}, 1, 1));
+}
+template <class T>
+void products() {
+    const Matmul context;
+    const Op N = Op::kNone, t = Op::kTranspose;
+    for (const Op a : {N, t})
+        for (const Op b : {N, t}) {
+            TAKES(matmul<T>(context, none, 0, a, ones, 6, b, ones, 6, 0, 2, 2, 3));
+            TAKES(matmul<T>(context, none, 0, a, ones, 0, b, ones, 6, 2, 0, 2, 3));
+            TAKES(matmul<T>(context, none, 0, a, ones, 6, b, ones, 0, 2, 2, 0, 3));
+            TAKES(matmul<T>(context, zeros(12), 6, a, ones, 0, b, ones, 0, 2, 2, 3, 0));
+        }
+    REFUSES(matmul<T>(context, none, 0, N, ones, 0, N, ones, 0, 1, 2, 3, -1));
+    const Activation relu = Activation::kRelu;
+    TAKES(dense_forward<T>(context, none, ones, ones, ones, 64, relu, 0, 2, 3, 4));
+    TAKES(dense_forward<T>(context, none, ones, ones, ones, 64, relu, 2, 0, 3, 4));
+    TAKES(dense_forward<T>(context, none, ones, ones, ones, 64, relu, 2, 2, 3, 0));
+    TAKES(dense_forward<T>(context, all(16, 1), ones, ones, ones, 64, relu, 2, 2, 0, 4));  // the bias
+    TAKES(dense_backward<T>(context, none, none, none, ones, ones, ones, 64, relu, 0, 2, 3, 4));
+    TAKES(dense_backward<T>(context, none, zeros(8), zeros(8), ones, ones, ones, 4, relu, 2, 0, 1, 4));
+    TAKES(dense_backward<T>(context, nullptr, zeros(12), zeros(4), ones, ones, ones, 64, relu, 1, 0, 3, 4));
+    TAKES(dense_backward<T>(context, none, none, all(4, 2), ones, ones, ones, 64, relu, 1, 2, 0, 4));
+    TAKES(dense_backward<T>(context, zeros(6), none, none, ones, ones, ones, 64, relu, 1, 2, 3, 0));
+}
+
+void dense() {
+    const Matmul context;
+    const Activation elu = Activation::kElu;
+    called.insert("dense_forward_epilogue");
+    for (const auto& [R, N, in, out] : {std::array{0, 1, 1, 1}, {1, 0, 1, 1}, {1, 1, 0, 1}, {1, 1, 1, 0}})
+        EXPECT_FALSE(dense_forward_epilogue(context, none, ones, ones, ones, 64, elu, R, N, in, out));
+    expectations.clear();
+    TAKES(bias_activation<float>(none, ones, 64, elu, 0, 2, 3, S));
+    TAKES(bias_activation<float>(none, ones, 64, elu, 2, 0, 3, S));
+    TAKES(bias_activation<float>(none, ones, 64, elu, 2, 2, 0, S));
+    TAKES(activation_backward<float>(none, ones, elu, 0, S));
+    TAKES(column_sum<float>(none, ones, 64, 0, 2, 3, S));
+    TAKES(column_sum<float>(zeros(6), ones, 3, 2, 0, 3, S));
+    TAKES(column_sum<float>(zeros(37), ones, 64, 1, 0, 37, S));
+    TAKES(column_sum<float>(none, ones, 64, 2, 2, 0, S));
+    TAKES(sigmoid_backward<float>(none, ones, ones, 0, S));
+    TAKES(add<float>(none, ones, 0, S));
+    TAKES(range_limit<float>(none, ones, ones, ones, 1, 0, 3, S));
+    TAKES(range_limit<float>(none, ones, ones, ones, 1, 2, 0, S));
+    TAKES(range_limit_backward<float>(none, ones, ones, ones, 1, 0, 3, S));
+    TAKES(range_limit_backward<float>(none, ones, ones, ones, 1, 2, 0, S));
+    TAKES(dropout<float>(none, ones, 0.5, ones, ones, 0, 0, 2, 3, S));
+    TAKES(dropout<float>(none, ones, 0.5, ones, ones, 0, 2, 0, 3, S));
+    TAKES(dropout<float>(none, ones, 0.5, ones, ones, 0, 2, 2, 0, S));
+    TAKES(repeat_rows<float>(none, ones, 2, 0, 3, S));
+    TAKES(repeat_rows<float>(none, ones, 2, 3, 0, S));
+    REFUSES(repeat_rows<float>(none, ones, 0, 2, 3, S));
+    TAKES(mean_rows<float>(none, ones, 2, 0, S));
+    REFUSES(mean_rows<float>(none, ones, 0, 2, S));
+    TAKES(channel_bias_forward<float>(none, ones, 64, Activation::kRelu, 0, 2, 3, S));
+    TAKES(channel_bias_forward<float>(none, ones, 64, Activation::kRelu, 2, 0, 3, S));
+    REFUSES(channel_bias_forward<float>(none, ones, 64, Activation::kRelu, 1, 2, 0, S));
+    TAKES(channel_bias_backward<float>(none, none, none, ones, 64, 0, 2, 3, S));
+    TAKES(channel_bias_backward<float>(none, zeros(6), none, ones, 3, 2, 0, 3, S));
+    REFUSES(channel_bias_backward<float>(none, none, none, ones, 64, 1, 2, 0, S));
+    TAKES(transpose<float>(none, 64, ones, 64, 0, 2, 2, 2, S));
+    TAKES(transpose<float>(none, 64, ones, 64, 2, 0, 2, 2, S));
+    TAKES(transpose<float>(none, 64, ones, 64, 2, 2, 0, 2, S));
+    TAKES(transpose<float>(none, 64, ones, 64, 2, 2, 2, 0, S));
+}
+
+void gaussians() {
+    const GaussianCurve geodesic = GaussianCurve::kFisherRao;
+    TAKES(fisher_rao_distance<float>(none, ones, ones, 0, 3, S));
+    TAKES(fisher_rao_distance<float>(zeros(2), ones, ones, 2, 0, S));
+    TAKES(gaussian_curve<float>(none, ones, ones, ones, geodesic, 0, 2, 3, S));
+    TAKES(gaussian_curve<float>(none, ones, ones, ones, geodesic, 2, 0, 3, S));
+    TAKES(gaussian_curve<float>(none, ones, ones, ones, geodesic, 2, 2, 0, S));
+    TAKES(fisher_rao_exp<float>(none, ones, ones, 0, 3, S));
+    TAKES(fisher_rao_exp<float>(none, ones, ones, 2, 0, S));
+    TAKES(fisher_rao_log<float>(none, ones, ones, 0, 3, S));
+    TAKES(fisher_rao_log<float>(none, ones, ones, 2, 0, S));
+    TAKES(karcher_mean<float>(none, none, ones, {}, 2, 0, S));
+    REFUSES(karcher_mean<float>(none, none, ones, {}, 0, 3, S));
+
+    const LatentNoise noise{ones, ones};
+    const DeviationBound bound = DeviationBound::kDeviation;
+    const GaussianPrior<float> prior{ones, 3, ones, 3};
+    TAKES(gaussian_head_forward<float>(none, none, none, ones, ones, ones, 64, noise, 0, 2, 3, 4, S));
+    TAKES(gaussian_head_forward<float>(none, none, none, ones, ones, ones, 64, noise, 2, 0, 3, 4, S));
+    TAKES(gaussian_head_forward<float>(all(16, 1), all(8, 1), all(4, 2 * (std::exp(1.f) - 1) / 2), ones, ones, ones, 64,
+                                       {}, 2, 2, 0, 2, S));  // the bias
+    TAKES(gaussian_head_forward<float>(none, none, zeros(10), ones, ones, ones, 64, noise, 2, 5, 3, 0, S));
+    TAKES(gaussian_head_backward<float>(none, ones, ones, ones, 1, 0, 2, 3, S));
+    TAKES(gaussian_head_backward<float>(none, ones, ones, ones, 1, 2, 0, 3, S));
+    TAKES(gaussian_head_backward<float>(none, ones, ones, ones, 1, 2, 2, 0, S, ones));
+    TAKES(reparameterise_forward<float>(none, ones, noise, 0, 2, 3, S));
+    TAKES(reparameterise_forward<float>(none, ones, noise, 2, 0, 3, S));
+    TAKES(reparameterise_forward<float>(none, ones, noise, 2, 2, 0, S));
+    TAKES(reparameterise_backward<float>(none, ones, ones, ones, 0, 2, 3, S));
+    TAKES(reparameterise_backward<float>(none, ones, ones, ones, 2, 0, 3, S));
+    TAKES(reparameterise_backward<float>(none, ones, ones, ones, 2, 2, 0, S));
+    TAKES(gaussian_kl_forward<float>(none, ones, 0, 2, 3, S));
+    TAKES(gaussian_kl_forward<float>(none, ones, 2, 0, 3, S));
+    TAKES(gaussian_kl_forward<float>(zeros(4), ones, 2, 2, 0, S));
+    TAKES(gaussian_kl_backward<float>(none, ones, 1, 0, 2, 3, S));
+    TAKES(gaussian_kl_backward<float>(none, ones, 1, 2, 0, 3, S));
+    TAKES(gaussian_kl_backward<float>(none, ones, 1, 2, 2, 0, S));
+    TAKES(gaussian_sample_forward<float>(none, none, ones, prior, bound, noise, 0, 2, 3, S));
+    TAKES(gaussian_sample_forward<float>(none, none, ones, prior, bound, noise, 2, 0, 3, S));
+    TAKES(gaussian_sample_forward<float>(none, zeros(10), ones, prior, bound, noise, 2, 5, 0, S));
+    TAKES(gaussian_sample_backward<float>(none, ones, ones, ones, prior, bound, 1, 0, 2, 3, S));
+    TAKES(gaussian_sample_backward<float>(none, ones, ones, ones, prior, bound, 1, 2, 0, 3, S));
+    TAKES(gaussian_sample_backward<float>(none, ones, ones, ones, prior, bound, 1, 2, 2, 0, S));
+    TAKES(gaussian_prior_backward<float>(none, none, 64, ones, prior, bound, 1, 0, 2, 3, S));
+    TAKES(gaussian_prior_backward<float>(zeros(6), zeros(6), 3, ones, prior, bound, 1, 2, 0, 3, S));
+    TAKES(gaussian_prior_backward<float>(none, none, 64, ones, prior, bound, 1, 2, 2, 0, S));
+    TAKES(gaussian_prior_sample<float>(none, prior, noise, 0, 2, 3, S));
+    TAKES(gaussian_prior_sample<float>(none, prior, noise, 2, 0, 3, S));
+    TAKES(gaussian_prior_sample<float>(none, prior, noise, 2, 2, 0, S));
+    TAKES(gaussian_log_ratio<float>(none, ones, ones, prior, bound, 0, 2, 3, S));
+    TAKES(gaussian_log_ratio<float>(none, ones, ones, prior, bound, 2, 0, 3, S));
+    TAKES(gaussian_log_ratio<float>(kept(4), ones, ones, prior, bound, 2, 2, 0, S));
+    TAKES(log_mean_exp<float>(none, ones, ones, 0, 3, S));
+    REFUSES(log_mean_exp<float>(none, ones, ones, 2, 0, S));
+    TAKES(accumulate_log_weights<float>(none, ones, ones, 0, 3, S));
+    TAKES(accumulate_log_weights<float>(kept(2), ones, ones, 2, 0, S));
+    TAKES(accumulate_log_weights<float>(Output{2, {0}, true}, ones, ones, 2, 0, S));
+
+    const VarianceHead head = VarianceHead::kExp;
+    const RenyiOrders orders{ones, true};
+    TAKES(variance_head<float>(none, none, head, 0, 2, 3, S));
+    TAKES(variance_head<float>(none, none, head, 2, 0, 3, S));
+    TAKES(variance_head<float>(none, zeros(4), head, 2, 2, 0, S));
+    TAKES(posterior_samples<float>(none, none, ones, noise, 0, 2, 3, 4, S));
+    TAKES(posterior_samples<float>(none, none, ones, noise, 2, 0, 3, 4, S));
+    TAKES(posterior_samples<float>(none, none, ones, noise, 2, 2, 0, 4, S));
+    TAKES(posterior_samples<float>(none, zeros(12), ones, noise, 2, 2, 3, 0, S));
+    TAKES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 0, 2, 3, S));
+    TAKES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 2, 0, 3, S));
+    REFUSES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 2, 2, 0, S));
+    TAKES(posterior_backward<float>(none, ones, ones, ones, ones, orders, head, 1, 0, 2, 3, 4, S));
+    TAKES(posterior_backward<float>(none, ones, ones, ones, ones, orders, head, 1, 2, 0, 3, 4, S));
+    TAKES(posterior_backward<float>(none, ones, ones, ones, ones, orders, head, 1, 2, 2, 3, 0, S));
+    TAKES(posterior_backward<float>(zeros(12), ones, ones, ones, ones, {ones, false}, head, 1, 1, 3, 0, 2, S));
+}
+
+void linear_models() {
+    const Output direction_scalars{2, {0, 0, 0, kNaN, kNaN, kNaN}};
+    const auto lbfgs = [] { return LbfgsState<double>{none, none, none, none, none, none, none, kept(20), kept(20)}; };
+    TAKES(lbfgs_accept(lbfgs(), ones, 0, 3, S));
+    TAKES(lbfgs_first_loop(lbfgs(), ones, 0, 3, S));
+    TAKES(lbfgs_second_loop(lbfgs(), none, ones, ones, 0, 3, S));
+    TAKES(lbfgs_second_loop(lbfgs(), direction_scalars, ones, ones, 2, 0, S));
+    TAKES(lbfgs_trial(lbfgs(), ones, 0, 3, S));
+    TAKES(lbfgs_trial(lbfgs(), ones, 2, 0, S));
+    TAKES(spd_inverse(none, 0, 3, S));
+    TAKES(spd_inverse(none, 2, 0, S));
+    TAKES(label_counts(none, ones, 0, 3, S));
+    TAKES(label_counts(kept(512), ones, 2, 0, S));
+    TAKES(first_non_finite(none, ones, 0, 3, S));
+    TAKES(first_non_finite(kept(2), ones, 2, 0, S));
+    TAKES(logistic_parameters(none, none, ones, ones, 0, 3, 4, S));
+    TAKES(logistic_parameters(none, none, ones, ones, 2, 0, 4, S));
+    TAKES(logistic_parameters(none, all(3, 1), ones, ones, 1, 3, 0, S));
+    TAKES(centre_classes(none, ones, 0, 3, 4, S));
+    TAKES(centre_classes(none, ones, 2, 0, 4, S));
+    TAKES(centre_classes(none, ones, 2, 3, 0, S));
+    const auto trial = [](double* gradient) {  // of ones, along a direction of ones
+        LbfgsState<double> state{};
+        state.trial = state.direction = const_cast<double*>(static_cast<const double*>(ones));
+        state.trial_gradient = gradient;
+        return state;
+    };
+    const auto trial_scalars = [](double objective, double slope, double size) {
+        return Output{4, {kNaN, kNaN, kNaN, objective, slope, size}};
+    };
+    TAKES(logistic_objective(trial(none), none, ones, ones, ones, ones, ones, 1, 2, 2, 0, 3, 4, S));
+    TAKES(
+        logistic_objective(trial(zeros(4)), trial_scalars(0, 0, 0), ones, ones, ones, ones, ones, 0, 5, 0, 4, 1, 0, S));
+    REFUSES(logistic_objective(trial(none), none, ones, ones, ones, ones, ones, 1, 0, 2, 2, 3, 4, S));
+    TAKES(sample_rows(none, ones, 0, 2, 0, 3, 5, S));
+    TAKES(sample_rows(none, ones, 0, 0, 0, 3, 0, S));
+    TAKES(sample_rows(none, ones, 0, 2, 2, 0, 5, S));
+    REFUSES(sample_rows(none, ones, 0, 0, 1, 3, 0, S));
+    TAKES(logistic_curvature(none, ones, ones, ones, 0, 2, 3, S));
+    TAKES(logistic_curvature(none, ones, ones, ones, 4, 0, 3, S));
+    TAKES(logistic_curvature(all(8, 0.5), ones, ones, ones, 4, 2, 0, S));
+    TAKES(accumulate_curvature(none, ones, 1, 1, 1, true, true, 0, 3, S));
+    TAKES(accumulate_curvature(none, ones, 1, 1, 1, true, true, 2, 0, S));
+
+    const SvmFits fits{0, 2, 2}, no_fits{0, 0, 2};
+    TAKES(svm_parameters(none, none, ones, fits, 0, 2, 3, S));
+    TAKES(svm_parameters(none, none, ones, fits, 2, 0, 3, S));
+    TAKES(svm_parameters(none, none, ones, no_fits, 2, 2, 3, S));
+    TAKES(svm_parameters(none, all(8, 1), ones, fits, 2, 2, 0, S));
+    TAKES(squared_hinge(none, none, none, ones, ones, ones, fits, 0, 2, 3, S));
+    TAKES(squared_hinge(none, none, none, ones, ones, ones, fits, 2, 0, 3, S));
+    TAKES(squared_hinge(none, none, none, ones, ones, ones, no_fits, 2, 2, 3, S));
+    TAKES(squared_hinge(zeros(8), zeros(8), none, ones, ones, ones, fits, 2, 2, 0, S));
+    TAKES(svm_objective(trial(none), none, ones, ones, ones, ones, 1, 2, fits, 0, 2, 3, S));
+    TAKES(svm_objective(trial(none), none, ones, ones, ones, ones, 1, 2, fits, 2, 0, 3, S));
+    TAKES(svm_objective(trial(none), none, ones, ones, ones, ones, 1, 2, no_fits, 2, 2, 3, S));
+    TAKES(svm_objective(trial(all(4, 1)), trial_scalars(0.5, 1, 1), ones, ones, ones, ones, 1, 0, fits, 1, 2, 0, S));
+    TAKES(svm_active_rows(none, none, ones, ones, ones, 0, 3, 2, S));
+    TAKES(svm_active_rows(none, zeros(2), ones, ones, ones, 2, 0, 2, S));
+    TAKES(svm_active_rows(none, zeros(2), ones, ones, ones, 2, 0, 0, S));
+    REFUSES(svm_active_rows(none, none, ones, ones, ones, 2, 3, 0, S));
+    TAKES(svm_gather_rows(none, ones, ones, 0, 0, 3, S));
+    TAKES(svm_gather_rows(all(2, 1), ones, ones, 2, 2, 0, S));
+    REFUSES(svm_gather_rows(none, ones, ones, 1, 0, 3, S));
+    TAKES(svm_correct(kept(256), ones, ones, ones, nullptr, fits, 0, 0, 3, S));
+    TAKES(svm_correct(kept(256), ones, ones, ones, nullptr, fits, 2, 0, 3, S));
+    TAKES(svm_correct(kept(256), ones, ones, ones, nullptr, fits, 2, 2, 0, S));
+    TAKES(centre_rows<float>(none, ones, ones, 0, 3, S));
+    TAKES(centre_rows<float>(none, ones, ones, 2, 0, S));
+    TAKES(symmetric_eigen(none, none, ones, 0, S));
+    TAKES(softmax_sgd<float>(none, ones, ones, ones, {2, 1, 1}, 0, 3, 4, S));
+    TAKES(softmax_sgd<float>(zeros(20), ones, ones, ones, {2, 1, 0}, 2, 3, 4, S));
+    TAKES(softmax_sgd<double>(zeros(4), ones, ones, ones, {2, 1, 0}, 2, 3, 0, S));
+    REFUSES(softmax_sgd<float>(none, ones, ones, ones, {2, 1, 1}, 2, 0, 4, S));
+    REFUSES(softmax_sgd<float>(none, ones, ones, ones, {0, 1, 1}, 2, 3, 4, S));
+    REFUSES(softmax_sgd<float>(none, ones, ones, ones, {2, 0, 1}, 2, 3, 4, S));
+    TAKES(softmax_predict<float>(none, ones, ones, 2, 0, 3, 4, S));
+    TAKES(softmax_predict<float>(none, ones, ones, 2, 2, 0, 4, S));
+    TAKES(softmax_predict<float>(zeros(6), ones, ones, 2, 2, 3, 0, S));
+    REFUSES(softmax_predict<float>(none, ones, ones, 0, 2, 3, 4, S));
+}
+
+void losses() {
+    const LossRows<float> weighted{ones, {}};
+    TAKES(bernoulli_from_logits<float>(none, none, ones, ones, 1, 0, 2, 3, S));
+    TAKES(bernoulli_from_logits<float>(none, none, ones, ones, 1, 2, 0, 3, S));
+    TAKES(bernoulli_from_logits<float>(zeros(4), none, ones, ones, 1, 2, 2, 0, S));
+    TAKES(bernoulli_from_logits<float>(zeros(4), none, ones, ones, 1, 2, 2, 0, S, weighted, 9));
+    TAKES(bernoulli_from_probabilities<float>(none, none, ones, ones, 1, 0, 2, 3, S));
+    TAKES(bernoulli_from_probabilities<float>(none, none, ones, ones, 1, 2, 0, 3, S));
+    TAKES(bernoulli_from_probabilities<float>(zeros(4), none, ones, ones, 1, 2, 2, 0, S));
+    TAKES(gaussian_likelihood<float>(none, none, none, ones, ones, ones, 3, 64, 1, 0, 2, 4, 3, S));
+    TAKES(gaussian_likelihood<float>(none, none, zeros(6), ones, ones, ones, 3, 3, 1, 2, 0, 4, 3, S));
+    TAKES(gaussian_likelihood<float>(none, none, zeros(2), ones, ones, ones, 1, 1, 1, 2, 0, 4, 3, S));
+    TAKES(gaussian_likelihood<float>(zeros(4), none, zeros(6), ones, ones, ones, 3, 3, 1, 2, 2, 0, 3, S));
+    TAKES(gaussian_likelihood<float>(zeros(4), none, nullptr, ones, ones, nullptr, 0, 0, 1, 2, 2, 4, 0, S));
+    REFUSES(gaussian_likelihood<float>(none, none, none, ones, ones, ones, 0, 64, 1, 2, 2, 4, 0, S));
+    TAKES(sigmoid<float>(none, ones, 0, S));
+    for (const ClassAxis axis : {ClassAxis::kFirst, ClassAxis::kLast}) {
+        TAKES(softmax_cross_entropy<float>(none, none, none, ones, ones, 64, ones, 0, 1, axis, 0, 2, 3, S));
+        TAKES(softmax_cross_entropy<float>(none, none, none, ones, ones, 64, ones, 0, 1, axis, 2, 0, 3, S));
+        REFUSES(softmax_cross_entropy<float>(none, none, none, ones, ones, 64, ones, 0, 1, axis, 2, 2, 0, S));
+    }
+
+    const PairShape no_pairs{0, 3, 0}, labelled{0, 0, 2}, no_classes{2, 0, 1};
+    const PairRows pairs = PairRows::kPairs, images = PairRows::kImages, sets = PairRows::kSets;
+    TAKES(concatenate_pairs_forward<float>(none, ones, images, ones, sets, labelled, 0, 2, 3, S));
+    TAKES(concatenate_pairs_forward<float>(none, ones, images, ones, sets, no_pairs, 2, 2, 3, S));
+    TAKES(concatenate_pairs_forward<float>(all(4, 1), ones, images, ones, pairs, labelled, 2, 0, 1, S));
+    TAKES(concatenate_pairs_forward<float>(none, ones, images, ones, pairs, labelled, 2, 0, 0, S));
+    TAKES(concatenate_pairs_backward<float>(none, ones, images, none, ones, sets, ones, labelled, 0, 2, 3, S));
+    TAKES(concatenate_pairs_backward<float>(none, ones, images, none, ones, sets, ones, no_pairs, 2, 2, 3, S));
+    TAKES(concatenate_pairs_backward<float>(none, ones, images, all(4, 1), ones, sets, ones, labelled, 2, 0, 1, S));
+    // Two images without a class to be paired with, and one with its own set.
+    TAKES(concatenate_pairs_backward<float>(zeros(2), nullptr, images, none, ones, sets, ones, {2, 0, 0}, 1, 1, 0, S));
+    TAKES(set_mean_forward<float>(none, ones, 2, 0, 3, S));
+    TAKES(set_mean_forward<float>(none, ones, 2, 3, 0, S));
+    REFUSES(set_mean_forward<float>(none, ones, 0, 2, 3, S));
+    TAKES(set_mean_backward<float>(none, ones, ones, 2, 0, 3, S));
+    TAKES(set_mean_backward<float>(none, ones, ones, 2, 3, 0, S));
+    REFUSES(set_mean_backward<float>(none, ones, ones, 0, 2, 3, S));
+    const auto terms = [] { return ClassExpectation<float>{none, none, none, none, none, none}; };
+    TAKES(class_expectation<float>(terms(), ones, ones, ones, ones, ones, 1, {2, 3, 2}, 0, S));
+    TAKES(class_expectation<float>(terms(), ones, ones, ones, ones, ones, 1, no_pairs, 2, S));
+    REFUSES(class_expectation<float>(terms(), ones, ones, ones, ones, ones, 1, no_classes, 2, S));
+}
+
+void minibatches() {
+    const MinibatchOrder order = MinibatchOrder::epochs(9, 4);
+    const ClassIndex index{ones, ones, ones, 9, 2};
+    TAKES(gather<float>(none, ones, ones, ones, order, 0, 2, {}, S));
+    TAKES(gather<float>(none, ones, ones, ones, order, 2, 0, {}, S));
+    TAKES(gather<float>(none, ones, ones, ones, MinibatchOrder::range(9, 9), 2, 0, {}, S));
+    REFUSES(gather<float>(none, ones, ones, ones, MinibatchOrder::epochs(0, 4), 2, 0, {}, S));
+    GatherOptions no_pixels;
+    no_pixels.height = 0;
+    REFUSES(gather<float>(none, ones, ones, ones, order, 2, 2, no_pixels, S));
+    TAKES(gather_labels(none, ones, ones, ones, order, 0, 2, S));
+    TAKES(gather_labels(none, ones, ones, ones, order, 2, 0, S));
+    REFUSES(gather_labels(none, ones, ones, ones, MinibatchOrder::epochs(0, 4), 2, 0, S));
+    TAKES(gather_complements<float>(none, 4, 0, ones, index, ones, ones, order, 2, 0, 4, {}, S));
+    TAKES(gather_complements<float>(none, 4, 0, ones, index, ones, ones, order, 2, 2, 0, {}, S));
+    TAKES(gather_complements<float>(none, 4, 0, ones, index, ones, ones, order, 0, 2, 4, {}, S));
+    TAKES(gather_class_sets<float>(none, 4, 0, ones, index, ones, ones, 2, 0, {}, S));
+    TAKES(gather_class_sets<float>(none, 4, 0, ones, index, ones, ones, 0, 2, {}, S));
+    REFUSES(gather_class_sets<float>(none, 4, 0, ones, {ones, ones, ones, 9, 0}, ones, ones, 2, 2, {}, S));
+    TAKES(gather_range<float>(none, ones, 0, 0, 2, 3, S));
+    TAKES(gather_range<float>(none, ones, 0, 2, 0, 3, S));
+    TAKES(gather_range<float>(none, ones, 0, 2, 2, 0, S));
+    TAKES(minibatch_order(none, 0, 1, 1, S));
+    TAKES(philox_normal<float>(none, 0, 1, Purpose::kTest, 0, S));
+    TAKES(philox_uniform<float>(none, 0, 0, 1, 1, Purpose::kTest, 0, S));
+    called.insert("advance_step");  // has no size
+}
+
+void optimisers() {
+    TAKES(adam<float>(none, none, none, kept(2), ones, ones, ones, {}, 2, 0, S));
+    TAKES(adam<float>(none, none, none, none, ones, ones, ones, {}, 0, 3, S));
+    TAKES(adadelta<float>(none, none, none, kept(2), ones, ones, ones, {}, 2, 0, S));
+    TAKES(adadelta<float>(none, none, none, none, ones, ones, ones, {}, 0, 3, S));
+    TAKES(clip_norm<float>(none, zeros(2 * kNormParts), 1, 2, 0, S));
+    TAKES(clip_norm<float>(none, none, 1, 0, 3, S));
+    TAKES(accumulate_sum<float>(none, 1, ones, 0, 3, S));
+    TAKES(accumulate_sum<float>(kept(2), 1, ones, 2, 0, S));
+    TAKES(accumulate_moments<float>(none, ones, 0, 2, 3, 3, S));
+    TAKES(accumulate_moments<float>(kept(12), ones, 2, 0, 3, 3, S));
+    TAKES(accumulate_moments<float>(none, ones, 2, 2, 0, 3, S));
+    TAKES(accumulate_correct(none, ones, ones, 0, 0, 3, S));
+    TAKES(accumulate_correct(kept(2), ones, ones, 0, 2, 0, S));
+}
+
+void neighbours() {
+    TAKES(squared_norms(none, ones, 0, 3, S));
+    TAKES(squared_norms(zeros(2), ones, 2, 0, S));
+    TAKES(nearest_candidates(none, none, ones, ones, 0, 0, 5, 2, S));
+    REFUSES(nearest_candidates(none, none, ones, ones, 0, 2, 5, 0, S));
+    REFUSES(nearest_candidates(none, none, ones, ones, 0, 0, 0, 1, S));
+    TAKES(nearest_of_candidates(none, none, ones, ones, 0, 0, 3, 2, 2, S));
+    TAKES(nearest_of_candidates(all(3, 1), zeros(3), ones, ones, 0, 3, 0, 1, 1, S));
+    REFUSES(nearest_of_candidates(none, none, ones, ones, 0, 2, 3, 2, 0, S));
+    TAKES(neighbour_ranks(none, ones, ones, ones, 0, 0, 5, 2, S));
+    REFUSES(neighbour_ranks(none, ones, ones, ones, 0, 2, 5, 0, S));
+    TAKES(fuzzy_membership(none, none, none, ones, 1, 0, 2, S));
+    REFUSES(fuzzy_membership(none, none, none, ones, 1, 2, 0, S));
+    const LayoutStep step{1, 1, 1, 1, 0, 1, 1, 0};
+    TAKES(layout_half_epoch<float>(none, ones, {ones, ones, ones, 0}, step, 2, S));
+    TAKES(layout_half_epoch<float>(all(6, 1), ones, {ones, ones, ones, 3}, step, 2, S));  // no edges
+    REFUSES(layout_half_epoch<float>(none, ones, {ones, ones, ones, 3}, step, 0, S));
+}
+
+void images() {
+    for (const Interpolation how : {Interpolation::kNearest, Interpolation::kBilinear}) {
+        TAKES(affine_warp(none, ones, ones, how, 0, 2, 3, S));
+        TAKES(affine_warp(none, ones, ones, how, 2, 0, 3, S));
+        TAKES(affine_warp(none, ones, ones, how, 2, 3, 0, S));
+    }
+    const SampleShape shape{1, 3, 3, 3, 3}, no_channels{0, 3, 3, 3, 3}, no_rows{1, 0, 3, 3, 3}, no_out{1, 3, 3, 3, 0};
+    const Warp<float> warp{WarpForm::kAffine, ones};
+    TAKES(grid_sample_forward<float>(none, ones, ones, 0, shape, {}, S));
+    TAKES(grid_sample_backward<float>(none, none, ones, ones, ones, 0, shape, {}, S));
+    TAKES(warp_forward<float>(none, ones, ones, warp, 0, shape, {}, S));
+    TAKES(warp_backward<float>(none, none, false, ones, ones, ones, warp, 0, shape, {}, S));
+    for (const SampleShape& bad : {no_channels, no_rows, no_out}) {
+        REFUSES(grid_sample_forward<float>(none, ones, ones, 2, bad, {}, S));
+        REFUSES(grid_sample_backward<float>(none, none, ones, ones, ones, 2, bad, {}, S));
+        REFUSES(warp_forward<float>(none, ones, ones, warp, 2, bad, {}, S));
+        REFUSES(warp_backward<float>(none, none, false, ones, ones, ones, warp, 2, bad, {}, S));
+    }
+    for (const auto kind : {DegradationKind::kSaltAndPepper, DegradationKind::kGaussian, DegradationKind::kOcclusion}) {
+        TAKES(degrade<float>(none, ones, {kind, 0.5f}, ones, 0, 0, 2, 3, 3, S));
+        TAKES(degrade<float>(none, ones, {kind, 0.5f}, ones, 0, 2, 0, 3, 3, S));
+        REFUSES(degrade<float>(none, ones, {kind, 0.5f}, ones, 0, 2, 2, 0, 3, S));
+    }
+    TAKES(psnr<float>(none, ones, ones, 0, 2, 3, S));
+    TAKES(psnr<float>(none, ones, ones, 2, 0, 3, S));
+    REFUSES(psnr<float>(none, ones, ones, 2, 2, 0, S));
+    const GlyphSkeletons skeletons{ones, ones, ones, ones};
+    TAKES(glyphs(none, none, none, skeletons, {}, 1, 1, 0, 0, 28, 28, S));
+    REFUSES(glyphs(none, none, none, skeletons, {}, 1, 1, 0, 2, 0, 28, S));
+    TAKES(colour_glyphs(none, none, none, skeletons, {}, 1, 1, 0, 0, 28, 28, S));
+    REFUSES(colour_glyphs(none, none, none, skeletons, {}, 1, 1, 0, 2, 28, 0, S));
+}
+
+/// What the headers declare at the start of a line as returning a Status (or, one, a bool).
+std::set<std::string> declared_launchers() {
+    std::set<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(WARPVAE_GOLDENS "/../../cuda/ops")) {
+        std::ifstream in(file.path());
+        std::smatch match;
+        for (std::string line; std::getline(in, line);)
+            if (std::regex_search(line, match, std::regex("^(Status|bool) (\\w+)\\("))) names.insert(match[2]);
+    }
+    return names;
+}
+
+TEST(ZeroSizes, OfEveryLauncherThatAHeaderDeclares) {
+    at_all_block_sizes([] {
+        if (convolution_library() != "no cuDNN") convolutions<float>(), convolutions<double>();
+        products<float>(), products<double>();
+        dense();
+        gaussians();
+        linear_models();
+        losses();
+        minibatches();
+        optimisers();
+        neighbours();
+        images();
+    });
+    const std::set<std::string> declared = declared_launchers();
+    EXPECT_GT(declared.size(), 100u);
+    for (const std::string& name : declared)
+        EXPECT_TRUE(called.count(name) ||
+                    (name.find("convolution") != std::string::npos && convolution_library() == "no cuDNN"))
+            << name << " has no line in this file";
+}
+
+}  // namespace
+}  // namespace warpvae

@@ -7,8 +7,8 @@
 //   dz/dmu = 1, dz/ds = sigma epsilon = z - mu,   dkl/dmu = (mu - nu) / tau^2,   dkl/ds = sigma^2 / tau^2 - 1
 //   dkl/dnu = -(mu - nu) / tau^2,   dkl/dlog tau = 1 - ((mu - nu)^2 + sigma^2) / tau^2
 //
-// kl is summed as (mu - nu)^2 / (2 tau^2) + 1/2 (e^x - 1 - x), x = 2 (log sigma - log tau): no term is below 0. There is
-// no gradient to s where the bound on sigma is active. moments [R, N, 2Z]: mu, then s; z [R, N, Z]; kl [R, N].
+// kl is summed as (mu - nu)^2 / (2 tau^2) + 1/2 (e^x - 1 - x), x = 2 (log sigma - log tau): no term is below 0. There
+// is no gradient to s where the bound on sigma is active. moments [R, N, 2Z]: mu, then s; z [R, N, Z]; kl [R, N].
 //
 // Contract: block any. Forward: one block per four rows (one Philox block feeds them); backward: one per row; the
 // prior's gradient: one per latent. Reads and writes about 20 bytes a latent. Deterministic.
@@ -56,27 +56,31 @@ __global__ void gaussian_sample_forward_kernel(T* z, T* kl, const T* moments, Ga
     const int r = blockIdx.y, first = 4 * blockIdx.x;
     const int rows = N - first < 4 ? N - first : 4;
     const std::uint64_t step = noise.step ? *noise.step : 0;
-    T divergence[4] = {};
-    for (int j : block_stride(Z)) {
+    const std::size_t row0 = std::size_t(r) * N + first;
+    const auto latents = block_stride(Z);
+    for (int j : latents) {  // the noise first, in z's place: the loop after it vectorises
         Normal4 epsilon{};
         if (noise.seeds)
             epsilon = latent_noise(noise.seeds[r], noise.purpose, step, (noise.first_row + first) / 4, j, Z);
-        const PriorEntry<T> p = prior_entry(prior, r, j);
 #pragma unroll
-        for (int n = 0; n < 4; ++n) {
-            if (n >= rows) continue;
-            const std::size_t row = std::size_t(r) * N + first + n;
-            const T mu = moments[row * 2 * Z + j];
-            const Deviation<T> d = deviation_of(moments[row * 2 * Z + Z + j], bound);
-            z[row * Z + j] = noise.seeds ? mu + d.sigma * T(epsilon.v[n]) : mu;
-            divergence[n] += T(0.5) * (p.inverse_variance * (mu - p.mean) * (mu - p.mean) +
-                                       above_tangent_of_exp(T(2) * (d.log_sigma - p.log_deviation)));
-        }
+        for (int n = 0; n < 4; ++n)
+            if (n < rows) z[(row0 + n) * Z + j] = T(epsilon.v[n]);
     }
-#pragma unroll
-    for (int n = 0; n < 4; ++n) {
-        const T total = block_sum(divergence[n]);
-        if (threadIdx.x == 0 && n < rows) kl[std::size_t(r) * N + first + n] = total;
+    for (int n = 0; n < rows; ++n) {
+        const T* mu = moments + (row0 + n) * 2 * Z;
+        T* sample = z + (row0 + n) * Z;
+        T divergence = T(0);
+        WARPVAE_SIMD(reduction(+ : divergence))
+        for (int j = latents.first; j < latents.last; j += latents.step) {
+            const PriorEntry<T> p = prior_entry(prior, r, j);
+            const Deviation<T> d = deviation_of(mu[Z + j], bound);
+            const T off = mu[j] - p.mean;
+            sample[j] = noise.seeds ? mu[j] + d.sigma * sample[j] : mu[j];
+            divergence += T(0.5) * (p.inverse_variance * off * off +
+                                    above_tangent_of_exp(T(2) * (d.log_sigma - p.log_deviation)));
+        }
+        divergence = block_sum(divergence);
+        if (threadIdx.x == 0) kl[row0 + n] = divergence;
     }
 }
 

@@ -34,7 +34,7 @@ std::string matmul_library();
 enum class Op { kNone, kTranspose };
 /// C[r] = op(A[r]) op(B[r]) for every replica: C [R, m, n], op(A) [m, k], op(B) [k, n], strides in elements between
 /// replicas; zeros where k = 0. On the CPU device the result depends on one replica's shape only, not on R or the
-/// number of cores.
+/// number of cores; a row among more or fewer rows may differ by roundings.
 template <class T>
 Status matmul(const Matmul& matmul, T* C, std::size_t stride_c, Op op_a, const T* A, std::size_t stride_a, Op op_b,
               const T* B, std::size_t stride_b, int R, int m, int n, int k);

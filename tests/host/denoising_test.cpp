@@ -108,8 +108,11 @@ TEST(Denoising, NumbersAreThoseOfThePictures) {
                 if (!models.model.has_pose()) {
                     EXPECT_EQ(pictures.denoised, pictures.reference);
                 }
-                expect_identical(models.pictures(noise, 5, r).denoised, slice(pictures.denoised, 0, 5 * kPixels),
-                                 "the first five");
+                expect_identical(models.pictures(noise, 8, r).denoised, slice(pictures.denoised, 0, 8 * kPixels),
+                                 "the first batch");
+                // Five rows are a product of another shape: other roundings of its sums, which a warp passes on.
+                expect_close(models.pictures(noise, 5, r).denoised, slice(pictures.denoised, 0, 5 * kPixels),
+                             Tolerance{1e-4, 0}, "the first five");
             }
         }
 }

@@ -11,6 +11,7 @@
 #include "data/glyphs.h"
 #include "host/show/caption_font.h"
 #include "host/show/png.h"
+#include "tests/support/device_test.h"
 #include "tests/support/temporary_folder.h"
 
 namespace warpvae {
@@ -131,7 +132,8 @@ TEST_F(FeigeModels, RowsOfImagesAndLatents) {
     ShownModel model(run.experiment, run.replica);
     const ImageSet& held_out = run.experiment.split().validation;
     EXPECT_EQ(model.r_y, class_means(model.validation.r, held_out.labels, 10));
-    EXPECT_EQ(model.encode(held_out.images, model.validation.r), model.validation.v);
+    test::expect_close(model.encode(held_out.images, model.validation.r), model.validation.v,
+                       test::Tolerance{1e-5, 1e-5}, "v");  // by batches of other sizes
     EXPECT_EQ(model.draw(3, 5), model.draw(3, 5));
     EXPECT_NE(model.draw(3, 5), model.draw(3, 6));
 
@@ -181,7 +183,8 @@ TEST_F(FeigeModels, ForAUser) {
     // One style along a row: the same class twice makes the same image twice, another row another.
     draw_generated(run.folder / "sheet.png", run.experiment, replica, {3, 3, 5}, 2);
     const GreyPicture sheet = read_png(run.folder / "sheet.png");
-    EXPECT_EQ(cell(sheet, 2, 3, 0, 0), cell(sheet, 2, 3, 0, 1));
+    const std::vector<std::uint8_t> first = cell(sheet, 2, 3, 0, 0), second = cell(sheet, 2, 3, 0, 1);
+    for (std::size_t i = 0; i < first.size(); ++i) EXPECT_NEAR(first[i], second[i], 1) << i;  // rows of one product
     EXPECT_NE(cell(sheet, 2, 3, 0, 0), cell(sheet, 2, 3, 1, 0));
     EXPECT_NE(cell(sheet, 2, 3, 0, 0), cell(sheet, 2, 3, 0, 2));
 

@@ -98,7 +98,8 @@ TEST(PesteInterpolation, TheGeodesicIsALineWhereItIsTold) {
     const Bytes a = picture(1), b = picture(3);
     const TransitionFrames straight = interpolate(loaded, a, b, options(GaussianCurve::kStraight)),
                            geodesic = interpolate(loaded, a, b, options());
-    EXPECT_EQ(row_of(straight, Transition::kGeodesicMeans), row_of(straight, Transition::kMeans));
+    EXPECT_LT(largest_difference(row_of(straight, Transition::kGeodesicMeans), row_of(straight, Transition::kMeans)),
+              1e-5);  // other rows of the decoder's products
     EXPECT_EQ(row_of(straight, Transition::kMeans), row_of(geodesic, Transition::kMeans));
     EXPECT_DOUBLE_EQ(straight.largest_deviation, 1);
     EXPECT_GT(geodesic.largest_deviation, 1);

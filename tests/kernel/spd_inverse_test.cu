@@ -60,7 +60,8 @@ TEST(SpdInverse, TimesTheMatrixIsTheIdentity) {
 
 TEST(SpdInverse, ImpossibleSizes) {
     EXPECT_TRUE(spd_inverse(nullptr, 0, 5, nullptr).ok());
-    EXPECT_FALSE(spd_inverse(nullptr, 1, 0, nullptr).ok());
+    EXPECT_TRUE(spd_inverse(nullptr, 1, 0, nullptr).ok());
+    EXPECT_FALSE(spd_inverse(nullptr, 1, -1, nullptr).ok());
     EXPECT_FALSE(spd_inverse(nullptr, 1, 4000, nullptr).ok());
 }
 

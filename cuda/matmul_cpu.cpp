@@ -1,5 +1,6 @@
 // The matrix product on the CPU device: oneDNN for floats, Eigen for doubles, one thread per call, larger products
 // split over the cores in tiles chosen from one replica's shape alone.
+#include <algorithm>
 #include <new>
 
 #include "cuda/device/cpu_pool.h"
@@ -43,9 +44,13 @@ int tile_length(int m, int n, int k) {
 template <class T>
 Status matmul(const Matmul&, T* C, std::size_t stride_c, Op op_a, const T* A, std::size_t stride_a, Op op_b, const T* B,
               std::size_t stride_b, int R, int m, int n, int k) {
-    if (R < 0 || m < 0 || n < 0 || k < 1) return {kInvalidValue};
+    if (R < 0 || m < 0 || n < 0 || k < 0) return {kInvalidValue};
     if (R == 0 || m == 0 || n == 0) return {};
     cpu::DeviceAccess access;
+    if (k == 0) {  // sums over nothing
+        for (int r = 0; r < R; ++r) std::fill_n(C + r * stride_c, std::size_t(m) * n, T(0));
+        return {};
+    }
     const bool along_rows = m > n;
     const int length = tile_length(m, n, k), side = along_rows ? m : n;
     const int tiles = (side + length - 1) / length;

@@ -10,13 +10,14 @@
 namespace warpvae {
 namespace {
 
-constexpr int kGzipWindow = 15 + 16;  // zlib's way of saying: a gzip wrapper, the largest window
+// zlib's way of saying: the largest window, in a gzip wrapper, or in either gzip's or zlib's own.
+constexpr int kGzipWindow = 15 + 16, kEitherWindow = 15 + 32;
 constexpr std::size_t kLargestChunk = std::numeric_limits<uInt>::max();
 
 struct Inflater {
     z_stream stream{};
     Inflater() {
-        if (inflateInit2(&stream, kGzipWindow) != Z_OK) throw Error("zlib has no memory to unpack with");
+        if (inflateInit2(&stream, kEitherWindow) != Z_OK) throw Error("zlib has no memory to unpack with");
     }
     ~Inflater() { inflateEnd(&stream); }
 };
@@ -54,8 +55,9 @@ std::string gunzip(std::string_view bytes, const std::string& name, std::size_t 
         taken += give - stream.avail_in;
         made += room - stream.avail_out;
         if (result == Z_STREAM_END) {
-            if (taken == bytes.size()) break;
-            // Another gzip file may follow, as `cat a.gz b.gz` makes them; anything else is damage.
+            // Zeros may follow, as tapes are padded, and then nothing else. Another gzip file may follow, as `cat a.gz
+            // b.gz` makes them; anything else is damage.
+            if (bytes.find_first_not_of('\0', taken) == bytes.npos) break;
             if (!is_gzip(bytes.substr(taken)) || inflateReset(&stream) != Z_OK) {
                 throw Error(name + ": bytes follow the end of the gzip data");
             }

@@ -1,11 +1,13 @@
 #include "data/matlab.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <memory>
 
 #include "data/error.h"
+#include "data/gzip.h"
 
 #ifdef WARPVAE_HAVE_MATIO
 #include <matio.h>
@@ -28,11 +30,40 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kHeader = 128, kTag = 8;
-constexpr std::uint32_t kMatrix = 14, kCompressed = 15;
+constexpr std::size_t kHeader = 128, kTag = 8, kStart = 1024;
+constexpr std::uint32_t kText = 1, kDimensions = 5, kFlags = 6, kMatrix = 14, kCompressed = 15;
+constexpr std::uint32_t kMostDimensions = 32, kLongestName = 256;
+
+std::uint32_t number_at(std::string_view bytes, std::size_t at, bool little) {
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+        value |= std::uint32_t(static_cast<unsigned char>(bytes[at + i])) << 8 * (little ? i : 3 - i);
+    return value;
+}
+
+/// Whether a variable's `start` (of the bytes behind its tag: flags, dimensions, name, and the tag of its values) is
+/// what an array of numbers or text has. matio would ask for the memory of any length that stands there.
+bool is_array(std::string_view start, std::uint64_t size, bool little) {
+    std::size_t at = 0;
+    std::uint64_t length = 0;
+    // The tag at `at`: a short one keeps its bytes, four at most, in itself.
+    const auto tag = [&](std::uint32_t type, std::uint64_t most) {
+        if (start.size() < at + kTag) return false;
+        const std::uint32_t first = number_at(start, at, little);
+        length = first >> 16 ? first >> 16 : number_at(start, at + 4, little);
+        const bool good = (!type || (first & 0xffff) == type) && length <= (first >> 16 ? 4 : most);
+        at += first >> 16 ? kTag : kTag + (length + 7) / 8 * 8;
+        return good;
+    };
+    if (!tag(kFlags, 8) || length != 8 || start.size() < at) return false;
+    const std::uint32_t kind = number_at(start, kTag, little) & 255;
+    const bool numbers_or_text = kind == 4 || (kind >= 6 && kind <= 15);
+    return numbers_or_text && tag(kDimensions, 4 * kMostDimensions) && length >= 8 && length % 4 == 0 &&
+           tag(kText, kLongestName) && tag(0, size - std::min<std::uint64_t>(size, at + kTag));
+}
 
 /// Walks over the file's elements (a tag of type and length, then so many bytes): they fill it exactly, or it is cut
-/// off. matio itself reads a file cut short without a word.
+/// off; and each holds an array. matio itself reads a file cut short without a word, and believes every length in it.
 void check_elements(const fs::path& path) {
     std::error_code error;
     if (fs::is_directory(path, error)) throw Error("cannot read " + path.string() + ": it is a directory");
@@ -46,20 +77,27 @@ void check_elements(const fs::path& path) {
         throw Error(path.string() + ": not a MATLAB file of version 5");
     if (size < kHeader) throw Error(path.string() + ": cut off in its header (" + std::to_string(size) + " bytes)");
     for (std::uint64_t at = kHeader; at < size;) {
-        unsigned char tag[kTag] = {};
+        char tag[kTag] = {};
         in.seekg(static_cast<std::streamoff>(at));
-        in.read(reinterpret_cast<char*>(tag), kTag);
-        const auto number = [&](const unsigned char* b) {
-            return little ? b[0] | b[1] << 8 | b[2] << 16 | std::uint32_t(b[3]) << 24
-                          : b[3] | b[2] << 8 | b[1] << 16 | std::uint32_t(b[0]) << 24;
-        };
-        const std::uint32_t type = number(tag);
-        at += kTag + std::uint64_t(number(tag + 4));
+        in.read(tag, kTag);
+        const std::uint32_t type = number_at({tag, kTag}, 0, little), length = number_at({tag, kTag}, 4, little);
+        at += kTag + std::uint64_t(length);
         if (in && type != kMatrix && type != kCompressed)
             throw Error(path.string() + ": damaged (an element of type " + std::to_string(type) + ")");
         if (!in || at > size)
             throw Error(path.string() + ": cut off: it has " + std::to_string(size) + " bytes, and its last variable " +
                         "goes on");
+        std::string start(std::min<std::size_t>(length, kStart), '\0');
+        in.read(start.data(), static_cast<std::streamsize>(start.size()));
+        std::uint64_t whole = length;
+        if (type == kCompressed) {
+            start = gunzip(start, path.string(), kStart / 2);
+            if (start.size() < kTag || number_at(start, 0, little) != kMatrix) start.clear();
+            whole = start.empty() ? 0 : number_at(start, 4, little);
+            start.erase(0, kTag);
+        }
+        if (!is_array(start, whole, little))
+            throw Error(path.string() + ": damaged, or it holds something else than arrays of numbers and text");
     }
 }
 

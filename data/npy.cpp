@@ -80,8 +80,11 @@ NpyArray<T> read_npy(const std::filesystem::path& path) {
     NpyArray<T> array;
     for (std::size_t at = start.size(); at < text.size() && text[at] >= '0' && text[at] <= '9';) {
         std::size_t extent = 0;
-        for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at)
+        for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) {
+            if (extent > bytes.size())
+                fail("its shape holds more values than the file");  // before the number overflows
             extent = 10 * extent + std::size_t(text[at] - '0');
+        }
         array.shape.push_back(extent);
         while (at < text.size() && (text[at] == ',' || text[at] == ' ')) ++at;
     }

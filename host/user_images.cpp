@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kIdxHeader = 16;  // of images: magic, count, height, width
 
-std::vector<GreyPicture> parse_idx_images(const std::string& bytes, const std::string& name) {
+/// All pictures together must not be too many, as they are and made `size` pixels each.
+std::vector<GreyPicture> parse_idx_images(const std::string& bytes, const std::string& name, std::size_t size) {
     const std::string head = is_gzip(bytes) ? gunzip(bytes, name, kIdxHeader) : bytes.substr(0, kIdxHeader);
     const auto byte = [&](std::size_t i) { return std::size_t(static_cast<unsigned char>(head[i])); };
     if (head.size() < 4 || byte(0) || byte(1)) throw Error(name + ": neither a PNG nor an IDX file of images");
@@ -31,10 +32,10 @@ std::vector<GreyPicture> parse_idx_images(const std::string& bytes, const std::s
         const std::size_t count = extent(4), height = extent(8), width = extent(12), most = kMostPicturePixels;
         if (byte(2) == 8 && byte(3) == kImageRank) {
             if (!count || !height || !width) throw Error(name + ": holds no images");
-            if (height > most / width || count > most / (height * width))
+            if (height > most / width || count > most / std::max(height * width, size))
                 throw Error(name + ": " + std::to_string(count) + " images of " + std::to_string(height) + " x " +
                             std::to_string(width) + " pixels are too many: at most " + std::to_string(most >> 20) +
-                            " megapixels are read");
+                            " megapixels are read, or made of what is read");
             values += count * height * width;
         }
     }
@@ -48,7 +49,7 @@ std::vector<GreyPicture> parse_idx_images(const std::string& bytes, const std::s
     return pictures;
 }
 
-std::vector<GreyPicture> read_pictures(const fs::path& path) {
+std::vector<GreyPicture> read_pictures(const fs::path& path, std::size_t idx_size) {
     std::error_code ignored;
     const std::uintmax_t size = fs::is_regular_file(path, ignored) ? fs::file_size(path, ignored) : 0;
     if (size != std::uintmax_t(-1) && size > std::uintmax_t(kMostPictureBytes))
@@ -56,7 +57,7 @@ std::vector<GreyPicture> read_pictures(const fs::path& path) {
     const std::string bytes = read_file(path);
     if (bytes.empty()) throw Error(path.string() + ": the file is empty");
     if (is_png(bytes)) return {decode_png(bytes, path.string())};
-    return parse_idx_images(bytes, path.string());
+    return parse_idx_images(bytes, path.string(), idx_size);
 }
 
 // --- making them fit -------------------------------------------------------------------------------------------------
@@ -166,7 +167,7 @@ std::vector<UserImage> read_user_images(const std::vector<fs::path>& paths, int 
     std::vector<UserImage> images;
     std::set<std::string> taken;
     for (const fs::path& path : paths) {
-        const std::vector<GreyPicture> pictures = read_pictures(path);
+        const std::vector<GreyPicture> pictures = read_pictures(path, std::size_t(height) * std::size_t(width));
         for (std::size_t n = 0; n < pictures.size(); ++n) {
             images.push_back(fitted(pictures[n], height, width));
             const std::string stem = stem_of(path) + (pictures.size() > 1 ? "-" + std::to_string(n) : "");

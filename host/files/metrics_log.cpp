@@ -20,7 +20,7 @@ void for_lines(const std::string& text, Each each) {
 }
 
 Json parse(const std::filesystem::path& path, const std::string& line, int number) {
-    Json record = Json::parse(line, nullptr, false);
+    Json record = parse_json(line);
     if (!record.is_object()) {
         throw Error(path.string() + ", line " + std::to_string(number) +
                     " is not a JSON object: mend or delete the file");

@@ -14,6 +14,7 @@ namespace {
 
 constexpr char kMetadata[] = "__metadata__";
 constexpr std::uint64_t kLongestHeader = 100'000'000;  // the format's own limit
+constexpr int kDeepest = 3;                            // of brackets in brackets: {"name": {"shape": [
 
 constexpr struct {
     DType dtype;
@@ -70,15 +71,16 @@ class Reader {
                  std::to_string(bytes_.size()));
         }
         data_ = bytes_.substr(8 + length);
-        bool repeated = false;
+        bool repeated = false, deep = false;
         std::vector<std::set<std::string>> keys;
-        const auto watch = [&](int, Json::parse_event_t event, Json& value) {
+        const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
             if (event == Json::parse_event_t::object_start) keys.emplace_back();
             if (event == Json::parse_event_t::object_end) keys.pop_back();
             if (event == Json::parse_event_t::key) repeated |= !keys.back().insert(value.get<std::string>()).second;
-            return true;
+            return !(deep |= depth > kDeepest);
         };
         Json header = Json::parse(bytes_.substr(8, length), watch, false);
+        if (deep) fail("its header has brackets too deep");
         if (!header.is_object()) fail("its header is not a JSON object");
         if (repeated) fail("its header names something twice");
         return header;

@@ -50,6 +50,13 @@ std::uint32_t crc32(std::string_view bytes) {
     return ~c;
 }
 
+/// Bits of a pixel; 0 where stb_image will say that there is no such kind.
+std::int64_t bits_of_pixel(std::string_view bytes) {
+    constexpr int kChannels[] = {1, 0, 3, 1, 2, 0, 4};
+    const unsigned depth = static_cast<unsigned char>(bytes[24]), kind = static_cast<unsigned char>(bytes[25]);
+    return depth <= 16 && kind < std::size(kChannels) ? int(depth) * kChannels[kind] : 0;
+}
+
 /// stb_image takes damaged pixels for pixels: it looks at no checksum. So every chunk is checked first, and that the
 /// picture and the bytes that it unpacks to are of a size that can be.
 void check_chunks(std::string_view bytes, const std::string& name) {
@@ -77,10 +84,54 @@ void check_chunks(std::string_view bytes, const std::string& name) {
             pixels = width * height;
         }
         if (type == "IDAT") packed += static_cast<std::int64_t>(length);
+        const bool needed = !(type[0] & 32);  // the specification's 5.4: a capital letter
+        if (needed && type != "IHDR" && type != "PLTE" && type != "IDAT" && type != "IEND")
+            throw Error(name + ": the PNG has a chunk of an unknown kind at byte " + std::to_string(at));
         at += kChunkFrame + length;
     }
     // 8 bytes a pixel and their rows' filters at most, hardly packed: what is far above that unpacks to something else.
     if (packed > 10 * pixels + (1 << 16)) throw Error(name + ": the PNG is damaged (more data than its pixels need)");
+    // Deflate packs a thousandfold at the very most.
+    if (pixels * bits_of_pixel(bytes) / 8 > 1100 * packed)
+        throw Error(name + ": the PNG is damaged (less data than its pixels need)");
+}
+
+using Pixels = std::unique_ptr<stbi_uc, decltype(&stbi_image_free)>;
+
+/// [height, width, channels], whatever the file's own are.
+Pixels load(std::string_view bytes, int channels, int& width, int& height, const std::string& name) {
+    int own = 0;
+    Pixels pixels(stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
+                                        &width, &height, &own, channels),
+                  stbi_image_free);
+    if (!pixels) throw Error(name + ": the PNG cannot be read (" + stbi_failure_reason() + ")");
+    return pixels;
+}
+
+/// For a colour that the palette has not, stb_image takes what lies behind the palette in memory. The same picture read
+/// as grey shows the numbers of its colours.
+void check_palette(std::string bytes, const std::string& name) {
+    constexpr char kPalette = 3, kGrey = 0;
+    const int depth = bytes[24];
+    if (bytes[25] != kPalette || (depth != 1 && depth != 2 && depth != 4 && depth != 8)) return;
+    std::size_t colours = 0;
+    for (std::size_t at = kSignature.size(); at < bytes.size(); at += kChunkFrame + big_endian(bytes, at)) {
+        const std::string type = bytes.substr(at + 4, 4);
+        if (type == "PLTE") colours = big_endian(bytes, at) / 3;
+        if (type == "tRNS") bytes[at + 7] = 's';  // a palette's transparency is none of a grey picture
+        if (type == "IEND") break;
+    }
+    if (colours >> depth) return;
+    bytes[25] = kGrey;
+    int width = 0, height = 0;
+    const Pixels levels = load(bytes, 1, width, height, name);
+    const int step = 255 / ((1 << depth) - 1);  // stb_image makes bytes of shallow grey
+    for (std::int64_t i = 0; i < std::int64_t{width} * height; ++i) {
+        const std::size_t colour = std::size_t(levels.get()[i] / step);
+        if (colour >= colours)
+            throw Error(name + ": the PNG is damaged (a pixel of colour " + std::to_string(colour) +
+                        " of a palette of " + std::to_string(colours) + ")");
+    }
 }
 
 }  // namespace
@@ -111,13 +162,9 @@ GreyPicture decode_png(std::string_view bytes, const std::string& name) {
     if (!is_png(bytes)) throw Error(name + ": not a PNG file");
     if (static_cast<std::int64_t>(bytes.size()) > kMostPictureBytes) throw Error(name + ": the file is too large");
     check_chunks(bytes, name);
+    check_palette(std::string(bytes), name);
     GreyPicture out;
-    int channels = 0;
-    const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> rgba(
-        stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
-                              &out.width, &out.height, &channels, 4),
-        stbi_image_free);
-    if (!rgba) throw Error(name + ": the PNG cannot be read (" + stbi_failure_reason() + ")");
+    const Pixels rgba = load(bytes, 4, out.width, out.height, name);
     out.pixels.resize(static_cast<std::size_t>(out.width) * static_cast<std::size_t>(out.height));
     for (std::size_t i = 0; i < out.pixels.size(); ++i) {
         const stbi_uc* p = rgba.get() + 4 * i;

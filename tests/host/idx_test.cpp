@@ -235,6 +235,14 @@ TEST_F(Gzip, TruncatedOrFollowedByRubbish) {
     expect_message([&] { gunzip(packed + "rubbish", "name", 100); }, "name", "bytes follow");
 }
 
+TEST_F(Gzip, ZerosThatPadTheEndAreIgnored) {
+    const std::string zeros(512, '\0');
+    EXPECT_EQ(gunzip(gzip("one ") + gzip("two") + zeros, "x", 100), "one two");
+    EXPECT_EQ(read_idx(folder.file("padded.gz", gzip(kImages) + zeros), kImageRank).count(), 3u);
+    expect_message([&] { gunzip(gzip("one") + zeros + "x", "name", 100); }, "name", "bytes follow");
+    expect_message([&] { gunzip(gzip("one") + zeros + gzip("two"), "name", 100); }, "name", "bytes follow");
+}
+
 // --- .npy ------------------------------------------------------------------------------------------------------------
 
 template <class T>
@@ -278,6 +286,8 @@ TEST_F(Npy, BadInput) {
     expect_message([&] { read_npy<float>(folder.file("c.npy", "hello, this is text")); }, "c.npy", "not a .npy");
     std::string huge = good;
     huge.replace(huge.find("(2, 3), }   "), 12, "(99999999,)}");
+    expect_message([&] { read_npy<float>(folder.file("d.npy", huge)); }, "d.npy", "more values");
+    huge.replace(huge.find("(99999999,)}") - 9, 31, "'shape': (18446744073709551622,)}");  // 2^64 + 6
     expect_message([&] { read_npy<float>(folder.file("d.npy", huge)); }, "d.npy", "more values");
     expect_message([&] { write_npy<float>(folder / "e.npy", {4}, std::vector<float>(6)); }, "e.npy");
 }

@@ -138,6 +138,19 @@ TEST_F(Matlab, AbsurdSizesAskForNoMemory) {
         for (int i = 0; i < 4; ++i) bytes[at + std::size_t(i)] = i < 3 ? '\xff' : '\x7f';
         expect_message([&] { read_matlab_bytes(folder.file("absurd.mat", bytes), "X"); }, "absurd.mat", "absurd sizes");
     }
+    // The tag of its name, so short that the name is in it, made one of a name of half a gigabyte.
+    bytes = good(MAT_COMPRESSION_NONE);
+    const std::string tag = {1, 0, 1, 0, 'X', 0, 0, 0}, huge = {1, 0, 0, 0, 1, 32, 32, 32};
+    bytes.replace(bytes.find(tag), tag.size(), huge);
+    expect_message([&] { read_matlab_bytes(folder.file("absurd.mat", bytes), "X"); }, "absurd.mat", "damaged");
+}
+
+TEST_F(Matlab, AnythingButArraysOfNumbersAndTextIsRefused) {
+    {
+        MatlabFile file(folder / "cell.mat");
+        file.add<matvar_t*>("c", {1, 1}, {nullptr}, MAT_C_CELL, MAT_T_CELL, MAT_COMPRESSION_NONE);
+    }
+    expect_message([&] { read_matlab_bytes(folder / "cell.mat", "X"); }, "cell.mat", "something else than arrays");
 }
 
 #else

@@ -97,8 +97,10 @@ TEST_F(Metrics, TornLastLine) {
 }
 
 TEST_F(Metrics, DamageNamesTheLine) {
-    for (const char* bad : {"{\"epoch\":", "3", "[]", "", "\xff"}) {
-        write_file(path_, std::string("{\"epoch\":1}\n") + bad + "\n{\"epoch\":2}\n");
+    const std::string deep = std::string(1000000, '[') + std::string(1000000, ']');  // no stack has room for it
+    for (const std::string& bad : {std::string("{\"epoch\":"), std::string("3"), std::string("[]"), std::string(),
+                                   std::string("\xff"), "{\"a\":" + deep + ",\"epoch\":1}"}) {
+        write_file(path_, "{\"epoch\":1}\n" + bad + "\n{\"epoch\":2}\n");
         for (const bool cut : {false, true}) {
             try {
                 MetricsLog log(path_);

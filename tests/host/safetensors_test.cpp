@@ -169,6 +169,8 @@ TEST(SafeTensors, ReaderSaysWhatIsWrong) {
     has(one("3", 0), "needs dtype");
     has(one(R"({"dtype":"BF16","shape":[1],"data_offsets":[0,2]})", 2), "dtype \"BF16\"");
     has(one(R"({"dtype":7,"shape":[1],"data_offsets":[0,2]})", 2), "dtype 7");
+    const std::string deep = std::string(1000000, '[') + std::string(1000000, ']');  // no stack has room for it
+    has(one(R"({"dtype":)" + deep + R"(,"shape":[1],"data_offsets":[0,2]})", 2), "brackets too deep");
     has(one(R"({"dtype":"F32","shape":[-1],"data_offsets":[0,4]})", 4), "not a size");
     has(one(R"({"dtype":"F32","shape":[1.0],"data_offsets":[0,4]})", 4), "not a size");
     has(one(R"({"dtype":"F32","shape":1,"data_offsets":[0,4]})", 4), "not a list");

@@ -126,6 +126,28 @@ TEST(ReadPng, DamageUnderARightChecksumIsAnErrorOrAPicture) {
     EXPECT_LT(read, 3000);
 }
 
+const std::string kGrey("\x08\0\0\0\0", 5);   // depth, kind and the three methods
+const std::string kPalette("\x03\0\0\0", 4);  // what follows the depth
+const std::string kTwoColours = chunk("PLTE",
+                                      "red"
+                                      "ink");
+
+TEST(ReadPng, AColourThatThePaletteHasNotIsRefused) {
+    const std::string clear = kTwoColours + chunk("tRNS", std::string(1, '\0'));
+    for (const std::string& more : {kTwoColours, clear}) {
+        const auto read = [&](char depth, const std::string& row) {
+            decode_png(png_of(2, 1, stored('\0' + row), depth + kPalette, more), "a.png");
+        };
+        read('\1', "\x40");
+        read('\2', "\x10");
+        read('\4', "\x10");
+        read('\x08', std::string("\1\0", 2));
+        expect_message([&] { read('\2', "\x20"); }, "a.png", "colour 2 of a palette of 2");
+        expect_message([&] { read('\4', "\x1f"); }, "a.png", "colour 15 of a palette of 2");
+        expect_message([&] { read('\x08', "\1\2"); }, "a.png", "colour 2 of a palette of 2");
+    }
+}
+
 TEST(ReadPng, WhatIsWellFramedButNonsenseIsRefused) {
     expect_message([] { decode_png(png_of(40000, 40000, ""), "a.png"); }, "a.png", "40000 x 40000", "64 megapixels");
     expect_message([] { decode_png(png_of(0xffffffff, 0xffffffff, ""), "a.png"); }, "a.png", "megapixels");
@@ -134,6 +156,12 @@ TEST(ReadPng, WhatIsWellFramedButNonsenseIsRefused) {
     expect_message([] { decode_png(png_of(4, 4, std::string(1 << 20, 'x')), "a.png"); }, "a.png", "more data");
     expect_message([] { decode_png("\x89PNG\r\n\x1a\n" + chunk("IDAT", "") + chunk("IEND", ""), "a.png"); }, "a.png",
                    "no header");
+    expect_message([] { decode_png(png_of(8000, 8000, stored("x")), "a.png"); }, "a.png", "less data");
+    expect_message([] { decode_png(png_of(1, 1, stored(std::string(2, '\0')), kGrey, chunk("A\nBC", "")), "a.png"); },
+                   "a.png", "unknown kind at byte 33");
+    for (const char depth : {'\0', '\3', '\x10', '\x9f'})
+        expect_message([&] { decode_png(png_of(1, 1, stored("\1\1"), depth + kPalette, kTwoColours), "a.png"); },
+                       "a.png", "cannot be read");
     expect_message([] { decode_png("", "a.png"); }, "a.png: the file is empty");
     expect_message([] { decode_png("GIF89a", "a.png"); }, "a.png: not a PNG");
 }
@@ -264,6 +292,9 @@ TEST(UserImages, WhatCannotBeReadIsOneClearLine) {
     expect_message(read(folder.file("no.idx", header + word(0) + word(28) + word(28))), "no.idx", "no images");
     expect_message(read(folder.file("huge.idx", header + word(0xffffffff) + word(0xffffffff) + word(0xffffffff))),
                    "huge.idx", "too many");
+    // Of one pixel each, but not when they are made 28 x 28.
+    const std::string tiny = header + word(100000) + word(1) + word(1) + std::string(100000, 'x');
+    expect_message(read(folder.file("tiny.idx.gz", gzip(tiny))), "tiny.idx.gz", "100000 images", "too many");
     const std::string packed = gzip(header + word(2) + word(28) + word(28) + std::string(2 * 784, 'x'));
     expect_message(read(folder.file("cut.idx.gz", packed.substr(0, packed.size() - 9))), "cut.idx.gz");
     std::string flipped = packed;

@@ -26,11 +26,12 @@ PREFIX ?= /usr/local
 # What `make run` runs; real MNIST where it can be had, else the glyphs drawn here (--dataset auto says which).
 RUN_COMMAND ?= invariance report --quick --dataset auto --overwrite --out runs/quick
 
-.PHONY: help build run test check bench install format clean dependencies
+.PHONY: help build run test check fuzz bench install format clean dependencies
 help:
 	@echo "make run       train, evaluate and write a report: $(RUN_COMMAND)"
 	@echo "make test      build, then run all tests on the device at hand"
-	@echo "make check     the long checks: sanitizers, lanes in three orders, nvcc, lint, format"
+	@echo "make check     the long checks: sanitizers, lanes in three orders, fuzzers, nvcc, lint, format"
+	@echo "make fuzz      SECONDS=60: so long every reader of files gets damaged files, under libFuzzer"
 	@echo "make bench     measure and write a table into profiling/results/"
 	@echo "make install   PREFIX=$(PREFIX): programs, the kernel library, its headers and CMake package"
 	@echo "make format    clang-format on every source file"
@@ -58,6 +59,10 @@ test: build
 check: build
 	@cmake/install_dependencies.sh check
 	@tests/check.sh
+
+fuzz:
+	@cmake/install_dependencies.sh fuzz
+	@tests/fuzz.sh $(or $(SECONDS),60)
 
 bench: build
 	@profiling/run_benchmarks.sh $(BUILD)

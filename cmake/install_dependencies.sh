@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# The Debian packages that a build needs (add `check` for those of `make check` and `make format`). Nothing happens when
-# all are there. As root the missing ones are installed; on a terminal the user is asked; else the line to run is printed
-# and the build stops.
+# The Debian packages that a build needs (add `check` for those of `make check` and `make format`, `fuzz` for those of
+# `make fuzz`). Nothing happens when all are there. As root the missing ones are installed; on a terminal the user is
+# asked; else the line to run is printed and the build stops.
 set -euo pipefail
 
 packages=(cmake ninja-build g++ pkg-config libeigen3-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev libstb-dev
           librandom123-dev zlib1g-dev libcurl4-openssl-dev libmatio-dev libdnnl-dev libgtest-dev gnuplot-nox fonts-dejavu-core)
 if [[ ${1:-} == check ]]; then packages+=(clang-format python3); fi
+if [[ ${1:-} == fuzz ]]; then packages+=(clang libclang-rt-dev); fi
 
 if ! command -v dpkg-query >/dev/null; then
     echo "This is not a Debian system; if the build misses something, these are the packages' names there:"

@@ -6,6 +6,7 @@
 #     lanes     tests of the device and of every kernel with each block as lanes, in three orders; and on one core
 #     asan      AddressSanitizer and UndefinedBehaviorSanitizer: everything but the programs, and the kernels as lanes
 #     tsan      ThreadSanitizer: the pool of threads, and the kernels as lanes (a missing barrier is a data race)
+#     fuzz      where clang and libFuzzer are: each reader of files over its corpus and two seconds more (`make fuzz`: longer)
 #     nvcc      the CUDA build, where nvcc is: warnings and register spills are errors
 #     consumer  a project outside this one uses one header and the installed library
 #     gpu       where a GPU answers: the tests on it, and the kernels under compute-sanitizer's four tools
@@ -82,6 +83,13 @@ part_tsan() {
     return $status
 }
 
+part_fuzz() {
+    local status=0
+    tests/fuzz.sh 2 || status=$?
+    [ $status = 77 ] && skip "clang++ with libFuzzer is not installed" && return 0
+    return $status
+}
+
 part_nvcc() {
     find_nvcc || { skip "nvcc is not installed"; return 0; }
     build cuda all -DWARPVAE_WERROR=ON || return 1
@@ -120,9 +128,9 @@ part_gpu() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -eq 0 ] && parts=(lint lanes asan tsan nvcc consumer gpu)
+[ ${#parts[@]} -eq 0 ] && parts=(lint lanes asan tsan fuzz nvcc consumer gpu)
 for part in "${parts[@]}"; do
-    declare -F "part_$part" >/dev/null || { echo "error: no part '$part'; there are lint lanes asan tsan nvcc consumer gpu" >&2; exit 2; }
+    declare -F "part_$part" >/dev/null || { echo "error: no part '$part'; there are lint lanes asan tsan fuzz nvcc consumer gpu" >&2; exit 2; }
 done
 
 failed=()

@@ -24,8 +24,8 @@ inline constexpr std::int64_t kMostPicturePixels = std::int64_t{64} << 20;  ///<
 
 bool is_png(std::string_view bytes);
 /// The picture in `bytes`: any PNG, colour as its luminance, what is transparent on white paper, 16 bits as 8. Throws
-/// Error naming `name` if a chunk is cut off or damaged (its checksum is wrong), a pixel is of no colour of the palette,
-/// or there are more than kMostPicturePixels.
+/// Error naming `name` if a chunk is cut off or damaged (its checksum is wrong), a pixel is of no colour of the
+/// palette, or there are more than kMostPicturePixels.
 GreyPicture decode_png(std::string_view bytes, const std::string& name);
 /// The same from a file.
 GreyPicture read_png(const std::filesystem::path& path);

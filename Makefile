@@ -26,12 +26,13 @@ PREFIX ?= /usr/local
 # What `make run` runs; real MNIST where it can be had, else the glyphs drawn here (--dataset auto says which).
 RUN_COMMAND ?= invariance report --quick --dataset auto --overwrite --out runs/quick
 
-.PHONY: help build run test check fuzz bench install format clean dependencies
+.PHONY: help build run test check fuzz soak bench install format clean dependencies
 help:
 	@echo "make run       train, evaluate and write a report: $(RUN_COMMAND)"
 	@echo "make test      build, then run all tests on the device at hand"
 	@echo "make check     the long checks: sanitizers, lanes in three orders, fuzzers, nvcc, lint, format"
 	@echo "make fuzz      SECONDS=60: so long every reader of files gets damaged files, under libFuzzer"
+	@echo "make soak      MINUTES=5 SEED=1: runs killed, or on full disks, and resumed end with the same weights"
 	@echo "make bench     measure and write a table into profiling/results/"
 	@echo "make install   PREFIX=$(PREFIX): programs, the kernel library, its headers and CMake package"
 	@echo "make format    clang-format on every source file"
@@ -63,6 +64,9 @@ check: build
 fuzz:
 	@cmake/install_dependencies.sh fuzz
 	@tests/fuzz.sh $(or $(SECONDS),60)
+
+soak: build
+	@tests/soak.sh $(BUILD)
 
 bench: build
 	@profiling/run_benchmarks.sh $(BUILD)

@@ -30,7 +30,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kHeader = 128, kTag = 8, kStart = 1024;
+constexpr std::size_t kHeader = 128, kTag = 8;
+constexpr std::size_t kStart = 512, kPackedStart = 4096;  // where a variable's tags are, and what unpacks to it
 constexpr std::uint32_t kText = 1, kDimensions = 5, kFlags = 6, kMatrix = 14, kCompressed = 15;
 constexpr std::uint32_t kMostDimensions = 32, kLongestName = 256;
 
@@ -87,11 +88,11 @@ void check_elements(const fs::path& path) {
         if (!in || at > size)
             throw Error(path.string() + ": cut off: it has " + std::to_string(size) + " bytes, and its last variable " +
                         "goes on");
-        std::string start(std::min<std::size_t>(length, kStart), '\0');
+        std::string start(std::min<std::size_t>(length, kPackedStart), '\0');
         in.read(start.data(), static_cast<std::streamsize>(start.size()));
         std::uint64_t whole = length;
         if (type == kCompressed) {
-            start = gunzip(start, path.string(), kStart / 2);
+            start = gunzip(start, path.string(), kStart);
             if (start.size() < kTag || number_at(start, 0, little) != kMatrix) start.clear();
             whole = start.empty() ? 0 : number_at(start, 4, little);
             start.erase(0, kTag);

@@ -20,8 +20,12 @@ launcher=()
 { cmake --preset fuzz "${launcher[@]}" && cmake --build $build -j "${JOBS:-$(nproc)}"; } >$build/build.log 2>&1 ||
     { tail -20 $build/build.log; exit 1; }
 
-# A few of the readers want a file: one in memory, where that can be.
-[ -w /dev/shm ] && export TMPDIR=/dev/shm
+# Most readers want a file: one in memory, where that can be.
+memory=/dev/shm
+[ -w $memory ] || memory=${TMPDIR:-/tmp}
+TMPDIR=$(mktemp -d "$memory/warpvae-fuzz-XXXXXX") || exit 1
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
 status=0
 for reader in "${readers[@]}"; do
     log=$build/$reader.log

@@ -39,7 +39,7 @@ fail() {
 compare() {
     local model
     while read -r model; do
-        cmp -s "$soak/$1/$model" "$2/$model" || { fail "$2" "$model is not as in $soak/$1"; return 1; }
+        cmp -s "$soak/$1/$model" "$2/$model" || { fail "$2" "its $model is not that of the undisturbed run"; return 1; }
     done < <(cd "$soak/$1" && find . -name model.safetensors)
 }
 # halves FOLDER: names its files that are not whole.
@@ -100,6 +100,7 @@ full() {
     [ -z "$left" ] || fail "$folder" "not whole: $left"
     mountpoint -q "$folder" && mount -o remount,size=1g "$folder"
     if (train "$1" "$folder"); then compare "$1" "$folder"; else fail "$folder" "$(cat "$folder.error")"; fi
+    [ -z "$failed" ] || cp -r "$folder" "$folder.left"
     mountpoint -q "$folder" && umount "$folder"
     [ -n "$failed" ] || rm -rf "$folder"*
 }

@@ -24,7 +24,7 @@ double training_seconds(const std::filesystem::path& metrics, const std::string&
     if (!std::filesystem::exists(metrics)) return total;
     std::istringstream lines(read_file(metrics));
     for (std::string line; std::getline(lines, line);) {
-        const Json json = Json::parse(line, nullptr, false);
+        const Json json = parse_json(line);
         if (json.is_object() && json.value("replica", "") == replica) total += json.value("seconds", 0.0);
     }
     return total;

@@ -89,7 +89,7 @@ Table mills_reduced_table(const std::vector<ReducedSet>& sets, const std::string
 std::optional<Table> read_reduced_table(const MillsOptions& options) {
     const fs::path path = options.out / "reduced.json";
     if (!fs::exists(path)) return {};
-    const Json json = Json::parse(read_file(path), nullptr, false);
+    const Json json = parse_json(read_file(path));
     return table_from_json(json, path.string());
 }
 

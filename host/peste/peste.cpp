@@ -118,7 +118,7 @@ std::map<std::string, std::vector<SeparabilityPoint>> read_separability(const fs
     std::istringstream lines(read_file(metrics));
     for (std::string line; std::getline(lines, line);) {
         if (line.find("accuracy_") == std::string::npos) continue;  // most epochs
-        const Json json = Json::parse(line, nullptr, false);
+        const Json json = parse_json(line);
         if (!json.is_object()) continue;
         SeparabilityPoint point{json.value("epoch", 0), {}};
         bool whole = true;

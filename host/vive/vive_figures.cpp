@@ -361,7 +361,7 @@ std::vector<FigureFile> draw_vive_learning_curves(const ViveOptions& options) {
     const std::string text = read_file(log);
     for (std::size_t begin = 0; begin < text.size();) {
         const std::size_t end = std::min(text.find('\n', begin), text.size());
-        const Json line = Json::parse(text.substr(begin, end - begin), nullptr, false);
+        const Json line = parse_json(text.substr(begin, end - begin));
         begin = end + 1;
         if (!line.is_object()) continue;
         const std::string replica = line.value("replica", "");

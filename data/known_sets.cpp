@@ -113,7 +113,7 @@ DataSet load_rotated(const KnownSet& known, const fs::path& data_folder, const S
     if (fs::exists(folder / kRotatedTrain) && fs::exists(folder / kRotatedTest)) {
         return {read_amat(folder / kRotatedTrain, 28, 28, limits.train),
                 read_amat(folder / kRotatedTest, 28, 28, limits.test), "mnist-rot",
-                folder.string() + ", the original .amat files"};
+                folder.string() + ", the original .amat files, column by column"};
     }
     if (has_idx_files(known, folder)) return load_made(known, folder);
     DataSet set = load_set("mnist", data_folder, limits);
@@ -160,7 +160,10 @@ const std::vector<KnownSet>& known_sets() {
           {"test_32x32.mat", "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b", 64275384, true}},
          {"http://ufldl.stanford.edu/housenumbers/"},
          kColourDigits},
-        {"mnist-rot", "mnist turned uniformly over the circle, or the original .amat files", {}, {}},
+        {"mnist-rot",
+         "mnist turned uniformly over the circle, or the original .amat files (read column by column)",
+         {},
+         {}},
         {"glyphs", "digits drawn by this project's own kernel, poses known", {}, {}},
         {"glyphs-colour", "the same in colour with parts of other digits beside them", {}, {}, kColourDigits}};
     return sets;

@@ -2,14 +2,14 @@
 # The long checks, what `make check` runs. One line for each part; a part's whole output is in build/check/PART.log, and
 # its end is printed where it fails. The status is 0 only if nothing failed.
 #   tests/check.sh [PART...]
-#     lint      the architecture's rules, the format, and that the lint finds what it should
+#     lint      the architecture's rules, the format, and that the lint (and compute_sanitizer.sh) find what they should
 #     lanes     tests of the device and of every kernel with each block as lanes, in three orders; and on one core
 #     asan      AddressSanitizer and UndefinedBehaviorSanitizer: everything but the programs, and the kernels as lanes
 #     tsan      ThreadSanitizer: the pool of threads, and the kernels as lanes (a missing barrier is a data race)
 #     fuzz      where clang and libFuzzer are: each reader of files over its corpus and two seconds more (`make fuzz`: longer)
 #     nvcc      the CUDA build, where nvcc is: warnings and register spills are errors
 #     consumer  a project outside this one uses one header and the installed library
-#     gpu       where a GPU answers: the tests on it, and the kernels under compute-sanitizer's four tools
+#     gpu       where a GPU answers: the tests on it, and the kernels under compute-sanitizer's four tools (10 minutes at most)
 # JOBS=N: so many at a time (default: the cores).
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(nproc)}
@@ -49,6 +49,7 @@ part_lint() {
     local status=0
     tests/lint_test.sh || status=1
     tests/lint.sh || status=1
+    tests/compute_sanitizer_test.sh || status=1
     return $status
 }
 
@@ -114,16 +115,11 @@ part_consumer() {
 part_gpu() {
     { has_gpu && find_nvcc; } || { skip "no GPU and nvcc here"; return 0; }
     build cuda all -DWARPVAE_WERROR=ON || return 1
-    local status=0 tool source program
+    local status=0
     tests cuda device kernel host models programs || status=1
     command -v compute-sanitizer >/dev/null || PATH=$PATH:$(dirname "$CUDACXX")
-    for tool in memcheck racecheck initcheck synccheck; do
-        for source in tests/kernel/*_test.cu; do
-            program=$(basename "$source" .cu)
-            echo "--- $tool $program"
-            timeout 600 compute-sanitizer --tool "$tool" --error-exitcode 9 "build/cuda/bin/$program" || status=1
-        done
-    done
+    ctest --test-dir build/cuda -N -L '^kernel$' | sed -n 's/.*kernel\.//p' |
+        JOBS=$jobs xargs tests/compute_sanitizer.sh build/cuda/bin build/check/compute-sanitizer || status=1
     return $status
 }
 

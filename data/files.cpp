@@ -70,6 +70,12 @@ void write_file(const fs::path& path, std::string_view bytes) {
     }
 }
 
+fs::path scratch_folder() {
+    std::error_code none;
+    const fs::path folder = fs::temp_directory_path(none);
+    return none ? "/tmp" : folder;
+}
+
 void append_line(const fs::path& path, std::string_view line) {
     make_folder_of(path);
     const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

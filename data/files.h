@@ -16,6 +16,9 @@ std::string read_file(const std::filesystem::path& path);
 /// A device or a pipe is written to as it stands.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
+/// Where scratch files go: what TMPDIR names, or /tmp if that is no folder.
+std::filesystem::path scratch_folder();
+
 /// Appends one line and its end of line in one write.
 void append_line(const std::filesystem::path& path, std::string_view line);
 

@@ -181,7 +181,7 @@ const KnownSet& known_set(const std::string& name) {
 fs::path default_data_folder() {
     if (const char* folder = std::getenv("WARPVAE_DATA"); folder && *folder) return folder;
     if (const char* home = std::getenv("HOME"); home && *home) return fs::path(home) / ".cache" / "warpvae";
-    return fs::temp_directory_path() / "warpvae";
+    return scratch_folder() / "warpvae";
 }
 
 fs::path find_file(const fs::path& folder, const std::string& name) {

@@ -118,7 +118,10 @@ FigureFile draw_transformations(const MillsOptions& options, const DataSet& data
 
 std::vector<FigureFile> draw_learning_curves(const MillsOptions& options) {
     const fs::path log = options.out / "metrics.jsonl";
-    if (!fs::exists(log)) return {};
+    if (!fs::exists(log)) {
+        log_warning("no learning curves: no " + log.string());
+        return {};
+    }
     // [model without its seed][epoch] -> values over seeds
     std::map<std::string, std::map<int, std::vector<double>>> train, test;
     const std::string text = read_file(log);
@@ -268,9 +271,7 @@ std::vector<FigureFile> draw_mills_figures(const MillsOptions& options, const Da
     std::vector<FigureFile> all = {draw_transformations(options, data)};
     const auto add = [&](std::vector<FigureFile> more) { all.insert(all.end(), more.begin(), more.end()); };
     if (table) add(draw_comparison(options, *table));
-    const std::size_t before = all.size();
     add(draw_learning_curves(options));
-    if (all.size() == before) log_warning("no learning curves: no metrics.jsonl in the run, or no gnuplot in PATH");
     add(draw_decoded(options, data));
     if (const auto reduced = read_reduced_table(options)) add(draw_reduced(options, *reduced));
     return all;

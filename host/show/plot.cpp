@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "data/files.h"
+#include "host/log.h"
 
 extern char** environ;
 
@@ -31,7 +32,7 @@ constexpr int kColourCount = 10;
 struct ScratchFolder {
     fs::path path;
     ScratchFolder() {
-        std::string name = (fs::temp_directory_path() / "warpvae-plot-XXXXXX").string();
+        std::string name = (scratch_folder() / "warpvae-plot-XXXXXX").string();
         if (!::mkdtemp(name.data())) throw Error("cannot make a folder " + name + ": " + std::strerror(errno));
         path = name;
     }
@@ -68,7 +69,10 @@ bool draw(const fs::path& path, const std::string& script) {
     const ScratchFolder folder;
     write_file(folder.path / "script", script);
     const int status = run_gnuplot(folder.path);
-    if (status < 0) return false;
+    if (status < 0) {
+        [[maybe_unused]] static const bool once = (log_warning("no gnuplot in PATH, so no plots"), true);
+        return false;
+    }
     const std::string png = read_file(folder.path / "output");
     if (status != 0 || !png.starts_with("\x89PNG")) {
         std::string said = read_file(folder.path / "complaints");

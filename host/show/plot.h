@@ -38,7 +38,8 @@ struct ComparisonSeries {
     std::vector<ComparisonPoint> points;
 };
 
-/// Every plot returns true once `path` is written (whole), and false, with nothing written, if there is no gnuplot.
+/// Every plot returns true once `path` is written (whole), and false, with nothing written, if there is no gnuplot:
+/// the first one warns of it.
 /// Throws Error naming the file if gnuplot fails or the file cannot be written.
 bool line_plot(const std::filesystem::path& path, const Axes& axes, const std::vector<Series>& series);
 

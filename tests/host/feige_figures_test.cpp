@@ -12,6 +12,7 @@
 #include "host/show/caption_font.h"
 #include "host/show/png.h"
 #include "tests/support/device_test.h"
+#include "tests/support/gnuplot.h"
 #include "tests/support/temporary_folder.h"
 
 namespace warpvae {
@@ -160,18 +161,18 @@ TEST_F(FeigeModels, RowsOfImagesAndLatents) {
 TEST_F(FeigeModels, EveryFigureIsWritten) {
     const TinyRun& run = grey();
     auto files = draw_feige_figures(run.experiment, run.replica, Reduction::kPca);
+    EXPECT_NE(files.back().caption.find("%"), std::string::npos);
     for (const FigureFile& file : draw_feige_learning_curves(run.experiment, run.replica)) files.push_back(file);
-    EXPECT_GE(files.size(), 3u);  // six with gnuplot
+    EXPECT_EQ(files.size(), test::has_gnuplot() ? 6u : 3u);
     for (const FigureFile& file : files) {
         EXPECT_GT(size_of(file.path).first, 400) << file.path;
         EXPECT_EQ(file.caption.find("Figure "), 0u) << file.caption;
     }
-    EXPECT_NE(files[files.size() - 2].caption.find("%"), std::string::npos);
 
     TinyRun flat(false, 2);
     EXPECT_EQ(feige_figure_replicas(flat.experiment).size(), 1u);
     const auto plane = draw_feige_figures(flat.experiment, flat.replica);
-    EXPECT_GE(plane.size(), 5u);
+    EXPECT_GE(plane.size(), test::has_gnuplot() ? 5u : 4u);
     EXPECT_EQ(size_of(flat.folder / "figures/figure5-r-grid-supervised-z2.png"),
               (std::pair{32 + 20 * 29 - 1, 32 + 20 * 29 - 1}));
     EXPECT_EQ(size_of(flat.folder / "figures/figure5-v-grids-supervised-z2.png").first, 32 + 36 * 29 - 1 + 3 * kBreak);

@@ -12,6 +12,7 @@
 #include "host/peste/peste_report.h"
 #include "host/peste/peste_table.h"
 #include "host/show/png.h"
+#include "tests/support/gnuplot.h"
 #include "tests/support/temporary_folder.h"
 
 namespace warpvae {
@@ -50,14 +51,13 @@ std::set<std::string> names_of(const std::vector<FigureFile>& figures) {
     }
     return names;
 }
-bool has_gnuplot() { return std::system("gnuplot --version > /dev/null 2>&1") == 0; }
 
 TEST(PesteFigures, OfATinyRun) {
     TinyRun run;
     PesteExperiment experiment(run.options, run.data);
     InterpolationOptions options;
     options.steps = 5;
-    if (has_gnuplot()) {  // of nothing trained, what needs no model
+    if (test::has_gnuplot()) {  // of nothing trained, what needs no model
         EXPECT_EQ(names_of(draw_peste_figures(experiment, {}, options)), (std::set<std::string>{"figure4-geodesics"}));
     }
 
@@ -72,7 +72,7 @@ TEST(PesteFigures, OfATinyRun) {
     const std::set<std::string> sheets = {"figure5-0-50", "figure5-100-230", "figure5-200-790", "figure5-300-600",
                                           "figure5-400-1000"};
     std::set<std::string> expected = sheets;
-    if (has_gnuplot())
+    if (test::has_gnuplot())
         expected.insert({"figure1-k3", "figure2-components", "figure2-likelihood", "figure3-mean",
                          "figure3-mean_variance", "figure3-sample", "figure4-geodesics"});
     EXPECT_EQ(names_of(report.figures), expected);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "cuda/device/launch_options.h"
+#include "tests/support/gnuplot.h"
 #include "tests/support/temporary_folder.h"
 
 namespace warpvae {
@@ -110,8 +111,7 @@ TEST_F(VivePose, FiguresOfTheFirstSeedOfEachModel) {
     std::vector<std::string> expected = {"pose-recovery-vae-z2.png", "equivariance-vae-z2.png",
                                          "pose-recovery-affine-tvae-z2-fitted.png",
                                          "equivariance-affine-tvae-z2-fitted.png"};
-    if (std::system("gnuplot --version > /dev/null 2>&1") != 0)
-        std::erase_if(expected, [](const std::string& name) { return name.starts_with("pose"); });
+    if (!test::has_gnuplot()) std::erase_if(expected, [](const std::string& name) { return name.starts_with("pose"); });
     EXPECT_EQ(names, expected);
 }
 

@@ -14,7 +14,7 @@ namespace warpvae::test {
 class TemporaryFolder {
   public:
     TemporaryFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "warpvae-test-XXXXXX").string();
+        std::string name = (scratch_folder() / "warpvae-test-XXXXXX").string();
         if (!::mkdtemp(name.data())) throw Error("cannot make " + name);
         path_ = name;
     }

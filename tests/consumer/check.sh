@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the kernel library of each build folder given (default: build/cpu) into a temporary prefix and builds the
-# project in this folder against it; runs it where the device answers. Also: every public header compiles alone as C++17.
+# project in this folder against it; runs it where the device answers. Then the same project with warpvae within it, by
+# add_subdirectory and by FetchContent (for CUDA configured only). Also: every public header compiles alone as C++17.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -9,7 +10,37 @@ if [[ ${#builds[@]} -eq 0 ]]; then builds=("$root/build/cpu"); fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 fail() { echo "consumer: $1" >&2; exit 1; }
+launcher=()
+if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache); fi
 quietly() { "$@" >"$scratch/log" 2>&1 || { tail -30 "$scratch/log" >&2; fail "failed: $*"; }; }
+
+# run FOLDER WAY: the two programs in FOLDER, where there is a device for them.
+run() {
+    local program output
+    for program in one_kernel whole_library; do
+        if [[ $device == cuda ]] && ! nvidia-smi -L >/dev/null 2>&1; then
+            echo "consumer: $device, $2: $program builds (no GPU to run it on)"
+        else
+            output=$("$1/$program") || fail "$device, $2: $program printed: $output"
+            echo "consumer: $device, $2: $program: $output"
+        fi
+    done
+}
+# configure_within WAY [-DNAME=VALUE...]: the project with warpvae within it. No target but the library may come along.
+configure_within() {
+    local way=$1 cuda=OFF
+    shift
+    if [[ $device == cuda ]]; then cuda=ON; fi
+    quietly cmake -S "$here" -B "$scratch/$device-within" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launcher[@]}" \
+        -DWARPVAE_CUDA=$cuda -DWARPVAE_FROM="$way" "$@"
+    ! ninja -C "$scratch/$device-within" -t targets all | grep -E 'test|bench|warpvae_(host|data)' ||
+        fail "$way brings more than the library"
+    echo "consumer: $device, $way: configures"
+}
+build_within() {
+    quietly cmake --build "$scratch/$device-within" -j "${JOBS:-$(nproc)}"
+    run "$scratch/$device-within" "$1"
+}
 
 for build in "${builds[@]}"; do
     prefix=$scratch/$(basename "$build") project=$scratch/$(basename "$build")-project
@@ -21,14 +52,16 @@ for build in "${builds[@]}"; do
     fi
     quietly cmake -S "$here" -B "$project" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix"
     quietly cmake --build "$project"
-    for program in one_kernel whole_library; do
-        if [[ $device == cuda ]] && ! nvidia-smi -L >/dev/null 2>&1; then
-            echo "consumer: $device: $program builds (no GPU to run it on)"
-        else
-            output=$("$project/$program") || fail "$device: $program printed: $output"
-            echo "consumer: $device: $program: $output"
-        fi
-    done
+    run "$project" package
+    configure_within subdirectory -DWARPVAE_SOURCE="$root"
+    if [[ $device == cpu ]]; then build_within subdirectory; fi
+    # An archive has no .git. What is built is the tree, as FetchContent's users develop: in the same place, for its objects.
+    tar -czf "$scratch/warpvae.tar.gz" --exclude=./build --exclude=./.git -C "$root" .
+    configure_within fetch -DWARPVAE_SOURCE="$scratch/warpvae.tar.gz"
+    if [[ $device == cpu ]]; then
+        configure_within fetch -DWARPVAE_SOURCE=none -DFETCHCONTENT_SOURCE_DIR_WARPVAE="$root"
+        build_within fetch
+    fi
     if [[ $device == cpu ]]; then
         count=0
         while read -r header; do

@@ -15,7 +15,7 @@ namespace {
 using test::expect_message;
 namespace fs = std::filesystem;
 
-#if __has_include(<matio.h>)
+#ifdef WARPVAE_HAVE_MATIO
 using test::MatlabFile;
 
 struct Matlab : testing::Test {

@@ -31,7 +31,7 @@ ImageSet expected_set(std::size_t N) {
     return set;
 }
 
-#if __has_include(<matio.h>)
+#ifdef WARPVAE_HAVE_MATIO
 using test::MatlabFile;
 
 /// X as MATLAB has it: the row runs fastest, then column, channel, image.

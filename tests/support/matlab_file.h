@@ -1,6 +1,6 @@
 // MATLAB files for tests, written by matio as MATLAB's `save` would: version 5, compressed.
 #pragma once
-#if __has_include(<matio.h>)
+#ifdef WARPVAE_HAVE_MATIO
 #include <matio.h>
 
 #include <filesystem>

@@ -94,9 +94,9 @@ class Fiber {
 
     ucontext_t context_{};
     jmp_buf jump_;
-    char* stack_ = nullptr;  // below its usable part lies one unreadable page
-    void* fake_stack_ = nullptr;
-    void* thread_ = nullptr;
+    char* stack_ = nullptr;                        // below its usable part lies one unreadable page
+    [[maybe_unused]] void* fake_stack_ = nullptr;  // AddressSanitizer's
+    [[maybe_unused]] void* thread_ = nullptr;      // ThreadSanitizer's
     bool prepared_ = false, entered_ = false;
 };
 

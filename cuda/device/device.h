@@ -131,9 +131,9 @@ class Graph {
     void replay();
 
   private:
-    Stream stream_ = nullptr;
     std::function<void()> calls_;
-    void* executable_ = nullptr;
+    [[maybe_unused]] Stream stream_ = nullptr;  // this and the next: a GPU's
+    [[maybe_unused]] void* executable_ = nullptr;
 };
 
 /// A named NVTX range in the domain `warpvae`, for Nsight; nothing on the CPU device.

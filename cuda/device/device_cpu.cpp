@@ -411,7 +411,7 @@ float Event::milliseconds_since(const Event& start) const {
         .count();
 }
 
-Graph::Graph(Stream stream, std::function<void()> calls, bool) : stream_(stream), calls_(std::move(calls)) {}
+Graph::Graph(Stream stream, std::function<void()> calls, bool) : calls_(std::move(calls)), stream_(stream) {}
 Graph::~Graph() = default;
 Graph::Graph(Graph&&) noexcept = default;
 Graph& Graph::operator=(Graph&&) noexcept = default;

@@ -138,7 +138,7 @@ float Event::milliseconds_since(const Event& start) const {
     return milliseconds;
 }
 
-Graph::Graph(Stream stream, std::function<void()> calls, bool capture) : stream_(stream), calls_(std::move(calls)) {
+Graph::Graph(Stream stream, std::function<void()> calls, bool capture) : calls_(std::move(calls)), stream_(stream) {
     if (!capture || !stream || device_is_synchronous()) return;  // the null stream cannot be captured
     check(status_of(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal)));
     cudaGraph_t graph = nullptr;

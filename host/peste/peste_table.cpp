@@ -223,7 +223,8 @@ Table peste_components_table(const std::vector<PesteReplica>& replicas, const Pe
         if (!have_likelihood(members)) continue;
         Row row;
         row.keys = {{"k", shape.first}, {"alpha", formatted("%g", shape.second)}, {"epochs", members[0]->epochs}};
-        const auto add = [&](const std::string& name, const Value& value) {
+        // Clang before 16 captures no structured binding by [&].
+        const auto add = [&, &members = members](const std::string& name, const Value& value) {
             row.cells.push_back(measured_cell(name, values_of(members, value)));
         };
         add("components", informative);

@@ -103,8 +103,7 @@ class Figures {
   public:
     Figures(const ViveExperiment& experiment, const std::vector<ViveReplica>& table,
             const std::vector<ViveReplica>& figures)
-        : experiment_(experiment), o_(experiment.options()), data_(experiment.data()), table_(table) {
-        all_ = table;
+        : experiment_(experiment), o_(experiment.options()), data_(experiment.data()), all_(table) {
         for (const ViveReplica& r : figures)
             if (std::none_of(all_.begin(), all_.end(), [&](const ViveReplica& a) { return a.name() == r.name(); }))
                 all_.push_back(r);
@@ -297,7 +296,6 @@ class Figures {
     const ViveExperiment& experiment_;
     const ViveOptions& o_;
     const DataSet& data_;
-    const std::vector<ViveReplica>& table_;
     std::vector<ViveReplica> all_;
     std::vector<FigureFile> files_;
 };

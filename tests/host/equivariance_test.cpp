@@ -235,7 +235,8 @@ TEST(Equivariance, OfAModelIsFiniteAndTheSameAloneAndAmongOthers) {
          {std::pair{SpatialKind::kVae, PoseKind::kAffine}, std::pair{SpatialKind::kTransformer, PoseKind::kAffine},
           std::pair{SpatialKind::kTransformer, PoseKind::kSpline},
           std::pair{SpatialKind::kDoubleTransformer, PoseKind::kPose5}}) {
-        const auto scores = [&](const std::vector<std::uint64_t>& seeds, int r) {
+        // Clang before 16 captures no structured binding by [&].
+        const auto scores = [&, kind = kind, pose = pose](const std::vector<std::uint64_t>& seeds, int r) {
             SpatialVae<float> model(small_config(kind, pose), int(seeds.size()), 16, matmul);
             model.parameters().initialise(seeds, nullptr);
             for (int i = 0; i < int(seeds.size()); ++i) {  // off the identity

@@ -69,7 +69,8 @@ void expect_reference() {
                 const Degradation noise{kind, amount};
                 const std::vector<T> expected = reference(x, noise, 101, 3, N, H, W);
                 const Tolerance one_rounding{4 * kRounding<T>, 0};  // fused or not, x + a epsilon is below 8 in size
-                at_all_block_sizes([&] {
+                // Clang before 16 captures no structured binding by [&].
+                at_all_block_sizes([&, N = N, H = H, W = W] {
                     const std::vector<T> y = degraded(x, noise, 101, 3, N, H, W);
                     if (kind == kGrain && amount > 0)
                         expect_close(y, expected, one_rounding, "Gaussian " + std::to_string(H * W));

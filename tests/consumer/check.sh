@@ -33,7 +33,7 @@ configure_within() {
     if [[ $device == cuda ]]; then cuda=ON; fi
     quietly cmake -S "$here" -B "$scratch/$device-within" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launcher[@]}" \
         -DWARPVAE_CUDA=$cuda -DWARPVAE_FROM="$way" "$@"
-    ! ninja -C "$scratch/$device-within" -t targets all | grep -E 'test|bench|warpvae_(host|data)' ||
+    ! ninja -C "$scratch/$device-within" -t targets all | grep -E '^([a-z_]+_tests?|bench_[a-z_]+|warpvae_(host|data)):' ||
         fail "$way brings more than the library"
     echo "consumer: $device, $way: configures"
 }

@@ -6,7 +6,7 @@
 #     lanes     tests of the device and of every kernel with each block as lanes, in three orders; and on one core
 #     asan      AddressSanitizer and UndefinedBehaviorSanitizer: everything but the programs, and the kernels as lanes
 #     tsan      ThreadSanitizer: the pool of threads, and the kernels as lanes (a missing barrier is a data race)
-#     fuzz      where clang and libFuzzer are: each reader of files over its corpus and two seconds more (`make fuzz`: longer)
+#     fuzz      where clang and libFuzzer are: each reader of files over its corpus and a second more (`make fuzz`: longer)
 #     nvcc      the CUDA build, where nvcc is: warnings and register spills are errors
 #     consumer  a project outside this one uses one header and the installed library
 #     gpu       where a GPU answers: the tests on it, and the kernels under compute-sanitizer's four tools (10 minutes at most)
@@ -86,7 +86,7 @@ part_tsan() {
 
 part_fuzz() {
     local status=0
-    tests/fuzz.sh 2 || status=$?
+    tests/fuzz.sh 1 || status=$?
     [ $status = 77 ] && skip "clang++ with libFuzzer is not installed" && return 0
     return $status
 }

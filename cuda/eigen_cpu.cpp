@@ -1,5 +1,8 @@
 #include "cuda/eigen_cpu.h"
 
+// Small products too go through Eigen's general one: its other way gives other bits where arrays lie differently in
+// memory, and a replica lies elsewhere among others.
+#define EIGEN_GEMM_TO_COEFFBASED_THRESHOLD 1
 #include <Eigen/Core>
 #include <Eigen/Eigenvalues>
 

@@ -14,6 +14,8 @@
 namespace warpvae {
 namespace {
 
+constexpr long long kNoLimit = std::numeric_limits<long long>::max();
+
 /// Of a variable that is not set, or empty: `fallback`.
 long long integer_variable(const char* name, long long lowest, long long highest, long long fallback) {
     const char* text = std::getenv(name);
@@ -23,7 +25,7 @@ long long integer_variable(const char* name, long long lowest, long long highest
     const auto [last, error] = std::from_chars(text, end, value);
     if (last != end || error != std::errc() || value < lowest || value > highest)
         throw DeviceError(std::string("$") + name + "=" + text + " is not a whole number from " +
-                          std::to_string(lowest) + " to " + std::to_string(highest));
+                          std::to_string(lowest) + (highest == kNoLimit ? " up" : " to " + std::to_string(highest)));
     return value;
 }
 bool flag_variable(const char* name) { return integer_variable(name, 0, 1, 0) != 0; }
@@ -45,9 +47,8 @@ std::string readable(std::size_t bytes) {
 const DeviceEnvironment& device_environment() {
     static const DeviceEnvironment environment = [] {
         DeviceEnvironment e;
-        constexpr long long kMost = std::numeric_limits<long long>::max();
         e.synchronous = flag_variable("WARPVAE_SYNC");
-        e.memory_limit = static_cast<std::size_t>(integer_variable("WARPVAE_MEMORY_LIMIT", 1, kMost, kMost));
+        e.memory_limit = static_cast<std::size_t>(integer_variable("WARPVAE_MEMORY_LIMIT", 1, kNoLimit, kNoLimit));
         e.cores = static_cast<int>(integer_variable("WARPVAE_CORES", 1, kThreadsPerCore * available_cores(), 0));
         return e;
     }();

@@ -378,9 +378,9 @@ TEST_F(EnvironmentDeathTest, AMemoryLimitIsKept) {
 
 TEST_F(EnvironmentDeathTest, NonsenseIsNamed) {
     for (const char* name : {"WARPVAE_MEMORY_LIMIT", "WARPVAE_CORES", "WARPVAE_SYNC"})
-        for (const char* value : {"many", "-3", "1.5", "12x"})
+        for (const char* value : {"many", "-3", "1.5", "12x", "99999999999999999999"})
             EXPECT_EXIT(with_environment(name, value, [] { device_environment(); }), ::testing::ExitedWithCode(3),
-                        std::string("\\$") + name + "=" + value + " is not an integer of at least ");
+                        std::string("\\$") + name + "=" + value + " is not a whole number from ");
 }
 
 }  // namespace

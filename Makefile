@@ -26,10 +26,16 @@ PREFIX ?= /usr/local
 # What `make run` runs; real MNIST where it can be had, else the glyphs drawn here (--dataset auto says which).
 RUN_COMMAND ?= invariance report --quick --dataset auto --overwrite --out runs/quick
 
+# Compiled once, found again: in a fresh clone, or after `make clean`.
+ifneq ($(shell command -v ccache),)
+  LAUNCHER := -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache
+  export CCACHE_SLOPPINESS ?= pch_defines,time_macros
+endif
+
 .PHONY: help build run test check fuzz soak bench install format clean dependencies
 help:
 	@echo "make run       train, evaluate and write a report: $(RUN_COMMAND)"
-	@echo "make test      build, then run all tests on the device at hand"
+	@echo "make test      build everything, then run all tests on the device at hand"
 	@echo "make check     the long checks: sanitizers, lanes in three orders, fuzzers, nvcc, lint, format"
 	@echo "make fuzz      SECONDS=60: so long every reader of files gets damaged files, under libFuzzer"
 	@echo "make soak      MINUTES=5 SEED=1: runs killed, or on full disks, and resumed end with the same weights"
@@ -46,12 +52,13 @@ $(BUILD)/build.ninja: | dependencies
 	$(note)
 	@echo "Configuring for $(DEVICE)"
 	@mkdir -p $(BUILD)
-	@cmake --preset $(DEVICE) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; rm -f $@; exit 1; }
+	@cmake --preset $(DEVICE) $(LAUNCHER) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; rm -f $@; exit 1; }
 
 build: $(BUILD)/build.ninja
 	@cmake --build $(BUILD)
 
-run: build
+run: $(BUILD)/build.ninja
+	@cmake --build $(BUILD) --target $(firstword $(RUN_COMMAND))
 	@$(BUILD)/bin/$(RUN_COMMAND)
 
 test: build

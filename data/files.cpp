@@ -7,11 +7,14 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <vector>
 
 namespace warpvae {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kTemporary = ".tmp";  ///< then the process's number
 
 [[noreturn]] void fail(const char* what, const fs::path& path, int error) {
     throw Error(std::string("cannot ") + what + " " + path.string() + ": " + std::strerror(error));
@@ -57,7 +60,7 @@ void write_file(const fs::path& path, std::string_view bytes) {
     // A device or a pipe (/dev/stdout, /dev/null) is written to: a rename would put a file in its place.
     const bool special = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
     fs::path temporary = path;
-    if (!special) temporary += ".tmp" + std::to_string(::getpid());
+    if (!special) temporary += kTemporary + std::to_string(::getpid());
     const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file < 0) fail("write", path, errno);
     int error = write_all(file, bytes);
@@ -74,6 +77,18 @@ fs::path scratch_folder() {
     std::error_code none;
     const fs::path folder = fs::temp_directory_path(none);
     return none ? "/tmp" : folder;
+}
+
+void remove_leftovers(const fs::path& folder) {
+    const auto is_leftover = [](const std::string& name) {
+        const std::size_t at = name.rfind(kTemporary), digits = at + std::strlen(kTemporary);
+        return at != name.npos && digits < name.size() && name.find_first_not_of("0123456789", digits) == name.npos;
+    };
+    std::error_code ignored;
+    std::vector<fs::path> found;
+    for (fs::recursive_directory_iterator i(folder, ignored), end; !ignored && i != end; i.increment(ignored))
+        if (is_leftover(i->path().filename().string()) && i->is_regular_file(ignored)) found.push_back(i->path());
+    for (const fs::path& path : found) fs::remove(path, ignored);
 }
 
 void append_line(const fs::path& path, std::string_view line) {

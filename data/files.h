@@ -19,6 +19,9 @@ void write_file(const std::filesystem::path& path, std::string_view bytes);
 /// Where scratch files go: what TMPDIR names, or /tmp if that is no folder.
 std::filesystem::path scratch_folder();
 
+/// Removes the temporary files that killed processes left below `folder`; for whoever has the folder to himself.
+void remove_leftovers(const std::filesystem::path& folder);
+
 /// Appends one line and its end of line in one write.
 void append_line(const std::filesystem::path& path, std::string_view line);
 

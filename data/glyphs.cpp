@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cuda/device/buffer.h"
+#include "cuda/device/cpu_resources.h"
 #include "data/error.h"
 #include "data/npy.h"
 
@@ -351,6 +352,9 @@ GlyphSet draw_glyphs(std::size_t count, int side, int channels, Draw draw) {
 
     GlyphSet result{{side, side, {}, {}, channels}, {}};
     const std::size_t size = result.set.image_size(), chunk = std::min(kChunk, count);
+    if (const std::size_t each = size + 1 + sizeof(GlyphPose), free = available_memory(); count > free / each)
+        throw Error(std::to_string(count) + " glyphs take " + std::to_string(count * each >> 20) + " MiB, " +
+                    std::to_string(free >> 20) + " MiB are free: draw fewer");
     result.set.images.resize(count * size);
     result.set.labels.resize(count);
     result.poses.resize(count);

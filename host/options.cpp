@@ -164,6 +164,7 @@ std::vector<std::pair<std::string, std::string>> resolved_settings(const CLI::Ap
 
 void enter_output(const CLI::App& app, const CommonOptions& o) {
     output_lock = RunLock(o.out);
+    remove_leftovers(o.out);
     std::string words = app.get_name();
     for (const char* name : {"command", "images"})
         if (const CLI::Option* option = app.get_option_no_throw(name))

@@ -27,12 +27,16 @@ struct LaunchConfig {
     dim3 grid{1, 1, 1};
     Block block = Block::any();
     std::size_t shared_bytes = 0;
+    bool is_possible = true;   ///< else the launch is refused: a size was negative, or is more than a GPU takes
     std::size_t elements = 0;  ///< if not 0, grid.x is chosen to cover so many elements with grid_stride()
 };
+
+constexpr std::size_t kMostBlocks = 0x7fffffff, kMostElements = std::size_t{1} << 46;
 
 /// One pass over `elements` by grid_stride(), for each of `replicas` (blockIdx.y).
 inline LaunchConfig for_elements(std::size_t elements, int replicas = 1, Block block = Block::any()) {
     LaunchConfig config;
+    config.is_possible = elements <= kMostElements && replicas >= 0;
     config.grid = dim3(elements ? 1u : 0u, static_cast<unsigned>(replicas), 1);
     config.block = block;
     config.elements = elements;
@@ -42,6 +46,7 @@ inline LaunchConfig for_elements(std::size_t elements, int replicas = 1, Block b
 inline LaunchConfig for_blocks(std::size_t blocks, int replicas = 1, Block block = Block::any(),
                                std::size_t shared_bytes = 0) {
     LaunchConfig config;
+    config.is_possible = blocks <= kMostBlocks && replicas >= 0;
     config.grid = dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(replicas), 1);
     config.block = block;
     config.shared_bytes = shared_bytes;
@@ -73,6 +78,7 @@ inline unsigned blocks_for(std::size_t elements, int threads) {
 
 template <class... P, class... A>
 Status launch(void (*kernel)(P...), LaunchConfig config, Stream stream, A&&... args) {
+    if (!config.is_possible) return {kInvalidValue};
     const int threads = detail::threads_of(config.block);
     if (config.elements) config.grid.x = detail::blocks_for(config.elements, threads);
     if (!config.grid.x || !config.grid.y || !config.grid.z) return {};
@@ -103,6 +109,7 @@ Status run_grid(dim3 grid, int threads, std::size_t shared_bytes, void (*call)(v
 
 template <class... P, class... A>
 Status launch(void (*kernel)(P...), LaunchConfig config, Stream, A&&... args) {
+    if (!config.is_possible) return {kInvalidValue};
     const int threads = detail::threads_of(config.block);
     if (config.elements) config.grid.x = detail::blocks_for(config.elements, threads);
     if (!config.grid.x || !config.grid.y || !config.grid.z) return {};

@@ -48,7 +48,7 @@ std::string value(std::string_view text) {
     }
     out += '"';
     try {
-        ::toml::parse("text = " + out);
+        [[maybe_unused]] const ::toml::table read_back = ::toml::parse("text = " + out);
     } catch (const ::toml::parse_error&) {
         throw Error(out + " is not UTF-8, so config.toml cannot hold it: give the file or folder another name");
     }

@@ -376,6 +376,14 @@ TEST_F(EnvironmentDeathTest, AMemoryLimitIsKept) {
                 ::testing::ExitedWithCode(0), "nothing");
 }
 
+TEST(Launch, SizesThatNoGridHasAreRefused) {
+    const std::size_t negative = std::size_t(-3);
+    int* const none = nullptr;
+    for (const LaunchConfig& config : {for_elements(negative), for_elements(3, -1), for_blocks(negative),
+                                       for_blocks(std::size_t{1} << 32), for_blocks(1, -1)})
+        EXPECT_EQ(launch(count_grid_kernel<int>, config, nullptr, none, 1).code, kInvalidValue);
+}
+
 TEST_F(EnvironmentDeathTest, NonsenseIsNamed) {
     for (const char* name : {"WARPVAE_MEMORY_LIMIT", "WARPVAE_CORES", "WARPVAE_SYNC"})
         for (const char* value : {"many", "-3", "1.5", "12x", "99999999999999999999"})

@@ -127,3 +127,17 @@ write("safetensors/all_types", safetensors({kind: {"dtype": kind, "shape": [1], 
 write("metrics/run", b'{"epoch":1,"replica":"a","loss":0.5}\n{"epoch":4,"replica":"b","loss":null}\n{"epoch":5}\n')
 write("metrics/deep", b'{"a":' + 4000 * b"[" + 4000 * b"]" + b',"epoch":1}\n')
 write("metrics/torn", b'{"epoch":1,"replica":"a"}\n{"epoch":2,"rep')
+
+write("config/run", b'''# Every setting of this run: --config FILE runs it again.
+dataset = "mnist"
+data = "/a folder/with 'quotes', \\"quotes\\", #, \\t and \\u00e9"
+latents = [10, 20]
+learning-rate = 1e-3
+quick = true
+alphas = [-inf, nan, 0x1f, 1_000]
+
+[provenance]
+commit = 'abc'
+''')
+write("config/mark", b"\xef\xbb\xbfepochs = 3\r\n")
+write("config/dates", b"day = 2026-11-26\ntime = 07:32:00Z\n[[list]]\na.b.c = {d = [[1], [2]]}\n")

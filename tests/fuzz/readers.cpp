@@ -15,6 +15,7 @@
 #include "data/idx.h"
 #include "data/matlab.h"
 #include "data/npy.h"
+#include "host/files/config_file.h"
 #include "host/files/metrics_log.h"
 #include "host/files/safetensors.h"
 #include "host/show/png.h"
@@ -88,6 +89,16 @@ constexpr Reader kReaders[] = {
              require(gunzip(input.bytes, kName, 100) == all.substr(0, 100), "the beginning is the beginning of it all");
          });
          require(gunzip(gzip(input.bytes), kName, 1 << 20) == input.bytes, "what is packed unpacks to the same bytes");
+     }},
+    {"config",
+     [](const Input& input) {
+         attempt([&] {
+             for (const ConfigEntry& entry : read_config(input.bytes, kName))
+                 for (const std::string& value : entry.values) {
+                     const auto back = read_config(ConfigFile().set("key", value).text(), kName);
+                     require(back.size() == 1 && back[0].values == std::vector{value}, "what is written is read back");
+                 }
+         });
      }},
     {"amat", [](const Input& input) { attempt([&] { read_amat(input.file(), 2, 3); }); }},
     {"matlab",

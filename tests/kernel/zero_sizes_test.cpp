@@ -49,7 +49,7 @@ Output all(std::size_t count, double value) { return {count, {value}}; }
 Output zeros(std::size_t count) { return all(count, 0); }
 Output kept(std::size_t count) { return {count, {3}, true}; }
 
-/// An input, whatever its type: 512 ones, or pointers to ones; a round of L-BFGS that does all there is to do.
+/// An input, whatever its type: 1,024 ones, or pointers to ones; a round of L-BFGS that does all there is to do.
 struct Input {
     template <class T>
     operator const T*() const {
@@ -60,7 +60,7 @@ struct Input {
             T one{};
             if constexpr (std::is_arithmetic_v<T>) one = T(1);
             if constexpr (std::is_same_v<T, LbfgsControl>) one = {1, 1, 1, 1, 0, 1.};
-            static const auto* numbers = new GuardedBuffer<T>(std::vector<T>(512, one));
+            static const auto* numbers = new GuardedBuffer<T>(std::vector<T>(1024, one));
             return numbers->data();
         }
     }

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "cuda/ops/dense.h"
 #include "host/files/config_file.h"
 #include "tests/support/program_test.h"
 
@@ -49,6 +50,22 @@ TEST_P(Machine, NumbersOfTheEnvironmentAreChecked) {
                        std::string("WARPVAE_CORES=") + cores);
     for (const char* wrong : {"WARPVAE_THREADS=2048", "WARPVAE_SYNC=x", "WARPVAE_MEMORY_LIMIT=0", "WARPVAE_CPU=fast"})
         expect_failure(1, std::string(wrong).substr(0, std::string(wrong).find('=')), command("train", "run"), wrong);
+}
+
+TEST_P(Machine, OldInstructionsAreSaidOnce) {
+    if (device_is_gpu() || matmul_library().find("AVX") == std::string::npos) GTEST_SKIP() << "nothing faster here";
+    const Result slow = run(command("train", "slow"), "DNNL_MAX_CPU_ISA=SSE41");
+    EXPECT_EQ(slow.status, 0) << slow.error;
+    EXPECT_EQ(lines_of(slow.error), 1) << slow.error;
+    EXPECT_EQ(slow.error.rfind("warning: oneDNN multiplies with SSE", 0), 0u) << slow.error;
+    ASSERT_EQ(run(command("train", "fast")).status, 0);
+    const auto library_of = [&](const std::string& config) {
+        for (const ConfigEntry& entry : read_config(read_file(at(config)), config))
+            if (entry.key == "matrix-library") return entry.values.at(0);
+        return std::string("none");
+    };
+    EXPECT_NE(library_of("slow/config.toml").find(" with SSE"), std::string::npos) << library_of("slow/config.toml");
+    EXPECT_EQ(library_of("fast/config.toml"), matmul_library());
 }
 
 TEST_P(Machine, FewerThreadsThanAskedForDoTheWork) {

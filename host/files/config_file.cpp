@@ -113,8 +113,11 @@ struct LinedEntry {
     ::toml::source_position begin;
 };
 
-[[noreturn]] void fail(const std::string& name, const ::toml::source_region& where, std::string_view what) {
-    throw Error(name + ", line " + std::to_string(where.begin.line) + ": " + std::string(what));
+[[noreturn]] void fail(const std::string& name, std::size_t line, std::string_view what) {
+    std::string text = name + ", line " + std::to_string(line) + ": " + std::string(what);
+    for (char& c : text)  // it may quote what it found: a line's end, say
+        if (static_cast<unsigned char>(c) < ' ') c = ' ';
+    throw Error(text);
 }
 
 std::string text_of(const ::toml::node& node, const std::string& key, const std::string& name) {
@@ -122,7 +125,7 @@ std::string text_of(const ::toml::node& node, const std::string& key, const std:
     if (const auto* number = node.as_integer()) return toml::value(number->get());
     if (const auto* number = node.as_floating_point()) return toml::value(number->get());
     if (const auto* flag = node.as_boolean()) return toml::value(flag->get());
-    fail(name, node.source(), key + " is neither text, a number, true or false, nor a list of those");
+    fail(name, node.source().begin.line, key + " is neither text, a number, true or false, nor a list of those");
 }
 
 void collect(const ::toml::table& table, const std::vector<std::string>& tables, const std::string& name,
@@ -151,7 +154,7 @@ std::vector<ConfigEntry> read_config(std::string_view text, const std::string& n
     try {
         collect(::toml::parse(text), {}, name, found);
     } catch (const ::toml::parse_error& error) {
-        fail(name, error.source(), error.description());
+        fail(name, error.source().begin.line, error.description());
     }
     std::stable_sort(found.begin(), found.end(),
                      [](const LinedEntry& a, const LinedEntry& b) { return a.begin < b.begin; });

@@ -111,6 +111,8 @@ TEST(Config, WhatIsNotTomlIsRefusedByNameAndLine) {
     refused("epochs = 3\nepochs = 4\n", "2");
     refused("\n\nname = \"\xff\xfe\"", "3");
     refused("a = 1\nday = 2026-11-26\n", "2");
+    refused("[~x", "1");
+    refused("a = tr\n\n", "1");
     refused("[[list]]\na = 1\n", "1");
     std::mt19937_64 random(5);
     for (int repeat = 0; repeat < 300; ++repeat) {

@@ -62,7 +62,7 @@ run: $(BUILD)/build.ninja
 	@$(BUILD)/bin/$(RUN_COMMAND)
 
 test: build
-	@ctest --test-dir $(BUILD) -j2 --output-on-failure --no-tests=error
+	@ctest --test-dir $(BUILD) -j$(shell nproc) --output-on-failure --no-tests=error
 
 check: build
 	@cmake/install_dependencies.sh check

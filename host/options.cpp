@@ -281,9 +281,7 @@ int end_of(const char* name, const std::function<void()>& body) {
 int run_program(const char* name, const std::function<void()>& body) {
     open_standard_files();
     std::signal(SIGPIPE, SIG_IGN);  // else the reader's end would end the work
-    // To the very end: a signal that comes when all is done must not make it look otherwise.
-    static const InterruptGuard* const interrupt = new InterruptGuard;
-    (void)interrupt;
+    catch_interrupts();  // to the very end: a signal that comes when all is done must not make it look otherwise
     const int status = end_of(name, [&] {
         if (const std::string warning = slow_instructions_warning(); !warning.empty()) log_warning(warning);
         body();

@@ -26,7 +26,7 @@ extern "C" void warpvae_on_interrupt(int) {
 
 bool interrupted() { return caught != 0; }
 
-InterruptGuard::InterruptGuard() {
+void catch_interrupts() {
     caught = 0;
     struct sigaction action {};
     action.sa_handler = warpvae_on_interrupt;
@@ -38,6 +38,7 @@ InterruptGuard::InterruptGuard() {
     });
 }
 
+InterruptGuard::InterruptGuard() { catch_interrupts(); }
 InterruptGuard::~InterruptGuard() {
     set_interruption_hook(nullptr);
     for (std::size_t i = 0; i < kSignals.size(); i++) ::sigaction(kSignals[i], &previous[i], nullptr);

@@ -9,11 +9,14 @@ struct Interrupted : std::exception {
     const char* what() const noexcept override { return "interrupted"; }
 };
 
-/// True once SIGINT or SIGTERM has come while an InterruptGuard lived.
+/// True once SIGINT or SIGTERM has come since they are caught.
 bool interrupted();
 
-/// Catches both signals while it lives, which is a program's whole life: from the first of them on, every interruption
-/// point (device.h: each launch of a kernel is one) throws Interrupted. At its end gives back what was there before.
+/// Catches both signals to the end of the process: from the first of them on, every interruption point (device.h: each
+/// launch of a kernel is one) throws Interrupted.
+void catch_interrupts();
+
+/// Catches them while it lives; at its end gives back what was there before.
 class InterruptGuard {
   public:
     InterruptGuard();

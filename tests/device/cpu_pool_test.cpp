@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -34,6 +35,18 @@ TEST(Pool, WhatWasWrittenBeforeIsSeenAndWhatWasWrittenWithinToo) {
         cpu::parallel_for(100, [&](std::size_t i) { out[i] = 2 * in[i]; });
         for (int i = 0; i < 100; ++i) ASSERT_EQ(out[i], 2 * (round + i));
     }
+}
+
+TEST(Pool, AnExceptionReachesTheCaller) {
+    for (std::size_t bad = 0; bad < 100; ++bad)
+        EXPECT_THROW(cpu::parallel_for(100,
+                                       [&](std::size_t i) {
+                                           if (i >= bad) throw std::runtime_error("no");
+                                       }),
+                     std::runtime_error);
+    std::atomic<int> calls{0};
+    cpu::parallel_for(100, [&](std::size_t) { ++calls; });
+    EXPECT_EQ(calls, 100);
 }
 
 TEST(Pool, SleepersWake) {

@@ -175,7 +175,7 @@ TEST(LogisticRegression, SeparableDataHaveAFiniteOptimum) {
         const LogisticRegressionFit model = fit({data}, classes(3, C));
         expect_finite(model.weights);
         EXPECT_TRUE(model.certificates[0].converged);
-        EXPECT_LT(gradient_size(data, model, C), 6e-7);
+        EXPECT_LT(gradient_size(data, model, C), 1.2e-5);  // features of size 20
         const DeviceData device({data});
         EXPECT_EQ(logistic_regression_accuracy(matmul, model, device.x.data(), device.y.data(), data.rows)[0], 1.);
     }

@@ -2,9 +2,8 @@
 //
 //   kAffine   A = u
 //   kPose     u = (psi, log Sx, log Sy, Tx, Ty),  A = [Sx cos psi, -Sx sin psi, Sx Tx;  Sy sin psi, Sy cos psi, Sy Ty]
-//   inverse   of either: with A = [M | t],  [M^-1 | -M^-1 t].  det M is kept at least 1e-4 from 0, with its sign, and
-//   is
-//             a constant where that bound is active
+//   inverse   of either: with A = [M | t],  [M^-1 | -M^-1 t].  det M is kept at least 1e-4 from 0, with its sign;
+//             where that bound is active, det M is a constant
 //
 // Device functions of one image, called by one thread. u and A in the order of the matrix's rows; units are those of a
 // grid whose image spans -1..1.

@@ -2,9 +2,12 @@
 // posterior's input for each pair, its gradient, and the mean that makes a set one vector. Every array's rows are
 // pairs, images or sets (pairs.h), and the pairs that a row is part of are an arithmetic progression:
 //
-//   pair p            p                   labelled image l         U K + l
-//   unlabelled u      u K + k, k < K      set of class k           u K + k, u < U      set of labelled image l   U K +
-//   l
+//   row                          the pairs that it is part of
+//   pair p                       p
+//   unlabelled image u           u K + k, k < K
+//   labelled image l             U K + l
+//   set of class k               u K + k, u < U
+//   set of labelled image l      U K + l
 //
 // so that one sum over such a progression of rows is the backward for each of the three, and the mean of a set too.
 //

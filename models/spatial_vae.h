@@ -1,9 +1,9 @@
 // The models of Vive, "Variational generation of images by deep spatial architectures": a VAE, and two that have the
 // pose of the image as a second latent u, which a spatial transformer layer puts to work. R replicas at once.
 //
-//   VAE     z ~ q(z|x),                          x' = dec(z)
-//   T-VAE   z, u ~ q(z|x) q(u|x),                x' = T_u(dec(z))                    dec(z): the digit in reference
-//   pose DT-VAE  u ~ q(u|x), y = T_u(x), z ~ q(z|y),  x' = T_u^-1(dec(z))                 y: the input, pose undone
+//   VAE      z ~ q(z|x)                             x' = dec(z)
+//   T-VAE    z, u ~ q(z|x) q(u|x)                   x' = T_u(dec(z))       dec(z): the digit in reference pose
+//   DT-VAE   u ~ q(u|x), y = T_u(x), z ~ q(z|y)     x' = T_u^-1(dec(z))    y: the input, pose undone
 //
 // x ~ Bernoulli(x'), from probabilities clipped to [1e-6, 1 - 1e-6]: the sigmoid comes before the warp. Forward, loss
 // and backward are written out in spatial_vae.cpp, read from top to bottom.

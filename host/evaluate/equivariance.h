@@ -3,12 +3,12 @@
 //
 // Images are functions of a place p; warps are maps from a place in the output to one in the input:
 //
-//   (g x)(p) = x(G p),    x'(p) = y'(A p)    with A the matrix of the model's last warp, T_u of a T-VAE or T_u^-1 of a
-//                                            DT-VAE, in coordinates where the image spans -1..1
+//   (g x)(p) = x(G p),    x'(p) = y'(A p)
 //
-// A model that moves its output with its input, x'(g x) = g x'(x), from a y' that stays, has y'(A(g x) p) = y'(A(x) G
-// p):
+// A is the matrix of the model's last warp (T_u of a T-VAE, T_u^-1 of a DT-VAE), in coordinates where the image spans
+// -1..1. A model that moves its output with its input, x'(g x) = g x'(x), from a y' that stays, has
 //
+//   y'(A(g x) p) = y'(A(x) G p), so
 //   A(g x) = A(x) G                           G is applied first to a place, so it stands on the right
 //
 // In a DT-VAE the first warp, y(p) = x(A^-1 p), says the same: (g x)(A(g x)^-1 p) = x(G A(g x)^-1 p) = x(A(x)^-1 p).
@@ -16,17 +16,16 @@
 //
 // Scores, sums running over images and pixels (values 0..1):
 //
-//   reference_change  sum |y'(g x) - y'(x)| / sum |g x - x|         0: y' is invariant; 1: it changes as the input
-//   does.
-//                     A z that carries nothing scores 0 too: read it beside a reconstruction error
-//   output_psnr       10 log10(1 / mean (x'(g x) - g x'(x))^2) dB   beside it unmoved_psnr, of x'(x) in place of x'(g
-//   x):
-//                     what a model scores that does not see g
-//   pose_error        sum |A(g x) - A(x) G| / sum |A(x) G - A(x)|   Frobenius norms of [2, 3]; 0: u takes up all of g;
-//                     1: u did not move, or moves as much in other ways. Affine poses only
-//   pose_gain         sum <A(g x) - A(x), A(x) G - A(x)> / sum |A(x) G - A(x)|^2    how far u moves along the way it
-//   should
-//                     on the whole: 1 all of it, 0 not at all. What it does besides, image by image, is pose_error's
+//   reference_change   sum |y'(g x) - y'(x)| / sum |g x - x|
+//                      0: y' is invariant; 1: it changes as much as the input does. A z that carries nothing scores 0
+//                      too: read it beside a reconstruction error
+//   output_psnr        10 log10(1 / mean (x'(g x) - g x'(x))^2) dB
+//                      beside it unmoved_psnr, with x'(x) for x'(g x): what a model scores that does not see g
+//   pose_error         sum |A(g x) - A(x) G| / sum |A(x) G - A(x)|, Frobenius norms of [2, 3]
+//                      0: u takes up all of g; 1: u did not move, or moves as much in other ways. Affine poses only
+//   pose_gain          sum <A(g x) - A(x), A(x) G - A(x)> / sum |A(x) G - A(x)|^2
+//                      how far u moves, on the whole, along the way it should: 1 all of it, 0 not at all. What it does
+//                      besides, image by image, is pose_error's
 #pragma once
 #include <array>
 

@@ -15,11 +15,11 @@
 #include <string>
 #include <vector>
 
-#include "host/core/class_sets.h"
-#include "host/core/device_images.h"
-#include "host/core/model.h"
+#include "models/class_sets.h"
+#include "models/device_images.h"
 #include "models/image_trunk.h"
 #include "models/likelihood.h"
+#include "models/model.h"
 
 namespace warpvae {
 

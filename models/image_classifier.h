@@ -5,10 +5,10 @@
 #include <map>
 #include <memory>
 
-#include "host/core/device_images.h"
-#include "host/core/model.h"
 #include "models/conv_stack.h"
 #include "models/dense_stack.h"
+#include "models/device_images.h"
+#include "models/model.h"
 
 namespace warpvae {
 

@@ -2,9 +2,9 @@
 // 2016), R replicas at once and each with an order alpha of its own: one ensemble trains all alphas. alpha = 1 is the
 // ELBO, alpha = 0 the importance-weighted auto-encoder (Burda et al. 2016).
 #pragma once
-#include "host/core/model.h"
 #include "models/dense_stack.h"
 #include "models/likelihood.h"
+#include "models/model.h"
 
 namespace warpvae {
 

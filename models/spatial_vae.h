@@ -10,8 +10,8 @@
 #pragma once
 #include <memory>
 
-#include "host/core/model.h"
 #include "models/dense_stack.h"
+#include "models/model.h"
 
 namespace warpvae {
 

@@ -61,7 +61,7 @@ room() {
 }
 room cuda/ 'cuda/'
 room data/ 'cuda/|data/'
-room models/ 'cuda/|models/|host/core/|data/error\.h'
+room models/ 'cuda/|models/'
 room host/core/ 'cuda/|host/core/|models/|data/error\.h'
 room host/evaluate/ 'cuda/|data/|models/|host/core/|host/evaluate/'
 room host/files/ 'cuda/|data/|host/core/|host/files/'

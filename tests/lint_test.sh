@@ -30,7 +30,7 @@ put data/reader.cpp '// A comment may speak of threadIdx and <<<>>>.\n#include <
 put host/files/json.h '#pragma once\n#include <nlohmann/json.hpp>'
 put host/experiments/one.cpp '#include <CLI/CLI.hpp>\n\n#include "data/reader.h"\n#include "models/model.h"'
 put host/options.cpp '#include <CLI/CLI.hpp>'
-put models/model.h '#pragma once\n#include "cuda/ops.h"\n#include "host/core/trainer.h"'
+put models/model.h '#pragma once\n#include "cuda/ops.h"\n#include "models/parameters.h"'
 if ! output=$("$lint" "$tree" 2>&1); then
     echo "FALSE ALARM:"
     echo "$output" | sed 's/^/    /'
@@ -63,6 +63,7 @@ plant "data/ may not include" data/x.cpp '#include "models/model.h"'
 plant "data/ may not include" data/x.cpp '#include "host/files/json.h"'
 plant "models/ may not include" models/x.cpp '#include "data/idx.h"'
 plant "models/ may not include" models/x.cpp '#include "host/options.h"'
+plant "models/ may not include" models/x.cpp '#include "host/core/trainer.h"'
 plant "host/core/ may not include" host/core/x.cpp '#include "host/options.h"'
 plant "host/ may not include" host/x.cpp '#include "tests/support/device_test.h"'
 plant "the command line library has another door" cuda/x.cpp '#include <CLI/CLI.hpp>'

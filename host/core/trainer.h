@@ -5,9 +5,9 @@
 #include <map>
 #include <utility>
 
-#include "host/core/device_images.h"
-#include "host/core/model.h"
 #include "host/core/schedule.h"
+#include "models/device_images.h"
+#include "models/model.h"
 
 namespace warpvae {
 

@@ -3,7 +3,7 @@
 #pragma once
 #include <functional>
 
-#include "host/core/device_images.h"
+#include "models/device_images.h"
 #include "models/spatial_vae.h"
 
 namespace warpvae {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "host/core/device_images.h"
+#include "models/device_images.h"
 #include "models/renyi_vae.h"
 
 namespace warpvae {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "host/core/device_images.h"
+#include "models/device_images.h"
 
 namespace warpvae {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "host/core/device_images.h"
-#include "host/core/model.h"
+#include "models/device_images.h"
+#include "models/model.h"
 
 namespace warpvae {
 

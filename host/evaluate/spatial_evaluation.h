@@ -3,8 +3,8 @@
 #pragma once
 #include <vector>
 
-#include "host/core/device_images.h"
 #include "host/evaluate/vae_evaluation.h"
+#include "models/device_images.h"
 #include "models/spatial_vae.h"
 
 namespace warpvae {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "host/core/parameters.h"
+#include "models/parameters.h"
 
 namespace warpvae {
 

@@ -1,4 +1,4 @@
-#include "host/core/class_sets.h"
+#include "models/class_sets.h"
 
 #include <algorithm>
 #include <string>

@@ -1,4 +1,4 @@
-#include "host/core/parameters.h"
+#include "models/parameters.h"
 
 #include <cmath>
 

@@ -1,5 +1,5 @@
 // Labelled images by class: members, starts and ranks that agree, and what is refused, in one clear line.
-#include "host/core/class_sets.h"
+#include "models/class_sets.h"
 
 #include "tests/support/device_test.h"
 

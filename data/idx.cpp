@@ -68,12 +68,6 @@ std::string shape_text(const std::vector<std::size_t>& shape, std::size_t from =
 
 }  // namespace
 
-void ImageSet::truncate(std::size_t n) {
-    if (n >= count()) return;
-    images.resize(n * image_size());
-    labels.resize(n);
-}
-
 std::string read_idx_bytes(const fs::path& path) {
     std::string bytes = read_file(path);
     if (!is_gzip(bytes)) return bytes;

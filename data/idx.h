@@ -1,4 +1,4 @@
-// Image sets in memory, and IDX: the file format of MNIST and its successors, plain or gzipped.
+// IDX: the file format of MNIST and its successors, plain or gzipped.
 //
 // An IDX file is a big-endian header (two zero bytes, a type byte, the number of dimensions, then each dimension as 32
 // bits) and the values. Only bytes occur here: magic 0x00000803 for images [count, H, W], 0x00000804 for images in
@@ -11,20 +11,9 @@
 #include <string_view>
 #include <vector>
 
-namespace warpvae {
+#include "data/image_set.h"
 
-struct ImageSet {
-    int height = 0, width = 0;
-    std::vector<std::uint8_t> images;  ///< [count, height, width, channels]
-    std::vector<std::uint8_t> labels;  ///< [count]
-    int channels = 1;                  ///< 1 grey, 3 red, green and blue
-    std::size_t count() const { return labels.size(); }
-    std::size_t pixels() const { return std::size_t(height) * std::size_t(width); }
-    /// Bytes of one image.
-    std::size_t image_size() const { return pixels() * std::size_t(channels); }
-    /// Keeps the first `n` images, if there are more.
-    void truncate(std::size_t n);
-};
+namespace warpvae {
 
 struct IdxArray {
     std::vector<std::size_t> shape;

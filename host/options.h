@@ -12,6 +12,7 @@
 #include "cuda/ops.h"
 #include "data/error.h"
 #include "data/known_sets.h"
+#include "host/experiment/program_end.h"
 
 namespace warpvae {
 
@@ -43,20 +44,5 @@ std::vector<std::pair<std::string, std::string>> resolved_settings(const CLI::Ap
 /// Loads --dataset from --data; `auto` is mnist if it is there or a network answers, else glyphs, and says so. Throws
 /// UsageError if the set is in colour and the program does not take that.
 DataSet load_data(const CommonOptions& options, bool takes_colour = false);
-
-/// How a run that is left now is gone on with: a command, said to the user at Ctrl-C.
-void set_go_on_command(std::string command);
-/// `text` as the shell reads it: as it is, or quoted.
-std::string shell_quoted(const std::string& text);
-
-/// Throw to end a program early and well, as --help does.
-struct ProgramEnd {
-    int status = 0;
-};
-
-/// Calls `body`, turns exceptions into one line on standard error and an exit status. Ctrl-C and SIGTERM leave the work
-/// at its next interruption point; a reader of standard output that goes away ends the printing only; output that
-/// cannot be written for another reason ends with status 1.
-int run_program(const char* name, const std::function<void()>& body);
 
 }  // namespace warpvae

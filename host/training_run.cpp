@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "data/error.h"
 #include "host/core/interrupt.h"
 #include "host/files/metrics_log.h"
 #include "host/show/progress.h"
@@ -50,6 +51,9 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
     const std::uint64_t total = trainer.epoch_start(std::uint64_t(options.epochs));
     std::string label = options.replicas[0].name;
     if (options.replicas.size() > 1) label += " + " + std::to_string(options.replicas.size() - 1) + " more";
+    if (trainer.step() > total)
+        throw Error(options.replicas[0].folder.string() + " is trained for " + std::to_string(trainer.epoch()) +
+                    " epochs already, more than --epochs " + std::to_string(options.epochs));
     Progress progress(
         {.label = label, .total = std::int64_t(total), .start = std::int64_t(trainer.step()), .quiet = options.quiet});
     const auto terms = model.loss_terms();

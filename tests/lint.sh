@@ -79,7 +79,7 @@ door() {
     [ "$(echo "$inside" | wc -l)" -le 1 ] && return
     report "$1 has more than one door" < <(echo "$inside" | sed 's/$/:1:/')
 }
-door "the command line library" 'CLI/' 'host/[a-z_]+\.(h|cpp)'
+door "the command line library" 'CLI/' 'host/experiment/command_line\.cpp' '|host/options'
 door "toml++" 'toml\+\+' 'host/files/config_file\.cpp' none
 door "the JSON library" 'nlohmann/' 'host/files/json\.h' none
 door "the log library" 'spdlog/' 'host/[a-z_]+\.(h|cpp)' none

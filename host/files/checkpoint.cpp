@@ -12,9 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kCurrent = "checkpoint.safetensors";
-constexpr const char* kPrevious = "checkpoint.previous.safetensors";
-
 /// Prefixes of the optimiser's two arrays.
 struct MomentNames {
     const char *first, *second;
@@ -52,7 +49,7 @@ std::optional<Trainer::State> load_checkpoint(const fs::path& path, const Parame
     if (!fs::exists(path)) return std::nullopt;
     const SafeTensors file = read_safetensors(path);
     for (const auto& [key, value] : expected)
-        if (file.metadata_at(key) != value)
+        if (key != "epochs" && file.metadata_at(key) != value)
             throw Error(path.string() + " was made with " + key + " = " + file.metadata_at(key) + ", this run has " +
                         key + " = " + value + "; use the same settings, or another --out");
     Trainer::State state;
@@ -79,6 +76,8 @@ void save_weights(const fs::path& path, const ParameterLayout& layout, const std
     write_safetensors(path, file);
 }
 
+Metadata read_metadata(const fs::path& path) { return read_safetensors(path).metadata; }
+
 std::vector<float> load_weights(const fs::path& path, const ParameterLayout& layout) {
     return read_arena(read_safetensors(path), "", layout, path);
 }
@@ -96,8 +95,8 @@ void save_checkpoint(const fs::path& folder, const ParameterLayout& layout, cons
     file.metadata = metadata;
     const std::string bytes = encode_safetensors(file);
     std::error_code ignored;  // there may be none yet
-    fs::rename(folder / kCurrent, folder / kPrevious, ignored);
-    write_file(folder / kCurrent, bytes);
+    fs::rename(folder / kCheckpoint, folder / kPreviousCheckpoint, ignored);
+    write_file(folder / kCheckpoint, bytes);
 }
 
 std::optional<std::vector<Trainer::State>> common_checkpoints(const std::vector<fs::path>& folders,
@@ -105,7 +104,7 @@ std::optional<std::vector<Trainer::State>> common_checkpoints(const std::vector<
                                                               const std::vector<Metadata>& expected) {
     std::vector<std::map<std::uint64_t, Trainer::State>> found(folders.size());
     for (std::size_t r = 0; r < folders.size(); ++r) {
-        for (const char* name : {kPrevious, kCurrent})
+        for (const char* name : {kPreviousCheckpoint, kCheckpoint})
             if (auto state = load_checkpoint(folders[r] / name, layout, expected[r])) found[r][state->step] = *state;
         if (found[r].empty()) return std::nullopt;
     }

@@ -13,6 +13,13 @@ namespace warpvae {
 
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
+inline constexpr const char* kWeights = "model.safetensors";
+inline constexpr const char* kCheckpoint = "checkpoint.safetensors";
+inline constexpr const char* kPreviousCheckpoint = "checkpoint.previous.safetensors";
+
+/// What the file says that it was made with.
+Metadata read_metadata(const std::filesystem::path& path);
+
 /// model.safetensors: the weights alone. `values` is one replica's arena [P].
 void save_weights(const std::filesystem::path& path, const ParameterLayout& layout, const std::vector<float>& values,
                   const Metadata& metadata);

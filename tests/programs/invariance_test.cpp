@@ -140,8 +140,8 @@ TEST_F(Invariance, BenchmarksStandInTheTableAndAreNotTrainedTwice) {
     ASSERT_EQ(run("table --resume " + at("run") + " --quiet").status, 0);
     EXPECT_EQ(read_file(at("run/table.json")), before);
     EXPECT_EQ(fs::last_write_time(folder / "run" / "s-cnn-seed1" / "result.json"), untouched);
-    EXPECT_EQ(Json::parse(read_file(at("run/rt-cnn-seed1/result.json"))).at("settings").at("train-images"), "300");
-    expect_failure(1, "train-images", "table --resume " + at("run") + " --train-images 200 --quiet");
+    EXPECT_EQ(Json::parse(read_file(at("run/rt-cnn-seed1/result.json"))).at("training").at("classifier"), "cnn");
+    expect_failure(1, "training-images", "table --resume " + at("run") + " --train-images 200 --quiet");
 }
 
 TEST_F(Invariance, ReducedTrainingDataIsACurveOfTheReport) {
@@ -156,16 +156,14 @@ TEST_F(Invariance, ReducedTrainingDataIsACurveOfTheReport) {
         EXPECT_EQ(rows[i].at("images"), counts[i % 3]) << "more than all are all";
         EXPECT_EQ(rows[i].at("cells")[0].at("n"), 2);
     }
-    EXPECT_EQ(Json::parse(read_file(at("run/reduced/60/s-z3-seed2/result.json"))).at("settings").at("train-images"),
-              "60");
-    EXPECT_NE(read_file(at("run/reduced/60/s-cnn-seed1/result.json")).find("\"5 epochs"), std::string::npos)
+    EXPECT_EQ(Json::parse(read_file(at("run/reduced/60/s-cnn-seed1/result.json"))).at("training").at("epochs"), "5")
         << "as long as one epoch of 300";
     fs::remove(folder / "run/reduced/120/s-z3-seed1/result.json");
     ASSERT_EQ(run("report --resume " + at("run") + " --quiet").status, 0);
     EXPECT_NE(read_file(at("run/report.html")).find("Reduced training data"), std::string::npos);
     ASSERT_EQ(run("reduced --resume " + at("run") + " --quiet").status, 0);
     EXPECT_EQ(read_file(at("run/reduced.json")), before);
-    expect_failure(1, "shuffled from 300", "reduced --resume " + at("run") + " --train-images 200 --quiet");
+    expect_failure(1, "training-images", "reduced --resume " + at("run") + " --train-images 200 --quiet");
     ASSERT_EQ(run("table --benchmark none --overwrite" + options + " --out " + at("run")).status, 0);
     EXPECT_FALSE(fs::exists(folder / "run" / "reduced.json"));
 }
@@ -175,6 +173,9 @@ TEST_F(Invariance, WrongUsageIsStatus2) {
     expect_failure(2, "command", "");
     expect_failure(2, "tabel", "tabel" + out);
     expect_failure(2, "--out", "table");
+    expect_failure(2, "--learning-rate", "table --learning-rate nan" + out);
+    expect_failure(2, "--seed", "table --seed 18446744073709551616" + out);
+    expect_failure(2, "comes first", "--quiet table" + out);
     expect_failure(2, "--colour", "table --colour" + out);
     expect_failure(2, "cifar", "table --dataset cifar" + out);
     expect_failure(2, "in colour", "table --dataset svhn" + out);

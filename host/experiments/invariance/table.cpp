@@ -1,11 +1,12 @@
-// Table 2 of Mills (2024) and its claims, held against measured replicas.
+#include "host/experiments/invariance/table.h"
+
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <tuple>
 
 #include "cuda/device/device.h"
-#include "host/mills/mills.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -26,8 +27,6 @@ constexpr std::size_t kS = 0, kFr = 1;
 // varies by.
 constexpr double kTie = 0.006;
 
-std::string test_name(std::size_t test_set) { return std::string("MNIST-") + variant_code(kVariants[test_set]); }
-
 double mean_of(const std::vector<double>& values) {
     double total = 0;
     for (double v : values) total += v;
@@ -37,16 +36,16 @@ double mean_of(const std::vector<double>& values) {
 /// accuracy by (train, N, seed) for one kind of feature.
 class Accuracies {
   public:
-    Accuracies(const std::vector<MillsReplica>& replicas, FeatureKind features) {
+    Accuracies(const std::vector<InvarianceReplica>& replicas, FeatureKind features) {
         const std::size_t kind = features == kFeatureKinds[0] ? 0 : 1;
-        for (const MillsReplica& r : replicas) {
+        for (const InvarianceReplica& r : replicas) {
             of_[{r.train, r.latents, r.seed}] = r.accuracy[kind];
             if (std::find(seeds.begin(), seeds.end(), r.seed) == seeds.end()) seeds.push_back(r.seed);
             if (std::find(latents.begin(), latents.end(), r.latents) == latents.end()) latents.push_back(r.latents);
         }
         std::sort(latents.begin(), latents.end());
     }
-    const std::array<double, kTestSets>* at(Variant train, int n, std::uint64_t seed) const {
+    const TestAccuracies* at(Variant train, int n, std::uint64_t seed) const {
         const auto found = of_.find({train, n, seed});
         return found == of_.end() ? nullptr : &found->second;
     }
@@ -54,7 +53,7 @@ class Accuracies {
     std::vector<int> latents;
 
   private:
-    std::map<std::tuple<Variant, int, std::uint64_t>, std::array<double, kTestSets>> of_;
+    std::map<std::tuple<Variant, int, std::uint64_t>, TestAccuracies> of_;
 };
 
 Claim small_is_best(const Accuracies& a) {
@@ -157,7 +156,7 @@ Claim rt_is_best_on_transformed(const Accuracies& a) {
 
 }  // namespace
 
-std::optional<double> mills_table2(Variant train, int latents, std::size_t test_set) {
+std::optional<double> invariance_table2(Variant train, int latents, std::size_t test_set) {
     for (int i = 0; i < 4; ++i)
         if (kPaperLatents[i] == latents && test_set < kTestSets) {
             if (train == Variant::kStandard) return kTrainedOnS[i][test_set];
@@ -166,60 +165,65 @@ std::optional<double> mills_table2(Variant train, int latents, std::size_t test_
     return std::nullopt;
 }
 
-Table mills_table(const std::vector<MillsReplica>& replicas, const std::vector<MillsBenchmark>& benchmarks,
-                  const std::string& dataset) {
+namespace {
+
+Table empty_table(const std::string& title, const std::string& dataset) {
     Table table;
     table.paper = "Mills 2024";
-    table.table = "Table 2: test-set accuracy";
+    table.table = title;
     table.dataset = dataset;
     table.device = device_name();
-    const bool has_paper = dataset == "mnist";
-    std::map<std::tuple<std::size_t, Variant, int>, std::vector<const MillsReplica*>> rows;
-    for (const MillsReplica& r : replicas)
-        for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind) rows[{kind, r.train, r.latents}].push_back(&r);
-    for (const auto& [key, members] : rows) {
-        const auto& [kind, train, latents] = key;
-        Row row;
-        row.keys = {
-            {"features", name_of(kFeatureKinds[kind])}, {"train", members[0]->train_name()}, {"latents", latents}};
-        for (std::size_t t = 0; t < kTestSets; ++t) {
-            std::vector<double> values;
-            for (const MillsReplica* member : members) values.push_back(member->accuracy[kind][t]);
-            Cell cell = measured_cell(test_name(t), values, has_paper ? mills_table2(train, latents, t) : std::nullopt);
-            if (cell.paper) cell.tolerance = std::max(0.02, cell.n > 1 ? 3 * cell.std : 0.0);
-            row.cells.push_back(cell);
-        }
-        table.rows.push_back(row);
+    return table;
+}
+
+/// One cell for each test set, from accuracies [seed].
+Row row_of(Json keys, const std::vector<const TestAccuracies*>& seeds,
+           const std::function<std::optional<double>(std::size_t)>& paper) {
+    Row row{std::move(keys), {}};
+    for (std::size_t t = 0; t < kTestSets; ++t) {
+        std::vector<double> values;
+        for (const TestAccuracies* accuracy : seeds) values.push_back((*accuracy)[t]);
+        Cell cell = measured_cell(set_name(kVariants[t]), values, paper(t));
+        if (cell.paper) cell.tolerance = std::max(0.02, cell.n > 1 ? 3 * cell.std : 0.0);
+        row.cells.push_back(cell);
     }
-    std::map<std::pair<BenchmarkKind, Variant>, std::vector<const MillsBenchmark*>> pixels;
-    for (const MillsBenchmark& b : benchmarks) pixels[{b.kind, b.train}].push_back(&b);
-    for (const auto& [key, members] : pixels) {
-        Row row;
-        row.keys = {{"features", name_of(key.first)},
-                    {"train", std::string("MNIST-") + variant_code(key.second)},
-                    {"latents", "-"}};
-        for (std::size_t t = 0; t < kTestSets; ++t) {
-            std::vector<double> values;
-            for (const MillsBenchmark* member : members) values.push_back(member->accuracy[t]);
-            row.cells.push_back(measured_cell(test_name(t), values));
-        }
-        table.rows.push_back(row);
+    return row;
+}
+
+}  // namespace
+
+Table invariance_table(const std::vector<InvarianceReplica>& replicas,
+                       const std::vector<InvarianceBenchmark>& benchmarks, const std::string& dataset) {
+    Table table = empty_table("Table 2: test-set accuracy", dataset);
+    std::map<std::tuple<std::size_t, Variant, int>, std::vector<const TestAccuracies*>> latents;
+    for (const InvarianceReplica& r : replicas)
+        for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind)
+            latents[{kind, r.train, r.latents}].push_back(&r.accuracy[kind]);
+    for (const auto& [key, seeds] : latents) {
+        const auto [kind, train, n] = key;
+        const Json keys = {{"features", name_of(kFeatureKinds[kind])}, {"train", set_name(train)}, {"latents", n}};
+        table.rows.push_back(row_of(keys, seeds, [&, &set = train, &size = n](std::size_t t) {
+            return dataset == "mnist" ? invariance_table2(set, size, t) : std::nullopt;
+        }));
+    }
+    std::map<std::pair<BenchmarkKind, Variant>, std::vector<const TestAccuracies*>> pixels;
+    for (const InvarianceBenchmark& b : benchmarks) pixels[{b.kind, b.train}].push_back(&b.accuracy);
+    for (const auto& [key, seeds] : pixels) {
+        const Json keys = {{"features", name_of(key.first)}, {"train", set_name(key.second)}, {"latents", "-"}};
+        table.rows.push_back(row_of(keys, seeds, [](std::size_t) { return std::nullopt; }));
     }
     return table;
 }
 
-Table mills_active_units(const std::vector<MillsReplica>& replicas, const std::string& dataset) {
-    Table table;
-    table.paper = "Mills 2024";
-    table.table = "Active units: latents whose mean varies over the test set (variance above 0.01)";
-    table.dataset = dataset;
-    table.device = device_name();
+Table active_units_table(const std::vector<InvarianceReplica>& replicas, const std::string& dataset) {
+    Table table =
+        empty_table("Active units: latents whose mean varies over the test set (variance above 0.01)", dataset);
     table.decimals = 1;
     std::map<Variant, std::map<int, std::vector<double>>> by;
-    for (const MillsReplica& r : replicas) by[r.train][r.latents].push_back(r.test_elbo.active_units);
+    for (const InvarianceReplica& r : replicas) by[r.train][r.latents].push_back(r.test_elbo.active_units);
     for (const auto& [train, sizes] : by) {
         Row row;
-        row.keys = {{"train", std::string("MNIST-") + variant_code(train)}};
+        row.keys = {{"train", set_name(train)}};
         for (const auto& [latents, values] : sizes)
             row.cells.push_back(measured_cell("N = " + std::to_string(latents), values));
         table.rows.push_back(row);
@@ -227,7 +231,7 @@ Table mills_active_units(const std::vector<MillsReplica>& replicas, const std::s
     return table;
 }
 
-std::vector<Claim> mills_claims(const std::vector<MillsReplica>& replicas, FeatureKind features) {
+std::vector<Claim> invariance_claims(const std::vector<InvarianceReplica>& replicas, FeatureKind features) {
     const Accuracies accuracies(replicas, features);
     return {small_is_best(accuracies), training_on_rt_helps(accuracies), flat_from_twenty(accuracies),
             rt_is_best_on_transformed(accuracies)};

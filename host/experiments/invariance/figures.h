@@ -1,25 +1,23 @@
 // The pictures of the `invariance` experiment, drawn from what a run left on disk.
 #pragma once
-#include <filesystem>
-#include <string>
 #include <vector>
 
-#include "host/mills/mills.h"
+#include "host/experiments/invariance/table.h"
 #include "host/show/figure_file.h"
 
 namespace warpvae {
 
 /// Figure 1 of the paper: digits of the test set (rows) under its four transformations (columns).
-FigureFile draw_transformations(const MillsOptions& options, const DataSet& data);
+FigureFile draw_transformations(const InvarianceExperiment& experiment);
 /// Training and test negative ELBO by epoch for every model of the run (mean and standard deviation over seeds).
-std::vector<FigureFile> draw_learning_curves(const MillsOptions& options);
+std::vector<FigureFile> draw_learning_curves(const InvarianceExperiment& experiment);
 /// Reconstructions, samples of the prior and walks along the most active latents, of the first seed's model for each
 /// (training set, N) whose weights are in the run's folder.
-std::vector<FigureFile> draw_decoded(const MillsOptions& options, const DataSet& data);
+std::vector<FigureFile> draw_decoded(const InvarianceExperiment& experiment);
 /// Measured accuracies beside the paper's, one picture per kind of feature and training set.
-std::vector<FigureFile> draw_comparison(const MillsOptions& options, const Table& table);
+std::vector<FigureFile> draw_comparison(const InvarianceExperiment& experiment, const Table& table);
 
 /// All of the above that the run has the files for, written to figures/.
-std::vector<FigureFile> draw_mills_figures(const MillsOptions& options, const DataSet& data, const Table* table);
+std::vector<FigureFile> draw_invariance_figures(const InvarianceExperiment& experiment, const Table* table);
 
 }  // namespace warpvae

@@ -5,80 +5,81 @@
 
 #include <map>
 
-#include "host/mills/mills_reduced.h"
-#include "host/mills/mills_report.h"
+#include "host/experiment/presentation.h"
+#include "host/experiments/invariance/reduced.h"
+#include "host/experiments/invariance/table.h"
 
 namespace warpvae {
 namespace {
 
 /// The paper's own table as if measured with `seeds` seeds, shifted by `shift`.
-std::vector<MillsReplica> paper_replicas(int seeds, double shift = 0) {
-    std::vector<MillsReplica> out;
+std::vector<InvarianceReplica> paper_replicas(int seeds, double shift = 0) {
+    std::vector<InvarianceReplica> out;
     for (int s = 1; s <= seeds; ++s)
         for (Variant train : {Variant::kStandard, Variant::kRandom})
             for (int n : {10, 20, 50, 100}) {
-                MillsReplica r;
+                InvarianceReplica r;
                 r.train = train;
                 r.latents = n;
                 r.seed = s;
                 r.test_elbo.active_units = std::min(n, 15);
                 for (std::size_t k = 0; k < 2; ++k)
                     for (std::size_t t = 0; t < kTestSets; ++t)
-                        r.accuracy[k][t] = *mills_table2(train, n, t) + (k ? 0.05 : shift);
+                        r.accuracy[k][t] = *invariance_table2(train, n, t) + (k ? 0.05 : shift);
                 out.push_back(r);
             }
     return out;
 }
 
-TEST(MillsTable, HoldsThePapersNumbers) {
-    EXPECT_EQ(mills_table2(Variant::kStandard, 10, 0), 0.8799);
-    EXPECT_EQ(mills_table2(Variant::kStandard, 100, 3), 0.7742);
-    EXPECT_EQ(mills_table2(Variant::kRandom, 20, 2), 0.7734);
-    EXPECT_EQ(mills_table2(Variant::kRandom, 100, 1), 0.7378);
-    EXPECT_FALSE(mills_table2(Variant::kStandard, 30, 0));
-    EXPECT_FALSE(mills_table2(Variant::kFixedScale, 10, 0));
+TEST(InvarianceTable, HoldsThePapersNumbers) {
+    EXPECT_EQ(invariance_table2(Variant::kStandard, 10, 0), 0.8799);
+    EXPECT_EQ(invariance_table2(Variant::kStandard, 100, 3), 0.7742);
+    EXPECT_EQ(invariance_table2(Variant::kRandom, 20, 2), 0.7734);
+    EXPECT_EQ(invariance_table2(Variant::kRandom, 100, 1), 0.7378);
+    EXPECT_FALSE(invariance_table2(Variant::kStandard, 30, 0));
+    EXPECT_FALSE(invariance_table2(Variant::kFixedScale, 10, 0));
     double sum = 0;  // of the 32 cells, added by hand
     for (Variant train : {Variant::kStandard, Variant::kRandom})
         for (int n : {10, 20, 50, 100})
-            for (std::size_t t = 0; t < kTestSets; ++t) sum += *mills_table2(train, n, t);
+            for (std::size_t t = 0; t < kTestSets; ++t) sum += *invariance_table2(train, n, t);
     EXPECT_NEAR(sum, 25.1901, 1e-9);
 }
 
-TEST(MillsTable, OneRowForEachFeatureKindTrainingSetAndN) {
-    const Table table = mills_table(paper_replicas(3, 0.015), {}, "mnist");
+TEST(InvarianceTable, OneRowForEachFeatureKindTrainingSetAndN) {
+    const Table table = invariance_table(paper_replicas(3, 0.015), {}, "mnist");
     ASSERT_EQ(table.rows.size(), 16u);
     int cells = 0;
     for (const Row& row : table.rows)
         for (const Cell& cell : row.cells) cells += cell.paper.has_value();
     EXPECT_EQ(cells, 64);
-    const PaperFit sample = paper_fit(table, FeatureKind::kSample), mean = paper_fit(table, FeatureKind::kMean);
+    const Fit sample = paper_fit(table, "sample"), mean = paper_fit(table, "mean");
     EXPECT_NEAR(sample.mean_distance, 0.015, 1e-12);
     EXPECT_EQ(sample.within_tolerance, 32) << "0.015 is within the tolerance of 0.02";
     EXPECT_EQ(mean.within_tolerance, 0) << "0.05 is not";
     EXPECT_EQ(table.rows[0].cells[0].n, 3);
 }
 
-TEST(MillsTable, OtherDataHaveNoPaperBesideThem) {
-    const Table table = mills_table(paper_replicas(1), {}, "glyphs");
+TEST(InvarianceTable, OtherDataHaveNoPaperBesideThem) {
+    const Table table = invariance_table(paper_replicas(1), {}, "glyphs");
     for (const Row& row : table.rows)
         for (const Cell& cell : row.cells) EXPECT_FALSE(cell.paper);
 }
 
 /// Accuracy 0.9 and 0.95 of the kinds on the first test set, a point more with each seed.
-std::vector<MillsBenchmark> benchmarks(int seeds) {
-    std::vector<MillsBenchmark> out;
+std::vector<InvarianceBenchmark> benchmarks(int seeds) {
+    std::vector<InvarianceBenchmark> out;
     for (int s = 1; s <= seeds; ++s)
         for (Variant train : {Variant::kStandard, Variant::kRandom})
             for (BenchmarkKind kind : {BenchmarkKind::kDense, BenchmarkKind::kConvolutional}) {
-                MillsBenchmark b{kind, train, std::uint64_t(s), {}};
+                InvarianceBenchmark b{kind, train, std::uint64_t(s), {}};
                 b.accuracy[0] = (kind == BenchmarkKind::kDense ? 0.89 : 0.94) + 0.01 * s;
                 out.push_back(b);
             }
     return out;
 }
 
-TEST(MillsTable, BenchmarksStandBelowTheVaes) {
-    const Table table = mills_table(paper_replicas(3), benchmarks(3), "mnist");
+TEST(InvarianceTable, BenchmarksStandBelowTheVaes) {
+    const Table table = invariance_table(paper_replicas(3), benchmarks(3), "mnist");
     ASSERT_EQ(table.rows.size(), 16u + 4);
     const char* expected[4][2] = {{"pixels (MLP)", "MNIST-s"},
                                   {"pixels (MLP)", "MNIST-rt"},
@@ -95,9 +96,9 @@ TEST(MillsTable, BenchmarksStandBelowTheVaes) {
 }
 
 TEST(MillsReduced, CurvesHaveTheirCountsBelowEachOther) {
-    std::vector<MillsReplica> twenty = paper_replicas(1);
-    std::erase_if(twenty, [](const MillsReplica& r) { return r.latents != 20; });
-    const Table table = mills_reduced_table({{100, twenty, benchmarks(1)}, {1000, twenty, benchmarks(1)}}, "mnist");
+    std::vector<InvarianceReplica> twenty = paper_replicas(1);
+    std::erase_if(twenty, [](const InvarianceReplica& r) { return r.latents != 20; });
+    const Table table = reduced_table({{100, twenty, benchmarks(1)}, {1000, twenty, benchmarks(1)}}, "mnist");
     ASSERT_EQ(table.rows.size(), 2u * (2 * 2 + 4));
     for (std::size_t i = 0; i < table.rows.size(); i += 2) {
         const Row &few = table.rows[i], &many = table.rows[i + 1];
@@ -132,7 +133,7 @@ TEST(MillsReduced, SetsAreShuffledBySeedAndFewerAreAmongTheMore) {
 }
 
 TEST(MillsClaims, OnThePapersOwnNumbers) {
-    const auto claims = mills_claims(paper_replicas(10), FeatureKind::kSample);
+    const auto claims = invariance_claims(paper_replicas(10), FeatureKind::kSample);
     ASSERT_EQ(claims.size(), 4u);
     EXPECT_TRUE(claims[0].holds) << claims[0].evidence;
     EXPECT_TRUE(claims[1].holds) << claims[1].evidence;
@@ -143,21 +144,21 @@ TEST(MillsClaims, OnThePapersOwnNumbers) {
 
 TEST(MillsClaims, FailWhereTheNumbersSayOtherwise) {
     auto replicas = paper_replicas(10);
-    for (MillsReplica& r : replicas) {
+    for (InvarianceReplica& r : replicas) {
         r.accuracy[0].fill(0.80);
         if (r.latents == 50) r.accuracy[0].fill(0.90);             // not the smallest is best; not flat
         if (r.train == Variant::kRandom) r.accuracy[0][1] -= 0.1;  // and rt does not help on fr
     }
-    for (const Claim& claim : mills_claims(replicas, FeatureKind::kSample)) {
+    for (const Claim& claim : invariance_claims(replicas, FeatureKind::kSample)) {
         EXPECT_FALSE(claim.holds) << claim.name << ": " << claim.evidence;
         EXPECT_EQ(claim.p, 1) << claim.name;
     }
 }
 
 TEST(MillsClaims, SayWhatIsMissing) {
-    std::vector<MillsReplica> one(1);
+    std::vector<InvarianceReplica> one(1);
     one[0].latents = 20;
-    for (const Claim& claim : mills_claims(one, FeatureKind::kMean)) EXPECT_FALSE(claim.holds) << claim.name;
+    for (const Claim& claim : invariance_claims(one, FeatureKind::kMean)) EXPECT_FALSE(claim.holds) << claim.name;
 }
 
 TEST(SignTest, Probabilities) {

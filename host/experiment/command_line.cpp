@@ -1,0 +1,114 @@
+#include "host/experiment/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cctype>
+#include <sstream>
+
+#include "host/experiment/program_end.h"
+
+namespace warpvae {
+namespace {
+
+/// `--alphas -inf,0`: a value that begins like an option is joined to its setting.
+void join_negative_values(std::vector<std::string>& arguments, const Settings& settings) {
+    const auto is_number = [](const std::string& text) {
+        return text.size() > 1 && text[0] == '-' &&
+               (std::isdigit(static_cast<unsigned char>(text[1])) || text[1] == '.' || text.rfind("-inf", 0) == 0);
+    };
+    for (std::size_t i = 0; i + 1 < arguments.size() && arguments[i] != "--"; ++i)
+        for (const Setting& s : settings.all())
+            if (!s.is_flag && arguments[i] == "--" + s.name && is_number(arguments[i + 1])) {
+                arguments[i] += "=" + arguments[i + 1];
+                arguments.erase(arguments.begin() + std::ptrdiff_t(i) + 1);
+            }
+}
+
+void require_command(const CommandLine::Form& form, const std::vector<std::string>& arguments) {
+    std::string names;
+    for (const CommandLine::Command& command : form.commands) {
+        if (!arguments.empty() && arguments[0] == command.name) return;
+        names += (names.empty() ? "" : ", ") + command.name;
+    }
+    if (!arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h")) return;
+    const std::string what = arguments.empty()        ? "a command is missing"
+                             : arguments[0][0] == '-' ? "the command comes first, before " + arguments[0]
+                                                      : "\"" + arguments[0] + "\" is no command";
+    throw UsageError(what + ": choose from " + names + " (see --help)");
+}
+
+void add_setting(CLI::App& app, const Setting& s, Values& values) {
+    const auto take = [&values, &s](const std::string& text) { values.emplace_back(s.name, text); };
+    CLI::Option* option =
+        s.is_flag ? app.add_flag_function(
+                        "--" + s.name, [take](std::int64_t count) { take(count > 0 ? "true" : "false"); }, s.help)
+                  : app.add_option_function<std::string>("--" + s.name, take, s.help);
+    if (!s.group.empty()) option->group(s.group);
+    if (s.is_flag) return;
+    option->type_name(s.type)->default_str(s.text());
+}
+
+/// The examples of a program's --help that are this command's.
+std::string examples_of(const std::string& footer, const std::string& beginning) {
+    std::string examples;
+    std::istringstream lines(footer);
+    for (std::string line; std::getline(lines, line);)
+        if (line.find("  " + beginning + " ") == 0) examples += "\n" + line;
+    return examples.empty() ? "" : "\nExamples" + examples;
+}
+
+void add_command(CLI::App& app, const CommandLine::Form& form, const CommandLine::Command& command,
+                 const Settings& settings, CommandLine& line) {
+    CLI::App& sub = *app.add_subcommand(command.name, command.help);
+    sub.footer(examples_of(form.footer, form.program + " " + command.name));
+    sub.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    sub.set_help_flag("-h,--help", "print this help and end")->group("The run");
+    if (!command.operands.name.empty())
+        sub.add_option(command.operands.name, line.operands, command.operands.help)
+            ->expected(command.operands.least, command.operands.most)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+            ->type_name("");
+    sub.add_option("--out", line.out, "folder for everything the run writes")->type_name("DIR")->group("The run");
+    sub.add_option("--resume", line.resume, "go on with the run in DIR, with its own settings")
+        ->type_name("DIR")
+        ->group("The run");
+    sub.add_option("--config", line.config, "read settings from FILE.toml, as a run's own config.toml")
+        ->type_name("FILE.toml")
+        ->group("The run");
+    sub.add_flag("--overwrite", line.overwrite, "start anew in a folder that already holds a run")->group("The run");
+    sub.add_flag("--quiet", line.quiet, "no progress bar, no remarks")->group("The run");
+    // What this command alone takes stands first.
+    for (const bool own : {true, false})
+        for (const Setting& s : settings.all())
+            if (s.commands.empty() != own && s.is_of(command.name)) add_setting(sub, s, line.values);
+}
+
+}  // namespace
+
+CommandLine parse_command_line(const CommandLine::Form& form, const Settings& settings,
+                               const std::vector<std::string>& arguments) {
+    require_command(form, arguments);
+    CLI::App app(form.title, form.program);
+    app.require_subcommand(1);
+    app.footer(form.footer);
+    app.get_formatter()->column_width(28);
+    CommandLine line;
+    for (const CommandLine::Command& command : form.commands) add_command(app, form, command, settings, line);
+    std::vector<std::string> reversed = arguments;
+    join_negative_values(reversed, settings);
+    std::reverse(reversed.begin(), reversed.end());  // as CLI11 takes them
+    try {
+        app.parse(reversed);
+    } catch (const CLI::CallForHelp& e) {
+        throw ProgramEnd{app.exit(e)};
+    } catch (const CLI::ParseError& e) {
+        std::string text = e.what();
+        for (char& c : text)
+            if (c == '\n') c = ' ';
+        throw UsageError(text + " (see " + arguments[0] + " --help)");
+    }
+    line.command = app.get_subcommands().front()->get_name();
+    return line;
+}
+
+}  // namespace warpvae

@@ -1,0 +1,188 @@
+#include "host/experiment/experiment.h"
+
+#include <map>
+#include <sstream>
+
+#include "data/files.h"
+#include "host/files/checkpoint.h"
+#include "host/training_run.h"
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Not of a checkpoint, which is gone on with for as many epochs as are asked for.
+const std::vector<std::string> kGrows = {"epochs"};
+
+std::vector<std::uint64_t> drawn_seeds(const std::vector<Replica*>& replicas) {
+    std::vector<std::uint64_t> seeds;
+    for (const Replica* replica : replicas) seeds.push_back(replica->drawn_seed());
+    return seeds;
+}
+
+/// Neighbours of one shape together, `most` at a time; 0: all there are on a GPU, each alone on the CPU device.
+std::vector<std::vector<Replica*>> groups_of(const std::vector<Replica*>& replicas, int most) {
+    const std::size_t together = most ? std::size_t(most) : device_is_gpu() ? 1u << 20 : 1;
+    std::vector<std::vector<Replica*>> groups;
+    for (Replica* replica : replicas) {
+        const bool joins =
+            !groups.empty() && groups.back().size() < together && groups.back().front()->shape() == replica->shape();
+        if (!joins) groups.emplace_back();
+        groups.back().push_back(replica);
+    }
+    return groups;
+}
+
+/// The sum of a replica's `seconds` in metrics.jsonl.
+double training_seconds(const fs::path& metrics, const std::string& replica) {
+    double total = 0;
+    std::istringstream lines(read_file(metrics));
+    for (std::string line; std::getline(lines, line);) {
+        const Json json = parse_json(line);
+        if (json.is_object() && json.value("replica", "") == replica) total += json.value("seconds", 0.0);
+    }
+    return total;
+}
+
+[[noreturn]] void refuse(const fs::path& path, const std::string& what) {
+    throw Error(path.string() + " was trained with " + what +
+                ": use the settings of that run, another --out, or --overwrite to start anew");
+}
+
+}  // namespace
+
+// --- ensembles -------------------------------------------------------------------------------------------------------
+
+Ensemble::Ensemble(const std::vector<Replica*>& replicas, Math math)
+    : stream(stream_create()), matmul(stream, math), seeds(drawn_seeds(replicas)), device_seeds(seeds, "seeds") {}
+Ensemble::~Ensemble() { stream_destroy(stream); }
+std::vector<Json> Ensemble::after_epoch(int) { return std::vector<Json>(seeds.size()); }
+
+// --- what results depend on ------------------------------------------------------------------------------------------
+
+Experiment::Experiment(const Run& run, int version) : run_(run), version_(version), out_(run.folder.path()) {}
+Experiment::~Experiment() = default;
+
+Run::Run(const RunOptions& o, const Settings& s, const RunFolder& f, const DataSet& d)
+    : options(o), settings(s), folder(f), data(d), training_images(digest(d.train)), test_images(digest(d.test)) {}
+
+Origin Experiment::origin(const Values& own, const Values& own_evaluation) const {
+    Origin origin{run_.settings.that_decide(kTraining, own), run_.settings.that_decide(kEvaluation, own_evaluation)};
+    origin.training.emplace_back("training-images", run_.training_images);
+    origin.evaluation.emplace_back("test-images", run_.test_images);
+    origin.evaluation.emplace_back("version", std::to_string(version_));
+    return origin;
+}
+Origin Experiment::origin(const Replica& replica) const {
+    Values own = replica.own();
+    own.emplace_back("seed", std::to_string(replica.drawn_seed()));
+    own.emplace_back("epochs", std::to_string(epochs_of(replica)));
+    return origin(own);
+}
+
+bool Experiment::is_trained(const Replica& replica) const { return fs::exists(folder_of(replica) / kWeights); }
+
+void Experiment::none_is_trained(const std::string& missing) const {
+    throw Error("no trained model in this run (there is no " + missing + "/" + kWeights +
+                "): train first, or choose models that it has");
+}
+
+std::vector<float> Experiment::weights(const Replica& replica, const ParameterLayout& layout) const {
+    const fs::path path = folder_of(replica) / kWeights;
+    if (const std::string other = difference(origin(replica).training, read_metadata(path)); !other.empty())
+        refuse(path, other);
+    return load_weights(path, layout);
+}
+
+bool Experiment::is_done(Replica& replica) const {
+    const Origin expected = origin(replica);
+    const fs::path folder = folder_of(replica);
+    const ResultOnDisk result = read_result(folder / "result.json", expected, [&](Fields& f) {
+        f("epochs", replica.epochs);
+        f("seconds", replica.seconds);
+        replica.fields(f);
+    });
+    if (result.found == Found::kSame) return true;
+    for (const char* file : {kWeights, kCheckpoint, kPreviousCheckpoint}) {
+        if (!fs::exists(folder / file)) continue;
+        const Values found = read_metadata(folder / file);
+        if (const std::string other = difference(expected.training, found, kGrows); !other.empty())
+            refuse(folder / file, other);
+        for (const auto& [name, value] : found)
+            if (file == std::string(kWeights) && name == "epochs" && std::stoll(value) > epochs_of(replica))
+                refuse(folder / file, "epochs = " + value + ", more than " + std::to_string(epochs_of(replica)));
+    }
+    return false;
+}
+
+void Experiment::require_own_folders(const std::vector<Replica*>& replicas) const {
+    std::map<std::string, const Replica*> taken;
+    for (const Replica* replica : replicas) {
+        const auto [at, is_new] = taken.emplace(replica->name(), replica);
+        if (is_new) continue;
+        throw UsageError("two models would share the folder " + replica->name() + ": " +
+                         difference(origin(*replica).training, origin(*at->second).training) +
+                         "; choose values that differ more");
+    }
+}
+
+// --- training and evaluation -----------------------------------------------------------------------------------------
+
+void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
+    require_own_folders(replicas);
+    std::vector<std::vector<Replica*>> left;
+    for (const std::vector<Replica*>& group : groups_of(replicas, options().together)) {
+        bool done = run_.folder.resumes();
+        for (Replica* replica : group) done = run_.folder.resumes() && is_done(*replica) && done;
+        if (!done || !evaluate) left.push_back(group);
+    }
+    if (run_.folder.resumes()) run_.folder.keep_grown(run_.settings);
+    for (const std::vector<Replica*>& group : left) run_group(group, evaluate);
+}
+
+void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate) {
+    const std::unique_ptr<Ensemble> group = ensemble(replicas);
+    group->model().parameters().initialise(group->seeds, group->stream);
+    TrainerOptions options;
+    options.batch = run_.options.batch;
+    options.learning_rates.assign(replicas.size(), float(run_.options.learning_rate));
+    options.graph = !run_.options.no_graph;
+    group->choose(options);
+    Trainer trainer(group->model(), group->epoch_images(), group->seeds, group->matmul, options);
+
+    TrainingRunOptions run;
+    run.epochs = epochs_of(*replicas[0]);
+    run.quiet = run_.options.quiet;
+    run.resume = run_.folder.resumes();
+    run.metrics = out_ / "metrics.jsonl";
+    for (const Replica* replica : replicas)
+        run.replicas.push_back({folder_of(*replica), replica->name(), origin(*replica).training});
+    run.after_epoch = [&] { return group->after_epoch(int(trainer.epoch())); };
+    run_training(trainer, group->model(), run);
+    if (!evaluate) return;
+    for (Replica* replica : replicas) {
+        replica->epochs = int(trainer.epoch());
+        replica->seconds = training_seconds(run.metrics, replica->name());
+    }
+    group->evaluate();
+    for (Replica* replica : replicas)
+        write_result(folder_of(*replica) / "result.json", origin(*replica), [&](Fields& f) {
+            f("epochs", replica->epochs);
+            f("seconds", replica->seconds);
+            replica->fields(f);
+        });
+}
+
+void Experiment::read_or_make(const std::string& name, const Origin& expected,
+                              const std::function<void(Fields&)>& fields, const std::function<void()>& make) const {
+    if (run_.folder.resumes()) {
+        const ResultOnDisk result = read_result(out_ / name, expected, fields);
+        if (result.found == Found::kSame) return;
+        if (result.found == Found::kOtherTraining) refuse(out_ / name, result.difference);
+    }
+    make();
+    write_result(out_ / name, expected, fields);
+}
+
+}  // namespace warpvae

@@ -1,0 +1,159 @@
+// What the experiments of all papers do: train replicas in groups, evaluate them or read their results, and refuse what
+// is on disk where it was made otherwise. A paper supplies its replicas and what it puts on the device for them.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/core/trainer.h"
+#include "host/experiment/result.h"
+#include "host/experiment/run_folder.h"
+#include "host/experiment/run_options.h"
+
+namespace warpvae {
+
+/// One model of a run: which it is, and what was read from it.
+struct Replica {
+    virtual ~Replica() = default;
+    std::uint64_t seed = 1;
+    int epochs = 0;      ///< that it was trained for; 0: not yet
+    double seconds = 0;  ///< of training, all sessions
+
+    /// All but the seed, as a folder may be called: "s-z20". Replicas of one shape() train in the same launches.
+    virtual std::string group() const = 0;
+    virtual std::string shape() const { return group(); }
+    /// Its folder, its name in metrics.jsonl: "s-z20-seed1".
+    virtual std::string name() const { return group() + "-seed" + std::to_string(seed); }
+    /// Its value of each setting that is a list of the run, and of those that do not matter to it an empty one.
+    virtual Values own() const = 0;
+    /// The seed of its initial values, minibatches and noise.
+    virtual std::uint64_t drawn_seed() const { return seed; }
+    /// What evaluation fills.
+    virtual void fields(Fields& f) = 0;
+};
+
+/// Replicas of one shape on the device, trained and evaluated in the same launches.
+class Ensemble {
+  public:
+    Ensemble(const std::vector<Replica*>& replicas, Math math);
+    virtual ~Ensemble();
+    Ensemble(const Ensemble&) = delete;
+    Ensemble& operator=(const Ensemble&) = delete;
+
+    virtual Model<float>& model() = 0;
+    /// What an epoch passes over.
+    virtual const DeviceImages& epoch_images() const = 0;
+    /// Optimiser, phases, clipping: what the paper has otherwise than Adam at one minibatch size.
+    virtual void choose(TrainerOptions&) const {}
+    /// After each epoch: what is added to each replica's line of the metrics.
+    virtual std::vector<Json> after_epoch(int epoch);
+    /// Fills the replicas.
+    virtual void evaluate() = 0;
+
+    int size() const { return int(seeds.size()); }
+    /// The same images for all replicas.
+    DeviceImages shared(const std::vector<std::uint8_t>& bytes, std::size_t image_size) const {
+        return DeviceImages({&bytes}, std::vector<int>(seeds.size(), 0), int(image_size));
+    }
+
+    const Stream stream;
+    const Matmul matmul;
+    const std::vector<std::uint64_t> seeds;
+    const DeviceBuffer<std::uint64_t> device_seeds;
+};
+
+/// A trained model, or any, alone on the device.
+template <class M>
+struct OnDevice {
+    template <class... A>
+    explicit OnDevice(A&&... arguments) : model(std::forward<A>(arguments)..., matmul) {}
+    struct OwnStream {
+        Stream stream = stream_create();
+        ~OwnStream() { stream_destroy(stream); }
+    } own;
+    const Stream stream = own.stream;
+    const Matmul matmul{own.stream};
+    M model;
+};
+
+/// What an experiment stands on: all must outlive it.
+struct Run {
+    Run(const RunOptions& options, const Settings& settings, const RunFolder& folder, const DataSet& data);
+    const RunOptions& options;
+    const Settings& settings;
+    const RunFolder& folder;
+    const DataSet& data;
+    const std::string training_images, test_images;  ///< digests
+};
+
+class Experiment {
+  public:
+    /// `version` of the paper's evaluation: results of another one are made anew.
+    Experiment(const Run& run, int version);
+    virtual ~Experiment();
+
+    /// Trains what is not yet trained. Throws Interrupted, DivergenceError, Error.
+    template <class R>
+    void train(std::vector<R> replicas) {
+        go(pointers(replicas), false);
+    }
+    /// And evaluates, unless a result on disk is of the same training, images and evaluation.
+    template <class R>
+    void train_and_evaluate(std::vector<R>& replicas) {
+        go(pointers(replicas), true);
+    }
+    /// Those that are trained; an error that names the first missing one if none is.
+    template <class R>
+    std::vector<R> trained(const std::vector<R>& replicas) const {
+        std::vector<R> out;
+        for (const R& replica : replicas)
+            if (is_trained(replica)) out.push_back(replica);
+        if (out.empty()) none_is_trained(replicas.empty() ? "" : folder_of(replicas.front()).string());
+        return out;
+    }
+
+    bool is_trained(const Replica& replica) const;
+    /// The weights [P] of a trained replica. Throws Error where there are none, or they were trained otherwise than
+    /// this call's settings say.
+    std::vector<float> weights(const Replica& replica, const ParameterLayout& layout) const;
+    /// What a replica's results depend on; what other results do, by the own values of their training and evaluation.
+    Origin origin(const Replica& replica) const;
+    Origin origin(const Values& own, const Values& own_evaluation = {}) const;
+    std::filesystem::path folder_of(const Replica& replica) const { return out() / replica.name(); }
+    const std::filesystem::path& out() const { return out_; }
+    const RunOptions& options() const { return run_.options; }
+    const DataSet& data() const { return run_.data; }
+    const Run& run() const { return run_; }
+
+    /// A result that is no replica's: read from the file `name` in the run's folder if all of `origin` agrees, made and
+    /// written otherwise.
+    void read_or_make(const std::string& name, const Origin& origin, const std::function<void(Fields&)>& fields,
+                      const std::function<void()>& make) const;
+
+  protected:
+    virtual std::unique_ptr<Ensemble> ensemble(const std::vector<Replica*>& replicas) = 0;
+    virtual int epochs_of(const Replica&) const { return options().epochs; }
+    /// Where another folder than the run's is written (parts of a run).
+    void set_out(std::filesystem::path out) { out_ = std::move(out); }
+
+  private:
+    template <class R>
+    static std::vector<Replica*> pointers(std::vector<R>& replicas) {
+        std::vector<Replica*> out;
+        for (R& replica : replicas) out.push_back(&replica);
+        return out;
+    }
+    void go(const std::vector<Replica*>& replicas, bool evaluate);
+    void require_own_folders(const std::vector<Replica*>& replicas) const;
+    /// Whether its result is read; throws Error where its weights were trained otherwise.
+    bool is_done(Replica& replica) const;
+    void run_group(const std::vector<Replica*>& group, bool evaluate);
+    [[noreturn]] void none_is_trained(const std::string& missing) const;
+
+    const Run run_;
+    const int version_;
+    std::filesystem::path out_;
+};
+
+}  // namespace warpvae

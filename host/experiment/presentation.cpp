@@ -1,0 +1,112 @@
+#include "host/experiment/presentation.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+
+#include "data/files.h"
+#include "host/files/metrics_log.h"
+#include "host/show/format.h"
+
+namespace warpvae {
+
+void show_table(const std::filesystem::path& folder, const Table& table, const std::string& name) {
+    if (table.rows.empty()) return;
+    write_table(folder, table, name);
+    std::cout << to_terminal(table, isatty(1)) << '\n' << std::flush;
+}
+
+void print_claims(const std::string& heading, const std::vector<Claim>& claims) {
+    std::printf("%s\n", heading.c_str());
+    for (const Claim& claim : claims)
+        std::printf("  %s %-9s %s\n               %s\n", claim.name.c_str(),
+                    !claim.tested ? "untested:"
+                    : claim.holds ? "holds:"
+                                  : "fails:",
+                    claim.statement.c_str(), claim.evidence.c_str());
+}
+
+void print_figures(const std::vector<FigureFile>& figures) {
+    for (const FigureFile& figure : figures) std::printf("%s\n", figure.path.c_str());
+}
+
+void append(std::vector<FigureFile>& all, const std::vector<FigureFile>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+}
+
+void add_claims(Report& report, const std::vector<Claim>& claims) {
+    for (const Claim& claim : claims)
+        report.claim(claim.name + ". " + claim.statement,
+                     !claim.tested ? Verdict::untested
+                     : claim.holds ? Verdict::holds
+                                   : Verdict::fails,
+                     claim.evidence);
+}
+
+void add_figures(Report& report, const std::vector<FigureFile>& figures, const std::string& prefix,
+                 Report::Width width) {
+    for (const FigureFile& figure : figures)
+        if (figure.path.filename().string().rfind(prefix, 0) == 0)
+            report.figure(read_file(figure.path), figure.caption, width);
+}
+
+std::string holding(const std::vector<Claim>& claims) {
+    const auto count = std::count_if(claims.begin(), claims.end(), [](const Claim& claim) { return claim.holds; });
+    return std::to_string(count) + " of " + std::to_string(claims.size());
+}
+
+Fit paper_fit(const Table& table, const std::string& features) {
+    Fit fit;
+    for (const Row& row : table.rows)
+        for (const Cell& cell : row.cells) {
+            if (row.keys.value("features", "") != features || !cell.paper || !cell.verdict()) continue;
+            const double distance = std::abs(cell.mean - *cell.paper);
+            fit.mean_distance += distance;
+            fit.largest_distance = std::max(fit.largest_distance, distance);
+            fit.within_tolerance += *cell.verdict();
+            ++fit.cells;
+        }
+    if (fit.cells) fit.mean_distance /= fit.cells;
+    return fit;
+}
+
+void print_fit(const Table& table, const std::string& features) {
+    const Fit fit = paper_fit(table, features);
+    if (fit.cells)
+        std::printf("%-6s features: %2d of %d cells agree with the paper, mean distance %.4f, largest %.4f\n",
+                    features.c_str(), fit.within_tolerance, fit.cells, fit.mean_distance, fit.largest_distance);
+}
+
+Curves read_curves(const std::filesystem::path& metrics, const std::vector<std::string>& terms) {
+    Curves curves;
+    for (const Json& line : MetricsLog(metrics).read()) {
+        const std::string replica = line.value("replica", "");
+        double sum = 0;
+        for (const std::string& term : terms) {
+            const auto at = line.find(term);
+            sum += at != line.end() && at->is_number() ? at->get<double>() : NAN;
+        }
+        curves[replica.substr(0, replica.find("-seed"))][line.value("epoch", 0)].push_back(sum);
+    }
+    return curves;
+}
+
+std::vector<Series> series_of(const Curves& curves) {
+    std::vector<Series> all;
+    for (const auto& [model, epochs] : curves) {
+        Series series{model, {}, {}, {}};
+        for (const auto& [epoch, values] : epochs) {
+            const Cell cell = measured_cell("", values);
+            series.x.push_back(epoch);
+            series.y.push_back(cell.mean);
+            series.std.push_back(cell.n > 1 ? cell.std : 0);
+        }
+        all.push_back(std::move(series));
+    }
+    return all;
+}
+
+}  // namespace warpvae

@@ -1,0 +1,47 @@
+// Parts of what every program prints and of every report: tables, claims with their verdicts, the fit to the paper,
+// learning curves.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "host/evaluate/claims.h"
+#include "host/experiment/settings.h"
+#include "host/show/figure_file.h"
+#include "host/show/plot.h"
+#include "host/show/report.h"
+#include "host/show/table.h"
+
+namespace warpvae {
+
+/// Writes `name`.json and .md into the run's folder and prints the table; nothing for a table without rows.
+void show_table(const std::filesystem::path& folder, const Table& table, const std::string& name = "table");
+void print_claims(const std::string& heading, const std::vector<Claim>& claims);
+void print_figures(const std::vector<FigureFile>& figures);
+void append(std::vector<FigureFile>& all, const std::vector<FigureFile>& more);
+
+void add_claims(Report& report, const std::vector<Claim>& claims);
+/// Those whose file's name begins so.
+void add_figures(Report& report, const std::vector<FigureFile>& figures, const std::string& prefix,
+                 Report::Width width);
+/// "3 of 4"
+std::string holding(const std::vector<Claim>& claims);
+
+/// How well measured cells fit the paper's, of the rows whose key "features" is `features`.
+struct Fit {
+    double mean_distance = 0, largest_distance = 0;  ///< in units of the cells
+    int within_tolerance = 0, cells = 0;
+};
+Fit paper_fit(const Table& table, const std::string& features);
+/// One line: how many cells agree and how far they lie.
+void print_fit(const Table& table, const std::string& features);
+
+/// metrics.jsonl of a run: of each model (a replica's name without its seed) the sum of some numbers of a line, by
+/// epoch, over seeds.
+using Curves = std::map<std::string, std::map<int, std::vector<double>>>;
+Curves read_curves(const std::filesystem::path& metrics, const std::vector<std::string>& terms);
+/// Mean and deviation over seeds.
+std::vector<Series> series_of(const Curves& curves);
+
+}  // namespace warpvae

@@ -1,0 +1,97 @@
+#include "host/experiment/program.h"
+
+#include <sstream>
+
+#include "cuda/device/device.h"
+#include "host/experiment/program_end.h"
+#include "host/log.h"
+
+namespace warpvae {
+namespace fs = std::filesystem;
+
+Program::Program(std::string name, std::string title, RunOptions defaults)
+    : options(std::move(defaults)), name_(std::move(name)), title_(std::move(title)) {
+    add_run_settings(settings_, options);
+}
+Program::~Program() = default;
+
+int Program::main(int argc, char** argv) {
+    return run_program(name_.c_str(), [&] { run({argv + 1, argv + argc}); });
+}
+
+std::vector<std::string> Program::examples() const {
+    std::vector<std::string> found;
+    std::istringstream lines(footer_);
+    for (std::string line; std::getline(lines, line);) {
+        const std::size_t begin = line.find_first_not_of(' ');
+        if (begin == std::string::npos || line.compare(begin, name_.size() + 1, name_ + " ") != 0) continue;
+        found.push_back(line.substr(begin, line.find("   ", begin) - begin));
+    }
+    return found;
+}
+
+const Program::Command& Program::resolve_settings(const std::vector<std::string>& arguments) {
+    CommandLine::Form form{name_, title_, {}, footer_};
+    for (const Command& c : commands_) form.commands.push_back({c.name, c.help, c.operands});
+    line_ = parse_command_line(form, settings_, arguments);
+    const Command* command = &commands_.front();
+    for (const Command& c : commands_)
+        if (c.name == line_.command) command = &c;
+
+    const bool resumes = !line_.resume.empty();
+    if (resumes && !line_.out.empty()) throw UsageError("--out and --resume: a run is written to one folder");
+    if (command->needs_run && !resumes)
+        throw UsageError(line_.command + " works on a run that is there: name it with --resume DIR (see --help)");
+    if (!resumes && line_.out.empty())
+        throw UsageError("--out DIR is missing: the folder for everything the run writes (see --help)");
+    if (resumes && line_.overwrite) throw UsageError("--overwrite starts anew and --resume goes on: choose one");
+    if (resumes) {
+        const fs::path config = fs::path(line_.resume) / "config.toml";
+        if (!fs::exists(config))
+            throw UsageError("--resume " + line_.resume + ": there is no " + config.string() +
+                             ", so no run to go on with");
+        settings_.apply(read_settings(config), Setting::Source::kConfig, config.string());
+    }
+    if (!line_.config.empty()) settings_.apply(read_settings(line_.config), Setting::Source::kConfig, line_.config);
+    for (const auto& [name, value] : line_.values) settings_.at(name).assign(value, Setting::Source::kCommandLine);
+    resolve();
+    options.quiet = line_.quiet;
+    options.resume = resumes;
+    set_quiet(line_.quiet);
+    return *command;
+}
+
+void Program::require_classes(const DataSet& data, std::size_t least) {
+    std::vector<std::size_t> train(256), test(256);
+    for (const std::uint8_t label : data.train.labels) ++train[label];
+    for (const std::uint8_t label : data.test.labels) ++test[label];
+    const auto refuse = [&](std::size_t label, const std::string& why) {
+        throw UsageError("--train-images " + std::to_string(data.train.count()) + ": of class " +
+                         std::to_string(label) + " there are " + std::to_string(train[label]) + " training images" +
+                         why + "; take more images");
+    };
+    if (data.test.count() == 0) throw UsageError("the set has no test images");
+    for (std::size_t k = 0; k < train.size(); ++k) {
+        if (test[k] && !train[k]) refuse(k, ", but test images to be told apart");
+        if (train[k] && train[k] < least) refuse(k, ", " + std::to_string(least) + " at least are needed");
+    }
+}
+
+void Program::run(const std::vector<std::string>& arguments) {
+    const Command& command = resolve_settings(arguments);
+    require_device();
+    data_ = load_data(options, takes_colour());
+    check(*data_);
+    const RunFolder::Entry entry = options.resume    ? RunFolder::Entry::kResume
+                                   : line_.overwrite ? RunFolder::Entry::kOverwrite
+                                                     : RunFolder::Entry::kNew;
+    folder_ = RunFolder(options.resume ? line_.resume : line_.out, entry, settings_);
+    std::string words = name_ + " " + command.name;
+    for (const std::string& word : line_.operands) words += " " + shell_quoted(word);
+    set_go_on_command(words + " --resume " + shell_quoted(folder_.path().string()));
+    run_.emplace(options, settings_, folder_, *data_);
+    begin(*run_);
+    command.body();
+}
+
+}  // namespace warpvae

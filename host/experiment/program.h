@@ -1,0 +1,79 @@
+// A paper's program: its settings and commands, and the way from a command line to a command's body: settings resolved,
+// data loaded and checked, the run's folder taken.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/experiment/command_line.h"
+#include "host/experiment/experiment.h"
+
+namespace warpvae {
+
+class Program {
+  public:
+    struct Command {
+        std::string name, help;
+        std::function<void()> body;
+        Operands operands = {};
+        bool needs_run = false;  ///< works on a run that is there: --resume
+    };
+    Program(std::string name, std::string title, RunOptions defaults);
+    virtual ~Program();
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+
+    /// The body of main: the exit status.
+    int main(int argc, char** argv);
+    /// The same for arguments without the program's name. Throws what ends a program.
+    void run(const std::vector<std::string>& arguments);
+
+    Settings& settings() { return settings_; }
+    const std::string& name() const { return name_; }
+    /// The lines of --help that may be typed as they stand.
+    std::vector<std::string> examples() const;
+
+  protected:
+    void add(Command command) { commands_.push_back(std::move(command)); }
+    /// Below the settings in --help: what the words mean, then "Examples" and lines that begin with the program's name.
+    void teach(std::string footer) { footer_ = std::move(footer); }
+
+    /// Values that follow from others (--quick, --preset), as presets: what a user says stands.
+    virtual void resolve() {}
+    virtual bool takes_colour() const { return false; }
+    /// Refuses, before anything is trained, what these images or words cannot do. Throws UsageError.
+    virtual void check(const DataSet&) const {}
+    /// Of every class at least `least` training images, and test images of no other class. Throws UsageError.
+    static void require_classes(const DataSet& data, std::size_t least);
+    /// The run's folder is taken and the data are there: make the experiment.
+    virtual void begin(const Run& run) = 0;
+
+    void preset(const Values& values, const std::string& where) {
+        settings_.apply(values, Setting::Source::kPreset, where);
+    }
+    const std::string& command() const { return line_.command; }
+    const std::vector<std::string>& operands() const { return line_.operands; }
+    const Run& run() const { return *run_; }
+    const DataSet& data() const { return *data_; }
+
+    RunOptions options;
+    Settings settings_;
+
+  private:
+    const Command& resolve_settings(const std::vector<std::string>& arguments);
+
+    const std::string name_, title_;
+    std::string footer_;
+    std::vector<Command> commands_;
+    CommandLine line_;
+    std::optional<DataSet> data_;
+    RunFolder folder_;
+    std::optional<Run> run_;
+};
+
+/// The programs, each defined with its paper.
+std::unique_ptr<Program> invariance_program();
+
+}  // namespace warpvae

@@ -1,0 +1,97 @@
+#include "host/experiment/run_folder.h"
+
+#include "cuda/device/device.h"
+#include "cuda/ops/dense.h"
+#include "data/files.h"
+#include "host/files/config_file.h"
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kConfig = "config.toml";
+
+void write_config(const fs::path& path, const Values& settings) {
+    ConfigFile file;
+    file.comment("Every setting of this run: --config FILE runs it again.");
+    for (const auto& [key, value] : settings) file.set(key, value);
+    file.table("provenance");
+    for (const auto& [key, value] : provenance()) file.set(key, value);
+    file.write(path);
+}
+
+/// A folder that training filled: a replica's, or a set of them below it.
+bool is_of_replicas(const fs::path& folder) {
+    for (const char* file : {"model.safetensors", "checkpoint.safetensors", "result.json"})
+        if (fs::exists(folder / file)) return true;
+    return false;
+}
+
+/// Removes all that programs write into a run's folder; a user's own files stay.
+void remove_run(const fs::path& folder) {
+    std::vector<fs::path> written;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+        const std::string name = entry.path().filename().string(), ending = entry.path().extension().string();
+        if (entry.is_directory()) {
+            const bool made = name == "figures" || name == "latents" || name == "denoised" || name == "reduced";
+            if (made || is_of_replicas(entry.path())) written.push_back(entry.path());
+        } else if (name == kConfig || name == "metrics.jsonl" || name == "report.html" || ending == ".json" ||
+                   ending == ".md") {
+            written.push_back(entry.path());
+        }
+    }
+    for (const fs::path& path : written) {
+        std::error_code error;
+        fs::remove_all(path, error);
+        if (error) throw Error("--overwrite: cannot remove " + path.string() + ": " + error.message());
+    }
+}
+
+}  // namespace
+
+Values provenance() {
+    return {{"device", device_name()},
+            {"warpvae", WARPVAE_VERSION},
+            {"commit", WARPVAE_COMMIT},
+            {"matrix-library", matmul_library()},
+            {"compiler", __VERSION__}};
+}
+
+Values read_settings(const fs::path& file) {
+    try {
+        Values values;
+        for (const ConfigEntry& entry : read_config(read_file(file), file.string())) {
+            if (!entry.tables.empty()) continue;
+            std::string text;
+            for (const std::string& value : entry.values) text += (text.empty() ? "" : ",") + value;
+            values.emplace_back(entry.key, text);
+        }
+        return values;
+    } catch (const Error& e) {
+        throw UsageError(e.what());
+    }
+}
+
+RunFolder::RunFolder(fs::path path, Entry entry, const Settings& settings) : path_(std::move(path)), entry_(entry) {
+    const bool holds_run = fs::exists(path_ / kConfig);
+    if (holds_run && entry == Entry::kNew)
+        throw UsageError("--out " + path_.string() + " already holds a run: go on with --resume " + path_.string() +
+                         ", start anew with --overwrite, or choose another folder");
+    lock_ = RunLock(path_);
+    remove_leftovers(path_);
+    if (entry == Entry::kResume) return;
+    if (holds_run) remove_run(path_);
+    write_config(path_ / kConfig, settings.resolved());
+}
+
+void RunFolder::keep_grown(const Settings& settings) const {
+    Values kept = read_settings(path_ / kConfig);
+    bool grown = false;
+    for (const Setting& s : settings.all())
+        for (auto& [name, value] : kept)
+            if (s.grows && name == s.name && value != s.text()) value = s.text(), grown = true;
+    if (grown) write_config(path_ / kConfig, kept);
+}
+
+}  // namespace warpvae

@@ -1,0 +1,39 @@
+// The folder of a run: one process at a time, its settings in config.toml, nothing of an older run left in it.
+#pragma once
+#include <filesystem>
+
+#include "host/experiment/settings.h"
+#include "host/files/run_lock.h"
+
+namespace warpvae {
+
+class RunFolder {
+  public:
+    enum class Entry {
+        kNew,        ///< refused if a run is there
+        kOverwrite,  ///< what a run wrote there is removed first
+        kResume      ///< a run must be there
+    };
+    RunFolder() = default;
+    /// Takes the folder until this ends; config.toml of a new run is written at once. Throws UsageError, Error.
+    RunFolder(std::filesystem::path path, Entry entry, const Settings& settings);
+
+    const std::filesystem::path& path() const { return path_; }
+    bool resumes() const { return entry_ == Entry::kResume; }
+    /// Writes config.toml anew where a setting that may grow (epochs) has another value now.
+    void keep_grown(const Settings& settings) const;
+
+  private:
+    std::filesystem::path path_;
+    Entry entry_ = Entry::kNew;
+    RunLock lock_;
+};
+
+/// The settings in a TOML file, lists with commas between their values; what stands in tables ([provenance]) is left
+/// out. Throws UsageError naming the file and what is wrong with it.
+Values read_settings(const std::filesystem::path& file);
+
+/// Settings of a run, then its device, versions and commit: for config.toml and the report.
+Values provenance();
+
+}  // namespace warpvae

@@ -1,0 +1,38 @@
+// The settings that every program has.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "cuda/ops/dense.h"
+#include "data/known_sets.h"
+#include "host/experiment/settings.h"
+
+namespace warpvae {
+
+struct RunOptions {
+    std::string data, dataset = "mnist";
+    std::size_t train_images = 0, test_images = 0;  ///< 0: all
+    int seeds = 1;
+    std::uint64_t seed = 1;  ///< the first
+    int epochs = 10, batch = 128;
+    double learning_rate = 1e-3;
+    Math math = Math::kFp32;
+    int together = 0;  ///< replicas trained at once; 0: all of one shape on a GPU, one on the CPU device
+    bool quick = false, no_graph = false;
+    // of this call, no settings
+    bool quiet = false, resume = false;
+
+    std::filesystem::path data_folder() const {
+        return data.empty() ? default_data_folder() : std::filesystem::path(data);
+    }
+};
+
+/// Declares them. The defaults are those that `options` has; `help_of_epochs` where epochs mean more than themselves.
+void add_run_settings(Settings& settings, RunOptions& options);
+
+/// Loads --dataset from --data; `auto` is mnist if it is there or a network answers, else glyphs, and says so. Throws
+/// UsageError if the set is in colour and the program does not take that.
+DataSet load_data(const RunOptions& options, bool takes_colour);
+
+}  // namespace warpvae

@@ -1,0 +1,316 @@
+#include "host/experiments/invariance/invariance.h"
+
+#include <algorithm>
+#include <map>
+
+#include "host/evaluate/classifier_training.h"
+#include "host/evaluate/logistic_regression.h"
+#include "host/log.h"
+#include "host/show/progress.h"
+
+namespace warpvae {
+namespace {
+
+constexpr int kEvaluationVersion = 1;
+
+const Choices<Variant> kTrainSets = {
+    {"s", Variant::kStandard}, {"fr", Variant::kFixedRotation}, {"fs", Variant::kFixedScale}, {"rt", Variant::kRandom}};
+const Choices<std::optional<BenchmarkKind>> kBenchmarks = {
+    {"dense", BenchmarkKind::kDense}, {"cnn", BenchmarkKind::kConvolutional}, {"none", std::nullopt}};
+
+int classes_of(const DataSet& data) {
+    const auto& labels = data.train.labels;
+    return labels.empty() ? 1 : *std::max_element(labels.begin(), labels.end()) + 1;
+}
+
+/// Settings of transformations that a training set has no use for.
+Values unused_of(Variant train) {
+    Values unused;
+    if (train == Variant::kStandard) unused = {{"interpolation", ""}, {"rotation-sense", ""}, {"centre", ""}};
+    if (train != Variant::kFixedScale) unused.insert(unused.end(), {{"fixed-scale", ""}, {"fixed-scale-by", ""}});
+    return unused;
+}
+
+/// Image sets made once for each (variant, seed) that replicas need.
+class VariantStore {
+  public:
+    VariantStore(const ImageSet& set, Part part, const VariantOptions& options)
+        : set_(set), part_(part), options_(options) {}
+
+    /// Device images of variants[r] for replica r.
+    DeviceImages images(const std::vector<Variant>& variants, const std::vector<std::uint64_t>& seeds) {
+        std::vector<const std::vector<std::uint8_t>*> sets;
+        std::vector<int> which;
+        for (std::size_t r = 0; r < variants.size(); ++r) {
+            const auto* made = &get(variants[r], seeds[r]);
+            const auto found = std::find(sets.begin(), sets.end(), made);
+            which.push_back(int(found - sets.begin()));
+            if (found == sets.end()) sets.push_back(made);
+        }
+        return DeviceImages(sets, which, int(set_.pixels()));
+    }
+    /// The same variant for all.
+    DeviceImages images(Variant variant, const std::vector<std::uint64_t>& seeds) {
+        return images(std::vector<Variant>(seeds.size(), variant), seeds);
+    }
+
+  private:
+    const std::vector<std::uint8_t>& get(Variant variant, std::uint64_t seed) {
+        if (variant == Variant::kStandard) return set_.images;
+        if (variant != Variant::kRandom) seed = 0;  // nothing random in them
+        auto& made = made_[{variant, seed}];
+        if (made.empty()) made = make_variant(set_, variant, options_, seed, part_);
+        return made;
+    }
+    const ImageSet& set_;
+    Part part_;
+    VariantOptions options_;
+    std::map<std::pair<Variant, std::uint64_t>, std::vector<std::uint8_t>> made_;
+};
+
+}  // namespace
+
+// --- settings and names ----------------------------------------------------------------------------------------------
+
+void add_settings(Settings& s, InvarianceOptions& o) {
+    VariantOptions& v = o.variant;
+    s.group("Models");
+    s.add("train-set", o.train_sets, kTraining, one_of(kTrainSets), "what the VAEs are trained on");
+    s.add("latents", o.latents, kTraining, whole(1, 4096), "latent sizes N");
+    s.add("hidden", o.hidden, kTraining, whole(1, 65536),
+          "hidden widths of the encoder, from the image inwards; the decoder mirrors them");
+    s.add("beta", o.beta, kTraining, number(at_least(0)), "weight of the divergence in the loss (beta-VAE)");
+    s.flag("binarise", o.binarise, kTraining, "draw black or white pixels anew at each step instead of grey ones");
+    s.group("Transformed images");
+    s.add("interpolation", v.interpolation, kTraining | kEvaluation,
+          one_of<Interpolation>({{"bilinear", Interpolation::kBilinear}, {"nearest", Interpolation::kNearest}}),
+          "how they are resampled");
+    s.add("rotation-sense", v.clockwise, kTraining | kEvaluation,
+          one_of<bool>({{"counter-clockwise", false}, {"clockwise", true}}),
+          "the sense of +20 degrees as the image is shown");
+    s.add("centre", v.centre, kTraining | kEvaluation,
+          one_of<Centre>({{"pixels", Centre::kPixels}, {"half-size", Centre::kHalfSize}}),
+          "what stays in place: the middle of the pixels (13.5) or half the size (14)");
+    s.add("fixed-scale-by", v.fixed_scale, kTraining | kEvaluation,
+          one_of<FixedScale>({{"affine", FixedScale::kAffine}, {"resize-crop", FixedScale::kResizeCrop}}),
+          "how MNIST-fs is enlarged: resized to 31 and cropped to 28 (nearer to the paper), or about the centre");
+    s.add("fixed-scale", v.scale, kTraining | kEvaluation, number({0.1, 10}), "scale of MNIST-fs; above 1 enlarges");
+    s.group("Evaluation");
+    s.add("regularisation", o.C, kEvaluation, number(positive()),
+          "C of the logistic regression: the inverse of its regularisation");
+    s.add("benchmark", o.benchmarks, kNothing, one_of(kBenchmarks),
+          "classifiers on pixels to compare with: dense, cnn (Feige 2019's), or none");
+    s.add("reduced-to", o.reduced_to, kNothing, whole<std::size_t>(2, 1 << 30),
+          "numbers of training images, the first of an order shuffled by the seed; at most all")
+        .only({"reduced"});
+}
+
+const char* benchmark_code(BenchmarkKind kind) { return kind == BenchmarkKind::kDense ? "dense" : "cnn"; }
+const char* name_of(BenchmarkKind kind) { return kind == BenchmarkKind::kDense ? "pixels (MLP)" : "pixels (CNN)"; }
+std::string set_name(Variant variant) { return std::string("MNIST-") + variant_code(variant); }
+
+std::string InvarianceBenchmark::name() const {
+    return std::string(variant_code(train)) + "-" + benchmark_code(kind) + "-seed" + std::to_string(seed);
+}
+std::string InvarianceReplica::group() const {
+    return std::string(variant_code(train)) + "-z" + std::to_string(latents);
+}
+
+Values InvarianceReplica::own() const {
+    Values own = unused_of(train);
+    own.insert(own.end(), {{"train-set", variant_code(train)}, {"latents", std::to_string(latents)}});
+    return own;
+}
+
+void InvarianceReplica::fields(Fields& f) {
+    f("accuracy", accuracy);
+    f("regression_gradient", certificate);
+    f("regression_iterations", iterations);
+    f("test_negative_elbo", test_elbo.negative_elbo);
+    f("test_reconstruction", test_elbo.reconstruction);
+    f("test_kl", test_elbo.kl);
+    f("active_units", test_elbo.active_units);
+}
+
+// --- replicas on the device ------------------------------------------------------------------------------------------
+
+namespace {
+
+std::vector<InvarianceReplica*> typed(const std::vector<Replica*>& replicas) {
+    std::vector<InvarianceReplica*> out;
+    for (Replica* replica : replicas) out.push_back(static_cast<InvarianceReplica*>(replica));
+    return out;
+}
+
+class InvarianceEnsemble : public Ensemble {
+  public:
+    InvarianceEnsemble(const InvarianceExperiment& experiment, const std::vector<Replica*>& replicas)
+        : Ensemble(replicas, experiment.options().math),
+          data_(experiment.data()),
+          options_(experiment.of_paper()),
+          replicas_(typed(replicas)),
+          train_store_(data_.train, Part::kTrain, options_.variant),
+          test_store_(data_.test, Part::kTest, options_.variant),
+          train_images_(train_store_.images(train_sets(), seeds)),
+          own_test_images_(test_store_.images(train_sets(), seeds)),
+          vae_(experiment.config_of(*replicas_[0]), size(), experiment.options().batch, matmul) {}
+
+    Model<float>& model() override { return vae_; }
+    const DeviceImages& epoch_images() const override { return train_images_; }
+    void choose(TrainerOptions& trainer) const override { trainer.binarise = options_.binarise; }
+    std::vector<Json> after_epoch(int) override {
+        std::vector<Json> lines;
+        for (const ElboSummary& s : evaluate_elbo(vae_, own_test_images_, device_seeds, matmul))
+            lines.push_back({{"test_negative_elbo", s.negative_elbo},
+                             {"test_reconstruction", s.reconstruction},
+                             {"test_kl", s.kl},
+                             {"active_units", s.active_units}});
+        return lines;
+    }
+    void evaluate() override {
+        const auto elbo = evaluate_elbo(vae_, own_test_images_, device_seeds, matmul);
+        for (int r = 0; r < size(); ++r) replicas_[r]->test_elbo = elbo[r];
+        for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind) read_classes(kind);
+    }
+
+  private:
+    std::vector<Variant> train_sets() const {
+        std::vector<Variant> variants;
+        for (const InvarianceReplica* replica : replicas_) variants.push_back(replica->train);
+        return variants;
+    }
+    /// Section 2.2 of the paper: a logistic regression on the latents of the model's own training set, then its
+    /// accuracy on the latents of each version of the test set.
+    void read_classes(std::size_t kind) {
+        const DeviceImages train_labels = shared(data_.train.labels, 1), test_labels = shared(data_.test.labels, 1);
+        const Matmul exact(stream);  // the regression is solved in fp32 whatever the model was trained in
+        LogisticRegressionOptions regression;
+        regression.C = options_.C;
+        regression.classes = classes_of(data_);
+        const DeviceBuffer<float> features =
+            extract_features(vae_, train_images_, kFeatureKinds[kind], device_seeds, 0, matmul);
+        const LogisticRegressionFit fit =
+            fit_logistic_regression(exact, features.data(), train_labels.table(), size(), train_labels.count(),
+                                    replicas_[0]->latents, regression);
+        for (int r = 0; r < size(); ++r) {
+            replicas_[r]->certificate[kind] = fit.certificates[r].gradient_norm;
+            replicas_[r]->iterations[kind] = fit.certificates[r].iterations;
+            if (!fit.certificates[r].converged)
+                log_warning("the logistic regression of " + replicas_[r]->name() + " stopped short of its optimum");
+        }
+        for (std::size_t t = 0; t < kTestSets; ++t) {
+            const DeviceImages test = test_store_.images(kVariants[t], seeds);
+            const DeviceBuffer<float> read =
+                extract_features(vae_, test, kFeatureKinds[kind], device_seeds, int(t) + 1, matmul);
+            const std::vector<double> accuracy =
+                logistic_regression_accuracy(exact, fit, read.data(), test_labels.table(), test_labels.count());
+            for (int r = 0; r < size(); ++r) replicas_[r]->accuracy[kind][t] = accuracy[r];
+        }
+    }
+
+    const DataSet& data_;
+    const InvarianceOptions& options_;
+    const std::vector<InvarianceReplica*> replicas_;
+    VariantStore train_store_, test_store_;
+    const DeviceImages train_images_, own_test_images_;
+    DenseVae<float> vae_;
+};
+
+}  // namespace
+
+// --- the experiment --------------------------------------------------------------------------------------------------
+
+InvarianceExperiment::InvarianceExperiment(const Run& run, const InvarianceOptions& options)
+    : Experiment(run, kEvaluationVersion), options_(options) {}
+InvarianceExperiment::InvarianceExperiment(const Run& run, const InvarianceOptions& options, std::filesystem::path out)
+    : InvarianceExperiment(run, options) {
+    set_out(std::move(out));
+}
+
+std::unique_ptr<Ensemble> InvarianceExperiment::ensemble(const std::vector<Replica*>& replicas) {
+    return std::make_unique<InvarianceEnsemble>(*this, replicas);
+}
+
+DenseVaeConfig InvarianceExperiment::config_of(const InvarianceReplica& replica) const {
+    DenseVaeConfig c;
+    c.height = data().train.height, c.width = data().train.width;
+    c.hidden = options_.hidden;
+    c.latents = replica.latents;
+    c.beta = options_.beta;
+    return c;
+}
+
+std::vector<InvarianceReplica> InvarianceExperiment::replicas() const {
+    std::vector<InvarianceReplica> all;
+    for (const int latents : options_.latents)
+        for (int s = 0; s < options().seeds; ++s)
+            for (const Variant train : options_.train_sets) {
+                InvarianceReplica& replica = all.emplace_back();
+                replica.train = train, replica.latents = latents, replica.seed = options().seed + s;
+            }
+    return all;
+}
+
+std::vector<InvarianceBenchmark> InvarianceExperiment::benchmarks() {
+    std::vector<InvarianceBenchmark> all;
+    for (const auto& [code, kind] : kBenchmarks) {
+        const auto& wanted = options_.benchmarks;
+        if (!kind || std::find(wanted.begin(), wanted.end(), kind) == wanted.end()) continue;
+        for (const Variant train_set : options_.train_sets)
+            for (int s = 0; s < options().seeds; ++s) {
+                InvarianceBenchmark& benchmark = all.emplace_back();
+                benchmark.kind = *kind, benchmark.train = train_set, benchmark.seed = options().seed + s;
+                Values own = unused_of(train_set);
+                own.insert(own.end(),
+                           {{"train-set", variant_code(train_set)},
+                            {"seed", std::to_string(benchmark.seed)},
+                            {"epochs", std::to_string(options().epochs)},
+                            {"hidden", *kind == BenchmarkKind::kDense ? std::to_string(options_.hidden[0]) : ""},
+                            {"latents", ""},
+                            {"beta", ""},
+                            {"binarise", ""},
+                            {"classifier", code}});
+                read_or_make(
+                    benchmark.name() + "/result.json", origin(own, {{"regularisation", ""}}),
+                    [&](Fields& f) { f("accuracy", benchmark.accuracy); }, [&] { train_benchmark(benchmark); });
+            }
+    }
+    return all;
+}
+
+void InvarianceExperiment::train_benchmark(InvarianceBenchmark& benchmark) const {
+    ImageClassifierConfig config;
+    config.height = data().train.height, config.width = data().train.width;
+    config.classes = classes_of(data());
+    config.hidden = {options_.hidden[0]};
+    if (benchmark.kind == BenchmarkKind::kConvolutional) {
+        config.filters = {8, 16, 32, 64, 64};
+        config.hidden = {128, 64};
+        config.dropout = 0.5;
+        config.rule = InitialRule::kLasagne;
+    }
+    VariantStore train_store(data().train, Part::kTrain, options_.variant);
+    VariantStore test_store(data().test, Part::kTest, options_.variant);
+    const std::vector<std::uint64_t> seeds = {benchmark.seed};
+    const DeviceImages images = train_store.images(benchmark.train, seeds);
+    const DeviceImages labels({&data().train.labels}, {0}, 1), test_labels({&data().test.labels}, {0}, 1);
+
+    ClassifierTraining training;
+    training.epochs = options().epochs;
+    training.phases = {{0, options().batch}};
+    training.learning_rate = options().learning_rate;
+    training.seeds = seeds;
+    training.graph = !options().no_graph;
+    const std::uint64_t steps = Schedule(data().train.count(), training.phases).epoch_start(training.epochs);
+    Progress progress({.label = benchmark.name(), .total = std::int64_t(steps), .quiet = options().quiet});
+    training.after_step = [&](std::uint64_t done) { progress.update(std::int64_t(done)); };
+    const Matmul matmul;
+    const Convolver convolver;
+    ImageClassifier<float> classifier(config, 1, options().batch, labels, matmul, convolver);
+    train_classifier(classifier, images, matmul, training);
+    for (std::size_t t = 0; t < kTestSets; ++t)
+        benchmark.accuracy[t] =
+            classifier_accuracy(classifier, test_store.images(kVariants[t], seeds), test_labels, matmul)[0];
+}
+
+}  // namespace warpvae

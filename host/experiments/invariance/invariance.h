@@ -1,0 +1,89 @@
+// The experiment of Mills (2024), "Invariance in Variational Auto-Encoders": VAEs of several latent sizes trained on
+// MNIST and on randomly turned and scaled MNIST, and how well a logistic regression on their latents reads four
+// versions of the test set.
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/mills_variants.h"
+#include "host/evaluate/vae_evaluation.h"
+#include "host/experiment/experiment.h"
+
+namespace warpvae {
+
+/// Classifiers that see the pixels and their labels, to hold the VAE's latents against.
+enum class BenchmarkKind {
+    kDense,         ///< 784-H-10, H the VAE's first hidden width
+    kConvolutional  ///< the benchmark of Feige 2019: five convolutions and two dense layers with dropout
+};
+const char* benchmark_code(BenchmarkKind kind);  ///< "dense", "cnn"
+const char* name_of(BenchmarkKind kind);         ///< "pixels (MLP)", "pixels (CNN)": its features in the table
+
+struct InvarianceOptions {
+    std::vector<int> latents = {10, 20, 50, 100};
+    std::vector<Variant> train_sets = {Variant::kStandard, Variant::kRandom};
+    std::vector<int> hidden = {400};
+    double beta = 1;
+    bool binarise = false;
+    /// How the transformed sets are made.
+    VariantOptions variant = {.fixed_scale = FixedScale::kResizeCrop};
+    double C = 1;  ///< inverse regularisation of the logistic regression
+    std::vector<std::optional<BenchmarkKind>> benchmarks = {BenchmarkKind::kDense, BenchmarkKind::kConvolutional};
+    std::vector<std::size_t> reduced_to = {1000, 5000, 10000, 60000};  ///< numbers of training images
+};
+void add_settings(Settings& settings, InvarianceOptions& options);
+
+inline constexpr std::size_t kTestSets = 4;  // kVariants, in their order
+using TestAccuracies = std::array<double, kTestSets>;
+
+/// "MNIST-rt"
+std::string set_name(Variant variant);
+
+/// One model of the table: what it was trained on and what was read from it.
+struct InvarianceReplica : Replica {
+    Variant train = Variant::kStandard;
+    int latents = 0;
+    std::array<TestAccuracies, 2> accuracy{};  ///< of kFeatureKinds
+    std::array<double, 2> certificate{};       ///< gradient norm of the regression, per feature kind
+    std::array<int, 2> iterations{};
+    ElboSummary test_elbo;  ///< on the test set of its own kind
+
+    std::string group() const override;  ///< "s-z20"
+    std::string shape() const override { return std::to_string(latents); }
+    Values own() const override;
+    void fields(Fields& f) override;
+};
+
+/// One benchmark, trained on the same images and their labels for as many epochs.
+struct InvarianceBenchmark {
+    BenchmarkKind kind = BenchmarkKind::kDense;
+    Variant train = Variant::kStandard;
+    std::uint64_t seed = 0;
+    TestAccuracies accuracy{};
+    std::string name() const;  ///< "rt-cnn-seed1": its folder
+};
+
+class InvarianceExperiment : public Experiment {
+  public:
+    InvarianceExperiment(const Run& run, const InvarianceOptions& options);
+    /// Of a part of the run, with models of its own below the run's folder.
+    InvarianceExperiment(const Run& run, const InvarianceOptions& options, std::filesystem::path out);
+
+    /// Every (train set, N, seed) of the options.
+    std::vector<InvarianceReplica> replicas() const;
+    /// Every (kind, train set, seed) of the options, trained unless its result is on disk. Throws Interrupted.
+    std::vector<InvarianceBenchmark> benchmarks();
+    DenseVaeConfig config_of(const InvarianceReplica& replica) const;
+    const InvarianceOptions& of_paper() const { return options_; }
+
+  protected:
+    std::unique_ptr<Ensemble> ensemble(const std::vector<Replica*>& replicas) override;
+
+  private:
+    void train_benchmark(InvarianceBenchmark& benchmark) const;
+    const InvarianceOptions& options_;
+};
+
+}  // namespace warpvae

@@ -1,0 +1,105 @@
+// invariance: Mills (2024), "Invariance in Variational Auto-Encoders", from data to report.
+#include <cstdio>
+
+#include "host/experiment/presentation.h"
+#include "host/experiment/program.h"
+#include "host/experiments/invariance/figures.h"
+#include "host/experiments/invariance/reduced.h"
+#include "host/experiments/invariance/report.h"
+
+namespace warpvae {
+namespace {
+
+constexpr const char* kLesson = R"(
+Examples
+  invariance report --quick --out runs/quick                      a first look, a few minutes on two cores
+  invariance table --latents 10,20,50,100 --seeds 3 --out runs/invariance
+  invariance table --resume runs/invariance                       go on after Ctrl-C, a crash, a power cut: the same bits
+  invariance train --train-set rt --latents 20 --seed 7 --out runs/one
+  invariance table --train-images 1000 --beta 4 --out runs/few    little data, a beta-VAE
+  invariance reduced --resume runs/invariance                     add to the run what fewer images do
+)";
+
+class InvarianceProgram : public Program {
+  public:
+    InvarianceProgram()
+        : Program("invariance",
+                  "Invariance in variational auto-encoders (Mills 2024): how well do a VAE's latents tell digits apart "
+                  "when the digits are turned and scaled?",
+                  {}) {
+        add_settings(settings_, paper_);
+        add({"table", "train every model of Table 2, evaluate it, print the table beside the paper's",
+             [&] { table(); }});
+        add({"figures", "train what is missing and draw: Figure 1, learning curves, reconstructions, samples, walks",
+             [&] { figures(); }});
+        add({"train", "train models without evaluating them: weights, checkpoints, metrics",
+             [&] { experiment_->train(experiment_->replicas()); }});
+        add({"evaluate",
+             "the table of the models that a run has trained, without training more",
+             [&] { evaluate(); },
+             {},
+             true});
+        add({"reduced",
+             "accuracy against the number of training images: the VAE of N = 20 and the benchmarks, trained "
+             "equally long: --epochs is for the largest",
+             [&] { reduced(); }});
+        add({"report", "table, figures (and reduced, if the run has it) on one page: report.html", [&] { report(); }});
+        teach(kLesson);
+    }
+
+  protected:
+    void resolve() override {
+        if (options.quick) preset({{"epochs", "2"}, {"latents", "10,20,50"}, {"seeds", "1"}}, "--quick");
+    }
+    void check(const DataSet& data) const override { require_classes(data, 1); }
+    void begin(const Run& run) override { experiment_.emplace(run, paper_); }
+
+  private:
+    /// Prints and writes the tables of these replicas.
+    Table show(const std::vector<InvarianceReplica>& replicas, const std::vector<InvarianceBenchmark>& benchmarks) {
+        const Table table = invariance_table(replicas, benchmarks, data().name);
+        show_table(experiment_->out(), table);
+        show_table(experiment_->out(), active_units_table(replicas, data().name), "active_units");
+        for (const FeatureKind kind : kFeatureKinds) print_fit(table, name_of(kind));
+        for (const FeatureKind kind : kFeatureKinds)
+            print_claims(std::string("\nThe paper's claims, on the posterior's ") + name_of(kind) + ":",
+                         invariance_claims(replicas, kind));
+        std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
+        return table;
+    }
+    std::pair<std::vector<InvarianceReplica>, Table> table() {
+        std::vector<InvarianceReplica> replicas = experiment_->replicas();
+        experiment_->train_and_evaluate(replicas);
+        const Table shown = show(replicas, experiment_->benchmarks());
+        return {replicas, shown};
+    }
+    void evaluate() {
+        std::vector<InvarianceReplica> replicas = experiment_->trained(experiment_->replicas());
+        experiment_->train_and_evaluate(replicas);
+        show(replicas, {});
+    }
+    void figures() {
+        experiment_->train(experiment_->replicas());
+        print_figures(draw_invariance_figures(*experiment_, nullptr));
+    }
+    void reduced() {
+        const Table table = reduced_table(train_reduced(*experiment_), data().name);
+        show_table(experiment_->out(), table, "reduced");
+        print_figures(draw_reduced(*experiment_, table));
+    }
+    void report() {
+        const auto [replicas, shown] = table();
+        const auto page =
+            write_invariance_report(*experiment_, replicas, shown, draw_invariance_figures(*experiment_, &shown));
+        std::printf("report: %s\n", page.c_str());
+    }
+
+    InvarianceOptions paper_;
+    std::optional<InvarianceExperiment> experiment_;
+};
+
+}  // namespace
+
+std::unique_ptr<Program> invariance_program() { return std::make_unique<InvarianceProgram>(); }
+
+}  // namespace warpvae

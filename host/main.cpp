@@ -1,0 +1,8 @@
+// The main of every program; WARPVAE_PROGRAM is its name.
+#include "host/experiment/program.h"
+
+int main(int argc, char** argv) {
+#define WARPVAE_JOIN(a, b) a##b
+#define WARPVAE_MAKE(name) WARPVAE_JOIN(name, _program)
+    return warpvae::WARPVAE_MAKE(WARPVAE_PROGRAM)()->main(argc, argv);
+}

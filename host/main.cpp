@@ -1,5 +1,5 @@
 // The main of every program; WARPVAE_PROGRAM is its name.
-#include "host/experiment/program.h"
+#include "host/programs.h"
 
 int main(int argc, char** argv) {
 #define WARPVAE_JOIN(a, b) a##b

@@ -2,7 +2,6 @@
 // data loaded and checked, the run's folder taken.
 #pragma once
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -72,8 +71,5 @@ class Program {
     RunFolder folder_;
     std::optional<Run> run_;
 };
-
-/// The programs, each defined with its paper.
-std::unique_ptr<Program> invariance_program();
 
 }  // namespace warpvae

@@ -3,34 +3,23 @@
 // and TOML must quote. Every program answers with its result or with one line.
 #include <sys/file.h>
 
-#include <map>
-
 #include "cuda/ops/dense.h"
 #include "host/files/config_file.h"
 #include "tests/support/program_test.h"
+#include "tests/support/short_runs.h"
 
 namespace warpvae {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kFew = " --dataset glyphs --train-images 1200 --test-images 100 --epochs 1 --quiet --seeds 1 ";
-
-/// The programs and what makes a run of each short.
-const std::map<std::string, std::string> kPrograms{
-    {"invariance", "--latents 3 --train-set s --benchmark none"},
-    {"spatial", "--latents 2 --rows vae --hidden 16"},
-    {"equivae", "--quick --latents 2"},
-    {"geometry",
-     "--latents 2 --separability-latents 2 --samples 2 --alphas 1 --pairs 0 --hidden 16 --sgd-repeats 0 "
-     "--likelihood-images 20 --likelihood-samples 20"},
-};
+using test::kShort;
+using test::kShortRuns;
 
 struct Machine : test::ProgramTest, testing::WithParamInterface<std::pair<const std::string, std::string>> {
     Machine() : ProgramTest(GetParam().first) {}
     /// "COMMAND --out OUT" and few of everything.
     std::string command(const std::string& word, const std::string& out) const {
-        return word + kFew + GetParam().second + " --out " + at(out);
+        return word + kShort + GetParam().second + " --out " + at(out);
     }
     /// A shell's own line, in which $0 is the program; its status.
     int shell(const std::string& line) const {
@@ -41,7 +30,7 @@ struct Machine : test::ProgramTest, testing::WithParamInterface<std::pair<const 
     }
     std::string error() const { return read_file(at("error.txt")); }
 };
-INSTANTIATE_TEST_SUITE_P(Programs, Machine, testing::ValuesIn(kPrograms.begin(), kPrograms.end()),
+INSTANTIATE_TEST_SUITE_P(Programs, Machine, testing::ValuesIn(kShortRuns.begin(), kShortRuns.end()),
                          [](const auto& one) { return one.param.first; });
 
 TEST_P(Machine, NumbersOfTheEnvironmentAreChecked) {

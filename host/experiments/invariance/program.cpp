@@ -2,10 +2,10 @@
 #include <cstdio>
 
 #include "host/experiment/presentation.h"
-#include "host/experiment/program.h"
 #include "host/experiments/invariance/figures.h"
 #include "host/experiments/invariance/reduced.h"
 #include "host/experiments/invariance/report.h"
+#include "host/programs.h"
 
 namespace warpvae {
 namespace {

@@ -1,0 +1,11 @@
+#include "host/programs.h"
+
+namespace warpvae {
+
+std::vector<std::unique_ptr<Program>> all_programs() {
+    std::vector<std::unique_ptr<Program>> programs;
+    programs.push_back(invariance_program());
+    return programs;
+}
+
+}  // namespace warpvae

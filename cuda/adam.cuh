@@ -9,7 +9,7 @@
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/optimiser.h"
 
 namespace warpvae {
 

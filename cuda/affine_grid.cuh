@@ -10,7 +10,7 @@
 #pragma once
 #include "cuda/bilinear.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/warp.h"
 
 namespace warpvae {
 

@@ -7,7 +7,7 @@
 // Block: any, one image each. No shared memory. Deterministic. Per pixel: 1 byte written, up to 4 read (cached).
 #pragma once
 #include "cuda/bilinear.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/warp.h"
 
 namespace warpvae {
 

@@ -13,7 +13,7 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/loss.h"
 
 namespace warpvae {
 
@@ -57,7 +57,7 @@ struct FromProbability {
 };
 
 /// nll[row] = sum of terms; gradient[row, :] = scale * rows.weights[row] * term.gradient; either may be null. The
-/// target's row is the row's own, or that of its pair's image (LossRows).
+/// target's row is the row's own, or one that it shares (RowMap).
 template <class T, class Term>
 __global__ void bernoulli_kernel(T* nll, T* gradient, const T* input, const T* target, T scale, int D, LossRows<T> rows,
                                  Term term_of) {

@@ -14,7 +14,7 @@
 #include <cmath>
 
 #include "cuda/device/loops.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/warp.h"
 
 namespace warpvae {
 

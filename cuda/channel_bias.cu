@@ -4,17 +4,14 @@
 
 namespace warpvae {
 
-std::size_t channel_bias_partials(std::size_t M, int C) {
-    const std::size_t block = std::size_t(kChannelSegments) * channel_segment(C);
-    return (M * C + block - 1) / block * C;
-}
+std::size_t channel_bias_partials(std::size_t M, int C) { return channel_bias_blocks(M, C) * C; }
 
 template <class T>
 Status channel_bias_forward(T* y, const T* b, std::size_t P, Activation activation, int R, std::size_t M, int C,
                             Stream stream) {
     const bool relu = activation == Activation::kRelu;
     if (C < 1 || C > kMaxChannels || (!relu && activation != Activation::kNone)) return {kInvalidValue};
-    return launch(channel_bias_forward_kernel<T>, for_blocks(channel_bias_partials(M, C) / C, R), stream, y, b, P, relu,
+    return launch(channel_bias_forward_kernel<T>, for_blocks(channel_bias_blocks(M, C), R), stream, y, b, P, relu,
                   M * C, C);
 }
 
@@ -22,7 +19,7 @@ template <class T>
 Status channel_bias_backward(T* dy, T* db, T* partials, const T* y, std::size_t P, int R, std::size_t M, int C,
                              Stream stream) {
     if (C < 1 || C > kMaxChannels) return {kInvalidValue};
-    const int blocks = int(channel_bias_partials(M, C) / C);
+    const int blocks = int(channel_bias_blocks(M, C));
     const Status status =
         launch(channel_bias_backward_kernel<T>, for_blocks(blocks, R), stream, dy, partials, y, M * C, C);
     if (!status.ok()) return status;

@@ -11,7 +11,7 @@
 // segments, and the blocks' sums are added in their order. Bytes per number: 8 forward, 12 backward.
 #pragma once
 #include "cuda/device/loops.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/convolution.h"
 
 namespace warpvae {
 
@@ -20,6 +20,11 @@ inline constexpr int kChannelSegment = 256, kChannelSegments = 32;
 
 /// Numbers of a segment of C channels.
 __host__ __device__ constexpr int channel_segment(int C) { return (kChannelSegment + C - 1) / C * C; }
+/// Blocks (x) of the first two kernels for each replica (y).
+constexpr std::size_t channel_bias_blocks(std::size_t M, int C) {
+    const std::size_t block = std::size_t(kChannelSegments) * channel_segment(C);
+    return (M * C + block - 1) / block;
+}
 
 template <class T>
 __global__ void channel_bias_forward_kernel(T* y, const T* b, std::size_t P, bool relu, std::size_t count, int C) {

@@ -15,7 +15,7 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/pairs.h"
 
 namespace warpvae {
 

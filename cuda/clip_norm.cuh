@@ -11,7 +11,7 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/optimiser.h"
 
 namespace warpvae {
 

@@ -12,6 +12,7 @@
 // 100 segments, one Philox block.
 #pragma once
 #include "cuda/glyphs.cuh"
+#include "cuda/ops/glyphs.h"
 
 namespace warpvae {
 

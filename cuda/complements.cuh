@@ -11,6 +11,7 @@
 // Contract: one block per image of a set, block any; reads 1 and writes 4 bytes per pixel. Deterministic.
 #pragma once
 #include "cuda/gather.cuh"
+#include "cuda/ops/minibatch.h"
 
 namespace warpvae {
 

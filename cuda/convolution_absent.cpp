@@ -1,5 +1,5 @@
 // Convolutions in a GPU build without cuDNN: whoever asks for one is told what is missing.
-#include "cuda/ops.h"
+#include "cuda/ops/convolution.h"
 
 namespace warpvae {
 

@@ -10,7 +10,7 @@
 #include "cuda/device/buffer.h"
 #include "cuda/device/cpu_pool.h"
 #include "cuda/onednn_cpu.h"
-#include "cuda/ops.h"
+#include "cuda/ops/convolution.h"
 
 namespace warpvae {
 namespace {

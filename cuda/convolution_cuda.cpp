@@ -18,7 +18,7 @@
 
 #include "cuda/device/buffer.h"
 #include "cuda/device/workspace.h"
-#include "cuda/ops.h"
+#include "cuda/ops/convolution.h"
 
 namespace warpvae {
 namespace {

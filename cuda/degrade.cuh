@@ -11,6 +11,7 @@
 //
 // Contract: one block per image, block any; no shared memory; reads 4 and writes 4 bytes a pixel. Deterministic.
 #pragma once
+#include "cuda/ops/warp.h"
 #include "cuda/philox.cuh"
 
 namespace warpvae {

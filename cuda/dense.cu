@@ -43,7 +43,7 @@ Status activation_backward(T* dx, const T* y, Activation activation, std::size_t
 
 template <class T>
 Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns, Stream stream) {
-    const std::size_t tiles = (columns + kColumnTile - 1) / kColumnTile;
+    const std::size_t tiles = column_tiles(columns);
     LaunchConfig config = for_elements(tiles, R, Block::any(64));
     if (!device_is_gpu() && tiles) {  // for_elements cuts by elements, and a tile is N * 16 of them
         config.elements = 0;

@@ -12,7 +12,7 @@
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/dense.h"
 
 namespace warpvae {
 
@@ -104,6 +104,7 @@ inline constexpr int kColumnTile = 1;
 #else
 inline constexpr int kColumnTile = 16;
 #endif
+constexpr int column_tiles(int columns) { return (columns + kColumnTile - 1) / kColumnTile; }
 template <class T>
 __global__ void column_sum_kernel(T* sums, const T* y, std::size_t P, int N, int columns) {
     const T* Y = y + std::size_t(blockIdx.y) * N * columns;

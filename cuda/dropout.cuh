@@ -8,6 +8,7 @@
 //
 // Contract: block any, a grid-stride loop over quads of a row; reads 4 and writes 4 bytes an element. Deterministic.
 #pragma once
+#include "cuda/ops/dense.h"
 #include "cuda/philox.cuh"
 
 namespace warpvae {

@@ -3,7 +3,7 @@
 #include <cusolverDn.h>
 
 #include "cuda/device/buffer.h"
-#include "cuda/ops.h"
+#include "cuda/ops/linear_models.h"
 
 namespace warpvae {
 

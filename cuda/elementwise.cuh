@@ -10,7 +10,7 @@
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/dense.h"
 
 namespace warpvae {
 

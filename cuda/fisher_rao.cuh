@@ -25,7 +25,7 @@
 
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/fisher_rao.h"
 
 namespace warpvae {
 

@@ -13,6 +13,7 @@
 // Contract: one block per row, block any; reads 1 and writes 4 bytes per pixel (four reads where images are augmented).
 #pragma once
 #include "cuda/bilinear.cuh"
+#include "cuda/ops/minibatch.h"
 #include "cuda/philox.cuh"
 
 namespace warpvae {

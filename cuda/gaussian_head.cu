@@ -8,8 +8,8 @@ template <class T>
 Status gaussian_head_forward(T* moments, T* z, T* kl, const T* h, const T* W, const T* b, std::size_t P,
                              LatentNoise noise, int R, int N, int H, int Z, Stream stream) {
     if (noise.first_row % 4) return {kInvalidValue};
-    return launch(gaussian_head_forward_kernel<T>, for_blocks((N + kHeadRows - 1) / kHeadRows, R), stream, moments, z,
-                  kl, h, W, b, P, noise, N, H, Z);
+    return launch(gaussian_head_forward_kernel<T>, for_blocks(gaussian_head_blocks(N), R), stream, moments, z, kl, h, W,
+                  b, P, noise, N, H, Z);
 }
 template <class T>
 Status gaussian_head_backward(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight, int R, int N, int Z,

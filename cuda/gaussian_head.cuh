@@ -13,11 +13,14 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/gaussian_kl.cuh"
+#include "cuda/ops/latent.h"
 #include "cuda/reparameterise.cuh"
 
 namespace warpvae {
 
 inline constexpr int kHeadRows = 4;
+/// Blocks (x) of the forward for each replica (y).
+constexpr int gaussian_head_blocks(int N) { return (N + kHeadRows - 1) / kHeadRows; }
 
 template <class T>
 __global__ void gaussian_head_forward_kernel(T* moments, T* z, T* kl, const T* h, const T* W, const T* b, std::size_t P,

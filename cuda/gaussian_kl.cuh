@@ -8,7 +8,7 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/latent.h"
 
 namespace warpvae {
 

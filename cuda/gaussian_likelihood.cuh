@@ -13,7 +13,7 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/loss.h"
 
 namespace warpvae {
 

@@ -8,8 +8,8 @@ template <class T>
 Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
                                LatentNoise noise, int R, int N, int Z, Stream stream) {
     if (noise.first_row % 4) return {kInvalidValue};
-    return launch(gaussian_sample_forward_kernel<T>, for_blocks((N + 3) / 4, R, Block::any(32)), stream, z, kl, moments,
-                  prior, bound, noise, N, Z);
+    return launch(gaussian_sample_forward_kernel<T>, for_blocks(sample_blocks(N), R, Block::any(32)), stream, z, kl,
+                  moments, prior, bound, noise, N, Z);
 }
 
 template <class T>
@@ -38,8 +38,8 @@ template <class T>
 Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise noise, int R, int N, int Z,
                              Stream stream) {
     if (!noise.seeds || noise.first_row % 4) return {kInvalidValue};
-    return launch(gaussian_prior_sample_kernel<T>, for_blocks((N + 3) / 4, R, Block::any(32)), stream, z, prior, noise,
-                  N, Z);
+    return launch(gaussian_prior_sample_kernel<T>, for_blocks(sample_blocks(N), R, Block::any(32)), stream, z, prior,
+                  noise, N, Z);
 }
 
 #define WARPVAE_INSTANTIATE(T)                                                                                         \

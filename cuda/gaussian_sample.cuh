@@ -14,11 +14,14 @@
 // prior's gradient: one per latent. Reads and writes about 20 bytes a latent. Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
+#include "cuda/ops/latent.h"
 #include "cuda/philox.cuh"
 
 namespace warpvae {
 
 inline constexpr double kSmallestDeviation = 1e-6;
+/// Blocks (x) of four rows for each replica (y): gaussian_sample_forward and gaussian_prior_sample.
+constexpr int sample_blocks(int N) { return (N + 3) / 4; }
 
 template <class T>
 struct Deviation {

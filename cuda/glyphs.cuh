@@ -11,7 +11,7 @@
 // Deterministic. Shared: 48 vertices, 240 segments, three floats for each of kTile pixels (18 KB for 1024). Work per
 // pixel: a dozen operations for each segment.
 #pragma once
-#include "cuda/ops.h"
+#include "cuda/ops/glyphs.h"
 #include "cuda/philox.cuh"
 
 namespace warpvae {

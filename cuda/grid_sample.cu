@@ -1,5 +1,7 @@
 #include "cuda/grid_sample.cuh"
 
+#include "cuda/device/launch.cuh"
+
 namespace warpvae {
 namespace {
 
@@ -34,11 +36,8 @@ template <class T, class Grid>
 Status backward(T* dimages, T* dgradient, bool add, const T* dout, const T* images, const Grid& grid, std::size_t N,
                 const SampleShape& shape, const SampleOptions& options, Stream stream) {
     if (!dimages && !dgradient) return {};
-    const std::size_t pixels = std::size_t(shape.H) * shape.W, band = pixels < kBandPixels ? pixels : kBandPixels;
-    const int bands = dimages ? int((pixels + kBandPixels - 1) / kBandPixels) : 1;
-    const std::size_t shared =
-        (dimages ? band * sizeof(long long) : 0) + (dgradient && !Grid::kGiven ? 2 * kStagedPixels * sizeof(T) : 0);
-    const LaunchConfig config = for_blocks(N, bands, threads_for(shape), shared);
+    const LaunchConfig config = for_blocks(N, grid_sample_bands(shape, dimages), threads_for(shape),
+                                           grid_sample_bytes<T>(shape, dimages, dgradient && !Grid::kGiven));
     if (options.padding == Padding::kZeros)
         return launch(grid_sample_backward_kernel<T, Grid, Padding::kZeros>, config, stream, dimages, dgradient, add,
                       dout, images, grid, shape, options);

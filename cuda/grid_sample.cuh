@@ -19,8 +19,9 @@
 #include "cuda/affine_grid.cuh"
 #include "cuda/bilinear.cuh"
 #include "cuda/device/fixed_point.cuh"
-#include "cuda/device/launch.cuh"
 #include "cuda/device/reduce.cuh"
+#include "cuda/device/shared.cuh"
+#include "cuda/ops/warp.h"
 
 namespace warpvae {
 
@@ -32,6 +33,18 @@ inline constexpr int kPixelTile = 1;  // output pixels that a thread takes at a 
 #else
 inline constexpr int kPixelTile = 16;  // a vector register of them
 #endif
+
+/// Blocks of the backward: bands (y) of each image (x), one where only the grid's gradient is wanted.
+constexpr int grid_sample_bands(const SampleShape& shape, bool dimages) {
+    return dimages ? (shape.H * shape.W + kBandPixels - 1) / kBandPixels : 1;
+}
+/// Dynamic shared memory of the backward; dcoefficients: the gradient of a LinearGrid is wanted.
+template <class T>
+constexpr std::size_t grid_sample_bytes(const SampleShape& shape, bool dimages, bool dcoefficients) {
+    const int pixels = shape.H * shape.W;
+    return (dimages ? (pixels < kBandPixels ? pixels : kBandPixels) * sizeof(long long) : 0) +
+           (dcoefficients ? 2 * kStagedPixels * sizeof(T) : 0);
+}
 
 /// Calls body(first pixel, std::integral_constant count): whole tiles, then single pixels, shared by the block.
 template <class Body>

@@ -10,7 +10,7 @@
 // 8 K bytes twice (cached). Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/latent.h"
 
 namespace warpvae {
 

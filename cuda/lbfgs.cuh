@@ -12,7 +12,7 @@
 // rings, the newest pair at control.newest.
 #pragma once
 #include "cuda/device/reduce.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/linear_models.h"
 
 namespace warpvae {
 

@@ -8,10 +8,10 @@
 //
 // Contract: block any; deterministic (the atomics count). A NaN score gives NaN sums.
 #pragma once
-#include "cuda/device/launch.cuh"
 #include "cuda/device/reduce.cuh"
+#include "cuda/device/shared.cuh"
 #include "cuda/logistic_regression.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/linear_models.h"
 
 namespace warpvae {
 
@@ -94,8 +94,9 @@ __global__ void svm_objective_kernel(T* gradient, LbfgsScalars* scalars, const T
     }
 }
 
+inline constexpr std::size_t kActiveRowsBytes = 1024 * sizeof(unsigned);
 /// rows[k, 0..counts[k]-1] = the rows with a margin above 0 in class k, ascending; one block per class, whose threads
-/// take the n rows in runs. Dynamic shared memory: an unsigned for each thread.
+/// take the n rows in runs. Dynamic shared memory: an unsigned for each of at most 1024 threads.
 ///   scores [chunks, K, chunk_rows], the last chunk [K, n % chunk_rows]; bias [K]; rows [K, n].
 template <class T>
 __global__ void svm_active_rows_kernel(unsigned* rows, unsigned* counts, const T* scores, const T* bias,

@@ -34,9 +34,8 @@ Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t s
 }
 Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int rows, int K, int d,
                           Stream stream) {
-    // Blocks of 64 rows: a row is K (d + 1) numbers to write.
-    return launch(logistic_curvature_kernel<float>, for_blocks((rows + 63) / 64, 1, Block::any(64)), stream, scaled,
-                  logits, bias, x, rows, K, d);
+    return launch(logistic_curvature_kernel<float>, for_blocks(curvature_blocks(rows), 1, Block::any(64)), stream,
+                  scaled, logits, bias, x, rows, K, d);
 }
 Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
                             bool is_first, bool is_last, int K, int D, Stream stream) {

@@ -11,7 +11,7 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/linear_models.h"
 
 namespace warpvae {
 
@@ -135,6 +135,8 @@ __global__ void sample_rows_kernel(T* rows, const T* x, std::size_t first, std::
     }
 }
 
+/// Blocks of logistic_curvature: 64 rows for each, as a row is K (d + 1) numbers to write.
+constexpr int curvature_blocks(int rows) { return (rows + 63) / 64; }
 /// scaled[k, i, :] = sqrt(p_ik (1 - p_ik)) (x_i, 1), whose Gram matrix is class k's block of the Hessian of the loss; p
 /// is the softmax of logits [K, rows] + bias.
 template <class T>

@@ -6,7 +6,8 @@
 #include "cuda/device/cpu_pool.h"
 #include "cuda/eigen_cpu.h"
 #include "cuda/onednn_cpu.h"
-#include "cuda/ops.h"
+#include "cuda/ops/convolution.h"
+#include "cuda/ops/dense.h"
 
 namespace warpvae {
 

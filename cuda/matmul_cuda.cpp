@@ -9,7 +9,7 @@
 #include <optional>
 #include <tuple>
 
-#include "cuda/ops.h"
+#include "cuda/ops/dense.h"
 
 namespace warpvae {
 namespace {

@@ -6,10 +6,10 @@
 // warp and read each product once or twice, and k times; nearest_of_candidates gives a row to a block and has K doubles
 // of dynamic shared memory.
 #pragma once
-#include "cuda/device/launch.cuh"
 #include "cuda/device/reduce.cuh"
+#include "cuda/device/shared.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/umap.h"
 
 namespace warpvae {
 
@@ -22,6 +22,11 @@ __global__ void squared_norms_kernel(T* norms, const T* x, std::size_t n, int D)
         norms[i] = T(sum);
     }
 }
+
+/// Blocks of nearest_candidates and neighbour_ranks: a warp for each row, or eight rows for a block of one thread.
+constexpr std::size_t neighbour_blocks(int rows) { return (std::size_t(rows) + 7) / 8; }
+/// Dynamic shared memory of nearest_of_candidates, which has one block per row.
+constexpr std::size_t candidate_bytes(int K) { return std::size_t(K) * sizeof(double); }
 
 /// True if (key, row) comes before (other, other_row).
 template <class T>

@@ -16,7 +16,7 @@
 // backward: 4 for each element of dy and 8 for each written.
 #pragma once
 #include "cuda/device/loops.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/pairs.h"
 
 namespace warpvae {
 

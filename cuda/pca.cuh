@@ -4,7 +4,7 @@
 // Contract: block any; deterministic; reads and writes each number once.
 #pragma once
 #include "cuda/device/loops.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/linear_models.h"
 
 namespace warpvae {
 

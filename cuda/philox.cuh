@@ -5,7 +5,7 @@
 //   key = seed (64 bits);  counter = (element / 4, purpose << 16 | element bits 34.., step low, step high)
 #pragma once
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/random.h"
 #ifdef __CUDACC__
 #include <curand_philox4x32_x.h>
 #else

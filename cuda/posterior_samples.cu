@@ -15,8 +15,8 @@ Status posterior_samples(T* z, T* ratio, const T* moments, LatentNoise noise, in
                          Stream stream) {
     const std::size_t draws = std::size_t(N) * K;
     if (noise.first_row % 4 || draws > INT_MAX) return {kInvalidValue};
-    return launch(posterior_samples_kernel<T>, for_blocks((draws + 3) / 4, R, Block::any(32)), stream, z, ratio,
-                  moments, noise, N, K, Z);
+    return launch(posterior_samples_kernel<T>, for_blocks(posterior_samples_blocks(draws), R, Block::any(32)), stream,
+                  z, ratio, moments, noise, N, K, Z);
 }
 template <class T>
 Status posterior_backward(T* dheads, const T* dz, const T* z, const T* moments, const T* weights,

@@ -20,6 +20,7 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/gaussian_kl.cuh"
+#include "cuda/ops/renyi.h"
 #include "cuda/philox.cuh"
 
 namespace warpvae {
@@ -65,6 +66,8 @@ __global__ void variance_head_kernel(T* moments, T* kl, VarianceHead head, int Z
     if (kl && threadIdx.x == 0) kl[row] = total;
 }
 
+/// Blocks (x) of four draws for each replica (y).
+constexpr std::size_t posterior_samples_blocks(std::size_t draws) { return (draws + 3) / 4; }
 template <class T>
 __global__ void posterior_samples_kernel(T* z, T* ratio, const T* moments, LatentNoise noise, int N, int K, int Z) {
     const int r = blockIdx.y, first = 4 * blockIdx.x, draws = N * K - first < 4 ? N * K - first : 4;

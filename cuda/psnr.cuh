@@ -10,6 +10,7 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
+#include "cuda/ops/warp.h"
 
 namespace warpvae {
 

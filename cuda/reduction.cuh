@@ -3,7 +3,7 @@
 // Contract: block any; reads each value once. accumulate_moments gives a column to a thread.
 #pragma once
 #include "cuda/device/reduce.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/optimiser.h"
 
 namespace warpvae {
 

@@ -16,7 +16,7 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/renyi.h"
 
 namespace warpvae {
 

@@ -6,6 +6,7 @@
 // moments [R, N, 2Z] holds mu, then logvar; z [R, N, Z]. Contract: one block per four rows (one Philox block feeds
 // them), block any; reads 8 and writes 4 bytes per latent. Deterministic.
 #pragma once
+#include "cuda/ops/latent.h"
 #include "cuda/philox.cuh"
 
 namespace warpvae {

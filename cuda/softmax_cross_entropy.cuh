@@ -11,7 +11,7 @@
 // element in float, half of them from cache).
 #pragma once
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/loss.h"
 
 namespace warpvae {
 
@@ -22,6 +22,8 @@ inline constexpr int kSoftmaxTile = 1;
 inline constexpr int kSoftmaxTile = 64;
 #endif
 inline constexpr int kSoftmaxRowsPerBlock = 256;
+/// Blocks (x) for each replica (y).
+constexpr int softmax_blocks(int N) { return (N + kSoftmaxRowsPerBlock - 1) / kSoftmaxRowsPerBlock; }
 
 /// loss, dlogits, predicted, bias and labels may be null (without labels neither loss nor dlogits is written). A label
 /// of K or more gives a NaN loss. dlogits may be logits.

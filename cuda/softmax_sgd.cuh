@@ -9,10 +9,11 @@
 // Contract: block any; deterministic. Dynamic shared memory K (d + 1 + batch) numbers. A label of K or more, as a
 // number that is not finite, makes weights NaN. Each step reads the batch's features twice, the second time from cache.
 #pragma once
-#include "cuda/device/launch.cuh"
 #include "cuda/device/reduce.cuh"
+#include "cuda/device/shared.cuh"
 #include "cuda/gather.cuh"
 #include "cuda/math.cuh"
+#include "cuda/ops/linear_models.h"
 
 namespace warpvae {
 
@@ -23,6 +24,11 @@ inline constexpr int kSgdTile = 1;
 inline constexpr int kSgdTile = 64;
 #endif
 inline constexpr int kSgdMaxBatch = 256;
+/// Dynamic shared memory of softmax_sgd: W, and the slopes of a batch.
+template <class T>
+constexpr std::size_t softmax_sgd_bytes(int K, int d, int batch) {
+    return std::size_t(K) * (d + 1 + batch) * sizeof(T);
+}
 
 /// w [d + 1] times (x [d], 1).
 template <class T>

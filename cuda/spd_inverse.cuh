@@ -3,10 +3,17 @@
 //
 // Contract: block any, one block per matrix; dynamic shared memory 2 D doubles; deterministic. D^3 multiply-adds.
 #pragma once
-#include "cuda/device/launch.cuh"
 #include "cuda/device/loops.cuh"
+#include "cuda/device/shared.cuh"
+#include "cuda/ops/linear_models.h"
 
 namespace warpvae {
+
+inline constexpr int kLargestSpd = 3072;  // two rows must fit in 48 KB of shared memory
+template <class T>
+constexpr std::size_t spd_inverse_bytes(int D) {
+    return 2 * sizeof(T) * std::size_t(D);
+}
 
 /// matrices [R, D, D] := their inverses.
 template <class T>

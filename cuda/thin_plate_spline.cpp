@@ -8,7 +8,7 @@
 #include <cmath>
 #include <utility>
 
-#include "cuda/ops.h"
+#include "cuda/ops/warp.h"
 
 namespace warpvae {
 namespace {

@@ -8,7 +8,7 @@
 // (weights are few: reading them out of order costs less than tiles in shared memory would).
 #pragma once
 #include "cuda/device/loops.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/convolution.h"
 
 namespace warpvae {
 

@@ -7,14 +7,14 @@ namespace warpvae {
 Status fuzzy_membership(float* weights, float* rho, float* sigma, const float* distances, double mean_distance,
                         std::size_t n, int k, Stream stream) {
     if (k < 1) return {kInvalidValue};
-    return launch(fuzzy_membership_kernel<float>, for_blocks((n + 63) / 64, 1, Block::any(64)), stream, weights, rho,
-                  sigma, distances, mean_distance, n, k, std::log2(k + 1.));
+    return launch(fuzzy_membership_kernel<float>, for_blocks(fuzzy_membership_blocks(n), 1, Block::any(64)), stream,
+                  weights, rho, sigma, distances, mean_distance, n, k, std::log2(k + 1.));
 }
 template <class T>
 Status layout_half_epoch(T* out, const T* in, const LayoutGraph& graph, const LayoutStep& step, int C, Stream stream) {
     if (graph.vertices < 0 || step.epoch < 1 || step.half > 1 || step.negative_samples < 0 || out == in)
         return {kInvalidValue};
-    const LaunchConfig config = for_blocks((std::size_t(graph.vertices) + 31) / 32, 1, Block::any(128));
+    const LaunchConfig config = for_blocks(layout_blocks(graph.vertices), 1, Block::any(128));
     if (C == 2) return launch(layout_half_epoch_kernel<2, T>, config, stream, out, in, graph, step);
     if (C == 3) return launch(layout_half_epoch_kernel<3, T>, config, stream, out, in, graph, step);
     return {kInvalidValue};

@@ -14,10 +14,14 @@
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
-#include "cuda/ops.h"
+#include "cuda/ops/umap.h"
 #include "cuda/philox.cuh"
 
 namespace warpvae {
+
+/// Blocks of fuzzy_membership, a thread for each point, and of layout_half_epoch, 32 vertices for each.
+constexpr std::size_t fuzzy_membership_blocks(std::size_t n) { return (n + 63) / 64; }
+constexpr std::size_t layout_blocks(int vertices) { return (std::size_t(vertices) + 31) / 32; }
 
 /// As smooth_knn_dist and compute_membership_strengths of umap-learn with local connectivity 1, by bisection in double.
 template <class T>

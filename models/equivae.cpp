@@ -287,8 +287,7 @@ void Equivae<T>::classify_images(const LatentNoise& drop) {
 template <class T>
 void Equivae<T>::likelihood(T* nll, T* d_pixels, T scale, const T* weights) {
     const Range range("loss");
-    LossRows<T> rows;
-    rows.weights = weights, rows.pairs = pairs_;
+    const LossRows<T> rows{weights, {pairs_.unlabelled, pairs_.classes}};  // a pair's target is its image
     const int pairs = pairs_.pairs();
     if (config_.likelihood == Likelihood::kBernoulli) {
         check(bernoulli_from_logits<T>(nll, d_pixels, pixels(), input_.data(), scale, R_, pairs, int(D_),

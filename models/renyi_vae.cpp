@@ -90,7 +90,7 @@ template <class T>
 void RenyiVae<T>::likelihood_pass(int N, bool gradient) {
     const Range range("loss");
     // All draws of an image share it as their target; in the gradient each counts by its weight, over N images.
-    const LossRows<T> rows{gradient ? weights_.data() : nullptr, PairShape{N, config_.samples, 0}};
+    const LossRows<T> rows{gradient ? weights_.data() : nullptr, {N, config_.samples}};
     const int draws = N * config_.samples;
     const T scale = T(1) / T(N);
     T *nll = gradient ? nullptr : nll_.data(), *d_logits = gradient ? logits() : nullptr;

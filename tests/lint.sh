@@ -45,6 +45,8 @@ report "no kernels in this room" < <(grep -E '^(host|models|data)/.*\.(cu|cuh)$'
 report "a plain header or source includes a .cuh" < <(
     code '[^:]*\.(h|cpp)' '#include "[^"]*\.cuh"' | except 'cuda/device/|tests/')
 
+report "a kernel includes its own group, cuda/ops/<group>.h" < <(code 'cuda/[^:]*' '#include "cuda/ops\.h"')
+
 report "fast-math would remove the checks for NaN" < <(
     find . -name CMakeLists.txt -not -path './build/*' -not -path './.git/*' | sed 's|^\./||' |
         xargs grep -nHE 'fast[-_]math' CMakePresets.json 2>/dev/null)
@@ -99,6 +101,8 @@ door "NVTX" 'nvtx3/' 'cuda/device/[a-z_]+\.cpp' none
 # --- text ------------------------------------------------------------------------------------------------------------
 
 report "no file over 600 lines" < <(xargs wc -l <"$scratch/sources" | awk '$2 != "total" && $1 > 600 { print $2 ":" $1 ":" }')
+# clang-format leaves comments as they are.
+report "no comment beyond column 120" < <(xargs grep -nHE '^.{121,}' <"$scratch/sources" | grep -E ':[0-9]+:.*//')
 report "no include guard" < <(
     grep -E '\.(h|cuh)$' "$scratch/sources" | xargs grep -L '^#pragma once' | sed 's/$/:1:/')
 # Everything that a clone holds; the lint itself has to spell out what it looks for.

@@ -51,6 +51,8 @@ plant "CUDA syntax" models/x.cpp 'void f() { __syncthreads(); }'
 plant "no kernels in this room" models/x.cu 'void f();'
 plant "no kernels in this room" host/x.cuh '#pragma once'
 plant "a plain header or source" host/x.h '#pragma once\n#include "cuda/op.cuh"'
+plant "a kernel includes its own group" cuda/x.cuh '#pragma once\n#include "cuda/ops.h"'
+plant "a kernel includes its own group" cuda/x.cpp '#include "cuda/ops.h"'
 plant "fast-math" cuda/CMakeLists.txt 'target_compile_options(x PRIVATE -ffast-math)'
 plant "fast-math" CMakeLists.txt 'target_compile_options(x PRIVATE --use_fast_math)'
 plant "random bits" models/x.cpp 'std::mt19937 engine;'
@@ -83,6 +85,7 @@ plant "Random123 has another door" cuda/x.cuh '#pragma once\n#include <Random123
 plant "cuRAND has another door" cuda/x.cuh '#pragma once\n#include <curand_kernel.h>'
 plant "NVTX has another door" host/x.cpp '#include <nvtx3/nvtx3.hpp>'
 plant "no file over 600 lines" data/x.cpp "$(yes 'int i();' | head -601)"
+plant "no comment beyond column 120" data/x.cpp "// $(printf 'a%.0s' {1..118})"
 plant "no include guard" data/x.h 'int i();'
 plant "unfinished" data/x.cpp '// TODO: the rest'
 plant "unfinished" tests/x.sh 'echo  # FIXME'

@@ -93,13 +93,6 @@ Status launch(void (*kernel)(P...), LaunchConfig config, Stream stream, A&&... a
     return {error};
 }
 
-/// The block's dynamic shared memory, 16-byte aligned.
-template <class T>
-__device__ inline T* dynamic_shared() {
-    extern __shared__ uint4 dynamic_shared_storage[];
-    return reinterpret_cast<T*>(dynamic_shared_storage);
-}
-
 #else
 
 namespace cpu {
@@ -119,11 +112,6 @@ Status launch(void (*kernel)(P...), LaunchConfig config, Stream, A&&... args) {
     return cpu::run_grid(
         config.grid, threads, config.shared_bytes, [](void* context) { (*static_cast<decltype(run)*>(context))(); },
         &run);
-}
-
-template <class T>
-inline T* dynamic_shared() {
-    return static_cast<T*>(cpu::dynamic_shared_bytes());
 }
 
 #endif

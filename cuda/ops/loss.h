@@ -4,21 +4,31 @@
 #include <cstdint>
 
 #include "cuda/device/device.h"
-#include "cuda/ops/pairs.h"
 
 namespace warpvae {
 
 // --- losses: bernoulli.cuh, gaussian_likelihood.cuh, softmax_cross_entropy.cuh ---------------------------------------
 
-/// Rows of a likelihood that are pairs (pairs.h): several may share one target, and each has a weight in the gradient.
+/// Which target each of N rows is compared with. The first `shared` targets serve a run of `times` rows each; every
+/// target after them serves one row. So K draws of each image are {N / K, K}, and by default each row has its own.
+struct RowMap {
+    int shared = 0, times = 1;
+    constexpr bool fits(int N) const { return shared >= 0 && times >= 0 && (long long)shared * times <= N; }
+    /// How many targets N rows have.
+    WARPVAE_HOST_DEVICE constexpr int targets(int N) const { return N - shared * times + shared; }
+    WARPVAE_HOST_DEVICE constexpr int target_of(int n) const {
+        return n < shared * times ? n / times : n - shared * times + shared;
+    }
+};
+/// The rows of a likelihood: what each is compared with, and what it weighs in the gradient.
 template <class T>
 struct LossRows {
     const T* weights = nullptr;  ///< [R, N]: times `scale` in the gradient; null: 1
-    PairShape pairs;  ///< N = pairs.pairs(), target [R, pairs.images(), D]; of no pairs: a target for each row
-    constexpr bool fits(int N) const { return pairs.pairs() == 0 || pairs.pairs() == N; }
+    RowMap map;                  ///< target [R, map.targets(N), D]
+    constexpr bool fits(int N) const { return map.fits(N); }
     /// The target's row for row n of N in replica r.
     WARPVAE_HOST_DEVICE constexpr std::size_t target_of(std::size_t r, int n, int N) const {
-        return pairs.pairs() ? r * pairs.images() + pairs.image_of(n) : r * N + n;
+        return r * map.targets(N) + map.target_of(n);
     }
 };
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the kernel library of each build folder given (default: build/cpu) into a temporary prefix and builds the
 # project in this folder against it; runs it where the device answers. Then the same project with warpvae within it, by
-# add_subdirectory and by FetchContent (for CUDA configured only). Also: every public header compiles alone as C++17.
+# add_subdirectory and by FetchContent (for CUDA configured only). Also: every public header compiles alone as C++17, and
+# a kernel is taken with few others.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -37,6 +38,15 @@ configure_within() {
         fail "$way brings more than the library"
     echo "consumer: $device, $way: configures"
 }
+# taking PREFIX HEADER FILES LINES: compiling HEADER alone reads no more files of the project, and lines, than these.
+taking() {
+    local read files lines
+    read=$(c++ -std=c++17 -MM -x c++ -I"$1" "$1/$2" | tr ' \\' '\n\n' | grep "^$1/" | sort -u)
+    files=$(wc -l <<<"$read") lines=$(xargs cat <<<"$read" | wc -l)
+    ((files > 0 && files <= $3 && lines <= $4)) ||
+        fail "$2 takes $files files and $lines lines of the project; at most $3 and $4"
+    echo "consumer: $2 alone takes $files files, $lines lines"
+}
 build_within() {
     quietly cmake --build "$scratch/$device-within" -j "${JOBS:-$(nproc)}"
     run "$scratch/$device-within" "$1"
@@ -70,5 +80,7 @@ for build in "${builds[@]}"; do
             count=$((count + 1))
         done < <(cd "$prefix/include/warpvae" && find cuda -name '*.h' -o -name '*.cuh')
         echo "consumer: $count headers compile alone as C++17"
+        taking "$prefix/include/warpvae" cuda/bernoulli.cuh 8 900
+        taking "$prefix/include/warpvae" cuda/grid_sample.cuh 12 1500
     fi
 done

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "cuda/device/buffer.h"
+#include "cuda/ops/optimiser.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -1,6 +1,7 @@
 // The Bernoulli negative log-likelihood and its gradient, from logits and from clipped probabilities.
 #include <array>
 
+#include "cuda/ops/loss.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {
@@ -113,13 +114,31 @@ TEST(Bernoulli, ByFiniteDifferences) {
     }
 }
 
+TEST(RowMap, NamesTheTargetOfEachRow) {
+    for (const RowMap map : {RowMap{}, RowMap{0, 5}, RowMap{1, 1}, RowMap{2, 5}, RowMap{3, 1}, RowMap{2, 0}})
+        for (const int alone : {0, 1, 4}) {
+            std::vector<int> expected;
+            for (int target = 0; target < map.shared; ++target)
+                for (int k = 0; k < map.times; ++k) expected.push_back(target);
+            for (int target = 0; target < alone; ++target) expected.push_back(map.shared + target);
+            const int N = int(expected.size());
+            ASSERT_TRUE(map.fits(N));
+            EXPECT_EQ(map.targets(N), map.shared + alone);
+            for (int n = 0; n < N; ++n) EXPECT_EQ(map.target_of(n), expected[n]) << n;
+        }
+    EXPECT_FALSE((RowMap{2, 5}.fits(9)));
+    EXPECT_FALSE((RowMap{-1, 5}.fits(9)));
+    EXPECT_FALSE((RowMap{1, -5}.fits(9)));
+    EXPECT_FALSE((RowMap{1 << 20, 1 << 20}.fits(9))) << "their product is no int";
+}
+
 TEST(Bernoulli, RowsMayBeWeighedAndShareATarget) {
-    const PairShape shape{2, 5, 3};
-    const int R = 2, N = shape.pairs(), D = 131, images = shape.images();
+    const RowMap map{2, 5};
+    const int R = 2, N = 13, D = 131, images = map.targets(N);
     Random random(16);
     const auto l = random.normals<float>(std::size_t(R) * N * D, 3), t = random.uniforms<float>(R * images * D);
     const auto weights = random.uniforms<float>(R * N, 0.1, 2);
-    std::vector<float> target;  // each pair's own
+    std::vector<float> target;  // each row's own
     for (int r = 0; r < R; ++r)
         for (int n = 0; n < N; ++n) {
             const auto image = slice(t, (std::size_t(r) * images + (n < 10 ? n / 5 : n - 8)) * D, D);
@@ -131,7 +150,7 @@ TEST(Bernoulli, RowsMayBeWeighedAndShareATarget) {
         const auto logits = [&](float* to_nll, float* gradient, const float* of, const LossRows<float>& rows) {
             check(bernoulli_from_logits(to_nll, gradient, x.data(), of, 0.25f, R, N, D, nullptr, rows));
         };
-        logits(nll.data(), g.data(), T.data(), {nullptr, shape});
+        logits(nll.data(), g.data(), T.data(), {nullptr, map});
         expect_identical(nll.download(), expected.nll, "nll of shared targets");
         expect_identical(g.download(), expected.gradient, "gradient of shared targets");
         logits(nullptr, g.data(), all.data(), {});
@@ -143,32 +162,32 @@ TEST(Bernoulli, RowsMayBeWeighedAndShareATarget) {
                 run(From::kLogits, slice(l, row * D, D), slice(target, row * D, D), 0.25f * weights[row], 1, 1, D);
             std::copy(alone.gradient.begin(), alone.gradient.end(), expected.gradient.begin() + row * D);
         }
-        logits(nll.data(), g.data(), T.data(), {w.data(), shape});
+        logits(nll.data(), g.data(), T.data(), {w.data(), map});
         expect_identical(nll.download(), expected.nll, "nll, which has no weight");
         expect_identical(g.download(), expected.gradient, "weighed gradient");
         logits(nullptr, g.data(), all.data(), {w.data(), {}});
         expect_identical(g.download(), expected.gradient, "weighed gradient without nll, each row its target");
-        logits(nullptr, x.data(), T.data(), {w.data(), shape});
+        logits(nullptr, x.data(), T.data(), {w.data(), map});
         expect_identical(x.download(), expected.gradient, "in the logits' place");
     });
     GuardedBuffer<float> b(64);
     EXPECT_FALSE(bernoulli_from_logits<float>(b.data(), nullptr, b.data(), b.data(), 1.f, 1, 2, 2, nullptr,
-                                              {nullptr, PairShape{1, 3, 0}})
+                                              {nullptr, RowMap{1, 3}})
                      .ok())
-        << "three pairs in two rows";
+        << "three rows of one target among two rows";
 }
 
 TEST(Bernoulli, WeighedRowsByFiniteDifferences) {
-    const PairShape shape{2, 2, 1};
-    const int R = 2, N = shape.pairs(), D = 4;
+    const RowMap map{2, 2};
+    const int R = 2, N = 5, D = 4;
     Random random(17);
-    const auto t = random.uniforms<double>(R * shape.images() * D), weights = random.uniforms<double>(R * N, 0.1, 2);
+    const auto t = random.uniforms<double>(R * map.targets(N) * D), weights = random.uniforms<double>(R * N, 0.1, 2);
     const auto x = random.normals<double>(R * N * D, 2);
     GuardedBuffer<double> target(t), w(weights), nll(R * N), g(x.size());
     const auto loss = [&](const std::vector<double>& logits) {
         GuardedBuffer<double> l(logits);
         check(bernoulli_from_logits(nll.data(), g.data(), l.data(), target.data(), 1.5, R, N, D, nullptr,
-                                    {w.data(), shape}));
+                                    {w.data(), map}));
         const std::vector<double> values = nll.download();
         double sum = 0;
         for (int row = 0; row < R * N; ++row) sum += 1.5 * weights[row] * values[row];

@@ -1,4 +1,5 @@
 // Bias and ReLU of pixels with few channels, and its backward with the bias gradient.
+#include "cuda/ops/convolution.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -1,6 +1,7 @@
 // The exact expectation over classes against a plain double reference and against finite differences of the whole loss.
 #include <cstdint>
 
+#include "cuda/ops/pairs.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -1,4 +1,5 @@
 // Clipping by the norm: which gradients change, to what, and that no bit of the others does.
+#include "cuda/ops/optimiser.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "cuda/device/buffer.h"
+#include "cuda/ops/minibatch.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

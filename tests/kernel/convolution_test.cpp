@@ -1,4 +1,5 @@
 // Convolutions on either library against plain sums in double, against each other's adjoints, and exact on integers.
+#include "cuda/ops/convolution.h"
 #include "cuda/device/buffer.h"
 #include "tests/support/device_test.h"
 

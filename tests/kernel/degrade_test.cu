@@ -3,6 +3,8 @@
 #include <set>
 
 #include "cuda/device/buffer.h"
+#include "cuda/ops/random.h"
+#include "cuda/ops/warp.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

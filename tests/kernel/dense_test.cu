@@ -1,6 +1,7 @@
 // Matrix products and dense layers against plain double loops: exactly on small integers, within k roundings on reals.
 #include <array>
 
+#include "cuda/ops/dense.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -1,6 +1,8 @@
 // Maps of whole arrays against plain loops, their backwards against finite differences.
 #include <array>
 
+#include "cuda/ops/dense.h"
+#include "cuda/ops/loss.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -2,6 +2,7 @@
 // the metric, and by the properties that distances, geodesics, logarithms and means have.
 #include <array>
 
+#include "cuda/ops/fisher_rao.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "cuda/device/buffer.h"
+#include "cuda/ops/renyi.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

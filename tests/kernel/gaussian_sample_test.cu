@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cuda/device/buffer.h"
+#include "cuda/ops/latent.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cuda/device/buffer.h"
+#include "cuda/ops/latent.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

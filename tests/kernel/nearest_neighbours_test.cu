@@ -3,6 +3,7 @@
 #include <array>
 #include <numeric>
 
+#include "cuda/ops/umap.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

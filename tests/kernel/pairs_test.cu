@@ -2,6 +2,7 @@
 // loops over a list of pairs written out here.
 #include <array>
 
+#include "cuda/ops/pairs.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -1,6 +1,7 @@
 // Several draws of a Gaussian posterior: heads and draws against plain formulas and densities, the gradient of Renyi's
 // bound through them against finite differences of the whole chain.
 #include "cuda/device/buffer.h"
+#include "cuda/ops/renyi.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

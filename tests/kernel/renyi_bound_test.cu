@@ -1,5 +1,6 @@
 // Renyi's bound against plain sums in long double at every order, its weights against finite differences of its loss,
 // and what is known of it: equal weights, one weight, two by hand, the order of the orders, and the limit at 1.
+#include "cuda/ops/renyi.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -2,6 +2,7 @@
 // Gaussian q(z|x) a little off the posterior. The log of the mean weight is log N(x; c, W W^T + I), and Renyi's bound
 // of order alpha tends to 1/(1-alpha) log E_q[(p(x, z) / q(z|x))^(1-alpha)], the integral of a Gaussian.
 #include "cuda/device/buffer.h"
+#include "cuda/ops/renyi.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -3,6 +3,8 @@
 #include <array>
 
 #include "cuda/device/buffer.h"
+#include "cuda/ops/linear_models.h"
+#include "cuda/ops/minibatch.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

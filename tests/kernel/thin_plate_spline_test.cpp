@@ -1,4 +1,5 @@
 // The bases of warps: what their columns add up to, and where they put control points and single pixels.
+#include "cuda/ops/warp.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -1,6 +1,7 @@
 // Transposed matrices against plain loops: exact, for every replica at its stride, and nothing written between them.
 #include <array>
 
+#include "cuda/ops/convolution.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

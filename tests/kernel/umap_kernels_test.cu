@@ -1,6 +1,8 @@
 // UMAP's memberships and half epochs of its layout against plain loops, its pull against finite differences.
 #include <array>
 
+#include "cuda/ops/random.h"
+#include "cuda/ops/umap.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

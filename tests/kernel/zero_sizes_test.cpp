@@ -9,6 +9,7 @@
 #include <regex>
 #include <set>
 
+#include "cuda/ops.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

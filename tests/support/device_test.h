@@ -16,7 +16,7 @@
 
 #include "cuda/device/device.h"
 #include "cuda/device/launch_options.h"
-#include "cuda/ops.h"
+#include "cuda/ops/random.h"
 
 namespace warpvae::test {
 

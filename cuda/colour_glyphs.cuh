@@ -42,18 +42,19 @@ __device__ inline float contrasting(float other, float contrast, float uniform) 
 }
 
 template <int kTile>
-__global__ void colour_glyphs_kernel(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses,
-                                     GlyphSkeletons skeletons, ColourGlyphOptions options, std::uint64_t seed,
-                                     std::uint64_t step, std::size_t first, int H, int W) {
+__global__ void colour_glyphs_kernel(GlyphBatch out, GlyphSkeletons skeletons, ColourGlyphOptions options,
+                                     GlyphNumbers numbers, int H, int W) {
     __shared__ GlyphVertex vertices[3 * kMaxGlyphVertices];
     __shared__ GlyphSegment segments[3 * kMaxGlyphSpans * kSegmentsPerSpan];
     __shared__ float pixel_x[kTile], pixel_y[kTile], nearest2[kTile];
 
     const std::size_t n = blockIdx.x;
     const int pixels = H * W;
-    const std::uint64_t glyph_draws = (first + n) * std::uint64_t(kGlyphDraws);
-    const std::uint64_t extra_draws = kBeyondGlyphs + (first + n) * std::uint64_t(kExtraDraws + pixels);
-    const auto draw_at = [&](std::uint64_t block) { return philox(seed, Purpose::kDataset, step, block); };
+    const std::uint64_t glyph_draws = (numbers.first + n) * std::uint64_t(kGlyphDraws);
+    const std::uint64_t extra_draws = kBeyondGlyphs + (numbers.first + n) * std::uint64_t(kExtraDraws + pixels);
+    const auto draw_at = [&](std::uint64_t block) {
+        return philox(numbers.seed, Purpose::kDataset, numbers.step, block);
+    };
     const auto draw = [&](int block) { return draw_at(glyph_draws + std::uint64_t(block)); };
     const auto extra = [&](int block) { return draw_at(extra_draws + std::uint64_t(block)); };
 
@@ -61,8 +62,8 @@ __global__ void colour_glyphs_kernel(std::uint8_t* images, std::uint8_t* labels,
     const GlyphPose pose = glyph_pose(options.glyph, draw(1), draw(2));
     const GlyphPlacement place = glyph_placement(pose, H, W);
     if (threadIdx.x == 0) {
-        labels[n] = static_cast<std::uint8_t>(glyph.label);
-        poses[n] = pose;
+        out.labels[n] = static_cast<std::uint8_t>(glyph.label);
+        out.poses[n] = pose;
     }
     int segment_count = glyph_segments(segments, vertices, skeletons, glyph.style, options.glyph.jitter, place, draw);
     for (int side = 0; side < 2; ++side) {
@@ -105,7 +106,7 @@ __global__ void colour_glyphs_kernel(std::uint8_t* images, std::uint8_t* labels,
             const float lighter =
                 slope * (slope_x * (pixel_x[i] - float(W - 1) / 2) + slope_y * (pixel_y[i] - float(H - 1) / 2));
             const Normal4 noise = normal_from(extra(kExtraDraws + tile + i));
-            std::uint8_t* rgb = images + 3 * (n * std::size_t(pixels) + std::size_t(tile + i));
+            std::uint8_t* rgb = out.images + 3 * (n * std::size_t(pixels) + std::size_t(tile + i));
             for (int c = 0; c < 3; ++c) {
                 const float below = paper.v[c] + lighter;
                 const float value = below + covered * (ink.v[c] - below) + options.noise * noise.v[c];

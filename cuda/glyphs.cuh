@@ -148,23 +148,24 @@ __device__ inline float ink_coverage(float radius, float nearest2) {
 }
 
 template <int kTile>
-__global__ void glyphs_kernel(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses, GlyphSkeletons skeletons,
-                              GlyphOptions options, std::uint64_t seed, std::uint64_t step, std::size_t first, int H,
-                              int W) {
+__global__ void glyphs_kernel(GlyphBatch out, GlyphSkeletons skeletons, GlyphOptions options, GlyphNumbers numbers,
+                              int H, int W) {
     __shared__ GlyphVertex vertices[kMaxGlyphVertices];
     __shared__ GlyphSegment segments[kMaxGlyphSpans * kSegmentsPerSpan];
     __shared__ float pixel_x[kTile], pixel_y[kTile], nearest2[kTile];
 
     const std::size_t n = blockIdx.x;
-    const std::uint64_t draws = (first + n) * std::uint64_t(kGlyphDraws);
-    const auto draw = [&](int block) { return philox(seed, Purpose::kDataset, step, draws + std::uint64_t(block)); };
+    const std::uint64_t draws = (numbers.first + n) * std::uint64_t(kGlyphDraws);
+    const auto draw = [&](int block) {
+        return philox(numbers.seed, Purpose::kDataset, numbers.step, draws + std::uint64_t(block));
+    };
 
     // Which digit, in which style, with what pen, in which pose: every thread works it out for itself.
     const GlyphChoice glyph = glyph_choice(skeletons, options, draw(0), H, W);
     const GlyphPose pose = glyph_pose(options, draw(1), draw(2));
     if (threadIdx.x == 0) {
-        labels[n] = static_cast<std::uint8_t>(glyph.label);
-        poses[n] = pose;
+        out.labels[n] = static_cast<std::uint8_t>(glyph.label);
+        out.poses[n] = pose;
     }
     const int segment_count =
         glyph_segments(segments, vertices, skeletons, glyph.style, options.jitter, glyph_placement(pose, H, W), draw);
@@ -181,7 +182,7 @@ __global__ void glyphs_kernel(std::uint8_t* images, std::uint8_t* labels, GlyphP
         }
         nearest_segment(nearest2, pixel_x, pixel_y, segments, segment_count, mine);
         for (int i : mine) {
-            images[n * std::size_t(pixels) + std::size_t(tile + i)] =
+            out.images[n * std::size_t(pixels) + std::size_t(tile + i)] =
                 static_cast<std::uint8_t>(ink_coverage(glyph.radius, nearest2[i]) * 255.f + 0.5f);
         }
     }

@@ -9,18 +9,18 @@ Status svm_parameters(float* weights, float* bias, const double* theta, SvmFits 
     return launch(svm_parameters_kernel<double>, for_elements(std::size_t(R) * K * fits.count * (d + 1)), stream,
                   weights, bias, theta, fits, R, K, d);
 }
-Status squared_hinge(double* loss_sums, double* bias_sums, float* scores, const float* bias, const std::uint8_t* labels,
-                     const std::uint8_t* folds, SvmFits fits, int K, int chunks, int rows, Stream stream) {
-    return launch(squared_hinge_kernel<float>, for_blocks(std::size_t(K) * fits.count, chunks), stream, loss_sums,
-                  bias_sums, scores, bias, labels, folds, fits, rows);
+Status squared_hinge(double* loss_sums, double* bias_sums, float* scores, const float* bias, const SvmRows& rows,
+                     SvmFits fits, int K, Stream stream) {
+    return launch(squared_hinge_kernel<float>, for_blocks(std::size_t(K) * fits.count, rows.chunks), stream, loss_sums,
+                  bias_sums, scores, bias, rows.labels, rows.folds, fits, rows.rows);
 }
-Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
-                     const double* bias_sums, const double* loss_sums, const LbfgsControl* control, double C,
-                     int chunks, SvmFits fits, int R, int K, int d, Stream stream) {
+
+Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const SvmSums& sums,
+                     const LbfgsControl* control, double C, SvmFits fits, int R, int K, int d, Stream stream) {
     return launch(svm_objective_kernel<double>, for_blocks(std::size_t(K) * fits.count, R), stream,
-                  state.trial_gradient, scalars, state.trial, state.direction, weight_sums, bias_sums, loss_sums,
-                  control, C, chunks, fits, d);
+                  state.trial_gradient, scalars, state.trial, state.direction, sums, control, C, fits, d);
 }
+
 Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, const float* bias,
                        const std::uint8_t* labels, int K, std::size_t n, std::size_t chunk_rows, Stream stream) {
     if (n > 0 && chunk_rows == 0) return {kInvalidValue};
@@ -33,10 +33,10 @@ Status svm_gather_rows(float* out, const float* x, const unsigned* rows, std::si
     return launch(svm_gather_rows_kernel<float>, for_elements(samples, 1, Block::any(64)), stream, out, x, rows,
                   samples, count, d);
 }
-Status svm_correct(unsigned* correct, const float* scores, const float* bias, const std::uint8_t* labels,
-                   const std::uint8_t* folds, SvmFits fits, int K, int chunks, int rows, Stream stream) {
-    return launch(svm_correct_kernel<float>, for_elements(rows, chunks), stream, correct, scores, bias, labels, folds,
-                  fits, K, rows);
+Status svm_correct(unsigned* correct, const float* scores, const float* bias, const SvmRows& rows, SvmFits fits, int K,
+                   Stream stream) {
+    return launch(svm_correct_kernel<float>, for_elements(rows.rows, rows.chunks), stream, correct, scores, bias,
+                  rows.labels, rows.folds, fits, K, rows.rows);
 }
 
 }  // namespace warpvae

@@ -62,11 +62,9 @@ __global__ void squared_hinge_kernel(double* loss_sums, double* bias_sums, T* sc
 
 /// gradient of f from sums over chunks of rows, and f itself, its slope along `direction` and the gradient's size.
 /// One block for each of the K count problems (x) of a replica (y).
-///   weight_sums [R, chunks, K count, d]: sums of y m x; bias_sums, loss_sums [R, chunks, K count].
 template <class T>
 __global__ void svm_objective_kernel(T* gradient, LbfgsScalars* scalars, const T* theta, const T* direction,
-                                     const float* weight_sums, const T* bias_sums, const T* loss_sums,
-                                     const LbfgsControl* control, T C, int chunks, SvmFits fits, int d) {
+                                     SvmSums sums, const LbfgsControl* control, T C, SvmFits fits, int d) {
     const std::size_t p = blockIdx.x, P = gridDim.x, r = blockIdx.y;
     const std::size_t q = (r * P + p) / fits.count * fits.all + fits.first + p % fits.count;
     if (!control[q].active) return;
@@ -74,9 +72,9 @@ __global__ void svm_objective_kernel(T* gradient, LbfgsScalars* scalars, const T
     T penalty = T(0), slope = T(0), largest = T(0), loss = T(0);
     for (int j : block_stride(D)) {
         T sum = T(0);
-        for (int c = 0; c < chunks; ++c) {
-            const std::size_t row = (r * chunks + c) * P + p;
-            sum += j < d ? T(weight_sums[row * d + j]) : bias_sums[row];
+        for (int c = 0; c < sums.chunks; ++c) {
+            const std::size_t row = (r * sums.chunks + c) * P + p;
+            sum += j < d ? T(sums.weights[row * d + j]) : T(sums.bias[row]);
         }
         const T at = theta[q * D + j];
         const T value = at - T(2) * C * sum, size = value < T(0) ? -value : value;
@@ -85,7 +83,7 @@ __global__ void svm_objective_kernel(T* gradient, LbfgsScalars* scalars, const T
         slope += value * direction[q * D + j];
         largest = (size > largest || size != size) ? size : largest;
     }
-    for (int c : block_stride(chunks)) loss += loss_sums[(r * chunks + c) * P + p];
+    for (int c : block_stride(sums.chunks)) loss += T(sums.loss[(r * sums.chunks + c) * P + p]);
     penalty = block_sum(penalty), slope = block_sum(slope), loss = block_sum(loss), largest = block_max(largest);
     if (threadIdx.x == 0) {
         scalars[q].objective = double(penalty / T(2) + C * loss);

@@ -18,13 +18,12 @@ Status logistic_parameters(float* weights, float* bias, const double* theta, con
 Status centre_classes(double* x, const unsigned* counts, int Q, int K, int D, Stream stream) {
     return launch(centre_classes_kernel<double>, for_elements(D, Q, Block::any(64)), stream, x, counts, K, D);
 }
-Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
-                          const float* bias_sums, const double* loss_sums, const unsigned* counts,
-                          const LbfgsControl* control, double lambda, std::size_t n, int chunks, int Q, int K, int d,
-                          Stream stream) {
+Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const LogisticSums& sums,
+                          const unsigned* counts, const LbfgsControl* control, double lambda, std::size_t n, int Q,
+                          int K, int d, Stream stream) {
     if (n < 1) return {kInvalidValue};
     return launch(logistic_objective_kernel<double>, for_blocks(Q), stream, state.trial_gradient, scalars, state.trial,
-                  state.direction, weight_sums, bias_sums, loss_sums, counts, control, lambda, n, chunks, K, d);
+                  state.direction, sums, counts, control, lambda, n, K, d);
 }
 Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
                    Stream stream) {

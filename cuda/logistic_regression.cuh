@@ -78,12 +78,10 @@ __global__ void centre_classes_kernel(T* x, const unsigned* counts, int K, int D
 }
 
 /// gradient of F from sums over chunks of rows, and F itself, its slope along `direction` and the gradient's size.
-///   weight_sums [Q, chunks, K, d] and bias_sums [Q, chunks, K]: sums of (p - onehot) x; loss_sums [Q, chunks].
 template <class T>
 __global__ void logistic_objective_kernel(T* gradient, LbfgsScalars* scalars, const T* theta, const T* direction,
-                                          const float* weight_sums, const float* bias_sums, const T* loss_sums,
-                                          const unsigned* counts, const LbfgsControl* control, T lambda, std::size_t n,
-                                          int chunks, int K, int d) {
+                                          LogisticSums sums, const unsigned* counts, const LbfgsControl* control,
+                                          T lambda, std::size_t n, int K, int d) {
     const std::size_t q = blockIdx.x;
     if (!control[q].active) return;
     const int D = d + 1;
@@ -94,9 +92,9 @@ __global__ void logistic_objective_kernel(T* gradient, LbfgsScalars* scalars, co
     for (int j : block_stride(D)) {
         for (int k = 0; k < K; ++k) {
             T sum = T(0);
-            for (int c = 0; c < chunks; ++c) {
-                const std::size_t row = (q * chunks + c) * K + k;
-                sum += T(j < d ? weight_sums[row * d + j] : bias_sums[row]);
+            for (int c = 0; c < sums.chunks; ++c) {
+                const std::size_t row = (q * sums.chunks + c) * K + k;
+                sum += T(j < d ? sums.weights[row * d + j] : sums.bias[row]);
             }
             const T value = t[k * D + j];
             if (j < d) penalty += value * value;
@@ -109,7 +107,7 @@ __global__ void logistic_objective_kernel(T* gradient, LbfgsScalars* scalars, co
             largest = (size > largest || size != size) ? size : largest;
         }
     }
-    for (int c : block_stride(chunks)) loss += loss_sums[q * chunks + c];
+    for (int c : block_stride(sums.chunks)) loss += T(sums.loss[q * sums.chunks + c]);
     penalty = block_sum(penalty), slope = block_sum(slope), loss = block_sum(loss), largest = block_max(largest);
     if (threadIdx.x == 0) {
         scalars[q].objective = double(loss / T(n) + lambda / T(2) * penalty);

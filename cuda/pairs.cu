@@ -5,22 +5,21 @@
 namespace warpvae {
 
 template <class T>
-Status concatenate_pairs_forward(T* y, const T* a, PairRows a_rows, const T* b, PairRows b_rows, const PairShape& shape,
-                                 int R, int A, int B, Stream stream) {
-    return launch(concatenate_pairs_forward_kernel<T>, for_blocks(shape.pairs(), R, Block::any(64)), stream, y, a,
-                  a_rows, b, b_rows, shape, A, B);
+Status concatenate_pairs_forward(T* y, const PairPart<T>& a, const PairPart<T>& b, const PairShape& shape, int R,
+                                 Stream stream) {
+    return launch(concatenate_pairs_forward_kernel<T>, for_blocks(shape.pairs(), R, Block::any(64)), stream, y, a, b,
+                  shape);
 }
 template <class T>
-Status concatenate_pairs_backward(T* da, const T* a, PairRows a_rows, T* db, const T* b, PairRows b_rows, const T* dy,
-                                  const PairShape& shape, int R, int A, int B, Stream stream) {
-    Status status;
-    if (da)
-        status = launch(concatenate_pairs_backward_kernel<T>, for_blocks(row_count(a_rows, shape), R, Block::any(64)),
-                        stream, da, a, a_rows, dy, shape, A, A + B);
-    if (db && status.ok())
-        status = launch(concatenate_pairs_backward_kernel<T>, for_blocks(row_count(b_rows, shape), R, Block::any(64)),
-                        stream, db, b, b_rows, dy + A, shape, B, A + B);
-    return status;
+Status concatenate_pairs_backward(const PairPartGradient<T>& a, const PairPartGradient<T>& b, const T* dy,
+                                  const PairShape& shape, int R, Stream stream) {
+    const auto part = [&](const PairPartGradient<T>& d, const T* columns) {
+        if (!d.gradient) return Status{};
+        return launch(concatenate_pairs_backward_kernel<T>, for_blocks(row_count(d.rows, shape), R, Block::any(64)),
+                      stream, d, columns, shape, a.D + b.D);
+    };
+    const Status status = part(a, dy);
+    return status.ok() ? part(b, dy + a.D) : status;
 }
 template <class T>
 Status set_mean_forward(T* y, const T* x, int m, std::size_t sets, int D, Stream stream) {
@@ -33,12 +32,12 @@ Status set_mean_backward(T* dx, const T* dy, const T* x, int m, std::size_t sets
     return launch(set_mean_backward_kernel<T>, for_blocks(sets * m, 1, Block::any(64)), stream, dx, dy, x, m, D);
 }
 
-#define WARPVAE_INSTANTIATE(T)                                                                                        \
-    template Status concatenate_pairs_forward(T*, const T*, PairRows, const T*, PairRows, const PairShape&, int, int, \
-                                              int, Stream);                                                           \
-    template Status concatenate_pairs_backward(T*, const T*, PairRows, T*, const T*, PairRows, const T*,              \
-                                               const PairShape&, int, int, int, Stream);                              \
-    template Status set_mean_forward(T*, const T*, int, std::size_t, int, Stream);                                    \
+#define WARPVAE_INSTANTIATE(T)                                                                                   \
+    template Status concatenate_pairs_forward(T*, const PairPart<T>&, const PairPart<T>&, const PairShape&, int, \
+                                              Stream);                                                           \
+    template Status concatenate_pairs_backward(const PairPartGradient<T>&, const PairPartGradient<T>&, const T*, \
+                                               const PairShape&, int, Stream);                                   \
+    template Status set_mean_forward(T*, const T*, int, std::size_t, int, Stream);                               \
     template Status set_mean_backward(T*, const T*, const T*, int, std::size_t, int, Stream);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)

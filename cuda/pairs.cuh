@@ -71,28 +71,28 @@ __device__ inline void sum_rows(T* y, const T* x, std::size_t stride, RowRange r
 
 /// One block per pair.
 template <class T>
-__global__ void concatenate_pairs_forward_kernel(T* y, const T* a, PairRows a_rows, const T* b, PairRows b_rows,
-                                                 PairShape shape, int A, int B) {
+__global__ void concatenate_pairs_forward_kernel(T* y, PairPart<T> a, PairPart<T> b, PairShape shape) {
     const int pair = blockIdx.x, r = blockIdx.y;
-    const std::size_t a_row = std::size_t(r) * row_count(a_rows, shape) + row_of_pair(a_rows, pair, shape);
-    const std::size_t b_row = std::size_t(r) * row_count(b_rows, shape) + row_of_pair(b_rows, pair, shape);
-    T* row = y + (std::size_t(r) * gridDim.x + pair) * (A + B);
-    copy_row(row, a + a_row * A, A);
-    copy_row(row + A, b + b_row * B, B);
+    const std::size_t a_row = std::size_t(r) * row_count(a.rows, shape) + row_of_pair(a.rows, pair, shape);
+    const std::size_t b_row = std::size_t(r) * row_count(b.rows, shape) + row_of_pair(b.rows, pair, shape);
+    T* row = y + (std::size_t(r) * gridDim.x + pair) * (a.D + b.D);
+    copy_row(row, a.values + a_row * a.D, a.D);
+    copy_row(row + a.D, b.values + b_row * b.D, b.D);
 }
 
-/// One block per row of x, whose D columns lie in dy [R, pairs, width] at its first column.
+/// One block per row of `part`, whose D columns lie in dy [R, pairs, width] at its first column.
 template <class T>
-__global__ void concatenate_pairs_backward_kernel(T* dx, const T* x, PairRows rows, const T* dy, PairShape shape, int D,
-                                                  int width) {
+__global__ void concatenate_pairs_backward_kernel(PairPartGradient<T> part, const T* dy, PairShape shape, int width) {
     const int row = blockIdx.x, r = blockIdx.y;
-    const std::size_t at = (std::size_t(r) * gridDim.x + row) * D;
+    const std::size_t at = (std::size_t(r) * gridDim.x + row) * part.D;
     const T* gradient = dy + std::size_t(r) * shape.pairs() * width;
-    const RowRange pairs = pairs_of(rows, row, shape);
-    if (x) {
-        sum_rows(dx + at, gradient, width, pairs, D, [x, at](int c, T sum) { return x[at + c] > T(0) ? sum : T(0); });
+    const RowRange pairs = pairs_of(part.rows, row, shape);
+    T* dx = part.gradient + at;
+    if (part.output) {
+        const T* x = part.output + at;
+        sum_rows(dx, gradient, width, pairs, part.D, [x](int c, T sum) { return x[c] > T(0) ? sum : T(0); });
     } else {
-        sum_rows(dx + at, gradient, width, pairs, D, [](int, T sum) { return sum; });
+        sum_rows(dx, gradient, width, pairs, part.D, [](int, T sum) { return sum; });
     }
 }
 

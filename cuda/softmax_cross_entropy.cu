@@ -5,20 +5,19 @@
 namespace warpvae {
 
 template <class T>
-Status softmax_cross_entropy(T* loss, T* dlogits, std::uint8_t* predicted, const T* logits, const T* bias,
-                             std::size_t P, const std::uint8_t* const* labels, std::size_t first, T scale,
-                             ClassAxis axis, int R, int N, int K, Stream stream) {
+Status softmax_cross_entropy(const CrossEntropy<T>& out, const T* logits, const T* bias, std::size_t P,
+                             const LabelRows& rows, T scale, ClassAxis axis, int R, int N, int K, Stream stream) {
     if (N < 0 || K < 1 || K > 256) return {kInvalidValue};
     const auto kernel =
         axis == ClassAxis::kFirst ? softmax_cross_entropy_kernel<T, true> : softmax_cross_entropy_kernel<T, false>;
-    return launch(kernel, for_blocks(softmax_blocks(N), R), stream, loss, dlogits, predicted, logits, bias, P, labels,
-                  first, scale, N, K);
+    return launch(kernel, for_blocks(softmax_blocks(N), R), stream, out, logits, bias, P, rows, scale, N, K);
 }
 
-template Status softmax_cross_entropy(float*, float*, std::uint8_t*, const float*, const float*, std::size_t,
-                                      const std::uint8_t* const*, std::size_t, float, ClassAxis, int, int, int, Stream);
-template Status softmax_cross_entropy(double*, double*, std::uint8_t*, const double*, const double*, std::size_t,
-                                      const std::uint8_t* const*, std::size_t, double, ClassAxis, int, int, int,
-                                      Stream);
+#define WARPVAE_INSTANTIATE(T)                                                                                       \
+    template Status softmax_cross_entropy(const CrossEntropy<T>&, const T*, const T*, std::size_t, const LabelRows&, \
+                                          T, ClassAxis, int, int, int, Stream);
+WARPVAE_INSTANTIATE(float)
+WARPVAE_INSTANTIATE(double)
+#undef WARPVAE_INSTANTIATE
 
 }  // namespace warpvae

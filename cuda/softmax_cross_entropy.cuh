@@ -25,17 +25,16 @@ inline constexpr int kSoftmaxRowsPerBlock = 256;
 /// Blocks (x) for each replica (y).
 constexpr int softmax_blocks(int N) { return (N + kSoftmaxRowsPerBlock - 1) / kSoftmaxRowsPerBlock; }
 
-/// loss, dlogits, predicted, bias and labels may be null (without labels neither loss nor dlogits is written). A label
-/// of K or more gives a NaN loss. dlogits may be logits.
+/// Any output may be null, and so may bias and labels (without labels only `predicted` is written). A label of K or
+/// more gives a NaN loss. dlogits may be logits.
 template <class T, bool kClassesFirst>
-__global__ void softmax_cross_entropy_kernel(T* loss, T* dlogits, std::uint8_t* predicted, const T* logits,
-                                             const T* bias, std::size_t P, const std::uint8_t* const* labels,
-                                             std::size_t first, T scale, int N, int K) {
+__global__ void softmax_cross_entropy_kernel(CrossEntropy<T> to, const T* logits, const T* bias, std::size_t P,
+                                             LabelRows of, T scale, int N, int K) {
     constexpr int kTile = kSoftmaxTile;
     const std::size_t r = blockIdx.y;
     const std::size_t row_step = kClassesFirst ? 1 : K, class_step = kClassesFirst ? N : 1;
     const T* b = bias ? bias + r * P : nullptr;
-    const std::uint8_t* label_of_row = labels ? labels[r] + first : nullptr;
+    const std::uint8_t* label_of_row = of.labels ? of.labels[r] + of.first : nullptr;
 
     for (int tile : grid_stride((N + kTile - 1) / kTile)) {
         const int n0 = tile * kTile, rows = N - n0 < kTile ? N - n0 : kTile;
@@ -58,11 +57,11 @@ __global__ void softmax_cross_entropy_kernel(T* loss, T* dlogits, std::uint8_t* 
                 largest[l] = value > largest[l] ? value : largest[l];
             }
         }
-        if (predicted)
-            for (int l = 0; l < rows; ++l) predicted[r * N + n0 + l] = static_cast<std::uint8_t>(best[l]);
+        if (to.predicted)
+            for (int l = 0; l < rows; ++l) to.predicted[r * N + n0 + l] = static_cast<std::uint8_t>(best[l]);
         if (!label_of_row) continue;
 
-        T* d = dlogits ? dlogits + r * N * K + n0 * row_step : nullptr;
+        T* d = to.dlogits ? to.dlogits + r * N * K + n0 * row_step : nullptr;
         for (int k = 0; k < K; ++k) {
             const T shift = b ? b[k] : T(0);
             const T* column = x + k * class_step;
@@ -79,8 +78,8 @@ __global__ void softmax_cross_entropy_kernel(T* loss, T* dlogits, std::uint8_t* 
                 for (int l = 0; l < rows; ++l) total[l] += exp_(column[l * row_step] + shift - largest[l]);
             }
         }
-        if (loss) {
-            T* out = loss + r * N + n0;
+        if (to.loss) {
+            T* out = to.loss + r * N + n0;
             WARPVAE_SIMD()
             for (int l = 0; l < rows; ++l) out[l] = log_(total[l]) + (largest[l] - at_label[l]);
         }

@@ -374,22 +374,22 @@ GlyphSet draw_glyphs(std::size_t count, int side, int channels, Draw draw) {
 
 GlyphSet make_glyphs(std::size_t count, std::uint64_t seed, Part part, const GlyphOptions& options) {
     const std::uint64_t step = kFirstStep + (part == Part::kTest ? 1 : 0);
-    return draw_glyphs(count, 28, 1,
-                       [&](auto* images, auto* labels, auto* poses, const GlyphSkeletons& skeletons, std::size_t first,
-                           std::size_t n) {
-                           return glyphs(images, labels, poses, skeletons, options, seed, step, first, n, 28, 28,
-                                         nullptr);
-                       });
+    return draw_glyphs(
+        count, 28, 1,
+        [&](auto* images, auto* labels, auto* poses, const GlyphSkeletons& skeletons, std::size_t first,
+            std::size_t n) {
+            return glyphs({images, labels, poses}, skeletons, options, {seed, step, first}, n, 28, 28, nullptr);
+        });
 }
 
 GlyphSet make_colour_glyphs(std::size_t count, std::uint64_t seed, Part part, const ColourGlyphOptions& options) {
     const std::uint64_t step = kFirstStep + (part == Part::kTest ? 3 : 2);
-    return draw_glyphs(count, 32, 3,
-                       [&](auto* images, auto* labels, auto* poses, const GlyphSkeletons& skeletons, std::size_t first,
-                           std::size_t n) {
-                           return colour_glyphs(images, labels, poses, skeletons, options, seed, step, first, n, 32, 32,
-                                                nullptr);
-                       });
+    return draw_glyphs(
+        count, 32, 3,
+        [&](auto* images, auto* labels, auto* poses, const GlyphSkeletons& skeletons, std::size_t first,
+            std::size_t n) {
+            return colour_glyphs({images, labels, poses}, skeletons, options, {seed, step, first}, n, 32, 32, nullptr);
+        });
 }
 
 void write_glyphs(const std::filesystem::path& folder, const char* prefix, const GlyphSet& glyphs) {

@@ -44,7 +44,7 @@ template <class T>
 void DenseStack<T>::apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N,
                                   Stream stream) const {
     if (dropout_.rate > 0 && drop.seeds)
-        check(dropout(x, x, dropout_.rate, drop.seeds, drop.step, dropout_.first_layer + int(hidden), R, N,
+        check(dropout(x, x, {dropout_.rate, drop.seeds, drop.step, dropout_.first_layer + int(hidden)}, R, N,
                       layers_[hidden].out, stream));
 }
 

@@ -247,12 +247,12 @@ void Equivae<T>::encode_pairs(const LatentNoise& noise) {
     const Stream stream = matmul_.stream();
     cov_trunk_.forward(convolver_, matmul_, *parameters_, input_.data(), R_, pairs_.images());
     cov_r_.forward(matmul_, *parameters_, r_.data(), R_, pairs_.sets());
-    check(concatenate_pairs_forward<T>(cov_joint_.data(), cov_trunk_.output(), PairRows::kImages, cov_r_.output(),
-                                       PairRows::kSets, pairs_, R_, cov_trunk_.hidden(), cov_r_.out(), stream));
+    check(concatenate_pairs_forward<T>(cov_joint_.data(), {cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()},
+                                       {cov_r_.output(), PairRows::kSets, cov_r_.out()}, pairs_, R_, stream));
     mu_.forward(matmul_, *parameters_, cov_joint_.data(), R_, pairs);
     logvar_.forward(matmul_, *parameters_, cov_joint_.data(), R_, pairs);
-    check(concatenate_pairs_forward<T>(moments_.data(), mu_.output(), PairRows::kPairs, logvar_.output(),
-                                       PairRows::kPairs, pairs_, R_, Z, Z, stream));
+    check(concatenate_pairs_forward<T>(moments_.data(), {mu_.output(), PairRows::kPairs, Z},
+                                       {logvar_.output(), PairRows::kPairs, Z}, pairs_, R_, stream));
     check(reparameterise_forward(v_.data(), moments_.data(), noise, R_, pairs, Z, stream));
     check(gaussian_kl_forward(kl_.data(), moments_.data(), R_, pairs, Z, stream));
 }
@@ -264,8 +264,8 @@ void Equivae<T>::decode_pairs() {
     const int pairs = pairs_.pairs();
     decoder_r_.forward(matmul_, *parameters_, r_.data(), R_, pairs_.sets());
     decoder_v_.forward(matmul_, *parameters_, v_.data(), R_, pairs);
-    check(concatenate_pairs_forward<T>(decoder_in_.data(), decoder_r_.output(), PairRows::kSets, decoder_v_.output(),
-                                       PairRows::kPairs, pairs_, R_, decoder_r_.out(), decoder_v_.out(),
+    check(concatenate_pairs_forward<T>(decoder_in_.data(), {decoder_r_.output(), PairRows::kSets, decoder_r_.out()},
+                                       {decoder_v_.output(), PairRows::kPairs, decoder_v_.out()}, pairs_, R_,
                                        matmul_.stream()));
     decoder_joint_.forward(matmul_, *parameters_, decoder_in_.data(), R_, pairs);
     decoder_.forward(convolver_, *parameters_, decoder_joint_.output(), R_, pairs);
@@ -277,9 +277,9 @@ void Equivae<T>::classify_images(const LatentNoise& drop) {
     const Range range("classifier.forward");
     const int images = pairs_.images();
     class_trunk_.forward(convolver_, matmul_, *parameters_, input_.data(), R_, images);
-    check(concatenate_pairs_forward<T>(class_in_.data(), class_trunk_.output(), PairRows::kPairs, embedding_.data(),
-                                       PairRows::kPairs, rows_alone(images), R_, class_trunk_.hidden(), config_.latents,
-                                       matmul_.stream()));
+    check(concatenate_pairs_forward<T>(
+        class_in_.data(), {class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
+        {embedding_.data(), PairRows::kPairs, config_.latents}, rows_alone(images), R_, matmul_.stream()));
     class_head_.forward(matmul_, *parameters_, class_in_.data(), R_, images, drop);
 }
 
@@ -296,9 +296,10 @@ void Equivae<T>::likelihood(T* nll, T* d_pixels, T scale, const T* weights) {
     }
     const bool unit = config_.deviation == DeviationKind::kUnit;
     const int deviations = config_.deviation == DeviationKind::kPerChannel ? config_.channels : 1;
-    check(gaussian_likelihood<T>(nll, d_pixels, d_pixels && !unit ? parameters_->gradients() + deviation_ : nullptr,
-                                 pixels(), input_.data(), unit ? nullptr : parameters_->values() + deviation_,
-                                 deviations, parameters_->layout().size(), scale, R_, pairs,
+    const LogDeviation<T> deviation{unit ? nullptr : parameters_->values() + deviation_, deviations,
+                                    parameters_->layout().size()};
+    T* d_deviation = d_pixels && !unit ? parameters_->gradients() + deviation_ : nullptr;
+    check(gaussian_likelihood<T>({nll, d_pixels, d_deviation}, pixels(), input_.data(), deviation, scale, R_, pairs,
                                  config_.height * config_.width, config_.channels, matmul_.stream(), rows));
 }
 
@@ -374,9 +375,9 @@ const T* Equivae<T>::decoder_backward(T* d_pixels) {
                               std::size_t(R_) * pairs * decoder_joint_.out(), matmul_.stream()));
     const T* d_in =
         decoder_joint_.backward(matmul_, *parameters_, d_joint, decoder_in_.data(), Activation::kNone, true, R_, pairs);
-    check(concatenate_pairs_backward<T>(d_decoder_r_.data(), decoder_r_.output(), PairRows::kSets, d_decoder_v_.data(),
-                                        decoder_v_.output(), PairRows::kPairs, d_in, pairs_, R_, decoder_r_.out(),
-                                        decoder_v_.out(), matmul_.stream()));
+    check(concatenate_pairs_backward<T>({d_decoder_r_.data(), decoder_r_.output(), PairRows::kSets, decoder_r_.out()},
+                                        {d_decoder_v_.data(), decoder_v_.output(), PairRows::kPairs, decoder_v_.out()},
+                                        d_in, pairs_, R_, matmul_.stream()));
     d_v_ =
         decoder_v_.backward(matmul_, *parameters_, d_decoder_v_.data(), v_.data(), Activation::kNone, true, R_, pairs);
     return decoder_r_.backward(matmul_, *parameters_, d_decoder_r_.data(), r_.data(), Activation::kNone, true, R_,
@@ -392,16 +393,17 @@ const T* Equivae<T>::equivariant_backward(int N) {
     const bool semi = config_.semi_supervised;
     check(gaussian_head_backward<T>(d_moments_.data(), d_v_, v_.data(), moments_.data(), semi ? T(1) : T(1) / T(N), R_,
                                     pairs, Z, stream, semi ? pair_weights_.data() : nullptr));
-    check(concatenate_pairs_backward<T>(d_mu_.data(), nullptr, PairRows::kPairs, d_logvar_.data(), nullptr,
-                                        PairRows::kPairs, d_moments_.data(), pairs_, R_, Z, Z, stream));
+    check(concatenate_pairs_backward<T>({d_mu_.data(), nullptr, PairRows::kPairs, Z},
+                                        {d_logvar_.data(), nullptr, PairRows::kPairs, Z}, d_moments_.data(), pairs_, R_,
+                                        stream));
     T* d_joint =
         mu_.backward(matmul_, *parameters_, d_mu_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs);
     const T* d_joint_logvar = logvar_.backward(matmul_, *parameters_, d_logvar_.data(), cov_joint_.data(),
                                                Activation::kNone, true, R_, pairs);
     check(add(d_joint, d_joint_logvar, std::size_t(R_) * pairs * (cov_trunk_.hidden() + cov_r_.out()), stream));
-    check(concatenate_pairs_backward<T>(d_cov_hidden_.data(), cov_trunk_.output(), PairRows::kImages, d_cov_r_.data(),
-                                        cov_r_.output(), PairRows::kSets, d_joint, pairs_, R_, cov_trunk_.hidden(),
-                                        cov_r_.out(), stream));
+    check(concatenate_pairs_backward<T>(
+        {d_cov_hidden_.data(), cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()},
+        {d_cov_r_.data(), cov_r_.output(), PairRows::kSets, cov_r_.out()}, d_joint, pairs_, R_, stream));
     cov_trunk_.backward(convolver_, matmul_, *parameters_, d_cov_hidden_.data(), input_.data(), R_, pairs_.images());
     return cov_r_.backward(matmul_, *parameters_, d_cov_r_.data(), r_.data(), Activation::kNone, true, R_,
                            pairs_.sets());
@@ -428,9 +430,9 @@ void Equivae<T>::classifier_backward(const LatentNoise& drop) {
     const int images = pairs_.images();
     const T* d_in = class_head_.backward(matmul_, *parameters_, class_head_.output(), class_in_.data(),
                                          Activation::kNone, true, R_, images, drop);
-    check(concatenate_pairs_backward<T>(d_class_hidden_.data(), class_trunk_.output(), PairRows::kPairs, nullptr,
-                                        nullptr, PairRows::kPairs, d_in, rows_alone(images), R_, class_trunk_.hidden(),
-                                        config_.latents, matmul_.stream()));
+    check(concatenate_pairs_backward<T>(
+        {d_class_hidden_.data(), class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
+        {nullptr, nullptr, PairRows::kPairs, config_.latents}, d_in, rows_alone(images), R_, matmul_.stream()));
     class_trunk_.backward(convolver_, matmul_, *parameters_, d_class_hidden_.data(), input_.data(), R_, images);
 }
 

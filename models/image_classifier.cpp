@@ -80,8 +80,8 @@ template <class T>
 void ImageClassifier<T>::loss(int N, const LatentNoise& noise, T* dlogits) {
     check(
         gather_labels(batch_labels_.data(), labels_.table(), noise.seeds, noise.step, order_, R_, N, matmul_.stream()));
-    check(softmax_cross_entropy<T>(cross_entropy_.data(), dlogits, nullptr, logits(), nullptr, 0, label_rows(N).data(),
-                                   0, T(1) / T(N), ClassAxis::kLast, R_, N, config_.classes, matmul_.stream()));
+    check(softmax_cross_entropy<T>({cross_entropy_.data(), dlogits}, logits(), nullptr, 0, {label_rows(N).data()},
+                                   T(1) / T(N), ClassAxis::kLast, R_, N, config_.classes, matmul_.stream()));
 }
 
 template <class T>

@@ -95,8 +95,8 @@ void RenyiVae<T>::likelihood_pass(int N, bool gradient) {
     const T scale = T(1) / T(N);
     T *nll = gradient ? nullptr : nll_.data(), *d_logits = gradient ? logits() : nullptr;
     if (config_.likelihood == Likelihood::kGaussian) {
-        check(gaussian_likelihood<T>(nll, d_logits, nullptr, logits(), input_.data(), nullptr, 1, 0, scale, R_, draws,
-                                     pixels_, 1, matmul_.stream(), rows));
+        check(gaussian_likelihood<T>({nll, d_logits, nullptr}, logits(), input_.data(), {}, scale, R_, draws, pixels_,
+                                     1, matmul_.stream(), rows));
         return;
     }
     const double p = config_.clipped_probability;

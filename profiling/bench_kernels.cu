@@ -121,7 +121,7 @@ std::vector<Operation> operations(const Matmul& matmul) {
          }},
         {"adam (whole arena)", 28.0 * P, 0,
          [](Data& d) {
-             return adam<float>(d.parameters.data(), d.m.data(), d.v.data(), d.non_finite.data(), d.gradients.data(),
+             return adam<float>({d.parameters.data(), d.m.data(), d.v.data(), d.non_finite.data()}, d.gradients.data(),
                                 d.rates.data(), d.step.data(), {}, d.R, P, nullptr);
          }},
         {"gaussian_sample_forward", 4 * 3 * latents, 0,
@@ -139,7 +139,7 @@ std::vector<Operation> operations(const Matmul& matmul) {
          [](Data& d) { return sigmoid_backward<float>(d.y.data(), d.y.data(), d.x.data(), d.y.size(), nullptr); }},
         {"adadelta (whole arena)", 28.0 * P, 0,
          [](Data& d) {
-             return adadelta<float>(d.parameters.data(), d.m.data(), d.v.data(), d.non_finite.data(),
+             return adadelta<float>({d.parameters.data(), d.m.data(), d.v.data(), d.non_finite.data()},
                                     d.gradients.data(), d.rates.data(), d.step.data(), {}, d.R, P, nullptr);
          }},
         {"philox_normal (784)", 4 * pixels, 0,

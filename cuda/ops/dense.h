@@ -81,12 +81,17 @@ Status range_limit(T* y, const T* x, const T* centre, const T* range, T slope, s
 template <class T>
 Status range_limit_backward(T* dx, const T* dy, const T* x, const T* range, T slope, std::size_t rows, int S,
                             Stream stream);
-/// y[r, n, j] = x / (1 - rate) where element (n, j) of step `*step` is kept, else 0: dropout.cuh. The mask is drawn
-/// anew by every call, so the backward is the same call on the gradient. y, x [R, N, D], in place allowed; 0 <= rate <
-/// 1; layer from 0 to 31 tells the layers of one model apart.
+/// What is dropped: dropout.cuh.
+struct DropoutMask {
+    double rate;                 ///< the probability, from 0 and below 1
+    const std::uint64_t* seeds;  ///< [R]
+    const std::uint64_t* step;   ///< one number on the device; null: 0
+    int layer;                   ///< from 0 to 31: tells the layers of one model apart
+};
+/// y[r, n, j] = x / (1 - rate) where the mask keeps element (n, j), else 0. The mask is drawn anew by every call, so
+/// the backward is the same call on the gradient. y, x [R, N, D], in place allowed.
 template <class T>
-Status dropout(T* y, const T* x, double rate, const std::uint64_t* seeds, const std::uint64_t* step, int layer, int R,
-               int N, int D, Stream stream);
+Status dropout(T* y, const T* x, const DropoutMask& mask, int R, int N, int D, Stream stream);
 /// y [rows, K, D]: each row of x [rows, D] K times, K from 1.
 template <class T>
 Status repeat_rows(T* y, const T* x, int K, std::size_t rows, int D, Stream stream);

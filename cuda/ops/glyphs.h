@@ -49,11 +49,20 @@ struct GlyphSkeletons {
     const GlyphStyle* styles;
     const int* first_style;
 };
-/// Draws glyphs first .. first + N - 1 of (seed, step): images [N, H, W] bytes (H, W from 1), labels [N], poses [N].
-/// Glyph i is the same whatever `first` and N.
-Status glyphs(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses, const GlyphSkeletons& skeletons,
-              const GlyphOptions& options, std::uint64_t seed, std::uint64_t step, std::size_t first, std::size_t N,
-              int H, int W, Stream stream);
+/// What N drawn glyphs are written to.
+struct GlyphBatch {
+    std::uint8_t* images;  ///< [N, H, W] or, in colour, [N, H, W, 3]
+    std::uint8_t* labels;  ///< [N]
+    GlyphPose* poses;      ///< [N]
+};
+/// Which glyphs are drawn: first .. first + N - 1 of (seed, step). Glyph i is the same whatever `first` and N.
+struct GlyphNumbers {
+    std::uint64_t seed, step;
+    std::size_t first;
+};
+/// Draws N glyphs of H x W pixels, both from 1.
+Status glyphs(const GlyphBatch& out, const GlyphSkeletons& skeletons, const GlyphOptions& options,
+              const GlyphNumbers& numbers, std::size_t N, int H, int W, Stream stream);
 
 // --- digits in colour, with neighbours: colour_glyphs.cuh ------------------------------------------------------------
 
@@ -66,10 +75,8 @@ struct ColourGlyphOptions {
     float max_gradient = 0.12f;  ///< of the background's luminance, from the middle to an edge
     float noise = 0.02f;         ///< standard deviation, of each value of 0..1
 };
-/// Draws colour glyphs first .. first + N - 1 of (seed, step): images [N, H, W, 3] bytes, labels [N], poses [N]. Label
-/// and pose i are those of `glyphs`; image i is the same whatever `first` and N.
-Status colour_glyphs(std::uint8_t* images, std::uint8_t* labels, GlyphPose* poses, const GlyphSkeletons& skeletons,
-                     const ColourGlyphOptions& options, std::uint64_t seed, std::uint64_t step, std::size_t first,
-                     std::size_t N, int H, int W, Stream stream);
+/// Draws N colour glyphs; their labels and poses are those that `glyphs` gives to the same numbers.
+Status colour_glyphs(const GlyphBatch& out, const GlyphSkeletons& skeletons, const ColourGlyphOptions& options,
+                     const GlyphNumbers& numbers, std::size_t N, int H, int W, Stream stream);
 
 }  // namespace warpvae

@@ -53,13 +53,17 @@ Status logistic_parameters(float* weights, float* bias, const double* theta, con
                            int d, Stream stream);
 /// x [Q, K, D] -= its mean over the classes that have rows; 0 for those without.
 Status centre_classes(double* x, const unsigned* counts, int Q, int K, int D, Stream stream);
-/// state.trial_gradient and the last three scalars where control[q].active, from sums over `chunks` chunks of the n
-/// rows, n from 1: weight_sums [Q, chunks, K, d] and bias_sums [Q, chunks, K] of dloss/dlogits times (x, 1), loss_sums
-/// [Q, chunks].
-Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
-                          const float* bias_sums, const double* loss_sums, const unsigned* counts,
-                          const LbfgsControl* control, double lambda, std::size_t n, int chunks, int Q, int K, int d,
-                          Stream stream);
+/// Sums over each chunk of the rows.
+struct LogisticSums {
+    const float* weights;  ///< [Q, chunks, K, d]: of dloss/dlogits times x
+    const float* bias;     ///< [Q, chunks, K]: of dloss/dlogits
+    const double* loss;    ///< [Q, chunks]
+    int chunks;
+};
+/// state.trial_gradient and the last three scalars where control[q].active, from sums over all n rows, n from 1.
+Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const LogisticSums& sums,
+                          const unsigned* counts, const LbfgsControl* control, double lambda, std::size_t n, int Q,
+                          int K, int d, Stream stream);
 /// rows [count, d] = rows first..first+count-1 of a sample of `samples` (at most n) rows of x [n, d].
 Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
                    Stream stream);
@@ -84,17 +88,28 @@ struct SvmFits {
 /// weights [R, K, count, d], bias [R, K, count] from theta [R, K, all, d + 1].
 Status svm_parameters(float* weights, float* bias, const double* theta, SvmFits fits, int R, int K, int d,
                       Stream stream);
+/// Rows of one replica, in chunks of equal length.
+struct SvmRows {
+    const std::uint8_t* labels;  ///< [chunks, rows]
+    const std::uint8_t* folds;   ///< [chunks, rows]: the number of each row's fold
+    int chunks, rows;
+};
 /// With m = max(0, 1 - y (score + bias)), y = 1 where the label is the class and -1 elsewhere, m = 0 for rows that the
 /// fit leaves out: loss_sums = sum m^2, bias_sums = sum y m, score := y m. scores [chunks, K, count, rows]; bias [K,
-/// count]; the sums [chunks, K, count]; labels and fold numbers [chunks, rows].
-Status squared_hinge(double* loss_sums, double* bias_sums, float* scores, const float* bias, const std::uint8_t* labels,
-                     const std::uint8_t* folds, SvmFits fits, int K, int chunks, int rows, Stream stream);
+/// count]; the sums [chunks, K, count].
+Status squared_hinge(double* loss_sums, double* bias_sums, float* scores, const float* bias, const SvmRows& rows,
+                     SvmFits fits, int K, Stream stream);
+/// Sums over each chunk of the rows.
+struct SvmSums {
+    const float* weights;  ///< [R, chunks, K, count, d]: of y m x
+    const double* bias;    ///< [R, chunks, K, count]: of y m
+    const double* loss;    ///< [R, chunks, K, count]: of m^2
+    int chunks;
+};
 /// state.trial_gradient and the last three scalars where control[q].active, q over [R, K, all], of
-/// 1/2 |theta|^2 + C sum m^2. weight_sums [R, chunks, K, count, d] of y m x; bias_sums and loss_sums [R, chunks, K,
-/// count].
-Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const float* weight_sums,
-                     const double* bias_sums, const double* loss_sums, const LbfgsControl* control, double C,
-                     int chunks, SvmFits fits, int R, int K, int d, Stream stream);
+/// 1/2 |theta|^2 + C sum m^2.
+Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const SvmSums& sums,
+                     const LbfgsControl* control, double C, SvmFits fits, int R, int K, int d, Stream stream);
 /// rows[k, 0..counts[k]-1] = the rows with 1 - y (score + bias) > 0 in class k, ascending. rows [K, n], counts [K],
 /// scores [K, chunk_rows] for each whole chunk of the n rows and [K, what is left], bias [K], labels [n].
 Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, const float* bias,
@@ -104,10 +119,10 @@ Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, co
 Status svm_gather_rows(float* out, const float* x, const unsigned* rows, std::size_t samples, std::size_t count, int d,
                        Stream stream);
 /// correct[f] += how many rows of fold f have their label's score + bias largest (lowest class of equals) in fit f + 1,
-/// which must be among `fits`; where folds is null, correct[0] counts all rows by fit `first`. correct [256], scores
-/// [chunks, K, count, rows], bias [K, count], labels and folds [chunks, rows]. Scores must be finite.
-Status svm_correct(unsigned* correct, const float* scores, const float* bias, const std::uint8_t* labels,
-                   const std::uint8_t* folds, SvmFits fits, int K, int chunks, int rows, Stream stream);
+/// which must be among `fits`; where rows.folds is null, correct[0] counts all rows by fit `first`. correct [256],
+/// scores [chunks, K, count, rows], bias [K, count]. Scores must be finite.
+Status svm_correct(unsigned* correct, const float* scores, const float* bias, const SvmRows& rows, SvmFits fits, int K,
+                   Stream stream);
 
 // --- principal components: pca.cuh, eigen_{cpu,cuda}.cpp -------------------------------------------------------------
 

@@ -44,29 +44,49 @@ Status bernoulli_from_logits(T* nll, T* dlogits, const T* logits, const T* targe
 template <class T>
 Status bernoulli_from_probabilities(T* nll, T* dprobabilities, const T* probabilities, const T* target, T scale, int R,
                                     int N, int D, Stream stream);
-/// Negative log-likelihood of `target` under Normal(mean, exp(log_deviation)^2), summed over D = pixels * C channels
-/// (the last axis), and dmean and dlog_deviation of sum_n scale * rows.weights[n] * nll[n]; each may be null.
-///   nll = sum_i (t - m)^2 / (2 s^2) + log s + log(2 pi) / 2
-/// log_deviation: null for s = 1, else `deviations` numbers at stride P, 1 (one for all) or C (one for each channel),
-/// as is dlog_deviation. nll [R, N]; mean, dmean [R, N, D], one place allowed.
+/// log s of the deviations s of a replica's pixels.
 template <class T>
-Status gaussian_likelihood(T* nll, T* dmean, T* dlog_deviation, const T* mean, const T* target, const T* log_deviation,
-                           int deviations, std::size_t P, T scale, int R, int N, int pixels, int C, Stream stream,
-                           const LossRows<T>& rows = {});
+struct LogDeviation {
+    const T* values = nullptr;  ///< [count] at stride P; null: s = 1
+    int count = 0;              ///< 1 (one for all) or C (one for each channel)
+    std::size_t P = 0;
+};
+/// What gaussian_likelihood writes; each may be null.
+template <class T>
+struct GaussianLoss {
+    T* nll;             ///< [R, N]
+    T* dmean;           ///< [R, N, D]; mean's place allowed
+    T* dlog_deviation;  ///< as LogDeviation's values
+};
+/// Negative log-likelihood of `target` under Normal(mean, s^2), summed over D = pixels * C channels (the last axis),
+/// and the gradient of sum_n scale * rows.weights[n] * nll[n]. mean [R, N, D].
+///   nll = sum_i (t - m)^2 / (2 s^2) + log s + log(2 pi) / 2
+template <class T>
+Status gaussian_likelihood(const GaussianLoss<T>& out, const T* mean, const T* target, const LogDeviation<T>& deviation,
+                           T scale, int R, int N, int pixels, int C, Stream stream, const LossRows<T>& rows = {});
 /// y = sigmoid(x), n elements, in place allowed.
 template <class T>
 Status sigmoid(T* y, const T* x, std::size_t n, Stream stream);
 /// Where the class axis of logits lies: [R, N, K], or [R, K, N].
 enum class ClassAxis { kLast, kFirst };
-/// Multinomial cross-entropy of x = logits + bias: loss[r, n] = log sum_k exp(x[k]) - x[label],
-/// dlogits = scale * (softmax(x) - onehot(label)), predicted[r, n] = argmax (lowest of equals). Each of the three may
-/// be null, and so may bias; without labels only predicted is written. A label of K or more gives a NaN loss. K from 1
-/// to 256.
-///   logits, dlogits [R, N, K] or [R, K, N] (in place allowed); bias [K] at stride P; labels [R] device pointers to
-///   bytes, read from `first`.
+/// What softmax_cross_entropy writes of x = logits + bias; each may be null.
 template <class T>
-Status softmax_cross_entropy(T* loss, T* dlogits, std::uint8_t* predicted, const T* logits, const T* bias,
-                             std::size_t P, const std::uint8_t* const* labels, std::size_t first, T scale,
-                             ClassAxis axis, int R, int N, int K, Stream stream);
+struct CrossEntropy {
+    T* loss = nullptr;                  ///< [R, N]: log sum_k exp(x[k]) - x[label]
+    T* dlogits = nullptr;               ///< as logits, whose place is allowed: scale * (softmax(x) - onehot(label))
+    std::uint8_t* predicted = nullptr;  ///< [R, N]: argmax, the lowest of equals
+};
+/// The labels of N rows.
+struct LabelRows {
+    const std::uint8_t* const* labels =
+        nullptr;            ///< [R] device pointers to bytes; null: none, and only `predicted` is written
+    std::size_t first = 0;  ///< the row of each that is row 0
+};
+/// Multinomial cross-entropy, its gradient, and the most likely class. A label of K or more gives a NaN loss. K from 1
+/// to 256.
+///   logits [R, N, K] or [R, K, N]; bias [K] at stride P, or null
+template <class T>
+Status softmax_cross_entropy(const CrossEntropy<T>& out, const T* logits, const T* bias, std::size_t P,
+                             const LabelRows& rows, T scale, ClassAxis axis, int R, int N, int K, Stream stream);
 
 }  // namespace warpvae

@@ -21,21 +21,31 @@ struct NonFinite {
 struct AdamOptions {
     float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
 };
+/// What Adam updates.
+template <class T>
+struct AdamState {
+    T *parameters, *m, *v;  ///< [R, P]; m and v start at 0
+    NonFinite* non_finite;  ///< [R]
+};
 /// One Adam step (Kingma and Ba, algorithm 1; as torch.optim.Adam) of the whole arena [R, P] in one launch:
 ///   m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, p -= lr / (1-b1^t) * m / (sqrt(v / (1-b2^t)) + eps), t = *step + 1.
-/// learning_rate [R]; non_finite [R], see NonFinite.
+/// gradients [R, P]; learning_rate [R].
 template <class T>
-Status adam(T* parameters, T* m, T* v, NonFinite* non_finite, const T* gradients, const T* learning_rate,
-            const std::uint64_t* step, const AdamOptions& options, int R, std::size_t P, Stream stream);
+Status adam(const AdamState<T>& state, const T* gradients, const T* learning_rate, const std::uint64_t* step,
+            const AdamOptions& options, int R, std::size_t P, Stream stream);
 
 struct AdadeltaOptions {
     float rho = 0.95f, epsilon = 1e-6f;
 };
-/// One Adadelta step in Lasagne's form, see adadelta.cuh. squares and updates [R, P] start at 0; the rest as adam.
 template <class T>
-Status adadelta(T* parameters, T* squares, T* updates, NonFinite* non_finite, const T* gradients,
-                const T* learning_rate, const std::uint64_t* step, const AdadeltaOptions& options, int R, std::size_t P,
-                Stream stream);
+struct AdadeltaState {
+    T *parameters, *squares, *updates;  ///< [R, P]; squares and updates start at 0
+    NonFinite* non_finite;              ///< [R]
+};
+/// One Adadelta step in Lasagne's form, see adadelta.cuh; the rest as adam.
+template <class T>
+Status adadelta(const AdadeltaState<T>& state, const T* gradients, const T* learning_rate, const std::uint64_t* step,
+                const AdadeltaOptions& options, int R, std::size_t P, Stream stream);
 
 /// Gradients [R, P] whose norm over a replica's whole arena exceeds max_norm are scaled to it (Pascanu et al. 2013, as
 /// torch.nn.utils.clip_grad_norm_ without its epsilon): clip_norm.cuh. Padding must be 0. A norm that is not finite

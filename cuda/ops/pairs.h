@@ -30,16 +30,30 @@ struct PairShape {
 /// What the rows of an array stand for.
 enum class PairRows { kPairs, kImages, kSets };
 
-/// y[r, p, :] = (a's row for pair p, b's row for pair p): y [R, pairs, A + B], a [R, rows, A], b [R, rows, B], each
-/// with as many rows as its PairRows says.
+/// One of the two arrays of which every pair takes a row.
 template <class T>
-Status concatenate_pairs_forward(T* y, const T* a, PairRows a_rows, const T* b, PairRows b_rows, const PairShape& shape,
-                                 int R, int A, int B, Stream stream);
-/// da and db from dy, either null: sums over the pairs that a row is part of, in their order; times (a > 0), (b > 0)
-/// where those arrays are given (outputs of a ReLU).
+struct PairPart {
+    const T* values;  ///< [R, as many as `rows` says, D]
+    PairRows rows;
+    int D;
+};
+/// y[r, p, :] = (a's row for pair p, b's row for pair p): y [R, pairs, a.D + b.D].
 template <class T>
-Status concatenate_pairs_backward(T* da, const T* a, PairRows a_rows, T* db, const T* b, PairRows b_rows, const T* dy,
-                                  const PairShape& shape, int R, int A, int B, Stream stream);
+Status concatenate_pairs_forward(T* y, const PairPart<T>& a, const PairPart<T>& b, const PairShape& shape, int R,
+                                 Stream stream);
+/// The gradient of one of them.
+template <class T>
+struct PairPartGradient {
+    T* gradient;  ///< as PairPart's values; null: not wanted
+    const T*
+        output;  ///< the values, where they are a ReLU's output: the gradient is 0 where they are not above 0; or null
+    PairRows rows;
+    int D;
+};
+/// From dy [R, pairs, a.D + b.D]: each row's gradient is the sum over the pairs that it is part of, in their order.
+template <class T>
+Status concatenate_pairs_backward(const PairPartGradient<T>& a, const PairPartGradient<T>& b, const T* dy,
+                                  const PairShape& shape, int R, Stream stream);
 
 /// y [sets, D] = means over m, from 1, of x [sets, m, D].
 template <class T>

@@ -57,11 +57,12 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
         if (options_.clip_norm > 0)
             check(clip_norm(parameters.gradients(), norm_parts_.data(), options_.clip_norm, R, P, stream));
         if (options_.optimiser == Optimiser::kAdam)
-            check(adam(parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data(),
-                       gradients, rates, device_step_.data(), options_.adam, R, P, stream));
+            check(adam<float>({parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data()},
+                              gradients, rates, device_step_.data(), options_.adam, R, P, stream));
         else
-            check(adadelta(parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data(),
-                           gradients, rates, device_step_.data(), options_.adadelta, R, P, stream));
+            check(adadelta<float>(
+                {parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data()}, gradients,
+                rates, device_step_.data(), options_.adadelta, R, P, stream));
     }
     const auto terms = model_.loss_terms();
     for (std::size_t i = 0; i < terms.size(); ++i) {

@@ -34,8 +34,8 @@ std::vector<double> classifier_accuracy(ImageClassifier<float>& classifier, cons
         check(gather_range(classifier.minibatch(), images.table(), first, R, rows,
                            config.height * config.width * config.channels, matmul.stream(), config.pixels));
         classifier.classify(rows);
-        check(softmax_cross_entropy<float>(nullptr, nullptr, predicted.data(), classifier.logits(), nullptr, 0, nullptr,
-                                           0, 1.f, ClassAxis::kLast, R, rows, config.classes, matmul.stream()));
+        check(softmax_cross_entropy<float>({.predicted = predicted.data()}, classifier.logits(), nullptr, 0, {}, 1.f,
+                                           ClassAxis::kLast, R, rows, config.classes, matmul.stream()));
         check(accumulate_correct(correct.data(), predicted.data(), labels.table(), first, R, rows, matmul.stream()));
     }
     std::vector<double> accuracy;

@@ -177,16 +177,17 @@ class Solver {
                 float* scores = scores_.data() + row * P;
                 compute_scores(matmul_, scores_.data(), weights_.data() + std::size_t(r) * P * d, x, part, P, d_);
                 check(squared_hinge(loss_sums_.data() + sums, bias_sums_.data() + sums, scores, bias_.data() + r * P,
-                                    labels_.data() + row, folds_.data() + row, fits, K_, part.count, part.rows,
+                                    {labels_.data() + row, folds_.data() + row, part.count, part.rows}, fits, K_,
                                     stream_));
                 check(warpvae::matmul(matmul_, weight_sums_.data() + sums * d, P * d, Op::kNone, scores,
                                       std::size_t(P) * part.rows, Op::kNone, x + row * d, kChunk * d, part.count, P, d_,
                                       part.rows));
             }
         }
-        check(svm_objective(state_, device_scalars_.data(), weight_sums_.data(), bias_sums_.data(), loss_sums_.data(),
-                            device_control_.data(), options_.C, static_cast<int>(chunks_.count), fits, R_, K_, d_,
-                            stream_));
+        check(
+            svm_objective(state_, device_scalars_.data(),
+                          {weight_sums_.data(), bias_sums_.data(), loss_sums_.data(), static_cast<int>(chunks_.count)},
+                          device_control_.data(), options_.C, fits, R_, K_, d_, stream_));
         device_scalars_.download(scalars_.data(), scalars_.size(), 0, stream_);
     }
 
@@ -312,8 +313,9 @@ std::vector<unsigned> count_correct(const Matmul& matmul, const LinearSvmFit& fi
             compute_scores(matmul, scores.data(), weights.data() + std::size_t(r) * P * d, features + r * m * d, part,
                            P, d);
             check(svm_correct(correct.data() + r * 256, scores.data() + row * P, bias.data() + r * P,
-                              device_labels.data() + row, folds.empty() ? nullptr : device_folds.data() + row, fits, K,
-                              part.count, part.rows, matmul.stream()));
+                              {device_labels.data() + row, folds.empty() ? nullptr : device_folds.data() + row,
+                               part.count, part.rows},
+                              fits, K, matmul.stream()));
         }
     return correct.download(matmul.stream());
 }

@@ -143,9 +143,10 @@ class Solver {
             if (control_[q].active)
                 for (const RowChunks::Part& part : chunks_.parts) sum_over(q, part);
         const double lambda = 1 / (options_.C * double(n_));
-        check(logistic_objective(state_, device_scalars_.data(), weight_sums_.data(), bias_sums_.data(),
-                                 loss_sums_.data(), counts_.data(), device_control_.data(), lambda, n_,
-                                 static_cast<int>(chunks_.count), Q_, K, d_, stream_));
+        check(logistic_objective(
+            state_, device_scalars_.data(),
+            {weight_sums_.data(), bias_sums_.data(), loss_sums_.data(), static_cast<int>(chunks_.count)},
+            counts_.data(), device_control_.data(), lambda, n_, Q_, K, d_, stream_));
         device_scalars_.download(scalars_.data(), scalars_.size(), 0, stream_);
     }
 
@@ -158,9 +159,9 @@ class Solver {
         const float* W = weights_.data() + std::size_t(q) * K * d;
         check(warpvae::matmul(matmul_, logits_.data(), logits_stride, Op::kNone, W, 0, Op::kTranspose, x, kChunk * d, R,
                               K, rows, d_));
-        check(softmax_cross_entropy<float>(losses_.data(), logits_.data(), nullptr, logits_.data(),
-                                           bias_.data() + q * K, 0, chunk_labels_.data() + chunk, 0, 1.f,
-                                           ClassAxis::kFirst, R, rows, K, stream_));
+        check(softmax_cross_entropy<float>({losses_.data(), logits_.data()}, logits_.data(), bias_.data() + q * K, 0,
+                                           {chunk_labels_.data() + chunk}, 1.f, ClassAxis::kFirst, R, rows, K,
+                                           stream_));
         check(warpvae::matmul(matmul_, weight_sums_.data() + chunk * K * d, K * d, Op::kNone, logits_.data(),
                               logits_stride, Op::kNone, x, kChunk * d, R, K, d_, rows));
         check(warpvae::matmul(matmul_, bias_sums_.data() + chunk * K, K, Op::kNone, logits_.data(), logits_stride,
@@ -276,9 +277,8 @@ void predict_logistic_regression(const Matmul& matmul, const LogisticRegressionF
             check(warpvae::matmul(matmul, logits.data(), std::size_t(K) * part.rows, Op::kNone,
                                   weights.data() + std::size_t(q) * K * d, 0, Op::kTranspose, features + row * d,
                                   kChunk * std::size_t(d), part.count, K, part.rows, d));
-            check(softmax_cross_entropy<float>(nullptr, nullptr, predicted + row, logits.data(), bias.data() + q * K, 0,
-                                               nullptr, 0, 1.f, ClassAxis::kFirst, part.count, part.rows, K,
-                                               matmul.stream()));
+            check(softmax_cross_entropy<float>({.predicted = predicted + row}, logits.data(), bias.data() + q * K, 0,
+                                               {}, 1.f, ClassAxis::kFirst, part.count, part.rows, K, matmul.stream()));
         }
     check(stream_synchronize(matmul.stream()));  // the buffers end here
 }

@@ -55,8 +55,8 @@ struct Arena {
     void apply(const std::vector<T>& g, std::uint64_t number, const AdadeltaOptions& options = {}) {
         gradients.upload(g);
         step.upload(std::vector<std::uint64_t>{number});
-        check(adadelta(parameters.data(), squares.data(), updates.data(), non_finite.data(), gradients.data(),
-                       rates.data(), step.data(), options, R, P, nullptr));
+        check(adadelta<T>({parameters.data(), squares.data(), updates.data(), non_finite.data()}, gradients.data(),
+                          rates.data(), step.data(), options, R, P, nullptr));
     }
 };
 
@@ -190,7 +190,7 @@ TEST(Adadelta, StepZeroIsRecordedAndAGradientTooLargeToBeSquared) {
 TEST(Adadelta, NothingToDoAndTooMuch) {
     float* none = nullptr;
     const auto apply = [&](int R, std::size_t P) {
-        return adadelta(none, none, none, nullptr, none, none, nullptr, AdadeltaOptions(), R, P, nullptr);
+        return adadelta<float>({}, none, none, nullptr, AdadeltaOptions(), R, P, nullptr);
     };
     EXPECT_TRUE(apply(0, 5).ok());
     EXPECT_TRUE(apply(1, 0).ok());

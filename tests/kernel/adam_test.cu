@@ -47,8 +47,8 @@ struct Arena {
     void apply(const std::vector<T>& g, std::uint64_t number, const AdamOptions& options = {}) {
         gradients.upload(g);
         step.upload(std::vector<std::uint64_t>{number});
-        check(adam(parameters.data(), m.data(), v.data(), non_finite.data(), gradients.data(), rates.data(),
-                   step.data(), options, R, P, nullptr));
+        check(adam<T>({parameters.data(), m.data(), v.data(), non_finite.data()}, gradients.data(), rates.data(),
+                      step.data(), options, R, P, nullptr));
     }
 };
 

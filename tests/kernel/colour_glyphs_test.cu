@@ -32,8 +32,8 @@ Drawn draw(const ColourGlyphOptions& options, std::size_t first, std::size_t N, 
     const OneStroke stroke;
     GuardedBuffer<std::uint8_t> images(3 * N * std::size_t(H) * std::size_t(W)), labels(N);
     GuardedBuffer<float> poses(8 * N);
-    check(colour_glyphs(images.data(), labels.data(), reinterpret_cast<GlyphPose*>(poses.data()), stroke.skeletons(),
-                        options, kSeed, kStep, first, N, H, W, nullptr));
+    check(colour_glyphs({images.data(), labels.data(), reinterpret_cast<GlyphPose*>(poses.data())}, stroke.skeletons(),
+                        options, {kSeed, kStep, first}, N, H, W, nullptr));
     return {images.download(), labels.download(), poses.download()};
 }
 /// The grey glyphs of the same numbers.
@@ -41,8 +41,8 @@ Drawn draw_grey(const GlyphOptions& options, std::size_t first, std::size_t N, i
     const OneStroke stroke;
     GuardedBuffer<std::uint8_t> images(N * std::size_t(H) * std::size_t(W)), labels(N);
     GuardedBuffer<float> poses(8 * N);
-    check(glyphs(images.data(), labels.data(), reinterpret_cast<GlyphPose*>(poses.data()), stroke.skeletons(), options,
-                 kSeed, kStep, first, N, H, W, nullptr));
+    check(glyphs({images.data(), labels.data(), reinterpret_cast<GlyphPose*>(poses.data())}, stroke.skeletons(),
+                 options, {kSeed, kStep, first}, N, H, W, nullptr));
     return {images.download(), labels.download(), poses.download()};
 }
 
@@ -205,7 +205,7 @@ TEST(ColourGlyphs, AGlyphIsTheSameInAnyBatch) {
 TEST(ColourGlyphs, RefusesWhatNoKernelCanTake) {
     const OneStroke stroke;
     const auto launch = [&](const ColourGlyphOptions& options, int H, int W) {
-        return colour_glyphs(nullptr, nullptr, nullptr, stroke.skeletons(), options, 1, 1, 0, 1, H, W, nullptr).ok();
+        return colour_glyphs({}, stroke.skeletons(), options, {1, 1, 0}, 1, H, W, nullptr).ok();
     };
     EXPECT_FALSE(launch({}, 0, 28));
     EXPECT_FALSE(launch({}, 1 << 20, 1 << 20));

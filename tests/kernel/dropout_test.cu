@@ -24,7 +24,7 @@ std::vector<T> dropped(const std::vector<T>& x, double rate, Shape s, std::uint6
     GuardedBuffer<T> in(x), out(x.size());
     DeviceBuffer<std::uint64_t> seeds(seed_list), counter(std::vector<std::uint64_t>{step});
     T* y = in_place ? in.data() : out.data();
-    check(dropout(y, in.data(), rate, seeds.data(), counter.data(), layer, s.R, s.N, s.D, nullptr));
+    check(dropout(y, in.data(), {rate, seeds.data(), counter.data(), layer}, s.R, s.N, s.D, nullptr));
     return (in_place ? in : out).download();
 }
 template <class T>
@@ -136,7 +136,7 @@ TEST(Dropout, LayersStepsSeedsAndReplicasDiffer) {
     // No step counter is step 0.
     GuardedBuffer<float> x(ones<float>(s));
     DeviceBuffer<std::uint64_t> seeds(kSeeds);
-    check(dropout(x.data(), x.data(), 0.5, seeds.data(), nullptr, 2, 1, 8, 40, nullptr));
+    check(dropout(x.data(), x.data(), {0.5, seeds.data(), nullptr, 2}, 1, 8, 40, nullptr));
     expect_identical(x.download(), dropped(ones<float>(s), 0.5, s, 0, 2), "no step");
 }
 
@@ -151,7 +151,7 @@ TEST(Dropout, RefusesWhatIsNoRateOrLayer) {
     GuardedBuffer<float> x(1);
     DeviceBuffer<std::uint64_t> seeds(kSeeds);
     const auto status = [&](double rate, int layer) {
-        return dropout(x.data(), x.data(), rate, seeds.data(), nullptr, layer, 1, 0, 1, nullptr);
+        return dropout(x.data(), x.data(), {rate, seeds.data(), nullptr, layer}, 1, 0, 1, nullptr);
     };
     EXPECT_TRUE(status(0, 0).ok());
     EXPECT_TRUE(status(0.999, 31).ok());

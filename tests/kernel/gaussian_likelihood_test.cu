@@ -47,8 +47,8 @@ Result<T> run(const Case<T>& c, bool in_place = false) {
     GuardedBuffer<T> mean(c.mean), target(c.target), log_deviation(c.log_deviation), weights(c.weights);
     GuardedBuffer<T> nll(std::size_t(c.R) * c.N), dmean(c.mean.size()), dlog(c.log_deviation.size());
     GuardedBuffer<T>& gradient = in_place ? mean : dmean;
-    check(gaussian_likelihood<T>(nll.data(), gradient.data(), c.deviations ? dlog.data() : nullptr, mean.data(),
-                                 target.data(), c.deviations ? log_deviation.data() : nullptr, c.deviations, c.P,
+    check(gaussian_likelihood<T>({nll.data(), gradient.data(), c.deviations ? dlog.data() : nullptr}, mean.data(),
+                                 target.data(), {c.deviations ? log_deviation.data() : nullptr, c.deviations, c.P},
                                  c.scale, c.R, c.N, c.pixels, c.C, nullptr,
                                  {c.weights.empty() ? nullptr : weights.data(), c.map}));
     Result<T> out{nll.download(), gradient.download(), {}};
@@ -198,9 +198,9 @@ TEST(GaussianLikelihood, TheGradientMayOverwriteTheMeanAndEachOutputBeLeftOut) {
             GuardedBuffer<float> mean(c.mean), target(c.target), log_deviation(c.log_deviation), weights(c.weights);
             GuardedBuffer<float> nll(apart.nll.size()), dmean(apart.dmean.size()), dlog(c.log_deviation.size());
             const auto only = [&](float* to_nll, float* to_mean, float* to_deviation) {
-                check(gaussian_likelihood(to_nll, to_mean, to_deviation, mean.data(), target.data(),
-                                          log_deviation.data(), deviations, c.P, c.scale, c.R, c.N, c.pixels, c.C,
-                                          nullptr, {weights.data(), c.map}));
+                check(gaussian_likelihood<float>({to_nll, to_mean, to_deviation}, mean.data(), target.data(),
+                                                 {log_deviation.data(), deviations, c.P}, c.scale, c.R, c.N, c.pixels,
+                                                 c.C, nullptr, {weights.data(), c.map}));
             };
             only(nullptr, dmean.data(), nullptr);
             only(nullptr, nullptr, dlog.data());
@@ -243,7 +243,7 @@ TEST(GaussianLikelihood, NaNReachesItsRowItsPixelAndItsDeviation) {
 TEST(GaussianLikelihood, RefusesWhatDoesNotFit) {
     GuardedBuffer<float> b(64);
     const auto status = [&](float* dlog, const float* log_deviation, int deviations, RowMap map) {
-        return gaussian_likelihood<float>(b.data(), nullptr, dlog, b.data(), b.data(), log_deviation, deviations, 8,
+        return gaussian_likelihood<float>({b.data(), nullptr, dlog}, b.data(), b.data(), {log_deviation, deviations, 8},
                                           1.f, 1, 2, 2, 3, nullptr, {nullptr, map});
     };
     EXPECT_FALSE(status(nullptr, b.data(), 2, {}).ok()) << "neither one deviation nor one for each channel";

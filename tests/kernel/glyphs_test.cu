@@ -35,8 +35,8 @@ Drawn draw(const GlyphSkeletons& skeletons, const GlyphOptions& options, std::si
            int W) {
     GuardedBuffer<std::uint8_t> images(N * std::size_t(H) * std::size_t(W)), labels(N);
     GuardedBuffer<float> poses(8 * N);
-    check(glyphs(images.data(), labels.data(), reinterpret_cast<GlyphPose*>(poses.data()), skeletons, options, 7, 3,
-                 first, N, H, W, nullptr));
+    check(glyphs({images.data(), labels.data(), reinterpret_cast<GlyphPose*>(poses.data())}, skeletons, options,
+                 {7, 3, first}, N, H, W, nullptr));
     Drawn drawn{images.download(), labels.download(), std::vector<GlyphPose>(N)};
     const std::vector<float> numbers = poses.download();
     if (N) std::memcpy(static_cast<void*>(drawn.poses.data()), numbers.data(), numbers.size() * sizeof(float));
@@ -141,8 +141,8 @@ TEST(Glyphs, AGlyphIsTheSameInAnyBatch) {
 
 TEST(Glyphs, RefusesSizesThatNoKernelCanTake) {
     const OneStroke stroke(0, 0, 1, 1);
-    EXPECT_FALSE(glyphs(nullptr, nullptr, nullptr, stroke.skeletons(), {}, 1, 1, 0, 1, 0, 28, nullptr).ok());
-    EXPECT_FALSE(glyphs(nullptr, nullptr, nullptr, stroke.skeletons(), {}, 1, 1, 0, 1, 1 << 20, 1 << 20, nullptr).ok());
+    EXPECT_FALSE(glyphs({}, stroke.skeletons(), {}, {1, 1, 0}, 1, 0, 28, nullptr).ok());
+    EXPECT_FALSE(glyphs({}, stroke.skeletons(), {}, {1, 1, 0}, 1, 1 << 20, 1 << 20, nullptr).ok());
 }
 
 }  // namespace

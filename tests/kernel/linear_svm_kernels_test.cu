@@ -48,8 +48,8 @@ TEST(LinearSvmKernels, SquaredHinge) {
                 const GuardedBuffer<float> bias(b);
                 const GuardedBuffer<std::uint8_t> labels(y), folds(f);
                 GuardedBuffer<double> losses(std::size_t(chunks) * P), sums(std::size_t(chunks) * P);
-                check(squared_hinge(losses.data(), sums.data(), scores.data(), bias.data(), labels.data(), folds.data(),
-                                    fits, K, chunks, rows, nullptr));
+                check(squared_hinge(losses.data(), sums.data(), scores.data(), bias.data(),
+                                    {labels.data(), folds.data(), chunks, rows}, fits, K, nullptr));
                 std::vector<double> expected(s.size()), loss(losses.size()), sum(sums.size());
                 for (std::size_t i = 0; i < s.size(); ++i) {
                     const int p = static_cast<int>(i / rows % P), c = static_cast<int>(i / rows / P);
@@ -80,8 +80,8 @@ TEST(LinearSvmKernels, ANaNScoreIsNotLost) {
         const std::vector<std::uint8_t> zeros(rows, 0);
         const GuardedBuffer<std::uint8_t> labels(zeros), folds(zeros);
         GuardedBuffer<double> losses(std::vector<double>{0}), sums(std::vector<double>{0});
-        check(squared_hinge(losses.data(), sums.data(), scores.data(), bias.data(), labels.data(), folds.data(),
-                            {0, 1, 1}, 1, 1, rows, nullptr));
+        check(squared_hinge(losses.data(), sums.data(), scores.data(), bias.data(),
+                            {labels.data(), folds.data(), 1, rows}, {0, 1, 1}, 1, nullptr));
         EXPECT_TRUE(std::isnan(losses.download()[0]));
         EXPECT_TRUE(std::isnan(sums.download()[0]));
     });
@@ -109,7 +109,7 @@ TEST(LinearSvmKernels, ObjectiveGradientAndSlope) {
             DeviceBuffer<LbfgsScalars> scalars(std::vector<LbfgsScalars>(Q, LbfgsScalars{7, 7, 7, 7, 7, 7}));
             LbfgsState<double> state{};
             state.trial = t.data(), state.trial_gradient = gradient.data(), state.direction = p.data();
-            check(svm_objective(state, scalars.data(), W.data(), b.data(), losses.data(), control.data(), C, chunks,
+            check(svm_objective(state, scalars.data(), {W.data(), b.data(), losses.data(), chunks}, control.data(), C,
                                 fits, R, K, d, nullptr));
             const auto g = gradient.download();
             const auto result = scalars.download();
@@ -237,8 +237,8 @@ TEST(LinearSvmKernels, CorrectRowsAreCountedByFold) {
                         if (score(k) > score(best)) best = k;
                     expected[fit] += best == y[row];
                 }
-                check(svm_correct(correct.data(), scores.data(), bias.data(), labels.data(),
-                                  by_fold ? folds.data() : nullptr, fits, K, chunks, rows, nullptr));
+                check(svm_correct(correct.data(), scores.data(), bias.data(),
+                                  {labels.data(), by_fold ? folds.data() : nullptr, chunks, rows}, fits, K, nullptr));
                 test::expect_identical(correct.download(), expected, "correct");
             }
     });

@@ -104,8 +104,8 @@ TEST(LogisticKernels, ObjectiveGradientAndSlope) {
             DeviceBuffer<LbfgsScalars> scalars(std::vector<LbfgsScalars>(Q, LbfgsScalars{7, 7, 7, 7, 7, 7}));
             LbfgsState<double> state{};
             state.trial = t.data(), state.trial_gradient = gradient.data(), state.direction = p.data();
-            check(logistic_objective(state, scalars.data(), W.data(), b.data(), losses.data(), counts.data(),
-                                     control.data(), lambda, n, chunks, Q, K, d, nullptr));
+            check(logistic_objective(state, scalars.data(), {W.data(), b.data(), losses.data(), chunks}, counts.data(),
+                                     control.data(), lambda, n, Q, K, d, nullptr));
             const auto g = gradient.download();
             const auto result = scalars.download();
             for (int q = 0; q < Q; ++q) {

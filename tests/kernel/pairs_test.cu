@@ -75,8 +75,8 @@ struct Sides {
 template <class T>
 std::vector<T> forward(const Sides& s, const std::vector<T>& a, const std::vector<T>& b) {
     GuardedBuffer<T> X(a), Y(b), out(s.size());
-    check(
-        concatenate_pairs_forward(out.data(), X.data(), s.a_rows, Y.data(), s.b_rows, s.shape, s.R, s.A, s.B, nullptr));
+    check(concatenate_pairs_forward<T>(out.data(), {X.data(), s.a_rows, s.A}, {Y.data(), s.b_rows, s.B}, s.shape, s.R,
+                                       nullptr));
     return out.download();
 }
 
@@ -85,8 +85,9 @@ template <class T>
 std::array<std::vector<T>, 2> backward(const Sides& s, const std::vector<T>& dy, const std::vector<T>* a = nullptr,
                                        const std::vector<T>* b = nullptr) {
     GuardedBuffer<T> DY(dy), da(s.a_size()), db(s.b_size()), X(a ? *a : std::vector<T>{}), Y(b ? *b : std::vector<T>{});
-    check(concatenate_pairs_backward<T>(da.data(), a ? X.data() : nullptr, s.a_rows, db.data(), b ? Y.data() : nullptr,
-                                        s.b_rows, DY.data(), s.shape, s.R, s.A, s.B, nullptr));
+    check(concatenate_pairs_backward<T>({da.data(), a ? X.data() : nullptr, s.a_rows, s.A},
+                                        {db.data(), b ? Y.data() : nullptr, s.b_rows, s.B}, DY.data(), s.shape, s.R,
+                                        nullptr));
     return {da.download(), db.download()};
 }
 
@@ -163,10 +164,10 @@ TEST(ConcatenatePairs, EitherGradientMayBeLeftOut) {
     const auto dy = random.normals<float>(s.size());
     const auto both = backward(s, dy);
     GuardedBuffer<float> DY(dy), da(s.a_size()), db(s.b_size());
-    check(concatenate_pairs_backward<float>(da.data(), nullptr, s.a_rows, nullptr, nullptr, s.b_rows, DY.data(),
-                                            s.shape, s.R, s.A, s.B, nullptr));
-    check(concatenate_pairs_backward<float>(nullptr, nullptr, s.a_rows, db.data(), nullptr, s.b_rows, DY.data(),
-                                            s.shape, s.R, s.A, s.B, nullptr));
+    check(concatenate_pairs_backward<float>({da.data(), nullptr, s.a_rows, s.A}, {nullptr, nullptr, s.b_rows, s.B},
+                                            DY.data(), s.shape, s.R, nullptr));
+    check(concatenate_pairs_backward<float>({nullptr, nullptr, s.a_rows, s.A}, {db.data(), nullptr, s.b_rows, s.B},
+                                            DY.data(), s.shape, s.R, nullptr));
     expect_identical(da.download(), both[0], "da alone");
     expect_identical(db.download(), both[1], "db alone");
 }

@@ -79,9 +79,9 @@ void compare(const Shape& s, bool with_bias, bool in_place) {
     const Labels device_labels(labels, s.R);
     GuardedBuffer<T> x(logits), b(bias), loss(s.rows()), gradient(logits.size());
     GuardedBuffer<std::uint8_t> predicted(s.rows());
-    check(softmax_cross_entropy<T>(loss.data(), in_place ? x.data() : gradient.data(), predicted.data(), x.data(),
-                                   with_bias ? b.data() : nullptr, P, device_labels.table.data(), first, scale, s.axis,
-                                   s.R, s.N, s.K, nullptr));
+    check(softmax_cross_entropy<T>({loss.data(), in_place ? x.data() : gradient.data(), predicted.data()}, x.data(),
+                                   with_bias ? b.data() : nullptr, P, {device_labels.table.data(), first}, scale,
+                                   s.axis, s.R, s.N, s.K, nullptr));
     const std::string name = "N " + std::to_string(s.N) + ", K " + std::to_string(s.K);
     // exp 1.5 ulp each, K - 1 additions, a division: 2 (K + 6) roundings of numbers up to 1; the loss's largest term is
     // x_max - x_label <= 20, and log adds 1.5 ulp of at most log K + 1.
@@ -117,8 +117,8 @@ TEST(SoftmaxCrossEntropy, GradientMatchesFiniteDifferences) {
         DeviceBuffer<double> x(logits), b(bias), loss(s.rows()), gradient(logits.size());
         const auto run = [&](const std::vector<double>& at, double* out) {
             x.upload(at);
-            check(softmax_cross_entropy<double>(loss.data(), out, nullptr, x.data(), b.data(), s.K,
-                                                device_labels.table.data(), 0, 1., s.axis, s.R, s.N, s.K, nullptr));
+            check(softmax_cross_entropy<double>({loss.data(), out}, x.data(), b.data(), s.K,
+                                                {device_labels.table.data()}, 1., s.axis, s.R, s.N, s.K, nullptr));
             double sum = 0;
             for (const double value : loss.download()) sum += value;
             return sum;
@@ -144,8 +144,8 @@ TEST(SoftmaxCrossEntropy, ExtremesNeitherOverflowNorHideNan) {
     const Labels labels({0, 1, 1, 2, 3}, 1);
     GuardedBuffer<float> x(logits), loss(5), gradient(15);
     GuardedBuffer<std::uint8_t> predicted(5);
-    check(softmax_cross_entropy<float>(loss.data(), gradient.data(), predicted.data(), x.data(), nullptr, 0,
-                                       labels.table.data(), 0, 1.f, s.axis, 1, 5, 3, nullptr));
+    check(softmax_cross_entropy<float>({loss.data(), gradient.data(), predicted.data()}, x.data(), nullptr, 0,
+                                       {labels.table.data()}, 1.f, s.axis, 1, 5, 3, nullptr));
     const auto l = loss.download(), g = gradient.download();
     EXPECT_EQ(l[0], 0.f);
     EXPECT_NEAR(l[1], std::log(2.), 1e-6);
@@ -166,7 +166,7 @@ TEST(SoftmaxCrossEntropy, OutputsAndLabelsAreOptional) {
     GuardedBuffer<float> x(logits), loss(70), alone(70), gradient(210);
     GuardedBuffer<std::uint8_t> with(70), without(70);
     const auto run = [&](float* l, float* g, std::uint8_t* p, const std::uint8_t* const* y) {
-        check(softmax_cross_entropy<float>(l, g, p, x.data(), nullptr, 0, y, 0, 1.f, s.axis, 1, 70, 3, nullptr));
+        check(softmax_cross_entropy<float>({l, g, p}, x.data(), nullptr, 0, {y}, 1.f, s.axis, 1, 70, 3, nullptr));
     };
     run(loss.data(), gradient.data(), with.data(), labels.table.data());
     run(nullptr, nullptr, without.data(), nullptr);
@@ -178,8 +178,7 @@ TEST(SoftmaxCrossEntropy, OutputsAndLabelsAreOptional) {
 
 TEST(SoftmaxCrossEntropy, NoRowsAndImpossibleSizes) {
     const auto run = [](int R, int N, int K) {
-        return softmax_cross_entropy<float>(nullptr, nullptr, nullptr, nullptr, nullptr, 0, nullptr, 0, 1.f,
-                                            ClassAxis::kLast, R, N, K, nullptr);
+        return softmax_cross_entropy<float>({}, nullptr, nullptr, 0, {}, 1.f, ClassAxis::kLast, R, N, K, nullptr);
     };
     EXPECT_TRUE(run(1, 0, 3).ok());
     EXPECT_TRUE(run(0, 5, 3).ok());

@@ -145,9 +145,9 @@ void dense() {
     TAKES(range_limit<float>(none, ones, ones, ones, 1, 2, 0, S));
     TAKES(range_limit_backward<float>(none, ones, ones, ones, 1, 0, 3, S));
     TAKES(range_limit_backward<float>(none, ones, ones, ones, 1, 2, 0, S));
-    TAKES(dropout<float>(none, ones, 0.5, ones, ones, 0, 0, 2, 3, S));
-    TAKES(dropout<float>(none, ones, 0.5, ones, ones, 0, 2, 0, 3, S));
-    TAKES(dropout<float>(none, ones, 0.5, ones, ones, 0, 2, 2, 0, S));
+    TAKES(dropout<float>(none, ones, {0.5, ones, ones, 0}, 0, 2, 3, S));
+    TAKES(dropout<float>(none, ones, {0.5, ones, ones, 0}, 2, 0, 3, S));
+    TAKES(dropout<float>(none, ones, {0.5, ones, ones, 0}, 2, 2, 0, S));
     TAKES(repeat_rows<float>(none, ones, 2, 0, 3, S));
     TAKES(repeat_rows<float>(none, ones, 2, 3, 0, S));
     REFUSES(repeat_rows<float>(none, ones, 0, 2, 3, S));
@@ -271,10 +271,10 @@ void linear_models() {
     const auto trial_scalars = [](double objective, double slope, double size) {
         return Output{4, {kNaN, kNaN, kNaN, objective, slope, size}};
     };
-    TAKES(logistic_objective(trial(none), none, ones, ones, ones, ones, ones, 1, 2, 2, 0, 3, 4, S));
-    TAKES(
-        logistic_objective(trial(zeros(4)), trial_scalars(0, 0, 0), ones, ones, ones, ones, ones, 0, 5, 0, 4, 1, 0, S));
-    REFUSES(logistic_objective(trial(none), none, ones, ones, ones, ones, ones, 1, 0, 2, 2, 3, 4, S));
+    TAKES(logistic_objective(trial(none), none, {ones, ones, ones, 2}, ones, ones, 1, 2, 0, 3, 4, S));
+    TAKES(logistic_objective(trial(zeros(4)), trial_scalars(0, 0, 0), {ones, ones, ones, 0}, ones, ones, 0, 5, 4, 1, 0,
+                             S));
+    REFUSES(logistic_objective(trial(none), none, {ones, ones, ones, 2}, ones, ones, 1, 0, 2, 3, 4, S));
     TAKES(sample_rows(none, ones, 0, 2, 0, 3, 5, S));
     TAKES(sample_rows(none, ones, 0, 0, 0, 3, 0, S));
     TAKES(sample_rows(none, ones, 0, 2, 2, 0, 5, S));
@@ -290,14 +290,14 @@ void linear_models() {
     TAKES(svm_parameters(none, none, ones, fits, 2, 0, 3, S));
     TAKES(svm_parameters(none, none, ones, no_fits, 2, 2, 3, S));
     TAKES(svm_parameters(none, all(8, 1), ones, fits, 2, 2, 0, S));
-    TAKES(squared_hinge(none, none, none, ones, ones, ones, fits, 0, 2, 3, S));
-    TAKES(squared_hinge(none, none, none, ones, ones, ones, fits, 2, 0, 3, S));
-    TAKES(squared_hinge(none, none, none, ones, ones, ones, no_fits, 2, 2, 3, S));
-    TAKES(squared_hinge(zeros(8), zeros(8), none, ones, ones, ones, fits, 2, 2, 0, S));
-    TAKES(svm_objective(trial(none), none, ones, ones, ones, ones, 1, 2, fits, 0, 2, 3, S));
-    TAKES(svm_objective(trial(none), none, ones, ones, ones, ones, 1, 2, fits, 2, 0, 3, S));
-    TAKES(svm_objective(trial(none), none, ones, ones, ones, ones, 1, 2, no_fits, 2, 2, 3, S));
-    TAKES(svm_objective(trial(all(4, 1)), trial_scalars(0.5, 1, 1), ones, ones, ones, ones, 1, 0, fits, 1, 2, 0, S));
+    TAKES(squared_hinge(none, none, none, ones, {ones, ones, 2, 3}, fits, 0, S));
+    TAKES(squared_hinge(none, none, none, ones, {ones, ones, 0, 3}, fits, 2, S));
+    TAKES(squared_hinge(none, none, none, ones, {ones, ones, 2, 3}, no_fits, 2, S));
+    TAKES(squared_hinge(zeros(8), zeros(8), none, ones, {ones, ones, 2, 0}, fits, 2, S));
+    TAKES(svm_objective(trial(none), none, {ones, ones, ones, 2}, ones, 1, fits, 0, 2, 3, S));
+    TAKES(svm_objective(trial(none), none, {ones, ones, ones, 2}, ones, 1, fits, 2, 0, 3, S));
+    TAKES(svm_objective(trial(none), none, {ones, ones, ones, 2}, ones, 1, no_fits, 2, 2, 3, S));
+    TAKES(svm_objective(trial(all(4, 1)), trial_scalars(0.5, 1, 1), {ones, ones, ones, 0}, ones, 1, fits, 1, 2, 0, S));
     TAKES(svm_active_rows(none, none, ones, ones, ones, 0, 3, 2, S));
     TAKES(svm_active_rows(none, zeros(2), ones, ones, ones, 2, 0, 2, S));
     TAKES(svm_active_rows(none, zeros(2), ones, ones, ones, 2, 0, 0, S));
@@ -305,9 +305,9 @@ void linear_models() {
     TAKES(svm_gather_rows(none, ones, ones, 0, 0, 3, S));
     TAKES(svm_gather_rows(all(2, 1), ones, ones, 2, 2, 0, S));
     REFUSES(svm_gather_rows(none, ones, ones, 1, 0, 3, S));
-    TAKES(svm_correct(kept(256), ones, ones, ones, nullptr, fits, 0, 0, 3, S));
-    TAKES(svm_correct(kept(256), ones, ones, ones, nullptr, fits, 2, 0, 3, S));
-    TAKES(svm_correct(kept(256), ones, ones, ones, nullptr, fits, 2, 2, 0, S));
+    TAKES(svm_correct(kept(256), ones, ones, {ones, nullptr, 0, 3}, fits, 0, S));
+    TAKES(svm_correct(kept(256), ones, ones, {ones, nullptr, 0, 3}, fits, 2, S));
+    TAKES(svm_correct(kept(256), ones, ones, {ones, nullptr, 2, 0}, fits, 2, S));
     TAKES(centre_rows<float>(none, ones, ones, 0, 3, S));
     TAKES(centre_rows<float>(none, ones, ones, 2, 0, S));
     TAKES(symmetric_eigen(none, none, ones, 0, S));
@@ -332,30 +332,31 @@ void losses() {
     TAKES(bernoulli_from_probabilities<float>(none, none, ones, ones, 1, 0, 2, 3, S));
     TAKES(bernoulli_from_probabilities<float>(none, none, ones, ones, 1, 2, 0, 3, S));
     TAKES(bernoulli_from_probabilities<float>(zeros(4), none, ones, ones, 1, 2, 2, 0, S));
-    TAKES(gaussian_likelihood<float>(none, none, none, ones, ones, ones, 3, 64, 1, 0, 2, 4, 3, S));
-    TAKES(gaussian_likelihood<float>(none, none, zeros(6), ones, ones, ones, 3, 3, 1, 2, 0, 4, 3, S));
-    TAKES(gaussian_likelihood<float>(none, none, zeros(2), ones, ones, ones, 1, 1, 1, 2, 0, 4, 3, S));
-    TAKES(gaussian_likelihood<float>(zeros(4), none, zeros(6), ones, ones, ones, 3, 3, 1, 2, 2, 0, 3, S));
-    TAKES(gaussian_likelihood<float>(zeros(4), none, nullptr, ones, ones, nullptr, 0, 0, 1, 2, 2, 4, 0, S));
-    REFUSES(gaussian_likelihood<float>(none, none, none, ones, ones, ones, 0, 64, 1, 2, 2, 4, 0, S));
+    TAKES(gaussian_likelihood<float>({none, none, none}, ones, ones, {ones, 3, 64}, 1, 0, 2, 4, 3, S));
+    TAKES(gaussian_likelihood<float>({none, none, zeros(6)}, ones, ones, {ones, 3, 3}, 1, 2, 0, 4, 3, S));
+    TAKES(gaussian_likelihood<float>({none, none, zeros(2)}, ones, ones, {ones, 1, 1}, 1, 2, 0, 4, 3, S));
+    TAKES(gaussian_likelihood<float>({zeros(4), none, zeros(6)}, ones, ones, {ones, 3, 3}, 1, 2, 2, 0, 3, S));
+    TAKES(gaussian_likelihood<float>({zeros(4), none, nullptr}, ones, ones, {nullptr, 0, 0}, 1, 2, 2, 4, 0, S));
+    REFUSES(gaussian_likelihood<float>({none, none, none}, ones, ones, {ones, 0, 64}, 1, 2, 2, 4, 0, S));
     TAKES(sigmoid<float>(none, ones, 0, S));
     for (const ClassAxis axis : {ClassAxis::kFirst, ClassAxis::kLast}) {
-        TAKES(softmax_cross_entropy<float>(none, none, none, ones, ones, 64, ones, 0, 1, axis, 0, 2, 3, S));
-        TAKES(softmax_cross_entropy<float>(none, none, none, ones, ones, 64, ones, 0, 1, axis, 2, 0, 3, S));
-        REFUSES(softmax_cross_entropy<float>(none, none, none, ones, ones, 64, ones, 0, 1, axis, 2, 2, 0, S));
+        TAKES(softmax_cross_entropy<float>({none, none, none}, ones, ones, 64, {ones}, 1, axis, 0, 2, 3, S));
+        TAKES(softmax_cross_entropy<float>({none, none, none}, ones, ones, 64, {ones}, 1, axis, 2, 0, 3, S));
+        REFUSES(softmax_cross_entropy<float>({none, none, none}, ones, ones, 64, {ones}, 1, axis, 2, 2, 0, S));
     }
 
     const PairShape no_pairs{0, 3, 0}, labelled{0, 0, 2}, no_classes{2, 0, 1};
     const PairRows pairs = PairRows::kPairs, images = PairRows::kImages, sets = PairRows::kSets;
-    TAKES(concatenate_pairs_forward<float>(none, ones, images, ones, sets, labelled, 0, 2, 3, S));
-    TAKES(concatenate_pairs_forward<float>(none, ones, images, ones, sets, no_pairs, 2, 2, 3, S));
-    TAKES(concatenate_pairs_forward<float>(all(4, 1), ones, images, ones, pairs, labelled, 2, 0, 1, S));
-    TAKES(concatenate_pairs_forward<float>(none, ones, images, ones, pairs, labelled, 2, 0, 0, S));
-    TAKES(concatenate_pairs_backward<float>(none, ones, images, none, ones, sets, ones, labelled, 0, 2, 3, S));
-    TAKES(concatenate_pairs_backward<float>(none, ones, images, none, ones, sets, ones, no_pairs, 2, 2, 3, S));
-    TAKES(concatenate_pairs_backward<float>(none, ones, images, all(4, 1), ones, sets, ones, labelled, 2, 0, 1, S));
+    TAKES(concatenate_pairs_forward<float>(none, {ones, images, 2}, {ones, sets, 3}, labelled, 0, S));
+    TAKES(concatenate_pairs_forward<float>(none, {ones, images, 2}, {ones, sets, 3}, no_pairs, 2, S));
+    TAKES(concatenate_pairs_forward<float>(all(4, 1), {ones, images, 0}, {ones, pairs, 1}, labelled, 2, S));
+    TAKES(concatenate_pairs_forward<float>(none, {ones, images, 0}, {ones, pairs, 0}, labelled, 2, S));
+    TAKES(concatenate_pairs_backward<float>({none, ones, images, 2}, {none, ones, sets, 3}, ones, labelled, 0, S));
+    TAKES(concatenate_pairs_backward<float>({none, ones, images, 2}, {none, ones, sets, 3}, ones, no_pairs, 2, S));
+    TAKES(concatenate_pairs_backward<float>({none, ones, images, 0}, {all(4, 1), ones, sets, 1}, ones, labelled, 2, S));
     // Two images without a class to be paired with, and one with its own set.
-    TAKES(concatenate_pairs_backward<float>(zeros(2), nullptr, images, none, ones, sets, ones, {2, 0, 0}, 1, 1, 0, S));
+    TAKES(concatenate_pairs_backward<float>({zeros(2), nullptr, images, 1}, {none, ones, sets, 0}, ones, {2, 0, 0}, 1,
+                                            S));
     TAKES(set_mean_forward<float>(none, ones, 2, 0, 3, S));
     TAKES(set_mean_forward<float>(none, ones, 2, 3, 0, S));
     REFUSES(set_mean_forward<float>(none, ones, 0, 2, 3, S));
@@ -397,10 +398,10 @@ void minibatches() {
 }
 
 void optimisers() {
-    TAKES(adam<float>(none, none, none, kept(2), ones, ones, ones, {}, 2, 0, S));
-    TAKES(adam<float>(none, none, none, none, ones, ones, ones, {}, 0, 3, S));
-    TAKES(adadelta<float>(none, none, none, kept(2), ones, ones, ones, {}, 2, 0, S));
-    TAKES(adadelta<float>(none, none, none, none, ones, ones, ones, {}, 0, 3, S));
+    TAKES(adam<float>({none, none, none, kept(2)}, ones, ones, ones, {}, 2, 0, S));
+    TAKES(adam<float>({none, none, none, none}, ones, ones, ones, {}, 0, 3, S));
+    TAKES(adadelta<float>({none, none, none, kept(2)}, ones, ones, ones, {}, 2, 0, S));
+    TAKES(adadelta<float>({none, none, none, none}, ones, ones, ones, {}, 0, 3, S));
     TAKES(clip_norm<float>(none, zeros(2 * kNormParts), 1, 2, 0, S));
     TAKES(clip_norm<float>(none, none, 1, 0, 3, S));
     TAKES(accumulate_sum<float>(none, 1, ones, 0, 3, S));
@@ -458,10 +459,10 @@ void images() {
     TAKES(psnr<float>(none, ones, ones, 2, 0, 3, S));
     REFUSES(psnr<float>(none, ones, ones, 2, 2, 0, S));
     const GlyphSkeletons skeletons{ones, ones, ones, ones};
-    TAKES(glyphs(none, none, none, skeletons, {}, 1, 1, 0, 0, 28, 28, S));
-    REFUSES(glyphs(none, none, none, skeletons, {}, 1, 1, 0, 2, 0, 28, S));
-    TAKES(colour_glyphs(none, none, none, skeletons, {}, 1, 1, 0, 0, 28, 28, S));
-    REFUSES(colour_glyphs(none, none, none, skeletons, {}, 1, 1, 0, 2, 28, 0, S));
+    TAKES(glyphs({none, none, none}, skeletons, {}, {1, 1, 0}, 0, 28, 28, S));
+    REFUSES(glyphs({none, none, none}, skeletons, {}, {1, 1, 0}, 2, 0, 28, S));
+    TAKES(colour_glyphs({none, none, none}, skeletons, {}, {1, 1, 0}, 0, 28, 28, S));
+    REFUSES(colour_glyphs({none, none, none}, skeletons, {}, {1, 1, 0}, 2, 28, 0, S));
 }
 
 /// What the headers declare at the start of a line as returning a Status (or, one, a bool).

@@ -38,7 +38,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 /// Bytes arriving in the .part file.
-struct Part {
+struct PartFile {
     fs::path path;
     int file = -1;
     std::uint64_t size = 0;   ///< in the file now
@@ -46,7 +46,7 @@ struct Part {
     int write_error = 0;
     bool too_long = false;
 
-    Part(const fs::path& path_, std::uint64_t limit_) : path(path_), limit(limit_) {
+    PartFile(const fs::path& path_, std::uint64_t limit_) : path(path_), limit(limit_) {
         file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
         if (file < 0) throw Error("cannot write " + path.string() + ": " + std::strerror(errno));
         if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
@@ -56,9 +56,9 @@ struct Part {
         const off_t end = ::lseek(file, 0, SEEK_END);
         size = end > 0 ? static_cast<std::uint64_t>(end) : 0;
     }
-    ~Part() { close(); }
-    Part(const Part&) = delete;
-    Part& operator=(const Part&) = delete;
+    ~PartFile() { close(); }
+    PartFile(const PartFile&) = delete;
+    PartFile& operator=(const PartFile&) = delete;
 
     void close() {
         if (file >= 0) ::close(file);
@@ -82,10 +82,10 @@ struct Part {
     }
 };
 
-/// One transfer from one mirror into a Part.
+/// One transfer from one mirror into a PartFile.
 struct Transfer {
     CURL* curl;
-    Part& part;
+    PartFile& part;
     const FetchOptions& options;
     std::string file;
     bool started = false;
@@ -134,7 +134,7 @@ struct Answer {
     std::uint64_t received = 0;
 };
 
-Answer transfer(const std::string& url, Part& part, const std::string& file, const FetchOptions& options) {
+Answer transfer(const std::string& url, PartFile& part, const std::string& file, const FetchOptions& options) {
     CurlHandle handle;
     CURL* const curl = handle.curl;
     if (!curl) throw Error("libcurl has no memory");
@@ -200,7 +200,7 @@ bool fetch_from(const std::string& url, const KnownFile& file, const fs::path& p
                 const FetchOptions& options, std::string& problem) {
     constexpr int kAttempts = 8;  // each but the first needs news from the one before
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        Part part(part_path, file.bytes + (1 << 16));
+        PartFile part(part_path, file.bytes + (1 << 16));
         const bool resuming = part.size > 0;
         const Answer answer = transfer(url, part, final_path.filename().string(), options);
         part.close();

@@ -337,7 +337,7 @@ Tables make_tables() {
     return tables;
 }
 
-constexpr std::uint64_t kFirstStep = 100;  // of Purpose::kDataset; those below belong to mills_variants.cpp
+constexpr std::uint64_t kFirstStep = 100;  // of Purpose::kDataset; transformed_sets.cpp uses those below
 constexpr std::size_t kChunk = 16384;      // images on the device at once
 
 /// `draw(images, labels, poses, skeletons, first, n)` draws n glyphs from number `first` on into device memory.

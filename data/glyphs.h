@@ -8,7 +8,6 @@
 
 #include "cuda/ops.h"
 #include "data/idx.h"
-#include "data/mills_variants.h"
 
 namespace warpvae {
 

@@ -20,6 +20,10 @@ struct ImageSet {
     void truncate(std::size_t n);
 };
 
+/// The two parts of a data set. Where images are made from random numbers, each part has its own: image 0 of the test
+/// set is not turned as image 0 of the training set is.
+enum class Part { kTrain, kTest };
+
 /// SHA-256 of the set's shape, images and labels: 64 hexadecimal digits. Equal sets have equal digests, whatever they
 /// are called and wherever they came from. Takes 0.2 s for the 60,000 training images of MNIST, 0.8 s for the 73,257 of
 /// SVHN.

@@ -6,9 +6,9 @@
 #include "data/error.h"
 #include "data/files.h"
 #include "data/glyphs.h"
-#include "data/mills_variants.h"
 #include "data/sha256.h"
 #include "data/svhn.h"
+#include "data/transformed_sets.h"
 
 namespace warpvae {
 namespace {

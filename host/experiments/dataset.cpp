@@ -12,7 +12,7 @@
 #include "data/glyphs.h"
 #include "data/known_sets.h"
 #include "data/matlab.h"
-#include "data/mills_variants.h"
+#include "data/transformed_sets.h"
 #include "host/log.h"
 #include "host/options.h"
 #include "host/show/image_grid.h"

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "data/gzip.h"
-#include "data/mills_variants.h"
+#include "data/transformed_sets.h"
 #include "tests/support/temporary_folder.h"
 
 namespace warpvae {

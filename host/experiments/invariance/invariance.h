@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "data/mills_variants.h"
+#include "data/transformed_sets.h"
 #include "host/evaluate/vae_evaluation.h"
 #include "host/experiment/experiment.h"
 

@@ -1,4 +1,4 @@
-#include "data/mills_variants.h"
+#include "data/transformed_sets.h"
 
 #include <cmath>
 #include <string>
@@ -9,7 +9,7 @@
 namespace warpvae {
 namespace {
 
-// Steps of Purpose::kDataset, one for each number that is drawn (glyphs.cpp has its own, above these).
+// Random numbers are addressed by a step; those of Purpose::kDataset below 100 are used here, the others in glyphs.cpp.
 enum class Draw : std::uint64_t { kRotation = 0, kScale = 1, kCircle = 2 };
 
 /// One number for each image, in [low, high).

@@ -1,5 +1,6 @@
-// The four data sets of Mills 2024 (section 3): MNIST as it is, turned, enlarged, and both at random; and the rotated
-// MNIST of Larochelle et al. 2007, made the same way.
+// Sets made from another set by turning and scaling its images: the four versions of MNIST that `invariance` trains and
+// tests on (Mills 2024, section 3: unchanged, turned, enlarged, both at random), and `mnist-rot`, where every image is
+// turned by an angle of its own (as Larochelle et al. 2007 did).
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -23,22 +24,18 @@ const char* variant_code(Variant variant);
 /// The inverse; throws UsageError naming the choices.
 Variant parse_variant(std::string_view code);
 
-/// Images of the two parts have draws of their own: image 0 of the test set is not turned as image 0 of the training
-/// set.
-enum class Part { kTrain, kTest };
-
-/// Two readings of "fixed scale 1.1x".
+/// The paper says "fixed scale 1.1x", which can be done in two ways.
 enum class FixedScale {
     kAffine,     ///< an affine map about the centre, as the random scale of rt
     kResizeCrop  ///< resize to round(1.1 * 28) = 31 pixels, then the middle 28 as torchvision's CenterCrop takes them:
                  ///< from pixel round(1.5) = 2, so the digit also moves half a pixel up and to the left
 };
 
-/// What the paper leaves open is an option. One affine map per image: rotation and scale in a single resampling, fill
-/// 0.
+/// What the paper does not say is an option here. Rotation and scale are done in a single resampling; pixels that come
+/// from outside the image are 0.
 struct VariantOptions {
     Interpolation interpolation = Interpolation::kBilinear;
-    bool clockwise = false;  ///< the sense of a positive angle, as the image is shown
+    bool clockwise = false;  ///< which way a positive angle turns the image as it is shown
     Centre centre = Centre::kPixels;
     double rotation = 20;  ///< degrees
     double scale = 1.1;

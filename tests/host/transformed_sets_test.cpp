@@ -1,6 +1,6 @@
-// The four variants of Mills: that a positive angle turns counter-clockwise, that 1.1 enlarges, that draws depend on
-// (seed, part, index) only, and every pixel against a double-precision reference.
-#include "data/mills_variants.h"
+// Sets made by turning and scaling: that a positive angle turns counter-clockwise, that 1.1 enlarges, that draws depend
+// on (seed, part, index) only, and every pixel against a double-precision reference.
+#include "data/transformed_sets.h"
 
 #include <gtest/gtest.h>
 
@@ -43,18 +43,18 @@ Mean centre_of_mass(const Bytes& image) {
     return mean;
 }
 
-TEST(MillsVariants, CodesAreThePapers) {
+TEST(TransformedSets, CodesAreTheOnesOfTheTables) {
     for (const Variant variant : kVariants) EXPECT_EQ(parse_variant(variant_code(variant)), variant);
     EXPECT_STREQ(variant_code(Variant::kRandom), "rt");
     expect_message([] { parse_variant("frs"); }, "frs", "s, fr, fs or rt");
 }
 
-TEST(MillsVariants, TheStandardSetIsUntouched) {
+TEST(TransformedSets, TheStandardSetIsUntouched) {
     const ImageSet set = random_set(3, 28, 28, 1);
     EXPECT_EQ(make_variant(set, Variant::kStandard, {}, 1, Part::kTrain), set.images);
 }
 
-TEST(MillsVariants, APositiveAngleTurnsCounterClockwise) {
+TEST(TransformedSets, APositiveAngleTurnsCounterClockwise) {
     const ImageSet right = dot(13, 22);  // 8.5 to the right of the centre, 0.5 above
     VariantOptions options;
     options.rotation = 90;
@@ -67,7 +67,7 @@ TEST(MillsVariants, APositiveAngleTurnsCounterClockwise) {
     EXPECT_NEAR(mean.y, -radius * std::sin(angle), 0.15);
 }
 
-TEST(MillsVariants, AScaleOfOnePointOneEnlarges) {
+TEST(TransformedSets, AScaleOfOnePointOneEnlarges) {
     const ImageSet right = dot(13, 22);
     const Mean mean = centre_of_mass(make_variant(right, Variant::kFixedScale, {}, 1, Part::kTrain));
     EXPECT_NEAR(mean.x, 1.1 * 8.5, 0.15);
@@ -80,7 +80,7 @@ TEST(MillsVariants, AScaleOfOnePointOneEnlarges) {
                 255 * 3);
 }
 
-TEST(MillsVariants, TheOtherCentreIsHalfAPixelRightAndBelow) {
+TEST(TransformedSets, TheOtherCentreIsHalfAPixelRightAndBelow) {
     VariantOptions options;
     options.centre = Centre::kHalfSize;
     options.rotation = 180;
@@ -142,7 +142,7 @@ TEST(AffineChange, FullTurnsAreExactAndNonsenseIsRefused) {
     expect_message([&] { warp_images(set, std::vector<AffineMap>(2), Interpolation::kBilinear); }, "one map");
 }
 
-TEST(MillsVariants, MatchesADoublePrecisionReference) {
+TEST(TransformedSets, MatchesADoublePrecisionReference) {
     const ImageSet set = random_set(5, 28, 28, 2);
     for (const bool nearest : {false, true}) {
         VariantOptions options;
@@ -181,7 +181,7 @@ Drawn read_back(const AffineMap& map) {
     return {std::atan2(double(map.c), double(map.d)) * 180 / M_PI, 1 / std::hypot(double(map.a), double(map.b))};
 }
 
-TEST(MillsVariants, RandomDrawsCoverTheirRangesEvenly) {
+TEST(TransformedSets, RandomDrawsCoverTheirRangesEvenly) {
     const std::size_t count = 20000;
     const auto maps = variant_maps(Variant::kRandom, {}, 1, Part::kTrain, count);
     double low = 99, high = -99, rotation_sum = 0, scale_sum = 0, product = 0;
@@ -203,7 +203,7 @@ TEST(MillsVariants, RandomDrawsCoverTheirRangesEvenly) {
     EXPECT_NEAR(product / double(count), 0, 5 * 20 * 0.1 / 3 / root);
 }
 
-TEST(MillsVariants, AnImagesDrawDependsOnSeedPartAndIndexOnly) {
+TEST(TransformedSets, AnImagesDrawDependsOnSeedPartAndIndexOnly) {
     const auto many = variant_maps(Variant::kRandom, {}, 5, Part::kTrain, 1001);
     const auto few = variant_maps(Variant::kRandom, {}, 5, Part::kTrain, 7);
     for (std::size_t i = 0; i < few.size(); ++i) {
@@ -220,14 +220,14 @@ TEST(MillsVariants, AnImagesDrawDependsOnSeedPartAndIndexOnly) {
               make_variant(set, Variant::kRandom, {}, 5, Part::kTrain));
 }
 
-TEST(MillsVariants, EmptySetsAndOddSizes) {
+TEST(TransformedSets, EmptySetsAndOddSizes) {
     for (const Variant variant : kVariants) {
         EXPECT_TRUE(make_variant({28, 28, {}, {}}, variant, {}, 1, Part::kTrain).empty());
         EXPECT_EQ(make_variant(random_set(2, 5, 31, 1), variant, {}, 1, Part::kTest).size(), 2u * 5 * 31);
     }
 }
 
-TEST(MillsVariants, RotationOverTheCircleIsUniform) {
+TEST(TransformedSets, RotationOverTheCircleIsUniform) {
     // A dot on the right lands in each quarter of the circle about as often.
     const std::size_t count = 2000;
     ImageSet set{28, 28, {}, Bytes(count)};

@@ -247,7 +247,7 @@ bool can_fetch() { return true; }
 int fetch_set(const KnownSet& set, const fs::path& data_folder, const FetchOptions& options) {
     static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (initialised != CURLE_OK) throw Error("libcurl does not start");
-    if (set.files.empty()) throw UsageError(set.name + " is made, not fetched: use `dataset make " + set.name + "`");
+    if (!set.is_published()) throw UsageError(set.name + " is made, not fetched: use `dataset make " + set.name + "`");
     const fs::path folder = data_folder / set.name;
     std::error_code error;
     fs::create_directories(folder, error);

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/known_sets.h"
+#include "data/registry.h"
 
 namespace warpvae {
 

@@ -400,4 +400,21 @@ void write_glyphs(const std::filesystem::path& folder, const char* prefix, const
     write_image_set(folder, prefix, glyphs.set);
 }
 
+namespace {
+
+ImageSet kept(const MakeRequest& request, GlyphSet glyphs) {
+    if (!request.keep.empty()) write_glyphs(request.keep, file_prefix(request.part), glyphs);
+    return std::move(glyphs.set);
+}
+
+}  // namespace
+
+ImageSet make_glyphs_part(const MakeRequest& request) {
+    return kept(request, make_glyphs(request.count, request.seed, request.part));
+}
+
+ImageSet make_colour_glyphs_part(const MakeRequest& request) {
+    return kept(request, make_colour_glyphs(request.count, request.seed, request.part));
+}
+
 }  // namespace warpvae

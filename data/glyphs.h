@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cuda/ops.h"
-#include "data/idx.h"
+#include "data/registry.h"
 
 namespace warpvae {
 
@@ -26,5 +26,9 @@ GlyphSet make_colour_glyphs(std::size_t count, std::uint64_t seed, Part part, co
 /// Writes <prefix>-images-idx3-ubyte.gz (idx4 in colour), <prefix>-labels-idx1-ubyte.gz and <prefix>-poses.npy (float32
 /// [count, 8], in the order of GlyphPose's members).
 void write_glyphs(const std::filesystem::path& folder, const char* prefix, const GlyphSet& glyphs);
+
+/// The makers of `glyphs` and `glyphs-colour` for the registry.
+ImageSet make_glyphs_part(const MakeRequest& request);
+ImageSet make_colour_glyphs_part(const MakeRequest& request);
 
 }  // namespace warpvae

@@ -162,6 +162,7 @@ std::string images_file_name(std::string_view prefix, int channels) {
     return std::string(prefix) + (channels == 1 ? "-images-idx3-ubyte" : "-images-idx4-ubyte");
 }
 std::string labels_file_name(std::string_view prefix) { return std::string(prefix) + "-labels-idx1-ubyte"; }
+const char* file_prefix(Part part) { return part == Part::kTrain ? "train" : "t10k"; }
 
 void write_image_set(const fs::path& folder, std::string_view prefix, const ImageSet& set, const char* ending) {
     std::vector<std::size_t> shape{set.count(), std::size_t(set.height), std::size_t(set.width)};

@@ -34,7 +34,7 @@ IdxArray read_idx(const std::filesystem::path& path, int rank);
 void write_idx(const std::filesystem::path& path, const std::vector<std::size_t>& shape,
                const std::vector<std::uint8_t>& values);
 
-/// What a set must be; 0 leaves a size, or grey or colour, open.
+/// What the images of a set must be; 0 leaves a size, or grey or colour, open.
 struct ImageSetShape {
     int height = 0, width = 0;
     int classes = 256;
@@ -50,6 +50,8 @@ ImageSet read_image_set(const std::filesystem::path& images, const std::filesyst
 /// `<prefix>-images-idx3-ubyte` (idx4 in colour) and `<prefix>-labels-idx1-ubyte`: the names MNIST gave its files.
 std::string images_file_name(std::string_view prefix, int channels = 1);
 std::string labels_file_name(std::string_view prefix);
+/// "train" or "t10k", the prefixes that MNIST gave its files.
+const char* file_prefix(Part part);
 /// Writes both files of a set into `folder`, gzipped unless `ending` is empty.
 void write_image_set(const std::filesystem::path& folder, std::string_view prefix, const ImageSet& set,
                      const char* ending = ".gz");

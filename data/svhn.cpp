@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/error.h"
+#include "data/files.h"
 #include "data/matlab.h"
 
 namespace warpvae {
@@ -42,6 +43,12 @@ ImageSet read_svhn(const std::filesystem::path& path) {
                 for (std::size_t row = 0; row < kSide; ++row) out[(row * kSide + x) * kChannels + c] = *in++;
     }
     return set;
+}
+
+ImageSet read_svhn_part(const std::vector<FoundFile>& files, const ImageSetShape&, std::size_t) {
+    const FoundFile& file = files.at(0);
+    require_digest(read_file(file.path), *file.published, file.path);
+    return read_svhn(file.path);
 }
 
 }  // namespace warpvae

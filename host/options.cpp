@@ -82,8 +82,10 @@ void add_common_options(CLI::App& app, CommonOptions& o) {
     app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app.add_option("--data", o.data, "folder of the data sets (else $WARPVAE_DATA, else ~/.cache/warpvae)")
         ->type_name("DIR");
+    std::vector<std::string> choices = set_names();
+    choices.insert(choices.begin(), "auto");
     app.add_option("--dataset", o.dataset, "auto: mnist if it is there or can be fetched at once, else glyphs")
-        ->check(CLI::IsMember({"auto", "mnist", "fashion-mnist", "mnist-rot", "glyphs", "svhn", "glyphs-colour"}))
+        ->check(CLI::IsMember(choices))
         ->type_name("NAME");
     app.add_option("--train-images", o.train_images, "train on the first so many images only; 0: all")
         ->check(CLI::Range(0, 1 << 30))
@@ -192,8 +194,8 @@ void prepare_output(const CLI::App& app, const CommonOptions& o) {
 DataSet load_data(const CommonOptions& o, bool takes_colour) {
     if (o.dataset != "auto" && !takes_colour && known_set(o.dataset).shape.channels > 1)
         throw UsageError("--dataset " + o.dataset +
-                         ": its images are in colour, this program takes grey ones: choose mnist, fashion-mnist, "
-                         "mnist-rot or glyphs");
+                         ": its images are in colour, this program takes grey ones: choose " +
+                         alternatives(set_names([](const KnownSet& set) { return set.shape.channels == 1; })));
     const SetLimits limits{o.train_images, o.test_images};
     if (o.dataset != "auto") return load_set(o.dataset, o.data_folder(), limits);
     const KnownSet& mnist = known_set("mnist");

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "cuda/ops.h"
+#include "data/data_set.h"
 #include "data/error.h"
-#include "data/known_sets.h"
 #include "host/experiment/program_end.h"
 
 namespace warpvae {

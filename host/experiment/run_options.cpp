@@ -7,9 +7,9 @@
 namespace warpvae {
 namespace {
 
-std::vector<std::string> set_names() {
-    std::vector<std::string> names = {"auto"};
-    for (const KnownSet& set : known_sets()) names.push_back(set.name);
+std::vector<std::string> choices_of_sets() {
+    std::vector<std::string> names = set_names();
+    names.insert(names.begin(), "auto");
     return names;
 }
 
@@ -21,7 +21,7 @@ void add_run_settings(Settings& s, RunOptions& o) {
     s.group("Data");
     s.add("data", o.data, kNothing, any_text("DIR"),
           "folder of the data sets (else $WARPVAE_DATA, else ~/.cache/warpvae)");
-    s.add("dataset", o.dataset, kData, word(set_names()),
+    s.add("dataset", o.dataset, kData, word(choices_of_sets()),
           "auto (mnist if it is there or can be fetched at once, else glyphs), or a set by its name: `dataset list`");
     s.add("train-images", o.train_images, kData, whole<std::size_t>(0, kMostImages),
           "train on the first so many images only; 0: all");
@@ -47,8 +47,8 @@ void add_run_settings(Settings& s, RunOptions& o) {
 DataSet load_data(const RunOptions& o, bool takes_colour) {
     if (o.dataset != "auto" && !takes_colour && known_set(o.dataset).shape.channels > 1)
         throw UsageError("--dataset " + o.dataset +
-                         ": its images are in colour, this program takes grey ones: choose mnist, fashion-mnist, "
-                         "mnist-rot or glyphs");
+                         ": its images are in colour, this program takes grey ones: choose " +
+                         alternatives(set_names([](const KnownSet& set) { return set.shape.channels == 1; })));
     const SetLimits limits{o.train_images, o.test_images};
     if (o.dataset != "auto") return load_set(o.dataset, o.data_folder(), limits);
     const KnownSet& mnist = known_set("mnist");

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cuda/ops/dense.h"
-#include "data/known_sets.h"
+#include "data/data_set.h"
 #include "host/experiment/settings.h"
 
 namespace warpvae {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "data/known_sets.h"
+#include "data/data_set.h"
 #include "host/evaluate/equivae_evaluation.h"
 #include "host/feige/feige_splits.h"
 #include "host/files/checkpoint.h"

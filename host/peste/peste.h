@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "data/known_sets.h"
+#include "data/data_set.h"
 #include "host/evaluate/renyi_evaluation.h"
 #include "host/files/checkpoint.h"
 

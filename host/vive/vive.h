@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/known_sets.h"
+#include "data/data_set.h"
 #include "host/evaluate/linear_svm.h"
 #include "host/evaluate/spatial_evaluation.h"
 #include "host/files/checkpoint.h"

@@ -42,7 +42,8 @@ struct Fetch : testing::Test {
         };
     }
     KnownSet set(const std::vector<std::string>& mirrors) const {
-        return {"noise", "", {{"file", sha256_hex(content), content.size()}}, mirrors};
+        return {
+            .name = "noise", .what = "", .files = {{"file", sha256_hex(content), content.size()}}, .mirrors = mirrors};
     }
     void expect_file() const {
         EXPECT_EQ(read_file(final_path), packed);
@@ -59,7 +60,7 @@ struct Fetch : testing::Test {
 
 TEST_F(Fetch, BringsEveryFileOnceAndReportsProgress) {
     const std::string contents[4] = {noise(200000, 2), noise(10, 3), noise(70000, 4), ""};
-    KnownSet known{"four", "", {}, {}};
+    KnownSet known{"four", ""};
     for (int i = 0; i < 4; ++i)
         known.files.push_back({"file" + std::to_string(i), sha256_hex(contents[i]), contents[i].size()});
     LocalServer server([&](const Request& request) { return Reply{.body = gzip(contents[request.path[9] - '0'])}; });

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "data/known_sets.h"
+#include "data/data_set.h"
 #include "data/matlab.h"
 #include "tests/support/matlab_file.h"
 #include "tests/support/temporary_folder.h"

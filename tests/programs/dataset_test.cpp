@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
+#include <sstream>
 
 #include "data/fetch.h"
 #include "data/gzip.h"
@@ -57,11 +58,49 @@ TEST_F(Dataset, HelpTeaches) {
     EXPECT_NE(run("--help").out.find("dataset fetch mnist"), std::string::npos);
 }
 
+/// Every line of the help that shows a command does what it says, in the order of the help and in an empty folder. The
+/// published sets are those of $WARPVAE_DATA; what is not there is asked of a server that has nothing.
+TEST_F(Dataset, EveryExampleOfTheHelpRuns) {
+    const char* const data = std::getenv("WARPVAE_DATA");
+    fs::create_directories(folder / "data");
+    std::error_code ignored;
+    const bool has_mnist = data && fs::exists(fs::path(data) / "mnist/train-images-idx3-ubyte.gz", ignored);
+    if (has_mnist) fs::create_directory_symlink(fs::path(data) / "mnist", folder / "data/mnist");
+    LocalServer nothing([](const Request&) { return Reply{.status = 404}; });
+    const std::string before =
+        "cd " + folder.path().string() + "; export WARPVAE_DATA=data WARPVAE_MIRROR=" + nothing.url() + ";";
+    std::istringstream help(run("--help").out);
+    int examples = 0;
+    for (std::string line; std::getline(help, line);) {
+        if (line.rfind("  dataset ", 0) != 0) continue;
+        ++examples;
+        const std::string command = line.substr(10, line.find("   ", 10) - 10);
+        const Result result = run(command, before);
+        const bool served = command.rfind("fetch ", 0) != 0 || (has_mnist && command == "fetch mnist");
+        EXPECT_EQ(result.status, served ? 0 : 1) << command << "\n" << result.error;
+        if (!served && can_fetch() && can_read_matlab()) {
+            EXPECT_NE(result.error.find("cannot fetch"), std::string::npos) << result.error;
+        }
+    }
+    EXPECT_EQ(examples, 7);
+    for (const char* name : {"glyphs.png", "turned.gz", "turned.png"}) EXPECT_TRUE(fs::exists(folder / name)) << name;
+}
+
+TEST_F(Dataset, NamesMayBeginWithADash) {
+    write_idx(folder / "-images", {2, 3, 3}, std::vector<std::uint8_t>(18, 9));
+    const std::string before = "cd " + folder.path().string() + ";";
+    EXPECT_EQ(run("transform --rotate 180 -- -images -turned", before).status, 0);
+    EXPECT_EQ(read_idx(folder / "-turned", kImageRank).values, std::vector<std::uint8_t>(18, 9));
+    EXPECT_EQ(run("show --out=-sheet.png -- -images", before).status, 0);
+    EXPECT_TRUE(fs::exists(folder / "-sheet.png"));
+    expect_failure(2, "-images is no option", "show -images", before);
+}
+
 TEST_F(Dataset, WrongUsageIsStatus2) {
     expect_failure(2, "list, fetch, make, transform or show", "");
     expect_failure(2, "list, fetch, make, transform or show", "lst");
     expect_failure(2, "--colour", "list --colour");
-    expect_failure(2, "choose from mnist", "fetch minst --data " + at("d"));
+    expect_failure(2, "choose mnist", "fetch minst --data " + at("d"));
     expect_failure(2, "dataset make glyphs", "fetch glyphs --data " + at("d"));
     expect_failure(2, "glyphs", "make mnist");
     expect_failure(2, "--count", "make glyphs --count -4");
@@ -71,7 +110,7 @@ TEST_F(Dataset, WrongUsageIsStatus2) {
     expect_failure(2, "finite", "transform a b --rotate nan");
     expect_failure(2, "--interpolation", "transform a b --interpolation cubic");
     expect_failure(2, "--columns", "show glyphs --columns 0");
-    expect_failure(2, "choose from mnist", "show nothing");
+    expect_failure(2, "choose mnist", "show nothing");
 }
 
 TEST_F(Dataset, MakesListsAndShowsGlyphs) {

@@ -1,8 +1,8 @@
 // The program `invariance`, run as a user runs it: what it writes, how it stops and goes on, what it says to bad input.
 #include <gtest/gtest.h>
 
+#include "data/data_set.h"
 #include "data/idx.h"
-#include "data/known_sets.h"
 #include "data/sha256.h"
 #include "host/files/json.h"
 #include "host/files/safetensors.h"

@@ -1,6 +1,6 @@
 // Finding sets by name in a data folder: digests, what is made on the spot, and one clear line for all that can be
 // wrong.
-#include "data/known_sets.h"
+#include "data/data_set.h"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using test::expect_message;
 using test::TemporaryFolder;
 namespace fs = std::filesystem;
 
-struct KnownSets : testing::Test {
+struct DataSets : testing::Test {
     TemporaryFolder folder;
     /// A set of `count` blank digits under the names that MNIST uses.
     void write_blank(const std::string& name, std::size_t count) const {
@@ -28,36 +28,48 @@ struct KnownSets : testing::Test {
     }
 };
 
-TEST_F(KnownSets, TheCatalogueIsComplete) {
-    for (const char* name : {"mnist", "fashion-mnist"}) {
-        const KnownSet& set = known_set(name);
-        ASSERT_EQ(set.files.size(), 4u);
-        EXPECT_FALSE(set.mirrors.empty());
+TEST_F(DataSets, EveryRowIsComplete) {
+    for (const KnownSet& set : known_sets()) {
+        SCOPED_TRACE(set.name);
+        EXPECT_FALSE(set.what.empty());
+        EXPECT_FALSE(set.forms.empty());
+        EXPECT_EQ(set.mirrors.empty(), !set.is_published());
+        EXPECT_EQ(set.make == nullptr, set.is_published());
+        EXPECT_EQ(set.how_made.empty(), set.is_published());
+        for (const std::string& mirror : set.mirrors) EXPECT_TRUE(mirror.ends_with('/')) << mirror;
+        for (const StoredForm& form : set.forms) {
+            EXPECT_NE(form.read, nullptr);
+            EXPECT_FALSE(form.how.empty());
+            EXPECT_EQ(form.files_of(Part::kTrain).size(), form.files_of(Part::kTest).size());
+        }
         for (const KnownFile& file : set.files) {
+            EXPECT_TRUE(std::any_of(set.forms.begin(), set.forms.end(), [&](const StoredForm& form) {
+                return std::count(form.files.begin(), form.files.end(), file.name) == 1;
+            })) << file.name;
+            if (!set.is_published()) continue;
             EXPECT_EQ(file.sha256.size(), 64u);
             EXPECT_EQ(file.sha256.find_first_not_of("0123456789abcdef"), std::string::npos);
+            EXPECT_GT(file.bytes, 0u);
         }
-        for (const std::string& mirror : set.mirrors) EXPECT_TRUE(mirror.ends_with('/')) << mirror;
     }
-    const KnownSet& svhn = known_set("svhn");
-    ASSERT_EQ(svhn.files.size(), 2u);
-    EXPECT_EQ(svhn.shape.channels, 3);
-    for (const KnownFile& file : svhn.files) {
-        EXPECT_EQ(file.sha256.size(), 64u);
-        EXPECT_TRUE(file.as_it_is);
-    }
+    EXPECT_EQ(known_set("mnist").files.size(), 4u);
+    EXPECT_EQ(known_set("svhn").files.size(), 2u);
+    EXPECT_EQ(known_set("svhn").shape.channels, 3);
     EXPECT_TRUE(known_set("glyphs").files.empty());
     try {
         known_set("minst");
         FAIL();
     } catch (const UsageError& error) {
         EXPECT_STREQ(error.what(),
-                     "unknown data set \"minst\": choose from mnist, fashion-mnist, svhn, mnist-rot, "
-                     "glyphs, glyphs-colour");
+                     "unknown data set \"minst\": choose mnist, fashion-mnist, svhn, mnist-rot, glyphs or "
+                     "glyphs-colour");
     }
+    EXPECT_EQ(alternatives({}), "");
+    EXPECT_EQ(alternatives({"a"}), "a");
+    EXPECT_EQ(alternatives({"a", "b"}), "a or b");
 }
 
-TEST_F(KnownSets, TheDataFolderIsTheEnvironmentsElseTheCache) {
+TEST_F(DataSets, TheDataFolderIsTheEnvironmentsElseTheCache) {
     ::setenv("WARPVAE_DATA", "/some/where", 1);
     EXPECT_EQ(default_data_folder(), "/some/where");
     ::unsetenv("WARPVAE_DATA");
@@ -65,7 +77,7 @@ TEST_F(KnownSets, TheDataFolderIsTheEnvironmentsElseTheCache) {
     EXPECT_EQ(default_data_folder(), "/home/somebody/.cache/warpvae");
 }
 
-TEST_F(KnownSets, AMissingSetNamesTheCommand) {
+TEST_F(DataSets, AMissingSetNamesTheCommand) {
     const std::string command = "`dataset fetch mnist --data " + folder.path().string() + "`";
     expect_message([&] { load_set("mnist", folder.path()); }, "mnist is not in", command);
     expect_message([&] { load_set("mnist-rot", folder.path()); }, "mnist is not in", command);
@@ -76,7 +88,7 @@ TEST_F(KnownSets, AMissingSetNamesTheCommand) {
     EXPECT_EQ(inspect_set(known_set("mnist"), folder.path()).presence, Presence::kAbsent);
 }
 
-TEST_F(KnownSets, WrongBytesFailTheDigest) {
+TEST_F(DataSets, WrongBytesFailTheDigest) {
     write_blank("mnist", 3);
     expect_message([&] { load_set("mnist", folder.path()); }, "train-images-idx3-ubyte.gz", "SHA-256", "ba891046e650");
     const SetStatus status = inspect_set(known_set("mnist"), folder.path());
@@ -86,7 +98,7 @@ TEST_F(KnownSets, WrongBytesFailTheDigest) {
     EXPECT_EQ(inspect_set(known_set("mnist"), folder.path()).presence, Presence::kIncomplete);
 }
 
-TEST_F(KnownSets, ADamagedFileSaysHowBeforeItsDigest) {
+TEST_F(DataSets, ADamagedFileSaysHowBeforeItsDigest) {
     write_blank("mnist", 3);
     const fs::path images = folder / "mnist/train-images-idx3-ubyte.gz";
     const std::string packed = read_file(images);
@@ -96,13 +108,13 @@ TEST_F(KnownSets, ADamagedFileSaysHowBeforeItsDigest) {
     expect_message([&] { load_set("mnist", folder.path()); }, images.string(), "too long");
 }
 
-TEST_F(KnownSets, RequireDigestTellsOneBit) {
+TEST_F(DataSets, RequireDigestTellsOneBit) {
     const KnownFile file{"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", 3};
     EXPECT_NO_THROW(require_digest("abc", file, "here"));
     expect_message([&] { require_digest("abb", file, "here"); }, "here", "abc", "ba7816bf8f01");
 }
 
-TEST_F(KnownSets, GlyphsAreDrawnWhereNoneAreKept) {
+TEST_F(DataSets, GlyphsAreDrawnWhereNoneAreKept) {
     const DataSet set = load_set("glyphs", folder.path(), {20, 10});
     EXPECT_EQ(set.train.count(), 20u);
     EXPECT_EQ(set.test.count(), 10u);
@@ -118,7 +130,7 @@ TEST_F(KnownSets, GlyphsAreDrawnWhereNoneAreKept) {
     EXPECT_NE(kept.source.find((folder / "glyphs").string()), std::string::npos);
 }
 
-TEST_F(KnownSets, ColourGlyphsToo) {
+TEST_F(DataSets, ColourGlyphsToo) {
     const DataSet set = load_set("glyphs-colour", folder.path(), {20, 10});
     EXPECT_EQ(set.train.channels, 3);
     EXPECT_EQ(set.train.images.size(), 20u * 32 * 32 * 3);
@@ -135,7 +147,7 @@ TEST_F(KnownSets, ColourGlyphsToo) {
     expect_message([&] { load_set("glyphs-colour", folder.path()); }, "t10k-images", "0x00000803", "images in colour");
 }
 
-TEST_F(KnownSets, RotatedMnistPrefersTheOriginalFiles) {
+TEST_F(DataSets, RotatedMnistPrefersTheOriginalFiles) {
     write_blank("mnist-rot", 4);
     DataSet set = load_set("mnist-rot", folder.path());
     EXPECT_EQ(set.train.count(), 4u);
@@ -152,7 +164,7 @@ TEST_F(KnownSets, RotatedMnistPrefersTheOriginalFiles) {
     EXPECT_EQ(inspect_set(known_set("mnist-rot"), folder.path()).presence, Presence::kPresent);
 }
 
-TEST_F(KnownSets, MadeSetsAreChecked) {
+TEST_F(DataSets, MadeSetsAreChecked) {
     write_blank("glyphs", 4);
     write_idx(folder / "glyphs/t10k-labels-idx1-ubyte.gz", {4}, {1, 2, 3, 10});
     expect_message([&] { load_set("glyphs", folder.path()); }, "t10k-labels", "label 10 at index 3", "0..9");

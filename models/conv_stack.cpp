@@ -34,15 +34,15 @@ void ConvStack<T>::allocate(int R, int rows) {
 
 template <class T>
 void ConvStack<T>::forward(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x, int R, int N) {
-    const std::size_t P = parameters.layout().size();
+    const std::size_t P = parameters.stride();
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         const ConvLayer& layer = layers_[i];
         const T* in = i ? activations_[i - 1].data() : x;
-        const T* W = parameters.values() + layer.weight;
+        const T* W = parameters.value(layer.weight);
         T* out = activations_[i].data();
         check(layer.transposed ? transposed_convolution_forward(convolver, out, in, W, P, layer.shape, R, N)
                                : convolution_forward(convolver, out, in, W, P, layer.shape, R, N));
-        check(channel_bias_forward(out, parameters.values() + layer.bias, P,
+        check(channel_bias_forward(out, parameters.value(layer.bias), P,
                                    i + 1 < layers_.size() ? Activation::kRelu : last_, R, N * layer.out_pixels(),
                                    layer.out_channels(), convolver.stream()));
     }
@@ -51,18 +51,17 @@ void ConvStack<T>::forward(const Convolver& convolver, const ParameterArena<T>& 
 template <class T>
 T* ConvStack<T>::backward(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x, bool want_dx,
                           int R, int N) {
-    const std::size_t P = parameters.layout().size();
-    T* gradients = parameters.gradients();
+    const std::size_t P = parameters.stride();
     T* dx = nullptr;
     for (std::size_t i = layers_.size(); i-- > 0;) {
         const ConvLayer& layer = layers_[i];
         const T* in = i ? activations_[i - 1].data() : x;
-        const T* W = parameters.values() + layer.weight;
+        const T* W = parameters.value(layer.weight);
         const bool relu = i + 1 < layers_.size() || last_ == Activation::kRelu;
-        check(channel_bias_backward(dy, gradients + layer.bias, partials_.data(),
+        check(channel_bias_backward(dy, parameters.gradient(layer.bias), partials_.data(),
                                     relu ? activations_[i].data() : nullptr, P, R, N * layer.out_pixels(),
                                     layer.out_channels(), convolver.stream()));
-        T* dW = gradients + layer.weight;
+        T* dW = parameters.gradient(layer.weight);
         check(layer.transposed ? transposed_convolution_backward_weights(convolver, dW, dy, in, P, layer.shape, R, N)
                                : convolution_backward_weights(convolver, dW, dy, in, P, layer.shape, R, N));
         dx = i || want_dx ? d_hidden_[i % 2].data() : nullptr;

@@ -4,27 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "models/parameters.h"
+#include "models/dense_layer.h"
 
 namespace warpvae {
-
-/// One layer's place in the arena: weight [out, in], bias [out].
-struct DenseLayer {
-    std::size_t weight = 0, bias = 0;
-    int in = 0, out = 0;
-};
-/// Adds NAME.weight and NAME.bias to the layout.
-DenseLayer add_dense_layer(ParameterLayout& layout, const std::string& name, int in, int out, const Initial& weight,
-                           const Initial& bias);
-
-enum class InitialRule {
-    kTorch,    ///< torch.nn.Linear: uniform by fan-in, biases too
-    kLasagne,  ///< lasagne.layers.DenseLayer: GlorotUniform, biases 0
-    kXavier,   ///< argo's: Glorot uniform, biases 0.1
-};
-
-/// The same by rule.
-DenseLayer add_dense_layer(ParameterLayout& layout, const std::string& name, int in, int out, InitialRule rule);
 
 /// Dropout after each hidden layer's ReLU (Srivastava et al. 2014). No other activation allows it: the derivative is
 /// read from the output, and of a dropped ReLU's output the sign is still right.
@@ -49,7 +31,7 @@ class DenseStack {
     void forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
                  const LatentNoise& drop = {});
     T* output() { return activations_.back().data(); }  ///< [R, N, out]
-    int out() const { return layers_.back().out; }
+    int out() const { return layers_.back().out(); }
 
     /// Fills the gradients of every layer from dy = dL/d(output before its activation) [R, N, out]. Returns dx [R, N,
     /// in] (through `x_activation`, whose output x is), or null unless `want_dx`. dy and the result may not be used

@@ -9,44 +9,32 @@ template <class T>
 ParameterLayout DenseVae<T>::make_layout() {
     ParameterLayout layout;
     const std::vector<int>& hidden = config_.hidden;
-    std::vector<int> widths = {pixels_};
+    std::vector<int> widths = {this->image_size()};
     widths.insert(widths.end(), hidden.begin(), hidden.end());
     encoder_ = DenseStack<T>(layout, "encoder.", widths, Activation::kRelu, InitialRule::kTorch);
     const Initial start = Initial::torch(hidden.back());
-    heads_ = add_dense_layer(layout, "heads", hidden.back(), 2 * config_.latents, start, start);
+    heads_ = DenseLayer(layout, "heads", hidden.back(), 2 * config_.latents, start, start);
     widths = {config_.latents};
     widths.insert(widths.end(), hidden.rbegin(), hidden.rend());
-    widths.push_back(pixels_);
+    widths.push_back(this->image_size());
     decoder_ = DenseStack<T>(layout, "decoder.", widths, Activation::kNone, InitialRule::kTorch);
     return layout;
 }
 
 template <class T>
 DenseVae<T>::DenseVae(const DenseVaeConfig& config, int R, int max_rows, const Matmul& matmul)
-    : config_(config),
-      R_(R),
-      max_rows_(max_rows),
-      pixels_(config.height * config.width),
-      matmul_(matmul),
-      parameters_(make_layout(), R) {
+    : Model<T>(Model<T>::image_shape(config.height, config.width), R, max_rows, matmul), config_(config) {
+    parameters_ = ParameterArena<T>(make_layout(), R);
     const std::size_t rows = std::size_t(R) * max_rows;
     encoder_.allocate(rows);
     decoder_.allocate(rows);
-    input_ = DeviceBuffer<T>(rows * pixels_, "minibatch");
-    moments_ = DeviceBuffer<T>(rows * heads_.out, "moments");
-    d_moments_ = DeviceBuffer<T>(rows * heads_.out, "moment gradients");
+    input_ = DeviceBuffer<T>(rows * this->image_size(), "minibatch");
+    moments_ = DeviceBuffer<T>(rows * heads_.out(), "moments");
+    d_moments_ = DeviceBuffer<T>(rows * heads_.out(), "moment gradients");
     z_ = DeviceBuffer<T>(rows * config.latents, "latents");
     reconstruction_ = DeviceBuffer<T>(rows, "reconstruction");
     kl_ = DeviceBuffer<T>(rows, "divergence");
-    d_hidden_ = DeviceBuffer<T>(rows * heads_.in, "hidden gradients");
-}
-
-template <class T>
-GatherOptions DenseVae<T>::input_shape() const {
-    GatherOptions options;
-    options.height = config_.height;
-    options.width = config_.width;
-    return options;
+    d_hidden_ = DeviceBuffer<T>(rows * heads_.in(), "hidden gradients");
 }
 
 template <class T>
@@ -58,11 +46,10 @@ std::vector<LossTerm<T>> DenseVae<T>::loss_terms() const {
 template <class T>
 void DenseVae<T>::encode(int N, const LatentNoise& noise) {
     const Range range("encoder.forward");
-    const T* values = parameters_.values();
     encoder_.forward(matmul_, parameters_, input_.data(), R_, N);
-    check(gaussian_head_forward(moments_.data(), z_.data(), kl_.data(), encoder_.output(), values + heads_.weight,
-                                values + heads_.bias, parameters_.layout().size(), noise, R_, N, heads_.in,
-                                config_.latents, matmul_.stream()));
+    check(gaussian_head_forward(moments_.data(), z_.data(), kl_.data(), encoder_.output(), heads_.weight(parameters_),
+                                heads_.bias(parameters_), parameters_.stride(), noise, R_, N, heads_.in(),
+                                config_.latents, stream()));
 }
 
 /// p(x | z) = Bernoulli(sigmoid(logits(z))) (appendix C.1).
@@ -78,8 +65,8 @@ void DenseVae<T>::evaluate(int N, const LatentNoise& noise) {
     encode(N, noise);
     decode(N);
     const Range range("loss");
-    check(bernoulli_from_logits<T>(reconstruction_.data(), nullptr, logits(), input_.data(), T(1), R_, N, pixels_,
-                                   matmul_.stream()));
+    check(bernoulli_from_logits<T>(reconstruction_.data(), nullptr, logits(), input_.data(), T(1), R_, N,
+                                   this->image_size(), stream()));
 }
 
 template <class T>
@@ -91,7 +78,7 @@ void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
         // The loss is the mean over the batch, so every gradient below carries 1 / N.
         const Range range("loss");
         check(bernoulli_from_logits<T>(reconstruction_.data(), d_logits, logits(), input_.data(), T(1) / T(N), R_, N,
-                                       pixels_, matmul_.stream()));
+                                       this->image_size(), stream()));
     }
     const T* d_z = nullptr;
     {
@@ -102,11 +89,9 @@ void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
     const Range range("encoder.backward");
     // Through z = mu + sigma epsilon and the divergence to (mu, log sigma^2), then through the heads to the image.
     check(gaussian_head_backward(d_moments_.data(), d_z, z_.data(), moments_.data(), T(config_.beta / N), R_, N,
-                                 config_.latents, matmul_.stream()));
-    check(dense_backward<T>(matmul_, d_hidden_.data(), parameters_.gradients() + heads_.weight,
-                            parameters_.gradients() + heads_.bias, d_moments_.data(), encoder_.output(),
-                            parameters_.values() + heads_.weight, parameters_.layout().size(), Activation::kRelu, R_, N,
-                            heads_.in, heads_.out));
+                                 config_.latents, stream()));
+    heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
+                    static_cast<const T*>(encoder_.output()), Activation::kRelu, N);
     encoder_.backward(matmul_, parameters_, d_hidden_.data(), input_.data(), Activation::kNone, false, R_, N);
 }
 

@@ -20,11 +20,6 @@ class DenseVae : public Model<T> {
     /// Parameters are zero until `parameters().initialise(...)` or an upload.
     DenseVae(const DenseVaeConfig& config, int R, int max_rows, const Matmul& matmul);
 
-    ParameterArena<T>& parameters() override { return parameters_; }
-    int replicas() const override { return R_; }
-    int max_rows() const override { return max_rows_; }
-    GatherOptions input_shape() const override;
-    T* minibatch() override { return input_.data(); }
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
@@ -39,15 +34,14 @@ class DenseVae : public Model<T> {
     const DenseVaeConfig& config() const { return config_; }
 
   private:
+    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_, Model<T>::stream;
+
     ParameterLayout make_layout();
 
     DenseVaeConfig config_;
-    int R_, max_rows_, pixels_;
-    const Matmul& matmul_;
     DenseStack<T> encoder_, decoder_;
     DenseLayer heads_;
-    ParameterArena<T> parameters_;
-    DeviceBuffer<T> input_, moments_, z_, reconstruction_, kl_;
+    DeviceBuffer<T> moments_, z_, reconstruction_, kl_;
     DeviceBuffer<T> d_moments_, d_hidden_;
 };
 

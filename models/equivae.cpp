@@ -67,13 +67,10 @@ ParameterLayout Equivae<T>::make_layout() {
 template <class T>
 Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const EquivaeData& data, const Matmul& matmul,
                     const Convolver& convolver)
-    : config_(config),
-      R_(R),
-      max_rows_(max_rows),
-      max_labelled_(0),
-      D_(std::size_t(config.height) * config.width * config.channels),
+    : Model<T>(Model<T>::image_shape(config.height, config.width, config.channels, config.pixels), R, max_rows, matmul),
+      config_(config),
+      D_(this->image_size()),
       data_(data),
-      matmul_(matmul),
       convolver_(convolver) {
     const std::size_t count = data.images ? data.images->count() : 0;
     if (config.semi_supervised && data.images) {
@@ -85,7 +82,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
     const int sets = max_sets_ = config.semi_supervised ? std::max(K + max_labelled_, max_rows) : max_rows;
     const int set_images = sets * std::max(config.max_complement, 1);
     max_pairs_ = max_rows * K + max_labelled_;
-    parameters_ = std::make_unique<ParameterArena<T>>(make_layout(), R);
+    parameters_ = ParameterArena<T>(make_layout(), R);
 
     const std::size_t r = R, pairs = r * max_pairs_, image_rows = r * std::max(images, max_pairs_);
     const int Z = config.latents, joint = config.trunk_hidden + config.hidden, flat = 2 * config.decoder_hidden;
@@ -131,14 +128,6 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
     class_kl_ = DeviceBuffer<T>(r * max_rows, "class divergence");
     cross_entropy_ = DeviceBuffer<T>(r * std::max(max_labelled_, 1), "cross-entropy");
     d_class_hidden_ = DeviceBuffer<T>(r * images * config.trunk_hidden, "classifier feature gradients");
-}
-
-template <class T>
-GatherOptions Equivae<T>::input_shape() const {
-    GatherOptions options;
-    options.height = config_.height, options.width = config_.width, options.channels = config_.channels;
-    options.pixels = config_.pixels;
-    return options;
 }
 
 template <class T>
@@ -195,8 +184,7 @@ PairShape Equivae<T>::pairs_of(int N) const {
 template <class T>
 void Equivae<T>::gather_labelled(const LatentNoise& noise) {
     if (config_.self_complement) return;
-    const Stream stream = matmul_.stream();
-    const GatherOptions shape = input_shape();
+    const GatherOptions shape = this->input_shape();
     const auto* images = data_.images->table();
     const ClassIndex index = data_.classes->index();
     const int sets = pairs_.sets(), first = sets - pairs_.labelled;
@@ -204,14 +192,15 @@ void Equivae<T>::gather_labelled(const LatentNoise& noise) {
         GatherOptions beside = shape;
         beside.batch_rows = pairs_.images(), beside.first_row = pairs_.unlabelled;
         check(gather(input_.data(), images, noise.seeds, noise.step, labelled_order_, R_, pairs_.labelled, beside,
-                     stream));
+                     stream()));
         check(gather_labels(labels_.data(), data_.labels->table(), noise.seeds, noise.step, labelled_order_, R_,
-                            pairs_.labelled, stream));
-        check(gather_class_sets(sets_.data(), sets, 0, images, index, noise.seeds, noise.step, m_, R_, shape, stream));
+                            pairs_.labelled, stream()));
+        check(
+            gather_class_sets(sets_.data(), sets, 0, images, index, noise.seeds, noise.step, m_, R_, shape, stream()));
     }
     check(gather_complements(sets_.data(), sets, first, images, index, noise.seeds, noise.step,
                              config_.semi_supervised ? labelled_order_ : order_, m_, R_, pairs_.labelled, shape,
-                             stream));
+                             stream()));
 }
 
 // --- forward ---------------------------------------------------------------------------------------------------------
@@ -221,22 +210,22 @@ void Equivae<T>::gather_labelled(const LatentNoise& noise) {
 template <class T>
 void Equivae<T>::embed(int N) {
     const Range range("embed");
-    inv_trunk_.forward(convolver_, matmul_, *parameters_, input_.data(), R_, N);
-    inv_tail_.forward(matmul_, *parameters_, inv_trunk_.output(), R_, N);
+    inv_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, N);
+    inv_tail_.forward(matmul_, parameters_, inv_trunk_.output(), R_, N);
     check(copy_on_device(embedding_.data(), inv_tail_.output(), std::size_t(R_) * N * config_.latents * sizeof(T),
-                         matmul_.stream()));
+                         stream()));
 }
 
 /// r of sets of m images (eq. 2): the mean lies after the first dense layer, two more follow.
 template <class T>
 void Equivae<T>::embed_sets(int sets, int m) {
     const Range range("invariant.forward");
-    inv_trunk_.forward(convolver_, matmul_, *parameters_, sets_images(), R_, sets * m);
+    inv_trunk_.forward(convolver_, matmul_, parameters_, sets_images(), R_, sets * m);
     check(set_mean_forward(set_mean_.data(), inv_trunk_.output(), m, std::size_t(R_) * sets, inv_trunk_.hidden(),
-                           matmul_.stream()));
-    inv_tail_.forward(matmul_, *parameters_, set_mean_.data(), R_, sets);
-    check(copy_on_device(r_.data(), inv_tail_.output(), std::size_t(R_) * sets * config_.latents * sizeof(T),
-                         matmul_.stream()));
+                           stream()));
+    inv_tail_.forward(matmul_, parameters_, set_mean_.data(), R_, sets);
+    check(
+        copy_on_device(r_.data(), inv_tail_.output(), std::size_t(R_) * sets * config_.latents * sizeof(T), stream()));
 }
 
 /// q(v | r, x) of every pair (eq. 3), and KL(q || N(0, I)).
@@ -244,17 +233,16 @@ template <class T>
 void Equivae<T>::encode_pairs(const LatentNoise& noise) {
     const Range range("equivariant.forward");
     const int pairs = pairs_.pairs(), Z = config_.latents;
-    const Stream stream = matmul_.stream();
-    cov_trunk_.forward(convolver_, matmul_, *parameters_, input_.data(), R_, pairs_.images());
-    cov_r_.forward(matmul_, *parameters_, r_.data(), R_, pairs_.sets());
+    cov_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, pairs_.images());
+    cov_r_.forward(matmul_, parameters_, r_.data(), R_, pairs_.sets());
     check(concatenate_pairs_forward<T>(cov_joint_.data(), {cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()},
-                                       {cov_r_.output(), PairRows::kSets, cov_r_.out()}, pairs_, R_, stream));
-    mu_.forward(matmul_, *parameters_, cov_joint_.data(), R_, pairs);
-    logvar_.forward(matmul_, *parameters_, cov_joint_.data(), R_, pairs);
+                                       {cov_r_.output(), PairRows::kSets, cov_r_.out()}, pairs_, R_, stream()));
+    mu_.forward(matmul_, parameters_, cov_joint_.data(), R_, pairs);
+    logvar_.forward(matmul_, parameters_, cov_joint_.data(), R_, pairs);
     check(concatenate_pairs_forward<T>(moments_.data(), {mu_.output(), PairRows::kPairs, Z},
-                                       {logvar_.output(), PairRows::kPairs, Z}, pairs_, R_, stream));
-    check(reparameterise_forward(v_.data(), moments_.data(), noise, R_, pairs, Z, stream));
-    check(gaussian_kl_forward(kl_.data(), moments_.data(), R_, pairs, Z, stream));
+                                       {logvar_.output(), PairRows::kPairs, Z}, pairs_, R_, stream()));
+    check(reparameterise_forward(v_.data(), moments_.data(), noise, R_, pairs, Z, stream()));
+    check(gaussian_kl_forward(kl_.data(), moments_.data(), R_, pairs, Z, stream()));
 }
 
 /// p(x | r, v): pixels() of every pair.
@@ -262,13 +250,13 @@ template <class T>
 void Equivae<T>::decode_pairs() {
     const Range range("decoder.forward");
     const int pairs = pairs_.pairs();
-    decoder_r_.forward(matmul_, *parameters_, r_.data(), R_, pairs_.sets());
-    decoder_v_.forward(matmul_, *parameters_, v_.data(), R_, pairs);
+    decoder_r_.forward(matmul_, parameters_, r_.data(), R_, pairs_.sets());
+    decoder_v_.forward(matmul_, parameters_, v_.data(), R_, pairs);
     check(concatenate_pairs_forward<T>(decoder_in_.data(), {decoder_r_.output(), PairRows::kSets, decoder_r_.out()},
                                        {decoder_v_.output(), PairRows::kPairs, decoder_v_.out()}, pairs_, R_,
-                                       matmul_.stream()));
-    decoder_joint_.forward(matmul_, *parameters_, decoder_in_.data(), R_, pairs);
-    decoder_.forward(convolver_, *parameters_, decoder_joint_.output(), R_, pairs);
+                                       stream()));
+    decoder_joint_.forward(matmul_, parameters_, decoder_in_.data(), R_, pairs);
+    decoder_.forward(convolver_, parameters_, decoder_joint_.output(), R_, pairs);
 }
 
 /// Logits of q(y | x) from x and f_inv(x).
@@ -276,11 +264,11 @@ template <class T>
 void Equivae<T>::classify_images(const LatentNoise& drop) {
     const Range range("classifier.forward");
     const int images = pairs_.images();
-    class_trunk_.forward(convolver_, matmul_, *parameters_, input_.data(), R_, images);
+    class_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images);
     check(concatenate_pairs_forward<T>(
         class_in_.data(), {class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
-        {embedding_.data(), PairRows::kPairs, config_.latents}, rows_alone(images), R_, matmul_.stream()));
-    class_head_.forward(matmul_, *parameters_, class_in_.data(), R_, images, drop);
+        {embedding_.data(), PairRows::kPairs, config_.latents}, rows_alone(images), R_, stream()));
+    class_head_.forward(matmul_, parameters_, class_in_.data(), R_, images, drop);
 }
 
 /// -log p(x | r, v) of every pair, and its gradient by the pixels in their place where the rows' weights are given.
@@ -290,17 +278,16 @@ void Equivae<T>::likelihood(T* nll, T* d_pixels, T scale, const T* weights) {
     const LossRows<T> rows{weights, {pairs_.unlabelled, pairs_.classes}};  // a pair's target is its image
     const int pairs = pairs_.pairs();
     if (config_.likelihood == Likelihood::kBernoulli) {
-        check(bernoulli_from_logits<T>(nll, d_pixels, pixels(), input_.data(), scale, R_, pairs, int(D_),
-                                       matmul_.stream(), rows));
+        check(bernoulli_from_logits<T>(nll, d_pixels, pixels(), input_.data(), scale, R_, pairs, int(D_), stream(),
+                                       rows));
         return;
     }
     const bool unit = config_.deviation == DeviationKind::kUnit;
     const int deviations = config_.deviation == DeviationKind::kPerChannel ? config_.channels : 1;
-    const LogDeviation<T> deviation{unit ? nullptr : parameters_->values() + deviation_, deviations,
-                                    parameters_->layout().size()};
-    T* d_deviation = d_pixels && !unit ? parameters_->gradients() + deviation_ : nullptr;
+    const LogDeviation<T> deviation{unit ? nullptr : parameters_.value(deviation_), deviations, parameters_.stride()};
+    T* d_deviation = d_pixels && !unit ? parameters_.gradient(deviation_) : nullptr;
     check(gaussian_likelihood<T>({nll, d_pixels, d_deviation}, pixels(), input_.data(), deviation, scale, R_, pairs,
-                                 config_.height * config_.width, config_.channels, matmul_.stream(), rows));
+                                 config_.height * config_.width, config_.channels, stream(), rows));
 }
 
 template <class T>
@@ -336,7 +323,7 @@ void Equivae<T>::class_loss(T* weights) {
                                   class_kl_.data(),
                                   cross_entropy_.data()};
     check(class_expectation<T>(out, class_head_.output(), nll_.data(), kl_.data(), labels_.data(), log_prior_.data(),
-                               labelled_scale(), pairs_, R_, matmul_.stream()));
+                               labelled_scale(), pairs_, R_, stream()));
 }
 
 /// -L_lab, or -L_semi, a row at a time.
@@ -370,17 +357,17 @@ template <class T>
 const T* Equivae<T>::decoder_backward(T* d_pixels) {
     const Range range("decoder.backward");
     const int pairs = pairs_.pairs();
-    T* d_joint = decoder_.backward(convolver_, *parameters_, d_pixels, decoder_joint_.output(), true, R_, pairs);
+    T* d_joint = decoder_.backward(convolver_, parameters_, d_pixels, decoder_joint_.output(), true, R_, pairs);
     check(activation_backward(d_joint, decoder_joint_.output(), Activation::kRelu,
-                              std::size_t(R_) * pairs * decoder_joint_.out(), matmul_.stream()));
+                              std::size_t(R_) * pairs * decoder_joint_.out(), stream()));
     const T* d_in =
-        decoder_joint_.backward(matmul_, *parameters_, d_joint, decoder_in_.data(), Activation::kNone, true, R_, pairs);
+        decoder_joint_.backward(matmul_, parameters_, d_joint, decoder_in_.data(), Activation::kNone, true, R_, pairs);
     check(concatenate_pairs_backward<T>({d_decoder_r_.data(), decoder_r_.output(), PairRows::kSets, decoder_r_.out()},
                                         {d_decoder_v_.data(), decoder_v_.output(), PairRows::kPairs, decoder_v_.out()},
-                                        d_in, pairs_, R_, matmul_.stream()));
+                                        d_in, pairs_, R_, stream()));
     d_v_ =
-        decoder_v_.backward(matmul_, *parameters_, d_decoder_v_.data(), v_.data(), Activation::kNone, true, R_, pairs);
-    return decoder_r_.backward(matmul_, *parameters_, d_decoder_r_.data(), r_.data(), Activation::kNone, true, R_,
+        decoder_v_.backward(matmul_, parameters_, d_decoder_v_.data(), v_.data(), Activation::kNone, true, R_, pairs);
+    return decoder_r_.backward(matmul_, parameters_, d_decoder_r_.data(), r_.data(), Activation::kNone, true, R_,
                                pairs_.sets());
 }
 
@@ -389,23 +376,22 @@ template <class T>
 const T* Equivae<T>::equivariant_backward(int N) {
     const Range range("equivariant.backward");
     const int pairs = pairs_.pairs(), Z = config_.latents;
-    const Stream stream = matmul_.stream();
     const bool semi = config_.semi_supervised;
     check(gaussian_head_backward<T>(d_moments_.data(), d_v_, v_.data(), moments_.data(), semi ? T(1) : T(1) / T(N), R_,
-                                    pairs, Z, stream, semi ? pair_weights_.data() : nullptr));
+                                    pairs, Z, stream(), semi ? pair_weights_.data() : nullptr));
     check(concatenate_pairs_backward<T>({d_mu_.data(), nullptr, PairRows::kPairs, Z},
                                         {d_logvar_.data(), nullptr, PairRows::kPairs, Z}, d_moments_.data(), pairs_, R_,
-                                        stream));
+                                        stream()));
     T* d_joint =
-        mu_.backward(matmul_, *parameters_, d_mu_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs);
-    const T* d_joint_logvar = logvar_.backward(matmul_, *parameters_, d_logvar_.data(), cov_joint_.data(),
-                                               Activation::kNone, true, R_, pairs);
-    check(add(d_joint, d_joint_logvar, std::size_t(R_) * pairs * (cov_trunk_.hidden() + cov_r_.out()), stream));
+        mu_.backward(matmul_, parameters_, d_mu_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs);
+    const T* d_joint_logvar =
+        logvar_.backward(matmul_, parameters_, d_logvar_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs);
+    check(add(d_joint, d_joint_logvar, std::size_t(R_) * pairs * (cov_trunk_.hidden() + cov_r_.out()), stream()));
     check(concatenate_pairs_backward<T>(
         {d_cov_hidden_.data(), cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()},
-        {d_cov_r_.data(), cov_r_.output(), PairRows::kSets, cov_r_.out()}, d_joint, pairs_, R_, stream));
-    cov_trunk_.backward(convolver_, matmul_, *parameters_, d_cov_hidden_.data(), input_.data(), R_, pairs_.images());
-    return cov_r_.backward(matmul_, *parameters_, d_cov_r_.data(), r_.data(), Activation::kNone, true, R_,
+        {d_cov_r_.data(), cov_r_.output(), PairRows::kSets, cov_r_.out()}, d_joint, pairs_, R_, stream()));
+    cov_trunk_.backward(convolver_, matmul_, parameters_, d_cov_hidden_.data(), input_.data(), R_, pairs_.images());
+    return cov_r_.backward(matmul_, parameters_, d_cov_r_.data(), r_.data(), Activation::kNone, true, R_,
                            pairs_.sets());
 }
 
@@ -415,12 +401,12 @@ void Equivae<T>::invariant_backward(const T* d_r_decoder, const T* d_r_encoder) 
     const Range range("invariant.backward");
     const int sets = pairs_.sets(), hidden = inv_trunk_.hidden();
     const std::size_t rows = std::size_t(R_) * sets;
-    check(copy_on_device(d_r_.data(), d_r_decoder, rows * config_.latents * sizeof(T), matmul_.stream()));
-    check(add(d_r_.data(), d_r_encoder, rows * config_.latents, matmul_.stream()));
+    check(copy_on_device(d_r_.data(), d_r_decoder, rows * config_.latents * sizeof(T), stream()));
+    check(add(d_r_.data(), d_r_encoder, rows * config_.latents, stream()));
     const T* d_mean =
-        inv_tail_.backward(matmul_, *parameters_, d_r_.data(), set_mean_.data(), Activation::kNone, true, R_, sets);
-    check(set_mean_backward<T>(d_inv_.data(), d_mean, inv_trunk_.output(), m_, rows, hidden, matmul_.stream()));
-    inv_trunk_.backward(convolver_, matmul_, *parameters_, d_inv_.data(), sets_images(), R_, sets * m_);
+        inv_tail_.backward(matmul_, parameters_, d_r_.data(), set_mean_.data(), Activation::kNone, true, R_, sets);
+    check(set_mean_backward<T>(d_inv_.data(), d_mean, inv_trunk_.output(), m_, rows, hidden, stream()));
+    inv_trunk_.backward(convolver_, matmul_, parameters_, d_inv_.data(), sets_images(), R_, sets * m_);
 }
 
 /// q(y | x) down to its own trunk; f_inv(x) is an input like x (the paper's stop_grad).
@@ -428,12 +414,12 @@ template <class T>
 void Equivae<T>::classifier_backward(const LatentNoise& drop) {
     const Range range("classifier.backward");
     const int images = pairs_.images();
-    const T* d_in = class_head_.backward(matmul_, *parameters_, class_head_.output(), class_in_.data(),
+    const T* d_in = class_head_.backward(matmul_, parameters_, class_head_.output(), class_in_.data(),
                                          Activation::kNone, true, R_, images, drop);
     check(concatenate_pairs_backward<T>(
         {d_class_hidden_.data(), class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
-        {nullptr, nullptr, PairRows::kPairs, config_.latents}, d_in, rows_alone(images), R_, matmul_.stream()));
-    class_trunk_.backward(convolver_, matmul_, *parameters_, d_class_hidden_.data(), input_.data(), R_, images);
+        {nullptr, nullptr, PairRows::kPairs, config_.latents}, d_in, rows_alone(images), R_, stream()));
+    class_trunk_.backward(convolver_, matmul_, parameters_, d_class_hidden_.data(), input_.data(), R_, images);
 }
 
 // --- evaluation ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@
 // sum over classes exact, plus -L_lab - log q(y|x) of labelled ones. Forward, loss and backward are written out in
 // equivae.cpp, read from top to bottom.
 #pragma once
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -69,11 +68,6 @@ class Equivae : public Model<T> {
     Equivae(const EquivaeConfig& config, int R, int max_rows, const EquivaeData& data, const Matmul& matmul,
             const Convolver& convolver);
 
-    ParameterArena<T>& parameters() override { return *parameters_; }
-    int replicas() const override { return R_; }
-    int max_rows() const override { return max_rows_; }
-    GatherOptions input_shape() const override;
-    T* minibatch() override { return input_.data(); }
     int batch_rows(int N) const override { return N + (config_.semi_supervised ? labelled_ : 0); }
     std::uint64_t begin_step(const MinibatchOrder& order, std::uint64_t step) override;
     void gradients(int N, const LatentNoise& noise) override;
@@ -106,7 +100,6 @@ class Equivae : public Model<T> {
     T* pixels() { return decoder_.output(); }
     const T* class_logits() { return class_head_.output(); }
     const EquivaeConfig& config() const { return config_; }
-    std::size_t image_size() const { return D_; }
     /// Most rows of embed, encode, decode and classify; pairs of bound_by_class; sets of embed_sets, with m at most
     /// config().max_complement.
     int evaluation_rows() const { return max_rows_; }
@@ -114,6 +107,9 @@ class Equivae : public Model<T> {
     int set_rows() const { return max_sets_; }
 
   private:
+    using Model<T>::R_, Model<T>::max_rows_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_,
+        Model<T>::stream;
+
     ParameterLayout make_layout();
     PairShape pairs_of(int N) const;
     /// What f_inv takes: the sets, or in the ablation the image itself.
@@ -132,10 +128,9 @@ class Equivae : public Model<T> {
     void classifier_backward(const LatentNoise& drop);
 
     EquivaeConfig config_;
-    int R_, max_rows_, max_labelled_, max_pairs_, max_sets_;
+    int max_labelled_ = 0, max_pairs_, max_sets_;
     std::size_t D_;
     EquivaeData data_;
-    const Matmul& matmul_;
     const Convolver& convolver_;
 
     ImageTrunk<T> inv_trunk_, cov_trunk_, class_trunk_;
@@ -145,13 +140,12 @@ class Equivae : public Model<T> {
     ConvStack<T> decoder_;
     DenseStack<T> class_head_;
     std::size_t deviation_ = 0;
-    std::unique_ptr<ParameterArena<T>> parameters_;
 
     int m_ = 1, labelled_ = 0;  // of the running step
     MinibatchOrder order_, labelled_order_;
     PairShape pairs_;  // of the last forward
     const T* d_v_ = nullptr;
-    DeviceBuffer<T> input_, sets_, set_mean_;
+    DeviceBuffer<T> sets_, set_mean_;
     DeviceBuffer<T> embedding_, r_, cov_joint_, moments_, v_, kl_, decoder_in_, nll_, class_in_;
     DeviceBuffer<std::uint8_t> labels_;  // [R, labelled]
     DeviceBuffer<T> log_prior_;          // [classes]

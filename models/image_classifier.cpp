@@ -5,7 +5,7 @@ namespace warpvae {
 template <class T>
 ParameterLayout ImageClassifier<T>::make_layout() {
     ParameterLayout layout;
-    int in = frozen_.features ? frozen_.size : config_.height * config_.width * config_.channels;
+    int in = frozen_.features ? frozen_.size : this->image_size();
     if (!config_.filters.empty()) {
         convolutions_ = ConvStack<T>(
             layout, "conv.", encoder_convolutions(config_.height, config_.width, config_.channels, config_.filters),
@@ -24,29 +24,19 @@ template <class T>
 ImageClassifier<T>::ImageClassifier(const ImageClassifierConfig& config, int R, int max_rows,
                                     const DeviceImages& labels, const Matmul& matmul, const Convolver& convolver,
                                     FrozenFeatures<T> frozen)
-    : config_(config),
-      R_(R),
-      max_rows_(max_rows),
+    : Model<T>(Model<T>::image_shape(config.height, config.width, config.channels, config.pixels), R, max_rows, matmul),
+      config_(config),
       labels_(labels),
-      matmul_(matmul),
       convolver_(convolver),
       frozen_(std::move(frozen)),
-      order_(MinibatchOrder::epochs(labels.count(), max_rows)),
-      parameters_(std::make_unique<ParameterArena<T>>(make_layout(), R)) {
+      order_(MinibatchOrder::epochs(labels.count(), max_rows)) {
+    parameters_ = ParameterArena<T>(make_layout(), R);
     const std::size_t rows = std::size_t(R) * max_rows;
     if (!config.filters.empty()) convolutions_.allocate(R, max_rows);
     layers_.allocate(rows);
-    if (!frozen_.features) input_ = DeviceBuffer<T>(rows * config.height * config.width * config.channels, "minibatch");
+    if (!frozen_.features) input_ = DeviceBuffer<T>(rows * this->image_size(), "minibatch");
     cross_entropy_ = DeviceBuffer<T>(rows, "cross-entropy");
     batch_labels_ = DeviceBuffer<std::uint8_t>(rows, "minibatch labels");
-}
-
-template <class T>
-GatherOptions ImageClassifier<T>::input_shape() const {
-    GatherOptions options;
-    options.height = config_.height, options.width = config_.width, options.channels = config_.channels;
-    options.pixels = config_.pixels;
-    return options;
 }
 
 template <class T>
@@ -59,10 +49,10 @@ void ImageClassifier<T>::forward(int N, const LatentNoise& drop) {
     features_ = minibatch();
     if (frozen_.features) features_ = frozen_.features(N);
     if (!config_.filters.empty()) {
-        convolutions_.forward(convolver_, *parameters_, input_.data(), R_, N);
+        convolutions_.forward(convolver_, parameters_, input_.data(), R_, N);
         features_ = convolutions_.output();
     }
-    layers_.forward(matmul_, *parameters_, features_, R_, N, drop);
+    layers_.forward(matmul_, parameters_, features_, R_, N, drop);
 }
 
 template <class T>
@@ -78,10 +68,9 @@ const DeviceBuffer<const std::uint8_t*>& ImageClassifier<T>::label_rows(int N) {
 
 template <class T>
 void ImageClassifier<T>::loss(int N, const LatentNoise& noise, T* dlogits) {
-    check(
-        gather_labels(batch_labels_.data(), labels_.table(), noise.seeds, noise.step, order_, R_, N, matmul_.stream()));
+    check(gather_labels(batch_labels_.data(), labels_.table(), noise.seeds, noise.step, order_, R_, N, stream()));
     check(softmax_cross_entropy<T>({cross_entropy_.data(), dlogits}, logits(), nullptr, 0, {label_rows(N).data()},
-                                   T(1) / T(N), ClassAxis::kLast, R_, N, config_.classes, matmul_.stream()));
+                                   T(1) / T(N), ClassAxis::kLast, R_, N, config_.classes, stream()));
 }
 
 template <class T>
@@ -95,9 +84,8 @@ void ImageClassifier<T>::gradients(int N, const LatentNoise& noise) {
     forward(N, noise);
     loss(N, noise, logits());  // d logits takes the logits' place
     const bool convolved = !config_.filters.empty();
-    T* d_flat =
-        layers_.backward(matmul_, *parameters_, logits(), features_, Activation::kNone, convolved, R_, N, noise);
-    if (convolved) convolutions_.backward(convolver_, *parameters_, d_flat, input_.data(), false, R_, N);
+    T* d_flat = layers_.backward(matmul_, parameters_, logits(), features_, Activation::kNone, convolved, R_, N, noise);
+    if (convolved) convolutions_.backward(convolver_, parameters_, d_flat, input_.data(), false, R_, N);
 }
 
 template class ImageClassifier<float>;

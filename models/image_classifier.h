@@ -3,7 +3,6 @@
 #pragma once
 #include <functional>
 #include <map>
-#include <memory>
 
 #include "models/conv_stack.h"
 #include "models/dense_stack.h"
@@ -37,10 +36,6 @@ class ImageClassifier : public Model<T> {
     ImageClassifier(const ImageClassifierConfig& config, int R, int max_rows, const DeviceImages& labels,
                     const Matmul& matmul, const Convolver& convolver, FrozenFeatures<T> frozen = {});
 
-    ParameterArena<T>& parameters() override { return *parameters_; }
-    int replicas() const override { return R_; }
-    int max_rows() const override { return max_rows_; }
-    GatherOptions input_shape() const override;
     T* minibatch() override { return frozen_.features ? frozen_.minibatch : input_.data(); }
     std::uint64_t begin_step(const MinibatchOrder& order, std::uint64_t) override {
         order_ = order;
@@ -57,22 +52,21 @@ class ImageClassifier : public Model<T> {
     const ImageClassifierConfig& config() const { return config_; }
 
   private:
+    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_, Model<T>::stream;
+
     ParameterLayout make_layout();
     void forward(int N, const LatentNoise& drop);
     void loss(int N, const LatentNoise& noise, T* dlogits);
     const DeviceBuffer<const std::uint8_t*>& label_rows(int N);
 
     ImageClassifierConfig config_;
-    int R_, max_rows_;
     const DeviceImages& labels_;
-    const Matmul& matmul_;
     const Convolver& convolver_;
     FrozenFeatures<T> frozen_;
     MinibatchOrder order_;
     ConvStack<T> convolutions_;
     DenseStack<T> layers_;
-    std::unique_ptr<ParameterArena<T>> parameters_;
-    DeviceBuffer<T> input_, cross_entropy_;
+    DeviceBuffer<T> cross_entropy_;
     const T* features_ = nullptr;                                  // what the dense layers took last
     DeviceBuffer<std::uint8_t> batch_labels_;                      // [R, N]
     std::map<int, DeviceBuffer<const std::uint8_t*>> label_rows_;  // for each N: [R] pointers into them

@@ -20,18 +20,23 @@ struct LossTerm {
     double scale = 1;
 };
 
+/// R replicas of one model, which train in the same launches. A model of images of shape [height, width, channels]
+/// takes up to max_rows() of them at a time, for each replica.
 template <class T>
 class Model {
   public:
     virtual ~Model() = default;
-    virtual ParameterArena<T>& parameters() = 0;
-    virtual int replicas() const = 0;
-    /// Rows that one call takes at most.
-    virtual int max_rows() const = 0;
-    virtual GatherOptions input_shape() const = 0;
-    /// Device [R, batch_rows(N), D], pixels as input_shape() says: fill the first N rows of each replica, then call
-    /// `gradients` or `evaluate` with that N.
-    virtual T* minibatch() = 0;
+    Model(Model&&) = default;
+    ParameterArena<T>& parameters() { return parameters_; }
+    int replicas() const { return R_; }
+    int max_rows() const { return max_rows_; }
+    /// The images' shape, and how their bytes become numbers.
+    const GatherOptions& input_shape() const { return shape_; }
+    /// D: the numbers of an image.
+    int image_size() const { return shape_.height * shape_.width * shape_.channels; }
+    /// Device [R, batch_rows(N), D]: fill the first N rows of each replica, then call `gradients` or `evaluate` with
+    /// that N.
+    virtual T* minibatch() { return input_.data(); }
     virtual int batch_rows(int N) const { return N; }
     /// Told before each step's gather: for models that gather more than images, or in several shapes. The answer names
     /// the shape of all that the step launches apart from N; a step is recorded once for each.
@@ -44,6 +49,23 @@ class Model {
     /// Forward alone: fills the rows of loss_terms().
     virtual void evaluate(int N, const LatentNoise& noise) = 0;
     virtual std::vector<LossTerm<T>> loss_terms() const = 0;
+
+  protected:
+    static GatherOptions image_shape(int height, int width, int channels = 1, const PixelScale& pixels = {}) {
+        GatherOptions shape;
+        shape.height = height, shape.width = width, shape.channels = channels;
+        shape.pixels = pixels;
+        return shape;
+    }
+    Model(const GatherOptions& shape, int R, int max_rows, const Matmul& matmul)
+        : shape_(shape), R_(R), max_rows_(max_rows), matmul_(matmul) {}
+    Stream stream() const { return matmul_.stream(); }
+
+    const GatherOptions shape_;
+    const int R_, max_rows_;
+    const Matmul& matmul_;
+    ParameterArena<T> parameters_;  ///< zero until `initialise` or an upload
+    DeviceBuffer<T> input_;         ///< the minibatch
 };
 
 }  // namespace warpvae

@@ -49,6 +49,7 @@ class ParameterLayout {
 template <class T>
 class ParameterArena {
   public:
+    ParameterArena() = default;
     ParameterArena(const ParameterLayout& layout, int R);
 
     /// Each tensor as its Initial says, replica r from seeds[r].
@@ -57,6 +58,10 @@ class ParameterArena {
     T* values() { return values_.data(); }
     const T* values() const { return values_.data(); }
     T* gradients() { return gradients_.data(); }
+    /// The tensor at `offset` of the layout, and its gradient: replica r's lies r * stride() further.
+    const T* value(std::size_t offset) const { return values_.data() + offset; }
+    T* gradient(std::size_t offset) { return gradients_.data() + offset; }
+    std::size_t stride() const { return layout_.size(); }  ///< P
     /// One replica's P values, to and from the host.
     std::vector<T> download(int replica) const;
     void upload(int replica, const std::vector<T>& values);
@@ -65,8 +70,8 @@ class ParameterArena {
     int replicas() const { return R_; }
 
   private:
-    const ParameterLayout layout_;
-    int R_;
+    ParameterLayout layout_;
+    int R_ = 0;
     DeviceBuffer<T> values_, gradients_;
 };
 

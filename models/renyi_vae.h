@@ -28,11 +28,6 @@ class RenyiVae : public Model<T> {
     /// alphas [R]: each replica's order. Parameters are zero until `parameters().initialise(...)` or an upload.
     RenyiVae(const RenyiVaeConfig& config, const std::vector<double>& alphas, int max_rows, const Matmul& matmul);
 
-    ParameterArena<T>& parameters() override { return parameters_; }
-    int replicas() const override { return R_; }
-    int max_rows() const override { return max_rows_; }
-    GatherOptions input_shape() const override;
-    T* minibatch() override { return input_.data(); }
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     /// Minus the bound, which is the loss; minus the mean log weight of the same draws, of no weight.
@@ -48,11 +43,13 @@ class RenyiVae : public Model<T> {
     T* logits() { return decoder_.output(); }             ///< [R, N K, D]
     const T* ratio() const { return ratio_.data(); }      ///< [R, N K]: log p(z) - log q(z|x)
     const T* nll() const { return nll_.data(); }          ///< [R, N K]
-    int decoder_rows() const { return max_rows_ * config_.samples; }
+    int decoder_rows() const { return this->max_rows() * config_.samples; }
     const RenyiVaeConfig& config() const { return config_; }
     const std::vector<double>& alphas() const { return host_alphas_; }
 
   private:
+    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_, Model<T>::stream;
+
     ParameterLayout make_layout();
     /// What the heads read: the encoder's last hidden layer, or the image.
     const T* encoded() { return config_.hidden.empty() ? input_.data() : encoder_.output(); }
@@ -60,15 +57,12 @@ class RenyiVae : public Model<T> {
     void likelihood_pass(int N, bool gradient);
 
     RenyiVaeConfig config_;
-    int R_, max_rows_, pixels_;
-    const Matmul& matmul_;
     DenseStack<T> encoder_, decoder_;
     DenseLayer heads_;
-    ParameterArena<T> parameters_;
     std::vector<double> host_alphas_;
     DeviceBuffer<double> alphas_;
     RenyiOrders orders_;
-    DeviceBuffer<T> input_, moments_, kl_, z_, ratio_, nll_, weights_, loss_, negative_elbo_;
+    DeviceBuffer<T> moments_, kl_, z_, ratio_, nll_, weights_, loss_, negative_elbo_;
     DeviceBuffer<T> d_moments_, d_hidden_;
 };
 

@@ -42,7 +42,7 @@ ParameterLayout SpatialVae<T>::make_layout() {
     std::vector<int> widths = {D_};
     widths.insert(widths.end(), c.hidden.begin(), c.hidden.end());
     trunk_ = DenseStack<T>(layout, "encoder.", widths, Activation::kRelu, rule);
-    heads_ = add_dense_layer(layout, "heads", H, 2 * Z, Initial::glorot(H, Z), Initial());
+    heads_ = DenseLayer(layout, "heads", H, 2 * Z, Initial::glorot(H, Z), Initial());
     if (has_pose()) {
         int features = H;
         if (c.kind == SpatialKind::kDoubleTransformer) {
@@ -57,8 +57,7 @@ ParameterLayout SpatialVae<T>::make_layout() {
         std::vector<double> bias = start;
         if (c.prior != PosePrior::kNone)
             bias.insert(bias.end(), V_, c.prior == PosePrior::kFull ? 0. : std::log(kFirstPoseDeviation));
-        pose_heads_ =
-            add_dense_layer(layout, "pose_heads", features, int(bias.size()), Initial(), Initial::constant(bias));
+        pose_heads_ = DenseLayer(layout, "pose_heads", features, int(bias.size()), Initial(), Initial::constant(bias));
         if (c.prior == PosePrior::kFixedMean || c.prior == PosePrior::kFitted) {
             if (c.prior == PosePrior::kFitted)
                 prior_mean_ = layout.add("pose_prior.mean", {V_}, Initial::constant(start));
@@ -66,8 +65,8 @@ ParameterLayout SpatialVae<T>::make_layout() {
                 layout.add("pose_prior.log_deviation", {V_}, Initial::constant({std::log(kFirstPoseDeviation)}));
         }
         if (c.prior == PosePrior::kFull)
-            pose_map_ = add_dense_layer(layout, "pose_map", V_, S_, Initial::glorot(V_, S_, kFirstPoseDeviation),
-                                        c.limit == RangeLimit::kNone ? Initial::constant(c.identity()) : Initial());
+            pose_map_ = DenseLayer(layout, "pose_map", V_, S_, Initial::glorot(V_, S_, kFirstPoseDeviation),
+                                   c.limit == RangeLimit::kNone ? Initial::constant(c.identity()) : Initial());
     }
     widths = {Z};
     widths.insert(widths.end(), c.hidden.rbegin(), c.hidden.rend());
@@ -78,19 +77,17 @@ ParameterLayout SpatialVae<T>::make_layout() {
 
 template <class T>
 SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, const Matmul& matmul)
-    : config_(config),
-      R_(R),
-      max_rows_(max_rows),
+    : Model<T>(Model<T>::image_shape(config.height, config.width), R, max_rows, matmul),
+      config_(config),
       D_(config.height * config.width),
       S_(config.pose_numbers()),
-      V_(config.pose_latents()),
-      matmul_(matmul) {
+      V_(config.pose_latents()) {
     if (config.kind == SpatialKind::kDoubleTransformer && config.pose == PoseKind::kSpline &&
         config.second == SecondTransform::kInverse)
         throw DeviceError(
             "a thin-plate spline has no closed inverse: a DT-VAE with splines needs an independent second one");
-    parameters_ = std::make_unique<ParameterArena<T>>(make_layout(), R);
-    shape_ = {1, config.height, config.width, config.height, config.width};
+    parameters_ = ParameterArena<T>(make_layout(), R);
+    sampled_ = {1, config.height, config.width, config.height, config.width};
     const auto on_device = [](const std::vector<double>& host) {
         return DeviceBuffer<T>(std::vector<T>(host.begin(), host.end()), "constants");
     };
@@ -109,7 +106,7 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
     reconstruction_ = DeviceBuffer<T>(rows, "reconstruction");
     kl_ = DeviceBuffer<T>(rows, "divergence");
     d_pixels_ = DeviceBuffer<T>(rows * D_, "pixel gradients");
-    d_hidden_ = DeviceBuffer<T>(rows * heads_.in, "hidden gradients");
+    d_hidden_ = DeviceBuffer<T>(rows * heads_.in(), "hidden gradients");
     if (!has_pose()) return;
     if (config.kind == SpatialKind::kDoubleTransformer || config.separate_trunk) pose_trunk_.allocate(rows);
     basis_ = on_device(config.pose == PoseKind::kSpline
@@ -120,23 +117,15 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
     warped_ = DeviceBuffer<T>(rows * D_, "warped images");
     d_reference_ = DeviceBuffer<T>(rows * D_, "reference gradients");
     if (config.kind == SpatialKind::kDoubleTransformer) upright_ = DeviceBuffer<T>(rows * D_, "upright images");
-    pose_moments_ = DeviceBuffer<T>(rows * pose_heads_.out, "pose moments");
-    d_pose_moments_ = DeviceBuffer<T>(rows * pose_heads_.out, "pose moment gradients");
+    pose_moments_ = DeviceBuffer<T>(rows * pose_heads_.out(), "pose moments");
+    d_pose_moments_ = DeviceBuffer<T>(rows * pose_heads_.out(), "pose moment gradients");
     drawn_ = DeviceBuffer<T>(rows * V_, "drawn pose");
     d_drawn_ = DeviceBuffer<T>(rows * V_, "drawn pose gradients");
     free_ = DeviceBuffer<T>(rows * S_, "pose before its limit");
     u_ = DeviceBuffer<T>(rows * S_, "pose");
     d_u_ = DeviceBuffer<T>(rows * S_, "pose gradients");
     pose_kl_ = DeviceBuffer<T>(rows, "pose divergence");
-    d_pose_hidden_ = DeviceBuffer<T>(rows * pose_heads_.in, "pose hidden gradients");
-}
-
-template <class T>
-GatherOptions SpatialVae<T>::input_shape() const {
-    GatherOptions options;
-    options.height = config_.height;
-    options.width = config_.width;
-    return options;
+    d_pose_hidden_ = DeviceBuffer<T>(rows * pose_heads_.in(), "pose hidden gradients");
 }
 
 template <class T>
@@ -173,10 +162,9 @@ static int second_offset(const SpatialVaeConfig& c) { return c.pose_numbers() - 
 template <class T>
 GaussianPrior<T> SpatialVae<T>::pose_prior() const {
     if (config_.prior == PosePrior::kFull) return {};  // v ~ N(0, I)
-    const T* values = parameters_->values();
-    const std::size_t P = parameters_->layout().size();
-    GaussianPrior<T> prior{nullptr, 0, values + prior_deviation_, P};
-    if (config_.prior == PosePrior::kFitted) prior.mean = values + prior_mean_, prior.mean_stride = P;
+    GaussianPrior<T> prior{nullptr, 0, parameters_.value(prior_deviation_), parameters_.stride()};
+    if (config_.prior == PosePrior::kFitted)
+        prior.mean = parameters_.value(prior_mean_), prior.mean_stride = parameters_.stride();
     // P1: the identity, one for all replicas; behind a range limit the identity is at 0.
     else if (config_.limit == RangeLimit::kNone)
         prior.mean = identity_.data();
@@ -194,15 +182,13 @@ static LatentNoise pose_noise_of(LatentNoise noise) {
 /// q(u | x) = N(mu_u, diag sigma_u^2) from the last hidden layer, a draw of it, and the numbers of the warp.
 template <class T>
 void SpatialVae<T>::pose_forward(const T* features, int M, const LatentNoise& noise) {
-    const T* values = parameters_->values();
-    const std::size_t P = parameters_->layout().size(), rows = std::size_t(R_) * M;
-    check(dense_forward(matmul_, pose_moments_.data(), features, values + pose_heads_.weight, values + pose_heads_.bias,
-                        P, Activation::kNone, R_, M, pose_heads_.in, pose_heads_.out));
+    const std::size_t rows = std::size_t(R_) * M;
+    pose_heads_.forward(matmul_, parameters_, pose_moments_.data(), features, Activation::kNone, M);
     if (config_.prior == PosePrior::kNone) {  // a delta at f(x)
-        check(copy_on_device(drawn_.data(), pose_moments_.data(), rows * V_ * sizeof(T), matmul_.stream()));
+        check(copy_on_device(drawn_.data(), pose_moments_.data(), rows * V_ * sizeof(T), stream()));
     } else {
         check(gaussian_sample_forward(drawn_.data(), pose_kl_.data(), static_cast<const T*>(pose_moments_.data()),
-                                      pose_prior(), config_.bound, pose_noise_of(noise), R_, M, V_, matmul_.stream()));
+                                      pose_prior(), config_.bound, pose_noise_of(noise), R_, M, V_, stream()));
     }
     pose_from_drawn(M);
 }
@@ -210,41 +196,36 @@ void SpatialVae<T>::pose_forward(const T* features, int M, const LatentNoise& no
 /// u = limit(W v + b), each where the model has it.
 template <class T>
 void SpatialVae<T>::pose_from_drawn(int M) {
-    const T* values = parameters_->values();
     const std::size_t rows = std::size_t(R_) * M;
     const bool limited = config_.limit != RangeLimit::kNone;
     T* to = limited ? free_.data() : u_.data();
     if (config_.prior == PosePrior::kFull)
-        check(dense_forward(matmul_, to, static_cast<const T*>(drawn_.data()), values + pose_map_.weight,
-                            values + pose_map_.bias, parameters_->layout().size(), Activation::kNone, R_, M, V_, S_));
+        pose_map_.forward(matmul_, parameters_, to, static_cast<const T*>(drawn_.data()), Activation::kNone, M);
     else
-        check(copy_on_device(to, drawn_.data(), rows * S_ * sizeof(T), matmul_.stream()));
+        check(copy_on_device(to, drawn_.data(), rows * S_ * sizeof(T), stream()));
     if (limited)
         check(range_limit<T>(u_.data(), free_.data(), identity_.data(), range_.data(),
-                             config_.limit == RangeLimit::kTanh ? T(2) : T(1), rows, S_, matmul_.stream()));
+                             config_.limit == RangeLimit::kTanh ? T(2) : T(1), rows, S_, stream()));
 }
 
 template <class T>
 void SpatialVae<T>::encode_rows(const T* x, int M, const LatentNoise& noise) {
     const Range range("encoder.forward");
-    const T* values = parameters_->values();
     const bool twice = config_.kind == SpatialKind::kDoubleTransformer;
     const T* seen = x;
     if (twice) {  // y = T_u(x)
-        pose_trunk_.forward(matmul_, *parameters_, x, R_, M);
+        pose_trunk_.forward(matmul_, parameters_, x, R_, M);
         pose_forward(pose_trunk_.output(), M, noise);
-        check(warp_forward<T>(upright_.data(), x, u_.data(), first_warp(), std::size_t(R_) * M, shape_, sampling_,
-                              matmul_.stream()));
+        check(warp_forward<T>(upright_.data(), x, u_.data(), first_warp(), std::size_t(R_) * M, sampled_, sampling_,
+                              stream()));
         seen = upright_.data();
     }
-    trunk_.forward(matmul_, *parameters_, seen, R_, M);
-    check(dense_forward(matmul_, moments_.data(), static_cast<const T*>(trunk_.output()), values + heads_.weight,
-                        values + heads_.bias, parameters_->layout().size(), Activation::kNone, R_, M, heads_.in,
-                        heads_.out));
+    trunk_.forward(matmul_, parameters_, seen, R_, M);
+    heads_.forward(matmul_, parameters_, moments_.data(), static_cast<const T*>(trunk_.output()), Activation::kNone, M);
     check(gaussian_sample_forward(z_.data(), kl_.data(), static_cast<const T*>(moments_.data()), GaussianPrior<T>(),
-                                  config_.bound, noise, R_, M, config_.latents, matmul_.stream()));
+                                  config_.bound, noise, R_, M, config_.latents, stream()));
     if (config_.kind == SpatialKind::kTransformer) {
-        if (config_.separate_trunk) pose_trunk_.forward(matmul_, *parameters_, x, R_, M);
+        if (config_.separate_trunk) pose_trunk_.forward(matmul_, parameters_, x, R_, M);
         pose_forward(config_.separate_trunk ? pose_trunk_.output() : trunk_.output(), M, noise);
     }
 }
@@ -257,7 +238,7 @@ void SpatialVae<T>::encode(int N, const LatentNoise& noise) {
 template <class T>
 void SpatialVae<T>::decode(int N) {
     const Range range("decoder.forward");
-    decoder_.forward(matmul_, *parameters_, z_.data(), R_, N);
+    decoder_.forward(matmul_, parameters_, z_.data(), R_, N);
 }
 
 template <class T>
@@ -265,7 +246,7 @@ void SpatialVae<T>::transform(int N) {
     if (!has_pose()) return;
     const Range range("transform.forward");
     check(warp_forward<T>(warped_.data(), decoder_.output(), u_.data() + second_offset(config_), last_warp(),
-                          std::size_t(R_) * N, shape_, sampling_, matmul_.stream()));
+                          std::size_t(R_) * N, sampled_, sampling_, stream()));
 }
 
 template <class T>
@@ -274,7 +255,7 @@ void SpatialVae<T>::evaluate(int N, const LatentNoise& noise) {
     const std::size_t rows = std::size_t(R_) * N;
     const T* x = input_.data();
     if (L > 1) {
-        check(repeat_rows<T>(repeated_.data(), x, L, rows, D_, matmul_.stream()));
+        check(repeat_rows<T>(repeated_.data(), x, L, rows, D_, stream()));
         x = repeated_.data();
     }
     LatentNoise drawn = noise;
@@ -286,13 +267,13 @@ void SpatialVae<T>::evaluate(int N, const LatentNoise& noise) {
         // The gradient of the batch mean of -log p(x | z, u) with respect to x' (eq. 8), on the way.
         const Range range("loss");
         check(bernoulli_from_probabilities<T>(reconstruction_.data(), d_pixels_.data(), output(), x,
-                                              T(config_.loss_scale / M), R_, M, D_, matmul_.stream()));
+                                              T(config_.loss_scale / M), R_, M, D_, stream()));
     }
     if (L == 1) return;
-    check(mean_rows<T>(mean_reconstruction_.data(), reconstruction_.data(), L, rows, matmul_.stream()));
-    check(mean_rows<T>(mean_kl_.data(), kl_.data(), L, rows, matmul_.stream()));
+    check(mean_rows<T>(mean_reconstruction_.data(), reconstruction_.data(), L, rows, stream()));
+    check(mean_rows<T>(mean_kl_.data(), kl_.data(), L, rows, stream()));
     if (has_pose() && config_.prior != PosePrior::kNone)
-        check(mean_rows<T>(mean_pose_kl_.data(), pose_kl_.data(), L, rows, matmul_.stream()));
+        check(mean_rows<T>(mean_pose_kl_.data(), pose_kl_.data(), L, rows, stream()));
 }
 
 // --- backward --------------------------------------------------------------------------------------------------------
@@ -300,33 +281,29 @@ void SpatialVae<T>::evaluate(int N, const LatentNoise& noise) {
 /// From d u to the gradient of the features that u was made from, in d_pose_hidden_.
 template <class T>
 T* SpatialVae<T>::pose_backward(const T* features, Activation features_activation, T weight, int M) {
-    const T* values = parameters_->values();
-    T* d_values = parameters_->gradients();
-    const std::size_t P = parameters_->layout().size(), rows = std::size_t(R_) * M;
+    const std::size_t rows = std::size_t(R_) * M;
     if (config_.limit != RangeLimit::kNone)
         check(range_limit_backward<T>(d_u_.data(), d_u_.data(), free_.data(), range_.data(),
-                                      config_.limit == RangeLimit::kTanh ? T(2) : T(1), rows, S_, matmul_.stream()));
+                                      config_.limit == RangeLimit::kTanh ? T(2) : T(1), rows, S_, stream()));
     const T* d_drawn = d_u_.data();
     if (config_.prior == PosePrior::kFull) {
-        check(dense_backward(matmul_, d_drawn_.data(), d_values + pose_map_.weight, d_values + pose_map_.bias, d_drawn,
-                             static_cast<const T*>(drawn_.data()), values + pose_map_.weight, P, Activation::kNone, R_,
-                             M, V_, S_));
+        pose_map_.backward(matmul_, parameters_, d_drawn_.data(), d_drawn, static_cast<const T*>(drawn_.data()),
+                           Activation::kNone, M);
         d_drawn = d_drawn_.data();
     }
     const T* d_moments = d_drawn;  // P0: the heads are u itself
     if (config_.prior != PosePrior::kNone) {
         const GaussianPrior<T> prior = pose_prior();
         check(gaussian_sample_backward<T>(d_pose_moments_.data(), d_drawn, drawn_.data(), pose_moments_.data(), prior,
-                                          config_.bound, weight, R_, M, V_, matmul_.stream()));
+                                          config_.bound, weight, R_, M, V_, stream()));
         if (config_.prior != PosePrior::kFull)
-            check(gaussian_prior_backward<T>(config_.prior == PosePrior::kFitted ? d_values + prior_mean_ : nullptr,
-                                             d_values + prior_deviation_, P, pose_moments_.data(), prior, config_.bound,
-                                             weight, R_, M, V_, matmul_.stream()));
+            check(gaussian_prior_backward<T>(
+                config_.prior == PosePrior::kFitted ? parameters_.gradient(prior_mean_) : nullptr,
+                parameters_.gradient(prior_deviation_), parameters_.stride(), pose_moments_.data(), prior,
+                config_.bound, weight, R_, M, V_, stream()));
         d_moments = d_pose_moments_.data();
     }
-    check(dense_backward(matmul_, d_pose_hidden_.data(), d_values + pose_heads_.weight, d_values + pose_heads_.bias,
-                         d_moments, features, values + pose_heads_.weight, P, features_activation, R_, M,
-                         pose_heads_.in, pose_heads_.out));
+    pose_heads_.backward(matmul_, parameters_, d_pose_hidden_.data(), d_moments, features, features_activation, M);
     return d_pose_hidden_.data();
 }
 
@@ -334,12 +311,9 @@ template <class T>
 void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
     evaluate(N, noise);
     const int L = config_.samples, M = N * L;
-    const std::size_t rows = std::size_t(R_) * M, P = parameters_->layout().size();
+    const std::size_t rows = std::size_t(R_) * M;
     const T weight = T(config_.loss_scale / M);
     const T* x = L > 1 ? repeated_.data() : input_.data();
-    const T* values = parameters_->values();
-    T* d_values = parameters_->gradients();
-    const Stream stream = matmul_.stream();
     const bool twice = config_.kind == SpatialKind::kDoubleTransformer;
 
     T* d_reference = d_pixels_.data();  // so far d x'
@@ -347,41 +321,39 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
         const Range range("transform.backward");
         d_reference = d_reference_.data();
         const int offset = second_offset(config_);
-        if (offset) check(fill_bytes(d_u_.data(), 0, rows * S_ * sizeof(T), stream));
+        if (offset) check(fill_bytes(d_u_.data(), 0, rows * S_ * sizeof(T), stream()));
         check(warp_backward<T>(d_reference, d_u_.data() + offset, false, d_pixels_.data(), decoder_.output(),
-                               u_.data() + offset, last_warp(), rows, shape_, sampling_, stream));
+                               u_.data() + offset, last_warp(), rows, sampled_, sampling_, stream()));
     }
     const T* d_z = nullptr;
     {
         const Range range("decoder.backward");
-        check(sigmoid_backward<T>(d_reference, d_reference, decoder_.output(), rows * D_, stream));
-        d_z = decoder_.backward(matmul_, *parameters_, d_reference, z_.data(), Activation::kNone, true, R_, M);
+        check(sigmoid_backward<T>(d_reference, d_reference, decoder_.output(), rows * D_, stream()));
+        d_z = decoder_.backward(matmul_, parameters_, d_reference, z_.data(), Activation::kNone, true, R_, M);
     }
     const Range range("encoder.backward");
     // Through z = mu + sigma epsilon and KL(q(z | x) || N(0, I)) (eq. 6) to the last hidden layer.
     check(gaussian_sample_backward<T>(d_moments_.data(), d_z, z_.data(), moments_.data(), GaussianPrior<T>(),
-                                      config_.bound, weight, R_, M, config_.latents, stream));
-    check(dense_backward<T>(matmul_, d_hidden_.data(), d_values + heads_.weight, d_values + heads_.bias,
-                            d_moments_.data(), trunk_.output(), values + heads_.weight, P, Activation::kRelu, R_, M,
-                            heads_.in, heads_.out));
+                                      config_.bound, weight, R_, M, config_.latents, stream()));
+    heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
+                    static_cast<const T*>(trunk_.output()), Activation::kRelu, M);
     if (config_.kind == SpatialKind::kTransformer) {
         const bool apart = config_.separate_trunk;
         const T* d_features =
             pose_backward(apart ? pose_trunk_.output() : trunk_.output(), Activation::kRelu, weight, M);
         if (apart)
-            pose_trunk_.backward(matmul_, *parameters_, d_features, x, Activation::kNone, false, R_, M);
+            pose_trunk_.backward(matmul_, parameters_, d_features, x, Activation::kNone, false, R_, M);
         else
-            check(add<T>(d_hidden_.data(), d_features, rows * heads_.in, stream));
+            check(add<T>(d_hidden_.data(), d_features, rows * heads_.in(), stream()));
     }
     const T* seen = twice ? upright_.data() : x;
-    const T* d_upright =
-        trunk_.backward(matmul_, *parameters_, d_hidden_.data(), seen, Activation::kNone, twice, R_, M);
+    const T* d_upright = trunk_.backward(matmul_, parameters_, d_hidden_.data(), seen, Activation::kNone, twice, R_, M);
     if (!twice) return;
     // d u through y = T_u(x) joins d u through x' = T_u^-1(y').
-    check(warp_backward<T>(nullptr, d_u_.data(), true, d_upright, x, u_.data(), first_warp(), rows, shape_, sampling_,
-                           stream));
+    check(warp_backward<T>(nullptr, d_u_.data(), true, d_upright, x, u_.data(), first_warp(), rows, sampled_, sampling_,
+                           stream()));
     const T* d_features = pose_backward(pose_trunk_.output(), Activation::kRelu, weight, M);
-    pose_trunk_.backward(matmul_, *parameters_, d_features, x, Activation::kNone, false, R_, M);
+    pose_trunk_.backward(matmul_, parameters_, d_features, x, Activation::kNone, false, R_, M);
 }
 
 // --- evaluation ------------------------------------------------------------------------------------------------------
@@ -389,22 +361,22 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
 template <class T>
 void SpatialVae<T>::add_log_ratio(T* ratio, int N) {
     check(gaussian_log_ratio<T>(ratio, z_.data(), moments_.data(), GaussianPrior<T>(), config_.bound, R_, N,
-                                config_.latents, matmul_.stream()));
+                                config_.latents, stream()));
     if (has_pose() && config_.prior != PosePrior::kNone)
         check(gaussian_log_ratio<T>(ratio, drawn_.data(), pose_moments_.data(), pose_prior(), config_.bound, R_, N, V_,
-                                    matmul_.stream()));
+                                    stream()));
 }
 
 template <class T>
 void SpatialVae<T>::negative_log_likelihood(T* nll, const T* target, int N) {
-    check(bernoulli_from_probabilities<T>(nll, nullptr, output(), target, T(1), R_, N, D_, matmul_.stream()));
+    check(bernoulli_from_probabilities<T>(nll, nullptr, output(), target, T(1), R_, N, D_, stream()));
 }
 
 template <class T>
 void SpatialVae<T>::sample_prior(int N, const LatentNoise& noise) {
-    check(gaussian_prior_sample<T>(z_.data(), {}, noise, R_, N, config_.latents, matmul_.stream()));
+    check(gaussian_prior_sample<T>(z_.data(), {}, noise, R_, N, config_.latents, stream()));
     if (!has_pose() || config_.prior == PosePrior::kNone) return;
-    check(gaussian_prior_sample<T>(drawn_.data(), pose_prior(), pose_noise_of(noise), R_, N, V_, matmul_.stream()));
+    check(gaussian_prior_sample<T>(drawn_.data(), pose_prior(), pose_noise_of(noise), R_, N, V_, stream()));
     pose_from_drawn(N);
 }
 

@@ -8,8 +8,6 @@
 // x ~ Bernoulli(x'), from probabilities clipped to [1e-6, 1 - 1e-6]: the sigmoid comes before the warp. Forward, loss
 // and backward are written out in spatial_vae.cpp, read from top to bottom.
 #pragma once
-#include <memory>
-
 #include "models/dense_stack.h"
 #include "models/model.h"
 
@@ -64,11 +62,6 @@ class SpatialVae : public Model<T> {
     /// Throws DeviceError where the configuration has no meaning (a spline's closed inverse, 9 x 9 control points).
     SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, const Matmul& matmul);
 
-    ParameterArena<T>& parameters() override { return *parameters_; }
-    int replicas() const override { return R_; }
-    int max_rows() const override { return max_rows_; }
-    GatherOptions input_shape() const override;
-    T* minibatch() override { return input_.data(); }
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
@@ -97,6 +90,8 @@ class SpatialVae : public Model<T> {
     bool has_pose() const { return config_.kind != SpatialKind::kVae; }
 
   private:
+    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_, Model<T>::stream;
+
     ParameterLayout make_layout();
     void encode_rows(const T* x, int M, const LatentNoise& noise);
     void pose_forward(const T* features, int M, const LatentNoise& noise);
@@ -107,16 +102,14 @@ class SpatialVae : public Model<T> {
     Warp<T> last_warp() const;
 
     SpatialVaeConfig config_;
-    int R_, max_rows_, D_, S_, V_;
-    const Matmul& matmul_;
+    int D_, S_, V_;
     DenseStack<T> trunk_, pose_trunk_, decoder_;
     DenseLayer heads_, pose_heads_, pose_map_;
     std::size_t prior_mean_ = 0, prior_deviation_ = 0;
-    std::unique_ptr<ParameterArena<T>> parameters_;
-    SampleShape shape_;
+    SampleShape sampled_;
     SampleOptions sampling_;
     DeviceBuffer<T> basis_, identity_, range_;
-    DeviceBuffer<T> input_, repeated_;                 // x; each row L times
+    DeviceBuffer<T> repeated_;                         // each row of x L times
     DeviceBuffer<T> moments_, z_, upright_, warped_;   // y, x'
     DeviceBuffer<T> pose_moments_, drawn_, free_, u_;  // what is drawn, what the range limit takes, the warp's numbers
     DeviceBuffer<T> reconstruction_, kl_, pose_kl_;    // [R, N L]

@@ -1,0 +1,59 @@
+// One dense layer y = activation(x W^T + b) of R replicas: where its weight and bias lie in the arena, its forward and
+// its backward. Heads are such layers alone; a DenseStack is several in a row.
+#pragma once
+#include <string>
+
+#include "models/parameters.h"
+
+namespace warpvae {
+
+/// What weights and biases start as.
+enum class InitialRule {
+    kTorch,    ///< torch.nn.Linear: uniform by fan-in, biases too
+    kLasagne,  ///< lasagne.layers.DenseLayer: GlorotUniform, biases 0
+    kXavier,   ///< argo's: Glorot uniform, biases 0.1
+};
+
+class DenseLayer {
+  public:
+    DenseLayer() = default;
+    /// Adds NAME.weight [out, in] and NAME.bias [out] to the layout.
+    DenseLayer(ParameterLayout& layout, const std::string& name, int in, int out, const Initial& weight,
+               const Initial& bias);
+    DenseLayer(ParameterLayout& layout, const std::string& name, int in, int out, InitialRule rule);
+
+    int in() const { return in_; }
+    int out() const { return out_; }
+    /// Replica 0's tensors; the others lie parameters.stride() apart.
+    template <class T>
+    const T* weight(const ParameterArena<T>& parameters) const {
+        return parameters.value(weight_);
+    }
+    template <class T>
+    const T* bias(const ParameterArena<T>& parameters) const {
+        return parameters.value(bias_);
+    }
+
+    /// y [R, N, out] from x [R, N, in].
+    template <class T>
+    void forward(const Matmul& matmul, const ParameterArena<T>& parameters, T* y, const T* x, Activation activation,
+                 int N) const {
+        check(dense_forward(matmul, y, x, weight(parameters), bias(parameters), parameters.stride(), activation,
+                            parameters.replicas(), N, in_, out_));
+    }
+    /// Fills the layer's gradients from dy = dL/d(x W^T + b) [R, N, out], and, unless dx is null, dx [R, N, in]: the
+    /// gradient before the activation that made x (kNone: of x itself).
+    template <class T>
+    void backward(const Matmul& matmul, ParameterArena<T>& parameters, T* dx, const T* dy, const T* x,
+                  Activation x_activation, int N) const {
+        check(dense_backward(matmul, dx, parameters.gradient(weight_), parameters.gradient(bias_), dy, x,
+                             weight(parameters), parameters.stride(), x_activation, parameters.replicas(), N, in_,
+                             out_));
+    }
+
+  private:
+    std::size_t weight_ = 0, bias_ = 0;  // offsets in the arena
+    int in_ = 0, out_ = 0;
+};
+
+}  // namespace warpvae

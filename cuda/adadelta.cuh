@@ -3,8 +3,9 @@
 //   a = rho a + (1 - rho) g^2,   u = g sqrt(d + eps) / sqrt(a + eps),   p -= lr u,   d = rho d + (1 - rho) u^2
 //
 // with the new a and the old d (lasagne.updates.adadelta; torch.optim.Adadelta is the same). Every array is [R, P]. The
-// first gradient whose square is not finite is recorded as adam.cuh does. Contract: block any; reads 16 and writes 12
-// bytes per parameter.
+// first gradient whose square is not finite is recorded as in adam.cuh.
+//
+// Contract: block any; reads 16 and writes 12 bytes per parameter.
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/math.cuh"

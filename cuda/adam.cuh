@@ -1,11 +1,11 @@
-// Adam (Kingma and Ba 2015, algorithm 1; the arithmetic of torch.optim.Adam) on a whole arena of R models in one
-// launch.
+// Adam (Kingma and Ba 2015, algorithm 1, as torch.optim.Adam computes it) on a whole arena of R models in one launch.
 //
 //   m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
 //
-// Every array is [R, P]. A gradient whose square is not finite is recorded (step, lowest offset) by an integer minimum,
-// which knows no order; the host reads it once an epoch. Contract: block any; reads 16 and writes 12 bytes per
-// parameter.
+// Every array is [R, P]. A gradient whose square is not finite is recorded as (step, lowest offset), by an integer
+// minimum, which is the same in any order. The host reads the record once an epoch.
+//
+// Contract: block any; reads 16 and writes 12 bytes per parameter.
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/math.cuh"

@@ -1,13 +1,13 @@
 // Reading an image between its pixels: the sampler behind every geometric change of an image in this project.
 //
-// Coordinates are in pixels: x = 0 is the centre of the first column and x = W-1 the centre of the last, y likewise
-// down the rows. That is `align_corners=True` of PyTorch's grid_sample once its [-1, 1] is mapped by (g + 1) / 2 * (W -
-// 1).
-//   image   one channel [H, W], row-major: a pointer to floats, doubles or bytes, or anything indexed like one
-//   T       what is computed in: float or double; values come back in the image's own units, unrounded
-//   padding kZeros: pixels outside are 0, so an image fades to 0 over the pixel beyond its edge
-//           kBorder: pixels outside repeat the edge (only the *indices* are clipped, as Lasagne's transformer layers
-//           do)
+// Coordinates are in pixels: x = 0 is the centre of the first column and x = W-1 that of the last; y counts rows in the
+// same way. That is `align_corners=True` of PyTorch's grid_sample, whose g in [-1, 1] is x = (g + 1) / 2 * (W - 1).
+//
+//   image    one channel [H, W], row-major: a pointer to floats, doubles or bytes, or anything indexed like one
+//   T        what is computed in: float or double; values come back in the image's own units, unrounded
+//   padding  kZeros: pixels outside are 0, so an image fades to 0 over the pixel beyond its edge
+//            kBorder: pixels outside repeat the edge; only the *indices* are clipped, as Lasagne's transformers do
+//
 // A coordinate that is a whole number reads that pixel exactly. A NaN coordinate reads 0 (kZeros) or the first column
 // or row (kBorder); no coordinate, however large, reads outside the image.
 #pragma once
@@ -101,9 +101,8 @@ __device__ inline SampleWithGradient<T> sample_bilinear_with_gradient(const Pixe
 }
 
 /// The four pixels round (x, y) as offsets into a channel and weights, and the weights' derivatives: order 00, 01, 10,
-/// 11 (row, column). Branch-free, so that loops over it vectorise; a pixel outside the image has an offset inside it
-/// and weight 0 (kZeros). A coordinate that is not finite makes every weight NaN: a diverged warp does not look like a
-/// still image.
+/// 11 (row, column). Branch-free, so that loops over it vectorise. With kZeros a pixel outside the image has an offset
+/// inside it, and weight 0. A coordinate that is not finite makes every weight NaN, so that a warp that diverged shows.
 template <class T>
 struct BilinearTaps {
     int at[4];
@@ -118,13 +117,13 @@ __device__ inline BilinearTaps<T> bilinear_taps(int H, int W, T x, T y, T edge) 
     const auto within = [](int i, int size) { return i < 0 ? 0 : (i > size - 1 ? size - 1 : i); };
     const int column0 = within(c0, W), column1 = within(c0 + 1, W);
     const int row0 = within(r0, H) * W, row1 = within(r0 + 1, H) * W;
-    T gx = T(1), gy = T(1);  // the coordinates' own derivatives, and 0 outside, where nothing changes with them
+    T gx = T(1), gy = T(1);  // derivatives of the coordinates that are used; 0 outside, where those are constant
     T inside_c0 = T(1), inside_c1 = T(1), inside_r0 = T(1), inside_r1 = T(1);
     if (padding == Padding::kZeros) {
         inside_c0 = column0 == c0 ? T(1) : T(0), inside_c1 = column1 == c0 + 1 ? T(1) : T(0);
         inside_r0 = row0 == r0 * W ? T(1) : T(0), inside_r1 = row1 == (r0 + 1) * W ? T(1) : T(0);
         gx = x >= T(-1) && x < T(W) ? T(1) : T(0), gy = y >= T(-1) && y < T(H) ? T(1) : T(0);
-    } else {  // further out the neighbours are one pixel, and nothing changes anyway
+    } else {  // further out the four neighbours are one pixel: the derivatives are 0 by themselves
         gx = x > T(0) ? T(1) : edge, gy = y > T(0) ? T(1) : edge;
     }
     const T l = (T(1) - fx) * inside_c0, r = fx * inside_c1, t = (T(1) - fy) * inside_r0, b = fy * inside_r1;

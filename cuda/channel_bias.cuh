@@ -1,5 +1,5 @@
 // Bias and ReLU of a convolution's output, channels last: y [M, C] with M = images * height * width pixels and few
-// channels C, where a row to a block (bias_activation) would leave a block nearly idle.
+// channels C. (bias_activation gives each row of C numbers to a block, most of whose threads would be idle here.)
 //
 //   forward    y = max(0, y + b)
 //   backward   dy = dy * (y > 0) in place, and db = sum over pixels, in one pass

@@ -1,14 +1,15 @@
-// EQUIVAE's loss over classes (Feige 2019, eq. 4 to 7): the expectation under q(y|x) = softmax(logits) of what each
-// class's pair costs, taken exactly, the divergence of q(y|x) from the classes' frequencies p(y), and for labelled
-// images the classifier's own term; with the gradients to the logits and to every pair's cost e = nll + kl, which are
-// short enough to write by hand:
+// EQUIVAE's loss over classes (Feige 2019, eq. 4 to 7). For an unlabelled image it is the exact expectation, under
+// q(y|x) = softmax(logits), of the cost e = nll + kl of each class's pair, plus the divergence of q(y|x) from the
+// classes' frequencies p(y). For a labelled image it is the cost of its one pair plus the classifier's cross-entropy.
+// The gradients by the logits and by every pair's cost are short enough to write by hand:
 //
 //   unlabelled   loss = sum_k q_k g_k,   g_k = e_k + log q_k - log p_k,   dloss/de_k = q_k,
 //                dloss/dlogit_k = q_k (g_k - loss)                 (the derivative of log q_k sums to 0)
 //   labelled     loss = e - log q_y,   dloss/de = 1,   dloss/dlogit_k = q_k - [k = y]
 //
-// weighted by 1 / U and by labelled_scale. log q is the logarithm of the softmax, finite for any finite logits; a class
-// with q_k = 0 adds nothing to the divergence, but a cost that is not finite is never hidden by it: 0 inf is NaN.
+// Unlabelled images are weighed by 1 / U, labelled ones by labelled_scale. log q is the logarithm of the softmax,
+// finite for any finite logits. A class with q_k = 0 adds nothing to the divergence; but if its cost is infinite or
+// NaN, the loss is NaN (0 inf), so that such a cost shows.
 //
 // Contract: one block per image, whose threads share the classes; block any; no shared memory but the reductions';
 // deterministic. Reads and writes some 30 bytes per image and class.
@@ -61,7 +62,7 @@ __global__ void class_expectation_kernel(ClassExpectation<T> out, const T* logit
         const T scale = label < K ? labelled_scale : T(NAN);
         if (leader && out.cross_entropy) out.cross_entropy[at] = label < K ? -posterior.log_q(label) : T(NAN);
         if (!dlogits) return;
-        __syncthreads();  // dlogits may be logits, whose entry of the label has just been read
+        __syncthreads();  // dlogits may be logits: all threads have read the label's entry before it is overwritten
         WARPVAE_SIMD()
         for (int k = classes.first; k < classes.last; k += classes.step)
             dlogits[k] = scale * (posterior.q(k) - (k == label ? T(1) : T(0)));

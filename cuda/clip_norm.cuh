@@ -1,11 +1,11 @@
-// Clipping a gradient by its norm (Pascanu et al. 2013), each replica's by its own, so that one bad minibatch cannot
-// throw the parameters far away:
+// Clipping each replica's gradient by its norm (Pascanu et al. 2013), so that one bad minibatch cannot throw the
+// parameters far away:
 //
 //   g = g * min(1, max_norm / |g|),   |g|^2 = sum of g^2 over the replica's whole arena
 //
-// The first kernel sums the squares of kNormParts equal parts of each arena, in double; in the second every thread adds
-// the parts in their order, and scales. A norm within the bound changes no bit, and neither does one that is not
-// finite: the optimiser names the tensor at fault. gradients [R, P]; partial_squares [R, kNormParts].
+// The first kernel sums the squares of kNormParts equal parts of each arena, in double. In the second, every thread
+// adds the parts in their order, and scales. A norm within the bound changes no bit. A norm that is not finite changes
+// none either: the optimiser then names the tensor at fault. gradients [R, P]; partial_squares [R, kNormParts].
 //
 // Contract: block any; deterministic. Reads 4 bytes per parameter; where it clips, reads and writes 4 more.
 #pragma once

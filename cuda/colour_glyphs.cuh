@@ -1,15 +1,16 @@
-// Digits in colour with their neighbours, as a camera crops them from a house number: what glyphs.cuh draws, in two
-// colours of enough contrast, on a background that grows lighter to one side, with parts of other digits at the left
-// and right edges and a little noise on every value. A stand-in for SVHN whose poses are known.
+// Digits in colour with their neighbours, as a camera crops them from a house number: a stand-in for SVHN whose poses
+// are known. The digit that glyphs.cuh draws has two colours of enough contrast. The background grows lighter to one
+// side, parts of other digits stand at the left and right edges, and every value has a little noise.
 //
 // The digit in the middle is the glyph of the same number (glyphs.cuh: the same draws, so the same pose and strokes).
-// A neighbour stands on the same line in the same pose, written with the same pen. Colours: a luminance of U[0.1, 0.9]
-// for the background and one at least min_contrast away for the ink, each with a random hue that leaves it as it is.
+// A neighbour stands on the same line in the same pose, written with the same pen. The background's luminance is drawn
+// from U[0.1, 0.9], and the ink's is at least min_contrast away from it. Each has a random hue, which does not change
+// the luminance.
 //
 //   images [N, H, W, 3] bytes, labels [N], poses [N]; skeletons, see ops/glyphs.h.
-// Randomness: Philox (seed, kDataset, step), the glyph's own blocks, and kExtraDraws + H W past all glyphs' for each
-// image. Block: any, one image each. Deterministic. Shared: 31 KB. Work per pixel: a dozen operations for each of some
-// 100 segments, one Philox block.
+// Randomness: Philox (seed, kDataset, step): the glyph's own blocks, and for each image kExtraDraws + H W blocks more,
+// numbered after those of all glyphs. Block: any, one image each. Deterministic. Shared: 31 KB. Work per pixel: a dozen
+// operations for each of some 100 segments, one Philox block.
 #pragma once
 #include "cuda/glyphs.cuh"
 #include "cuda/ops/glyphs.h"
@@ -33,7 +34,7 @@ __device__ inline Colour colour_of(float luma, Random4 hue) {
     return c;
 }
 
-/// A luminance of 0..1 that is `contrast` or more away from `other`, uniform over what there is of them.
+/// A luminance of 0..1 that is `contrast` or more away from `other`: uniform over all such luminances.
 __device__ inline float contrasting(float other, float contrast, float uniform) {
     const float below = other > contrast ? other - contrast : 0;
     const float above = other + contrast < 1 ? 1 - other - contrast : 0;

@@ -1,5 +1,5 @@
-// Sets of images that share a class: for each image of a minibatch m others of its own (Feige 2019, eq. 2), and m of
-// every class. A permutation's first m values are distinct, so that nothing is remembered or rejected:
+// Sets of images that share a class: for each image of a minibatch m others of its class (Feige 2019, eq. 2), or m
+// images of each class. They are the first m values of a permutation, so they are distinct without any being rejected:
 //
 //   complements   sets[r, first_set + n, j, :] = member p + (p >= q) of the class, p = order(j) in 0..n_c - 2,
 //                 with q the place of row n's own image among the n_c members of its class

@@ -1,6 +1,6 @@
-// Convolutions on the CPU device: oneDNN, one thread per call, fixed tiles of a replica's batch shared over the cores,
-// so that results depend on one replica's shape only. Double precision, which oneDNN lacks, unfolds the windows into
-// rows and takes matrix products: for gradient checks, and a second opinion on oneDNN in the tests.
+// Convolutions on the CPU device: oneDNN, one thread per call. The cores share fixed tiles of a replica's batch, so
+// that results depend on one replica's shape only. oneDNN has no doubles: for these the windows are unfolded into rows,
+// which matrix products take. That is for gradient checks, and to check oneDNN in the tests.
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -62,7 +62,7 @@ Plan make_plan(Pass pass, const ConvolutionShape& s, int images) {
     const memory::dims window = {s.y_channels, s.x_channels, s.kernel, s.kernel};
     const memory::desc weights(window, f32, memory::format_tag::any), torch(window, f32, memory::format_tag::oihw);
     const memory::dims stride = {s.stride, s.stride}, padding = {s.padding, s.padding};
-    // What the last window leaves over at the right and bottom edge lies in no sum: less padding there.
+    // Pixels beyond the last window at the right and bottom edge are in no sum: less padding there.
     const auto far = [&](int in, int out) { return memory::dim((out - 1) * s.stride + s.kernel - in - s.padding); };
     const memory::dims padding_far = {far(s.x_height, s.y_height()), far(s.x_width, s.y_width())};
     dnnl::primitive_attr attributes;
@@ -178,8 +178,9 @@ bool wants_blocks(Pass pass, const ConvolutionShape& s) {
     return pass == Pass::kForward && s.stride == 1 && s.y_channels <= 4 && s.y_height() % kBlock == 0 &&
            s.y_width() % kBlock == 0;
 }
-/// Forward to few channels, an image's: each block of kBlock x kBlock pixels of y is made as the channels of one pixel,
-/// from the one window that holds all of theirs, W'[(a, b, o), c, i, j] = W[o, c, i - a, j - b].
+/// The forward to few channels, such as an image's. Each block of kBlock x kBlock pixels of y is made as if it were the
+/// channels of one pixel, from the one window that holds the windows of all:
+///   W'[(a, b, o), c, i, j] = W[o, c, i - a, j - b]
 Status run_blocks(Convolver::Impl& impl, const float* x, float* y, const float* W, std::size_t P,
                   const ConvolutionShape& s, int R, int N) {
     constexpr int B = kBlock;
@@ -316,7 +317,7 @@ Status run(Convolver::Impl& impl, Pass pass, double* x, double* y, double* W, st
     return matmul<double>(context, W, P, Op::kTranspose, y, y_stride, Op::kNone, u, unfolded, R, out, window, rows);
 }
 
-/// The one way in: a library's error becomes a DeviceError that names the shape.
+/// All calls come through here: an error of the library becomes a DeviceError that names the shape.
 template <class T>
 Status convolve(const Convolver& convolver, Pass pass, const T* x, const T* y, const T* W, std::size_t P,
                 const ConvolutionShape& shape, int R, int N) {

@@ -1,5 +1,4 @@
-// Images spoilt on purpose, for a model to restore (Vive claims "denoising"; Geman and Geman's three: impulses, grain,
-// a part hidden):
+// Images spoilt on purpose, for a model to restore (Vive claims "denoising"). Three ways, as in Geman and Geman:
 //
 //   salt and pepper  y = 0 where u < a / 2, 1 where a / 2 <= u < a, x elsewhere
 //   Gaussian         y = min(max(x + a epsilon, 0), 1)

@@ -1,11 +1,11 @@
-// A dense layer, y = activation(x W^T + b), is a strided-batched matrix product (matmul, in ops.h) and three kernels of
-// our own: bias and activation, the activation's derivative, and the bias gradient. torch.nn.Linear's layout: W [out,
-// in].
+// A dense layer, y = activation(x W^T + b), is a strided-batched matrix product (matmul in ops/dense.h) and three
+// kernels of our own: bias and activation, the activation's derivative, and the bias gradient. W is [out, in], as in
+// torch.nn.Linear.
 //
 //   forward    y = f(x W^T + b)
-//   backward   dW = dy^T x,   db = sum_n dy,   dx = (dy W) * f'(.) of the activation that x came out of
+//   backward   dW = dy^T x,   db = sum_n dy,   dx = (dy W) * f', where f is the activation whose output is x
 //
-// Each derivative is read from its activation's output y, so no layer keeps its input: 1 - e^-y for a softplus.
+// Each derivative is computed from the activation's output, so no layer keeps its input: a softplus y has 1 - e^-y.
 //
 // Contract: block any; no shared memory; deterministic. Bytes per element: bias_activation reads and writes y (8),
 // activation_backward reads dx and y and writes dx (12), column_sum reads y (4).

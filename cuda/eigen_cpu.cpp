@@ -1,7 +1,7 @@
 #include "cuda/eigen_cpu.h"
 
-// Small products too go through Eigen's general one: its other way gives other bits where arrays lie differently in
-// memory, and a replica lies elsewhere among others.
+// Small products go through Eigen's general one, too. Eigen's other way for them gives other bits when arrays have
+// other addresses, and a replica among others has another address than alone.
 #define EIGEN_GEMM_TO_COEFFBASED_THRESHOLD 1
 #include <Eigen/Core>
 #include <Eigen/Eigenvalues>

@@ -1,25 +1,27 @@
 // Gaussians as points of a curved space. By the Fisher metric ds^2 = dmu^2 / sigma^2 + 2 dsigma^2 / sigma^2 a normal
-// distribution is the point (x, y) = (mu / sqrt 2, sigma) of the hyperbolic half plane, lengths times sqrt 2; those of
-// independent dimensions make a product, in which geodesics, exp and log go by dimension and squared distances add up
-// (Skovgaard 1981; Costa, Santos and Strapasson 2015). Between points 1 and 2 a distance h apart, nothing cancelling
-// however near or far they are:
+// distribution is the point (x, y) = (mu / sqrt 2, sigma) of the hyperbolic half plane, with lengths times sqrt 2.
+// Independent dimensions make a product space: geodesics, exp and log are taken in each dimension by itself, and
+// squared distances add up (Skovgaard 1981; Costa, Santos and Strapasson 2015). For points 1 and 2 of the half plane, a
+// distance h apart, these forms lose no digits however near or far the points are:
 //
 //   distance   sinh(h/2) = |p2 - p1| / (2 sqrt(y1 y2))
 //   geodesic   1/y = a/y1 + b/y2,  x/y = a x1/y1 + b x2/y2,  a = sinh((1-t) h) / sinh h,  b = sinh(t h) / sinh h:
-//              1/y and x/y are linear on the hyperboloid, whose geodesics combine their ends so
+//              (1/y and x/y are linear on the hyperboloid, whose geodesics combine their ends with these factors)
 //   log        |v| = y1 h, along (2 y1 (x2 - x1), (x2 - x1)^2 + (y2 - y1) (y2 + y1))
 //   exp        1/y = (cosh l - sinh l sin) / y1,  x = x1 + y cos sinh l,  with v = y1 l (cos, sin)
-//   mean       p <- exp_p(step mean_i log_p(p_i)), step = 1 / mean_i(h_i coth h_i): h coth h is the largest curvature
-//              of h^2 / 2, and since it grows no faster than h, every such step descends
+//   mean       p <- exp_p(step mean_i log_p(p_i)), step = 1 / mean_i(h_i coth h_i)
+//              (h coth h is the largest curvature of h^2 / 2; it grows no faster than h, so every such step descends)
 //
-// argo's curve is a circle about the axis of the (mu, sigma) plane: half of its angle there is psi, tan psi = (mu2 -
-// mu1) / (sigma1 + sigma2), and the chord from p1 turns as it grows, p = p1 + sin(t psi) / sin psi Rot((1-t) psi) (p2 -
-// p1): with equal means the straight line, the limit. Beyond its ends it goes on to the axis and below.
+// argo's curve is a circle whose centre lies on the axis of the (mu, sigma) plane, where it spans the angle 2 psi:
 //
-// Contract: block any; deterministic; no shared memory but the reductions'. In float right to a few h roundings, for h
-// below 80. A deviation below 0, and NaN, make their dimension NaN. The mean is computed in double whatever T is: a
-// float's roundings alone are above its tolerance. Its error shrinks to 1 - 1 / mean_i(h_i coth h_i) of itself in
-// an iteration at worst: tenfold in 4 for h = 2, in 20 for h = 9.
+//   tan psi = (mu2 - mu1) / (sigma1 + sigma2),   p = p1 + sin(t psi) / sin psi Rot((1-t) psi) (p2 - p1)
+//
+// With equal means it is the straight line, which is the limit. Beyond its ends it goes on to the axis and below.
+//
+// Contract: block any; deterministic; no shared memory but the reductions'. In float the error is a few times h
+// roundings, for h below 80. A deviation below 0 makes its dimension NaN, and so does a NaN. The mean is computed in
+// double whatever T is: a float's roundings alone are above its tolerance. In each iteration its error shrinks at least
+// by the factor 1 - 1 / mean_i(h_i coth h_i): to a tenth in 4 iterations for h = 2, in 20 for h = 9.
 #pragma once
 #include <math.h>  // not <cmath>: it has the float versions in the global namespace, where CUDA has them
 

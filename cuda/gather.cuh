@@ -1,6 +1,6 @@
-// A minibatch, gathered: the step number alone decides which images (a stateless permutation), so resuming, graph
-// replay and replicas need no other state. Bytes become floats on the way; a random affine change and a dynamic
-// binarisation too.
+// A minibatch, gathered. The step number alone decides which images it has, by a stateless permutation, so resuming,
+// graph replay and replicas need no other state. On the way bytes become floats; where asked for, each image has a
+// random affine change, and its pixels are binarised at random.
 //
 //   order    a Feistel network over the bits of the index, cycle-walked into 0..count-1 (Black and Rogaway 2002): a
 //            bijection for any keys. Four round keys from Philox(seed, kShuffle, epoch).
@@ -8,7 +8,7 @@
 //              kEpochs  (t mod ceil(count / batch)) batch + n,  epoch t / ceil(count / batch)
 //              kCycle   (t batch + n) mod count,                epoch (t batch + n) / count
 //              kSpread  floor((t mod steps) count / steps) + n, epoch t / steps
-//   batch[r, first_row + n, :] = images[r][order of the epoch (place)] / 255, less a mean and scaled where one asks
+//   batch[r, first_row + n, :] = images[r][order of the epoch (place)] / 255, or that less a mean, times a scale
 //
 // Contract: one block per row, block any; reads 1 and writes 4 bytes per pixel (four reads where images are augmented).
 #pragma once
@@ -18,7 +18,7 @@
 
 namespace warpvae {
 
-/// Whether a step of `order` can have N rows, and whether options name an image: what launchers ask (gather.cu).
+/// Whether a step of `order` can have N rows, and whether the options describe an image. Launchers ask (gather.cu).
 bool gives_rows(const MinibatchOrder& order, int N);
 bool is_sound(const GatherOptions& options);
 
@@ -141,7 +141,7 @@ __device__ inline void write_mapped_channel(T* out, Image in, int c, const Affin
         out[k] = scale.mean ? (pixel - T(scale.mean[k])) * T(scale.scale[k]) : pixel;
     }
 }
-/// All channels alike.
+/// The same for all channels.
 template <class T>
 __device__ inline void write_mapped_image(T* out, const std::uint8_t* in, const AffineMap& map,
                                           const GatherOptions& options) {
@@ -151,7 +151,7 @@ __device__ inline void write_mapped_image(T* out, const std::uint8_t* in, const 
 }
 
 /// The block draws each pixel of the batch's row anew: 1 with the pixel's probability. Four pixels share a block of
-/// random words; whole fours apart from the tail, so that a CPU compiler vectorises them.
+/// random words. The loop over whole fours is apart from the tail, so that a CPU compiler vectorises it.
 template <class T>
 __device__ inline void binarise_image(T* out, int D, std::uint64_t seed, std::uint64_t step, int row) {
     const int quads = (D + 3) / 4;

@@ -1,14 +1,14 @@
-// The Gaussian encoder's end, fused: both heads, the reparameterised sample and the divergence in one pass over the
-// last hidden layer (Kingma and Welling 2014, eq. 10 and appendix B). Unfused these are two thin matrix products, a
-// bias, a noise kernel and a reduction: five launches for about a tenth of a percent of a step's arithmetic.
+// The end of a Gaussian encoder, fused: both heads, the reparameterised sample and the divergence in one pass over the
+// last hidden layer (Kingma and Welling 2014, eq. 10 and appendix B). As kernels of their own these are two thin matrix
+// products, a bias, a noise kernel and a reduction: five launches for a thousandth of a step's arithmetic.
 //
 //   [mu, logvar] = h W^T + b,   z = mu + exp(logvar / 2) epsilon,   kl = sum_j KL(N(mu_j, sigma_j^2) || N(0, 1))
 //
 // h [R, N, H]; W [2Z, H] and b [2Z] at stride P (rows 0..Z-1 make mu, Z..2Z-1 logvar); moments [R, N, 2Z]; z [R, N, Z];
 // kl [R, N]. The backward through the products is dense_backward on dmoments.
 //
-// Contract: one block per four rows and replica, block any; a warp takes one latent at a time: its lanes share the two
-// dot products for all four rows (8 sums on 6 loads), then lanes 0..3 finish one row each. No shared memory but the
+// Contract: one block per four rows and replica, block any. A warp takes one latent at a time: its lanes share the two
+// dot products of all four rows (6 loads for 8 sums), then lanes 0..3 finish one row each. No shared memory but the
 // reduction's. Reads h once per latent (from L1) and W once per block (from L2). Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"

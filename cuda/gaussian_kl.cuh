@@ -2,9 +2,11 @@
 //
 //   KL(N(mu, sigma^2) || N(0, 1)) = 1/2 sum_j (mu_j^2 + sigma_j^2 - 1 - log sigma_j^2)
 //
-// A term of sigma is the height of an exponential above its tangent, so none is below 0 (above_tangent_of_exp).
-// moments [R, N, 2Z] holds mu, then logvar = log sigma^2. Contract: one block per row, block any; reads 8 Z bytes a
-// row, writes 4; the backward reads and writes 8 Z more. Deterministic.
+// The terms in sigma are computed as the height of e^x above its tangent (above_tangent_of_exp), which is never below
+// 0. moments [R, N, 2Z] holds mu, then logvar = log sigma^2.
+//
+// Contract: one block per row, block any; reads 8 Z bytes a row, writes 4; the backward reads and writes 8 Z more.
+// Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"

@@ -1,15 +1,15 @@
-// The Gaussian negative log-likelihood of real-valued pixels (EQUIVAE's, of standardised SVHN), its gradient to the
-// mean, and to the logarithm of a deviation shared by all pixels or by those of one channel:
+// The Gaussian negative log-likelihood of real-valued pixels (EQUIVAE's, of standardised SVHN), its gradient by the
+// mean, and by the logarithm of a deviation that all pixels share, or those of one channel:
 //
 //   nll = sum_i (t - m)^2 / (2 s^2) + log s + log(2 pi) / 2,   dnll/dm = (m - t) / s^2,
 //   dnll/dlog s = sum_i 1 - (t - m)^2 / s^2
 //
-// A row is `pixels` of C channels, the channel last; one deviation for all is the case of one channel.
+// A row is `pixels` of C channels, the channel last. One deviation for all is the case of one channel.
 //
 // Contract: block any; no shared memory but the reductions'; deterministic. gaussian_likelihood_kernel: one block per
-// row, each channel's squares are summed, then the constants added once; reads 8 bytes a number and writes 4.
-// gaussian_deviation_backward_kernel: one block per channel and replica; a warp sums rows, the block its warps;
-// reads 8.
+// row, which sums each channel's squares and adds the constants once at the end; reads 8 bytes a number and writes 4.
+// gaussian_deviation_backward_kernel: one block per channel and replica, whose warps share the rows; reads 8 bytes a
+// number.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"

@@ -1,16 +1,16 @@
-// A diagonal Gaussian in mean and log-deviation, its reparameterised sample, and its divergence from a diagonal
-// Gaussian prior whose mean and log-deviation may be parameters too (Vive, eq. 6 and 7, tau and sigma as standard
-// deviations):
+// A diagonal Gaussian given by mean and log-deviation, its reparameterised sample, and its divergence from a diagonal
+// Gaussian prior, whose mean and log-deviation may be parameters too (Vive, eq. 6 and 7, where tau and sigma are
+// standard deviations):
 //
-//   sigma = max(e^s, 1e-6)  (or e^max(s, 1e-6), the paper's letter),   z = mu + sigma epsilon
+//   sigma = max(e^s, 1e-6), or e^max(s, 1e-6) as the paper literally has it;   z = mu + sigma epsilon
 //   kl    = sum_j log tau - log sigma + ((mu - nu)^2 + sigma^2) / (2 tau^2) - 1/2
 //   dz/dmu = 1, dz/ds = sigma epsilon = z - mu,   dkl/dmu = (mu - nu) / tau^2,   dkl/ds = sigma^2 / tau^2 - 1
 //   dkl/dnu = -(mu - nu) / tau^2,   dkl/dlog tau = 1 - ((mu - nu)^2 + sigma^2) / tau^2
 //
-// kl is summed as (mu - nu)^2 / (2 tau^2) + 1/2 (e^x - 1 - x), x = 2 (log sigma - log tau): no term is below 0. There
-// is no gradient to s where the bound on sigma is active. moments [R, N, 2Z]: mu, then s; z [R, N, Z]; kl [R, N].
+// kl is summed as (mu - nu)^2 / (2 tau^2) + 1/2 (e^x - 1 - x), x = 2 (log sigma - log tau): no term is below 0. Where
+// the bound on sigma is active, the gradient by s is 0. moments [R, N, 2Z]: mu, then s; z [R, N, Z]; kl [R, N].
 //
-// Contract: block any. Forward: one block per four rows (one Philox block feeds them); backward: one per row; the
+// Contract: block any. Forward: one block per four rows, which share a Philox block; backward: one per row; the
 // prior's gradient: one per latent. Reads and writes about 20 bytes a latent. Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"

@@ -1,12 +1,12 @@
-// Digits drawn from stroke skeletons: a data set that needs no file, and whose every image comes with the pose
-// (rotation, scales, shear, translation) and the non-rigid bend that made it.
+// Digits drawn from stroke skeletons. The data set needs no file, and every image comes with the pose (rotation,
+// scales, shear, translation) and the non-rigid bend that made it.
 //
-// One block draws one image. A style's vertices are displaced a little each, joined by Catmull-Rom splines cut into
-// straight segments, bent and placed (GlyphPose in ops.h), and every pixel is inked by its distance to the nearest
-// segment: full within half the pen's thickness, fading to none over one pixel (anti-aliasing). The pen's pressure
-// varies along the stroke.
+// One block draws one image. Each vertex of the style is displaced a little. Catmull-Rom splines join the vertices, and
+// are cut into straight segments, which are bent and placed (GlyphPose in ops/glyphs.h). Each pixel is inked by its
+// distance to the nearest segment: full within half the pen's thickness, fading to none over one pixel (anti-aliasing).
+// The pen's pressure varies along the stroke.
 //
-//   images [N, H, W] bytes, labels [N], poses [N]; skeletons, see ops.h.
+//   images [N, H, W] bytes, labels [N], poses [N]; skeletons, see ops/glyphs.h.
 // Randomness: Philox (seed, kDataset, step), kGlyphDraws blocks for each image. Block: any, one image each.
 // Deterministic. Shared: 48 vertices, 240 segments, three floats for each of kTile pixels (18 KB for 1024). Work per
 // pixel: a dozen operations for each segment.
@@ -25,7 +25,7 @@ struct GlyphSegment {
     float x, y, dx, dy, per_length2, per_pressure2;
 };
 
-/// The skeleton's point (x, y) on the image (GlyphPose in ops.h).
+/// The skeleton's point (x, y) on the image (GlyphPose in ops/glyphs.h).
 struct GlyphPlacement {
     float xx, xy, yx, yy, centre_x, centre_y, bend_x, bend_y;
     __device__ GlyphVertex operator()(GlyphVertex v) const {
@@ -171,7 +171,7 @@ __global__ void glyphs_kernel(GlyphBatch out, GlyphSkeletons skeletons, GlyphOpt
         glyph_segments(segments, vertices, skeletons, glyph.style, options.jitter, glyph_placement(pose, H, W), draw);
     __syncthreads();
 
-    // Within a tile every thread keeps to its own pixels; the last, shorter tile may be shared out in another way.
+    // Within a tile every thread keeps to its own pixels. In the last, shorter tile these may be others than before.
     const int pixels = H * W;
     for (int tile = 0; tile < pixels; tile += kTile) {
         __syncthreads();

@@ -1,19 +1,20 @@
-// Sampling images on a warped grid (Jaderberg et al. 2015), fused with the grid: every warp here is linear in its
-// coefficients, so a pixel's coordinates are a few multiply-adds away and the grid is never stored.
+// Sampling images on a warped grid (Jaderberg et al. 2015), fused with the grid. Every warp here is linear in its
+// coefficients, so a pixel's coordinates cost a few multiply-adds, and the grid is never stored.
 //
 //   (x, y)(p) = A B(:, p)            affine: K = 3, B = (x', y', 1);  thin-plate spline: K = g^2, B from the spline
 //   out(p)    = sum_i w_i(x, y) image[at_i(x, y)]                        four neighbours, bilinear.cuh
 //   dimage[q] = sum over p, i with at_i(p) = q of w_i dout(p)            a scatter
 //   dA        = sum_p (dL/dx, dL/dy)(p) B(:, p)^T,   dL/dx(p) = dout(p) sum_i (dw_i/dx) image[at_i]
 //
-// The scatter adds 64-bit integers (cuda/device/fixed_point.cuh) in shared memory, with a power-of-two scale that each
-// image gets from its own largest gradient: no order of threads and no neighbour in the batch can change a bit.
+// The scatter adds 64-bit integers (cuda/device/fixed_point.cuh) in shared memory. Their scale is a power of two that
+// each image gets from its own largest gradient. So neither the order of threads nor the rest of the batch can change a
+// bit.
 //
 //   out, dout [N, C, out_H, out_W]; images, dimages [N, C, H, W]; grid, dgrid [N, out_H, out_W, 2]; u, du [N, stride]
 //
 // Contract: one block per image, block any; 8 bytes of shared memory per pixel of a channel, and 2 numbers for each of
-// 1024 staged output pixels. Images of more than kBandPixels are gathered by owners instead: as many blocks per image
-// as bands of it, each of which adds up what falls on its own band. Deterministic.
+// 1024 staged output pixels. An image of more than kBandPixels pixels is cut into bands with a block for each: every
+// block goes over all of the output and adds up what falls on its own band. Deterministic.
 // Bytes: forward reads the image and writes out (8 per pixel), backward reads dout and image and writes dimages (12).
 #pragma once
 #include "cuda/affine_grid.cuh"

@@ -2,12 +2,14 @@
 //
 //   log p(x) ~ log 1/K sum_k e^w_k,   ELBO ~ 1/K sum_k w_k,   effective sample size (sum e^w)^2 / sum e^2w
 //
-// The sums are in double about the largest weight, e^(w - largest), and can be continued: where a larger weight comes,
-// the sums so far are scaled by e^(largest - larger). Equal weights are 0 apart, infinite ones too, so an infinite nll
-// is a weight of 0, and so is the mean if all are. A NaN weight gives NaN.
+// The sums are in double, of e^(w - largest), where largest is the largest log weight so far. They can be continued:
+// when a larger weight comes, the sums so far are multiplied by e^(largest - larger). The difference of two equal log
+// weights is taken as 0 even where both are infinite. So an infinite nll is a weight of 0, and if all are infinite the
+// mean weight is 0. A NaN weight gives NaN.
 //
-// ratio and nll [Q, K]; out [Q] of LogMeanExp, sums [Q] of LogWeights. Contract: one block per row q, block any; reads
-// 8 K bytes twice (cached). Deterministic.
+// ratio and nll [Q, K]; out [Q] of LogMeanExp, sums [Q] of LogWeights.
+//
+// Contract: one block per row q, block any. Reads 8 K bytes twice (from the cache the second time). Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/ops/latent.h"

@@ -1,10 +1,12 @@
 // What linear support vector machines need around their two matrix products (host/evaluate/linear_svm.h has the
-// method). Replica r, class k and fit f make a problem; its unknowns theta [R, K, F, d + 1] in double, the bias last:
+// method). Replica r, class k and fit f make a problem. Its unknowns are theta [R, K, F, d + 1] in double, the bias
+// last. It minimises
 //
 //   f(theta) = 1/2 |theta|^2 + C sum_i max(0, 1 - y_i (w x_i + b))^2,   y_i = 1 where labels[i] = k, else -1,
 //
-// over all rows for fit 0, over those with folds[i] != f - 1 for fit f. Kernels work on the fits first..first+count-1,
-// all classes of one replica in one product: row k * count + (f - first) of "scores" and "sums".
+// over all rows for fit 0, and over the rows with folds[i] != f - 1 for fit f. Kernels work on the fits
+// first..first+count-1. One product has all classes of a replica: fit f of class k is row k * count + (f - first) of
+// "scores" and "sums".
 //
 // Contract: block any; deterministic (the atomics count). A NaN score gives NaN sums.
 #pragma once

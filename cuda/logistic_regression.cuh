@@ -1,6 +1,6 @@
 // What multinomial logistic regression needs around its two matrix products (host/evaluate/logistic_regression.h has
-// the method). Its unknowns are theta [Q, K, d + 1] in double, the intercept last; classes that no row has are left
-// out: their probability is 0, their unknowns stay 0.
+// the method). Its unknowns are theta [Q, K, d + 1] in double, the intercept last. A class that no row has is left out:
+// its probability is 0 and its unknowns stay 0.
 //
 //   F(theta) = 1/n sum_i -log softmax(W x_i + b)[y_i] + lambda / 2 ||W||^2
 //
@@ -32,7 +32,7 @@ template <class T>
 __global__ void first_non_finite_kernel(unsigned long long* first, const T* x, std::size_t n) {
     const T* values = x + blockIdx.y * n;
     const auto share = grid_stride(n);
-    T sum = T(0);  // is not finite if any value is not: the common case needs one vectorised pass
+    T sum = T(0);  // NaN if any value is not finite, so the common case needs one vectorised pass
     WARPVAE_SIMD(reduction(+ : sum))
     for (std::size_t i = share.first; i < share.last; i += share.step) sum += values[i] - values[i];
     if (sum == T(0)) return;
@@ -157,8 +157,8 @@ __global__ void logistic_curvature_kernel(T* scaled, const T* logits, const T* b
     }
 }
 
-/// curvature [K, D, D] += scale * gram, starting from 0 and ending with the diagonal lambda (1 / n for the intercept)
-/// and a millionth of itself, which keeps it positive definite in spite of gram's rounding.
+/// curvature [K, D, D] += scale * gram, from 0 where is_first. Where is_last the diagonal grows by lambda (by 1 / n for
+/// the intercept) and by a millionth of itself, which keeps it positive definite in spite of gram's rounding.
 template <class T>
 __global__ void accumulate_curvature_kernel(T* curvature, const float* gram, T scale, T lambda, T intercept_ridge,
                                             bool is_first, bool is_last, int K, int D) {

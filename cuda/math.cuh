@@ -96,8 +96,8 @@ __device__ inline float log_(float x) {
     return x != x ? x : y;
 }
 
-/// e^x - 1 - x, how far e^x lies above its tangent at 0: never below 0, and near 0 the series itself, x^2 / 2 + ...,
-/// where the difference would cancel.
+/// e^x - 1 - x, how far e^x lies above its tangent at 0: never below 0. Near 0, where the difference would cancel, it
+/// is the series x^2 / 2 + ...
 __device__ inline float above_tangent_of_exp(float x) {
     const detail::ExpParts e = detail::bounded_exp_parts(x);
     const float difference = exp_(x) - 1.f - x;
@@ -157,7 +157,7 @@ __device__ inline double above_tangent_of_log(double x) {
 }
 __device__ inline void sincos_turn(double u, double& sine, double& cosine) {
 #ifdef __CUDACC__
-    sincospi(2 * u, &sine, &cosine);  // sin and cos would need local memory for arguments that never come
+    sincospi(2 * u, &sine, &cosine);  // sin and cos need local memory for large arguments, which never come here
 #else
     sine = sin(6.283185307179586 * u);
     cosine = cos(6.283185307179586 * u);
@@ -166,7 +166,7 @@ __device__ inline void sincos_turn(double u, double& sine, double& cosine) {
 __device__ inline float sqrt_(float x) { return sqrtf(x); }
 __device__ inline double sqrt_(double x) { return sqrt(x); }
 
-/// 1 / (1 + e^-x), by whichever of e^x and e^-x does not overflow.
+/// 1 / (1 + e^-x), computed from e^x or e^-x: the one that does not overflow.
 template <class T>
 __device__ inline T sigmoid_(T x) {
     const T e = exp_(x < T(0) ? x : -x);

@@ -25,7 +25,7 @@ void multiply(Op op_a, Op op_b, int m, int n, int k, const float* A, int lda, co
               int ldc) {
     const cpu::OneDnnCall call;
     const char a = op_a == Op::kTranspose ? 'T' : 'N', b = op_b == Op::kTranspose ? 'T' : 'N';
-    // Every shape that gets here is right, so what can fail is memory, for code or for packed operands.
+    // Every shape that gets here is right. So if it fails, there is no memory for code or for packed operands.
     if (dnnl_sgemm(a, b, m, n, k, 1.f, A, lda, B, ldb, 0.f, C, ldc) != dnnl_success) throw std::bad_alloc();
 }
 using cpu::multiply;

@@ -1,10 +1,10 @@
-// The k nearest rows of every row, exactly: squared distances less |x_i|^2 by a matrix product, a selection of a few
-// candidates more than k by these, then their true distances from the rows themselves, which the product's cancellation
-// cannot touch.
+// The k nearest rows of every row, exactly. A matrix product gives each squared distance less |x_i|^2. By these keys a
+// few more than k candidates are selected. Then their true distances are computed from the rows themselves: the
+// product's cancellation has no part in those.
 //
-// Contract: block any; deterministic, ties by the lower row. nearest_candidates and neighbour_ranks give a row to a
-// warp and read each product once or twice, and k times; nearest_of_candidates gives a row to a block and has K doubles
-// of dynamic shared memory.
+// Contract: block any; deterministic; of equal distances the lower row comes first. nearest_candidates gives a row to a
+// warp and reads each product once or twice. neighbour_ranks gives a row to a warp too and reads each product k times.
+// nearest_of_candidates gives a row to a block and has K doubles of dynamic shared memory.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/device/shared.cuh"
@@ -34,8 +34,9 @@ __device__ inline bool nearer(T key, int row, T other, int other_row) {
     return key < other || (key == other && row < other_row);
 }
 
-/// The list of candidates lies in memory and each slot belongs to one lane, so that lanes agree on its worst entry by
-/// reductions alone. A lane first takes the least of 64 keys: past the first few hundred rows that is mostly all.
+/// The list of candidates lies in memory. Each slot belongs to one lane, so the lanes find the worst entry by
+/// reductions alone. A lane first takes the least of 64 keys: after the first few hundred rows it is seldom below the
+/// worst entry, and the warp goes on to the next 64 keys of each lane.
 template <class T>
 __global__ void nearest_candidates_kernel(int* candidates, T* keys, const T* products, const T* norms, int first,
                                           int rows, int n, int K) {

@@ -84,8 +84,8 @@ std::string newest(Has has) {
 
 namespace {
 
-/// oneDNN does not survive that its code or its scratch cannot be allocated: where the address space has a limit
-/// (ulimit -v), a call begins only with room for both.
+/// oneDNN crashes where its code or its scratch cannot be allocated. So where the address space has a limit (ulimit
+/// -v), a call begins only if there is room for both.
 void require_room() {
     static const bool has_limit = [] {
         rlimit space{};

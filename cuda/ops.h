@@ -1,5 +1,6 @@
 // Every launcher of the kernel library, in plain C++. Each operation lives in `cuda/<op>.cuh` (device functions and
-// kernels, to take into other projects) and `cuda/<op>.cu` (the launchers declared here).
+// kernels, to take into other projects) and `cuda/<op>.cu` (the launchers declared in its group's header). Include the
+// groups that you use: all of them together are for a file that uses most.
 //
 // Letters used throughout:
 //   R replicas (independent models, the leading axis of everything)   N rows of a batch   D features or pixels
@@ -8,8 +9,8 @@
 // stream. T is float or double (double is for gradient checks). Every launcher returns the device's error code at once;
 // kernels run later in `stream`. All results are deterministic: no float atomics anywhere.
 //
-// A size of 0 is no error unless a comment asks for 1 at least: an output without elements is left alone, a sum over
-// nothing is 0 (a weight's gradient from no rows too), and what adds to a total leaves it as it is.
+// A size of 0 is no error unless a comment asks for 1 at least. An output without elements is left alone. A sum over
+// nothing is 0, and so is a weight's gradient from no rows. A launcher that adds to a total leaves it as it is.
 #pragma once
 #include "cuda/ops/convolution.h"
 #include "cuda/ops/dense.h"

@@ -1,6 +1,6 @@
 // Images beside the sets of images that stand for their classes (Feige 2019, eq. 2 and 14): one row of a decoder's or
-// posterior's input for each pair, its gradient, and the mean that makes a set one vector. Every array's rows are
-// pairs, images or sets (pairs.h), and the pairs that a row is part of are an arithmetic progression:
+// posterior's input for each pair, its gradient, and the mean that makes a set one vector. The rows of each array are
+// pairs, images or sets (ops/pairs.h). The pairs that a row is part of are an arithmetic progression:
 //
 //   row                          the pairs that it is part of
 //   pair p                       p
@@ -9,7 +9,7 @@
 //   set of class k               u K + k, u < U
 //   set of labelled image l      U K + l
 //
-// so that one sum over such a progression of rows is the backward for each of the three, and the mean of a set too.
+// So a sum over an arithmetic progression of rows is the backward of all three kinds, and the mean of a set too.
 //
 // Contract: one block per row written, block any; neighbouring threads (GPU) and vector lanes (CPU) take neighbouring
 // columns, each summing its rows in their order. No shared memory; deterministic. Forward: 8 bytes per element;

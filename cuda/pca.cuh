@@ -1,4 +1,4 @@
-// Rows about their mean, for principal component analysis (host/evaluate/pca.h): the rest is matrix products and
+// Rows less their mean, for principal component analysis (host/evaluate/pca.h). The rest of it is matrix products and
 // symmetric_eigen.
 //
 // Contract: block any; deterministic; reads and writes each number once.

@@ -1,22 +1,24 @@
-// Several draws of a diagonal Gaussian posterior, what each adds to its log weight besides the likelihood, and the
-// gradient of Renyi's bound through them (Li and Turner 2016, section 4):
+// Several draws of a diagonal Gaussian posterior, the part of each draw's log weight that is not the likelihood, and
+// the gradient of Renyi's bound through the draws (Li and Turner 2016, section 4):
 //
 //   variance v = e^raw or log(1 + e^raw), at least 1e-10;   z_k = mu + sigma epsilon_k,   sigma = sqrt(v)
 //   ratio_k = log p(z_k) - log q(z_k|x) = 1/2 sum_j (epsilon_kj^2 + log v_j - z_kj^2)
 //
-// With L = scale sum_n loss[n], W_k = dloss/dnll_k = -dloss/dratio_k, and dz_k the part of L's gradient that comes
-// through the likelihood, the derivatives dratio_k/dmu_j = -z_kj and dratio_k/dlog sigma_j = 1 - z_kj (z_kj - mu_j)
-// give
+// Let L = scale sum_n loss[n], W_k = dloss/dnll_k = -dloss/dratio_k, and dz_k the part of L's gradient that comes
+// through the likelihood. Then, as dratio_k/dmu_j = -z_kj and dratio_k/dlog sigma_j = 1 - z_kj (z_kj - mu_j),
 //
 //   g_kj = dz_kj + scale W_k z_kj,   dmu_j = sum_k g_kj,   dlog sigma_j = sum_k g_kj (z_kj - mu_j) - scale sum_k W_k
 //
-// or, where the divergence is analytic, g = dz, and scale mu and scale (v - 1) besides. The head's own factor follows
-// from v alone: dlog sigma/draw = 1/2 for e^raw, and (1 - e^-v) / (2 v) for log(1 + e^raw), whose derivative is
-// 1 - e^-v; 0 where the bound on v is active.
+// Where the divergence is analytic, the terms with W are not there; scale mu is added to dmu, and scale (v - 1) to
+// dlog sigma.
 //
-// moments, dheads [R, N, 2Z]: mu, then v or raw; z, dz [R, N, K, Z]; ratio, weights [R, N, K]; kl [R, N]. Contract:
-// block any; one block per row, or per four draws (one Philox block feeds them, across images). Reads and writes 4 Z
-// bytes a draw forward, 8 Z backward, and each row's moments from the cache. Deterministic.
+// The factor dlog sigma/draw of the head follows from v alone: it is 1/2 for e^raw, and (1 - e^-v) / (2 v) for
+// log(1 + e^raw), whose derivative is 1 - e^-v. Where the bound on v is active it is 0.
+//
+// moments, dheads [R, N, 2Z]: mu, then v or raw; z, dz [R, N, K, Z]; ratio, weights [R, N, K]; kl [R, N].
+//
+// Contract: block any; one block per row, or per four draws, which share a Philox block and may be of two images. Reads
+// and writes 4 Z bytes a draw forward, 8 Z backward, and each row's moments from the cache. Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/gaussian_kl.cuh"

@@ -1,4 +1,4 @@
-// How close an image is to another, in decibels: the peak signal-to-noise ratio of images whose peak is 1,
+// How close an image is to another, in decibels: the peak signal-to-noise ratio of images whose peak is 1.
 //
 //   psnr = 10 log10(1 / max(mse, 1 / (12 255^2))),   mse = mean of (x - target)^2 over the D pixels
 //

@@ -4,15 +4,19 @@
 //   bound = s + 1/b log( 1/K sum_k e^(b (w_k - s)) ),   d(-bound)/dnll_k = softmax(b w)_k = -d(-bound)/dratio_k
 //
 //   alpha = 1        the mean of w; or, with kl, kl + mean of nll as the loss; equal weights
-//   alpha = -+inf    the largest or the smallest w, whose first k has all the weight
+//   alpha = -+inf    the largest or the smallest w; of equal ones, the first k has all the weight
 //
-// Near alpha = 1 the logarithm is of a mean near 1, and divided by a small b: log1p of the mean of expm1 has all its
-// digits there, so that the bound joins the mean of w smoothly. Equal log weights are 0 apart, infinite ones too: an
-// infinite nll weighs nothing beside finite ones where b > 0 and everything where b < 0, and if all are infinite the
-// loss is. A NaN gives a NaN loss.
+// Near alpha = 1 the mean is near 1, and its logarithm is divided by a small b. There log1p of the mean of expm1 keeps
+// all digits, so the bound joins the mean of w smoothly.
 //
-// nll, ratio, weights [R, N, K]; loss, negative_elbo, kl [R, N]; alphas [R]. Contract: one block per row, block any;
-// in double; reads 8 K bytes four times (cached), writes 4 K. Deterministic.
+// The difference of two equal log weights is taken as 0 even where both are infinite. So a draw with an infinite nll
+// has no weight beside finite ones where b > 0, and all the weight where b < 0. Where every nll is infinite, so is the
+// loss. A NaN gives a NaN loss.
+//
+// nll, ratio, weights [R, N, K]; loss, negative_elbo, kl [R, N]; alphas [R].
+//
+// Contract: one block per row, block any. Computes in double. Reads 8 K bytes four times (from the cache after the
+// first), writes 4 K. Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
@@ -39,7 +43,7 @@ __global__ void renyi_bound_kernel(RenyiBound<T> out, const T* nll, const T* rat
     sum = block_sum(sum);
     nll_sum = block_sum(nll_sum);
 
-    int first = 0;  // of those at the shift, where one has all the weight
+    int first = 0;  // for an infinite alpha: the first draw whose w is the shift, which has all the weight
     if (!is_finite(b)) {
         int from_end = 0;
         for (int k : block_stride(K))

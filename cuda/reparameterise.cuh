@@ -3,8 +3,10 @@
 //
 //   dz/dmu = 1,   dz/dlogvar = sigma epsilon / 2 = (z - mu) / 2
 //
-// moments [R, N, 2Z] holds mu, then logvar; z [R, N, Z]. Contract: one block per four rows (one Philox block feeds
-// them), block any; reads 8 and writes 4 bytes per latent. Deterministic.
+// moments [R, N, 2Z] holds mu, then logvar; z [R, N, Z].
+//
+// Contract: one block per four rows, which share a Philox block; block any; reads 8 and writes 4 bytes per latent.
+// Deterministic.
 #pragma once
 #include "cuda/ops/latent.h"
 #include "cuda/philox.cuh"

@@ -3,9 +3,9 @@
 //   x_k = logits_k + bias_k,   loss = log sum_k exp(x_k - max x) + max x - x_label,
 //   dloss/dlogits_k = softmax(x)_k - [k = label]
 //
-// Two orders in memory: [R, N, K], what a dense layer writes, and [R, K, N], classes first: there neighbouring threads
-// (GPU) and vector lanes (CPU) read neighbouring rows, and the product with the features needs no transposition;
-// logistic regression uses it.
+// Logits have one of two orders in memory. A dense layer writes [R, N, K]. Logistic regression uses [R, K, N], classes
+// first: there neighbouring threads (GPU) and vector lanes (CPU) read neighbouring rows, and the product with the
+// features needs no transposition.
 //
 // Contract: block any; no shared memory; deterministic. Reads each logit twice and writes dlogits twice (16 bytes per
 // element in float, half of them from cache).

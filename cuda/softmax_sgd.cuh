@@ -1,13 +1,15 @@
-// Multinomial regression by plain stochastic gradient descent, a whole training in one block: its steps are too small
-// to be launches (batch K (d + 1) products), and what they share, the weights, stays in shared memory throughout.
+// Multinomial regression by plain stochastic gradient descent, a whole training in one block. A step is too little work
+// for a launch (batch K (d + 1) products), and the weights, which all steps share, stay in shared memory throughout.
 //
 //   p = softmax(W (x, 1)) over classes, for the batch's rows x;   W -= rate / batch sum_rows (p - onehot(label)) (x, 1)
 //
-// as argo's LatentVarsClassificationHook trains it (Peste et al. 2017). Rows come by gather.cuh's kCycle order. A warp
-// takes a row and its lanes the classes; then each thread takes entries of W, whose sums over the batch have one order.
+// as argo's LatentVarsClassificationHook trains it (Peste et al. 2017). Rows come in gather.cuh's kCycle order. First a
+// warp takes a row, and its lanes the classes. Then each thread takes entries of W, and sums each over the batch's rows
+// in their order.
 //
-// Contract: block any; deterministic. Dynamic shared memory K (d + 1 + batch) numbers. A label of K or more, as a
-// number that is not finite, makes weights NaN. Each step reads the batch's features twice, the second time from cache.
+// Contract: block any; deterministic. Dynamic shared memory K (d + 1 + batch) numbers. A label of K or more makes the
+// weights NaN, and so does a feature that is not finite. Each step reads the batch's features twice, the second time
+// from the cache.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/device/shared.cuh"

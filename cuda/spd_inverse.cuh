@@ -1,5 +1,5 @@
-// Inverses of many small symmetric positive definite matrices: Gauss-Jordan elimination in place, which needs no
-// pivoting for these. In double; meant for preconditioners, sizes up to a few hundred.
+// Inverses of many small symmetric positive definite matrices, by Gauss-Jordan elimination in place. Such matrices need
+// no pivoting. In double; meant for preconditioners of up to a few hundred rows.
 //
 // Contract: block any, one block per matrix; dynamic shared memory 2 D doubles; deterministic. D^3 multiply-adds.
 #pragma once

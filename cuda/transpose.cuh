@@ -1,11 +1,11 @@
-// Batches of transposed matrices: what lies between torch's order of a convolution's weights, [out, in, kernel,
-// kernel], and that of a library which reads channels last, [out, kernel, kernel, in].
+// Batches of transposed matrices. They turn torch's order of a convolution's weights, [out, in, kernel, kernel], into
+// that of a library which reads channels last, [out, kernel, kernel, in], and back.
 //
-//   y[r, b, j, i] = x[r, b, i, j]      x of replica r [batch, rows, columns], y [batch, columns, rows], each at a
-//   stride
+//   y[r, b, j, i] = x[r, b, i, j]      x [batch, rows, columns] and y [batch, columns, rows] of replica r, at strides
 //
-// Contract: block any; no shared memory; deterministic; reads and writes 4 bytes per element, side by side in y only
-// (weights are few: reading them out of order costs less than tiles in shared memory would).
+// Contract: block any; no shared memory; deterministic; reads and writes 4 bytes per element. Neighbouring threads
+// write neighbours in y, but do not read neighbours in x: weights are few, so that costs less than tiles in shared
+// memory.
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/ops/convolution.h"

@@ -1,13 +1,15 @@
 // UMAP (McInnes and Healy 2018; umap-learn 0.5): how strongly a point belongs to its neighbours' fuzzy set, and the
 // layout that pulls along the edges of that graph and pushes random pairs apart.
 //
-// umap-learn visits directed edges one after the other; a visit of (i, j) moves both ends towards each other, then i
-// away from random points. A symmetric graph holds each edge twice, at one rate, so both are due in the same epoch: i
-// is pulled twice towards j, and pushed by the negative samples of (i, j) alone. Here all vertices move at once, from
-// where all were before, in two halves of an epoch: in each, every vertex is pulled once along each of its edges that
-// are due, and the vertices whose number has the half's parity are pushed too. The same forces on average, and the same
-// bits on any number of cores. (Trustworthiness of 5000 MNIST digits, over seeds: 0.966 in one whole step with two
-// pulls, 0.967 in two halves, 0.968 in umap-learn, each give or take 0.001.)
+// umap-learn visits directed edges one after the other. A visit of (i, j) moves both ends towards each other, then i
+// away from random points. A symmetric graph holds each edge twice, (i, j) and (j, i), with one rate, so both are due
+// in the same epoch: i is pulled towards j twice, and pushed away by the negative samples of (i, j) alone.
+//
+// Here an epoch has two halves, and in each all vertices move at once, from the positions before it. In each half every
+// vertex is pulled once along each of its edges that are due. In the first half the vertices of even number are pushed
+// too, in the second those of odd number. On average the forces are umap-learn's, and the bits are the same on any
+// number of cores. (Trustworthiness of 5000 MNIST digits, over seeds: 0.966 in one whole step with two pulls, 0.967 in
+// two halves, 0.968 in umap-learn, each give or take 0.001.)
 //
 // Contract: block any, one warp per vertex, its lanes share the edges; deterministic. A visit costs 1 +
 // negative_samples / 2 powers, and no array is both read and written.
@@ -23,7 +25,8 @@ namespace warpvae {
 constexpr std::size_t fuzzy_membership_blocks(std::size_t n) { return (n + 63) / 64; }
 constexpr std::size_t layout_blocks(int vertices) { return (std::size_t(vertices) + 31) / 32; }
 
-/// As smooth_knn_dist and compute_membership_strengths of umap-learn with local connectivity 1, by bisection in double.
+/// What smooth_knn_dist and compute_membership_strengths of umap-learn give with local connectivity 1; by bisection in
+/// double.
 template <class T>
 __global__ void fuzzy_membership_kernel(T* weights, T* rho, T* sigma, const T* distances, double mean_distance,
                                         std::size_t n, int k, double target) {
@@ -67,7 +70,8 @@ __device__ inline T attraction(T d2, T a, T b) {
     const T strength = T(2) * a * b * power / (d2 * (T(1) + a * power));
     return d2 < T(1e-30) ? T(0) : strength;
 }
-/// And how hard they repel: of -log(1 - 1 / (1 + a d^2b)), with 0.001 added to d^2.
+/// How hard they repel each other: twice the derivative of log(1 - 1 / (1 + a d^2b)) by d^2, where 0.001 is added to
+/// the d^2 that it divides by.
 template <class T>
 __device__ inline T repulsion(T d2, T a, T b) {
     const T power = exp_(b * log_(d2 < T(1e-30) ? T(1) : d2));
@@ -101,7 +105,7 @@ __device__ inline void move_from(T (&moves)[C][kTogether], const T (&at)[C], con
     }
 }
 
-/// Edges that are due wait until there are kTogether of them, or the vertex has no more.
+/// Edges that are due are collected until there are kTogether of them or the vertex has no more; then they are visited.
 template <int C, class T>
 __global__ void layout_half_epoch_kernel(T* out, const T* in, LayoutGraph graph, LayoutStep step) {
     const T a = T(step.a), b = T(step.b), weight = T(step.repulsion), limit = T(4);

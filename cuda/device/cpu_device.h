@@ -4,8 +4,8 @@
 //
 // A block runs in one of two ways:
 //   one-thread blocks   blockDim = 1 and a barrier is nothing; blocks are spread over the cores. For speed.
-//   lanes               each thread of the block is a fiber, scheduled forward, reversed or shuffled. For truth: a
-//                       missing barrier, a divergent one, a warp operation that a lane never reaches show
+//   lanes               each thread of the block is a fiber, scheduled forward, reversed or shuffled. For truth: they
+//                       show a missing barrier, a divergent one, and a warp operation that a lane never reaches
 //                       (cpu_lanes.cpp).
 #pragma once
 #include <cmath>
@@ -30,8 +30,8 @@
 #endif
 
 #ifdef WARPVAE_ADDRESS_SANITIZER
-// A compiler gives no red zones to what the linker merges, such as the static array of a kernel template: so kernels
-// are local to their file here.
+// A compiler gives no red zones to data that the linker may merge, such as the static array of a kernel template. So in
+// this build kernels are local to their file.
 #define __global__ static __attribute__((unused))
 #else
 #define __global__
@@ -94,7 +94,8 @@ inline void barrier(const char* file, int line) {
 inline int barrier_count(int predicate, const char* file, int line) {
     return lanes ? lanes_barrier_count(predicate, file, line) : predicate != 0;
 }
-// What the names of the warp operations stand for: a call that knows its place and takes CUDA's optional last argument.
+// The names of the warp operations stand for objects of these types. Calling one passes on its file and line, and takes
+// CUDA's optional last argument.
 struct WarpBarrier {
     const char* file;
     int line;
@@ -126,7 +127,7 @@ struct WarpShuffle {
     }
 };
 
-/// An atomic that left memory as it was, in lanes mode: whoever does nothing else is waiting for another lane.
+/// In lanes mode, after an atomic that left memory as it was: a lane that does nothing else is waiting for another.
 void lanes_idle_atomic(const char* file, int line);
 inline void idle_atomic(const char* file, int line) {
     if (lanes) lanes_idle_atomic(file, line);

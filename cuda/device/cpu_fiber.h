@@ -2,8 +2,8 @@
 // sanitizers. A normal build switches with _setjmp and _longjmp, since swapcontext asks the kernel for the signal mask
 // every time; the sanitizers can follow swapcontext only.
 //
-// ThreadSanitizer takes each fiber for a thread. A switch orders nothing (the no-sync flag); release() and acquire()
-// do. What fibers share besides is therefore handled in functions that are not instrumented: WARPVAE_UNWATCHED.
+// ThreadSanitizer takes each fiber for a thread. To it a switch orders nothing (the no-sync flag), but release() and
+// acquire() do. So what fibers share besides is touched only in functions that are not instrumented: WARPVAE_UNWATCHED.
 #pragma once
 #undef _FORTIFY_SOURCE  // its longjmp refuses to go to another stack
 #include <setjmp.h>
@@ -30,7 +30,7 @@
 
 namespace warpvae::cpu {
 
-/// What comes before a release() of an address happens before all that follows an acquire() of it.
+/// Everything before a release() of an address happens before everything after an acquire() of it.
 #ifdef WARPVAE_THREAD_SANITIZER
 inline void release(void* address) { __tsan_release(address); }
 inline void acquire(void* address) { __tsan_acquire(address); }
@@ -39,7 +39,7 @@ inline void release(void*) {}
 inline void acquire(void*) {}
 #endif
 
-/// Where an OS thread stands that runs fibers, while one of them runs.
+/// The place that an OS thread comes back to when the fiber that it runs leaves.
 struct FiberHost {
     ucontext_t context{};
     jmp_buf jump;

@@ -1,7 +1,7 @@
-// Running a block as lanes: each thread of the block is a fiber, and one fiber runs until it meets a barrier, a warp
-// operation or its end; then comes the first that can go on, in the order of launch_options(), so the first warps run
-// ahead of the last as far as barriers let them. That is the worst schedule a kernel must bear: whoever relies on
-// another thread having come so far already, or not having gone further, is found out in one order or another.
+// Running a block as lanes. Each thread of the block is a fiber. A fiber runs until it meets a barrier, a warp
+// operation or its end. Then the first fiber that can go on runs, in the order of launch_options(); so the first warps
+// run ahead of the last as far as barriers let them. That is the worst schedule that a kernel must bear: a kernel which
+// relies on another thread having come so far already, or not having gone further, fails in one order or another.
 //
 // Lanes wait in meetings: one for the block's barrier, one for each mask that a warp's operations use. When no lane can
 // go on, the meetings tell why. Nothing here may use containers: ThreadSanitizer would watch them (cpu_fiber.h).
@@ -24,11 +24,11 @@ __thread struct Lanes* lanes = nullptr;
 namespace {
 
 constexpr int kMaxThreads = 1024, kWarp = 32, kMaxWarps = kMaxThreads / kWarp;
-// An atomic that changes nothing may be a lane that waits for another. After so many it lets the others run; when for
-// so many rounds nobody did anything else, nobody ever will.
+// A lane whose atomics change nothing may be waiting for another. After so many such atomics it lets the others run. If
+// for so many rounds no lane did anything else, none ever will.
 constexpr unsigned kIdleAtomicsPerTurn = 4096;
 constexpr int kIdleRounds = 64;
-// A warp may run ahead by so many operations before the others have a turn: they may be what it is waiting for.
+// A warp may run ahead by so many operations before the others have a turn: it may be waiting for them.
 constexpr int kMostAhead = 4096;
 
 struct Meeting {
@@ -37,8 +37,8 @@ struct Meeting {
     int first = 0;         // the lane that came first
     int sum = 0;           // __syncthreads_count, of those that have come
     int total = 0;         // and of all, the last time that the barrier was full
-    // Where lanes release and acquire. Two in turn: one that runs ahead to the next meeting must not lend its later
-    // past to one that has yet to leave this meeting.
+    // The addresses that lanes release and acquire. Two take turns: what a lane does on its way to the next meeting
+    // must not seem to come before what another does that has yet to leave this one.
     unsigned turn = 0;
     char clock[2] = {};
 };

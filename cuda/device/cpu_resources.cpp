@@ -15,7 +15,8 @@ namespace {
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
-/// The number behind `key` in a file of such lines; without a key the first number. Nothing there: `otherwise`.
+/// The number after `key` in a file of lines "key number"; without a key, the file's first number. `otherwise` where
+/// there is none.
 double number_in(const char* path, const std::string& key, double otherwise) {
     std::ifstream in(path);
     double value = 0;
@@ -37,7 +38,8 @@ int available_cores() {
 
 std::size_t available_memory() {
     double bytes = 1024 * number_in("/proc/meminfo", "MemAvailable:", kNoLimit);
-    // A container's limit ("max" or no such file: none) counts the files that it has read, which make room when asked.
+    // A container's limit ("max" or no such file: none). What it counts as used has the files that were read, too;
+    // their memory is free for the asking.
     const double limit = number_in("/sys/fs/cgroup/memory.max", "", kNoLimit);
     bytes = std::min(bytes, std::max(0., limit - number_in("/sys/fs/cgroup/memory.stat", "anon", 0)));
     rlimit space{};

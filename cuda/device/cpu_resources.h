@@ -7,7 +7,7 @@ namespace warpvae {
 /// At least 1.
 int available_cores();
 
-/// Bytes that can be had without another program being pushed out.
+/// Bytes that can be had without another program losing memory.
 std::size_t available_memory();
 
 }  // namespace warpvae

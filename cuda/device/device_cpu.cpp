@@ -37,9 +37,9 @@ namespace warpvae {
 namespace cpu {
 namespace {
 
-/// Workers that wait for a job and take indices from one counter. A worker that comes late, as it does where another
-/// program has its core, finds the job closed: nobody waits for a worker that has not begun. std::thread, not OpenMP:
-/// OpenMP's barriers look like races to ThreadSanitizer.
+/// Workers that wait for a job and take indices from one counter. A worker may come late, where another program has its
+/// core. Then it finds the job closed: nobody waits for a worker that has not begun. std::thread and not OpenMP, whose
+/// barriers look like races to ThreadSanitizer.
 class Pool {
   public:
     explicit Pool(int threads) {
@@ -282,8 +282,8 @@ DeviceAccess::~DeviceAccess() {
 
 namespace {
 
-/// What buffers may take together. Linux promises more memory than there is and kills whoever touches it: so what is
-/// free at the first call is asked for, not waited for.
+/// How much all buffers may take together. Linux promises more memory than there is, and kills the process that touches
+/// too much of it. So the limit is what is free at the first call.
 std::size_t memory_limit() {
     static const std::size_t limit = std::min(device_environment().memory_limit, available_memory());
     return limit;
@@ -299,7 +299,7 @@ void* device_allocate(std::size_t bytes, const char* tag) {
         m.decided = true;
         const LaunchOptions& options = launch_options();
         m.protect = options.protect_memory;
-#ifndef WARPVAE_ADDRESS_SANITIZER  // which finds more in memory from the heap: the first byte past a buffer
+#ifndef WARPVAE_ADDRESS_SANITIZER  // which finds the first byte past a buffer, if that is from the heap
         m.protect |= options.cpu_blocks != CpuBlocks::kOneThread;
 #endif
         if (m.protect) {

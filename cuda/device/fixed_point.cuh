@@ -1,10 +1,11 @@
-// Sums that come out the same in any order: numbers as 64-bit integers times a power of two. The only file with atomics
-// on sums of real numbers.
+// Sums that come out the same in any order: each number becomes a 64-bit integer times a power of two. The only file
+// with atomics on sums of real numbers.
 //
-// With |x| <= largest and at most `count` of them, the scale 2^e is the largest for which largest * count stays below
-// 2^61, so that no sum passes 2^62 even where rounding made the numbers a little larger. Each number is cut off at
-// 2^-60 of largest * count: for 784 numbers, at 2^-50 of the largest, better than any order of float additions. (Cut,
-// not rounded: CPU compilers vectorise that conversion.) Below 1e-283 the unit stays 2^-1000.
+// For at most `count` numbers with |x| <= largest, the scale 2^e is the largest for which largest * count * 2^e stays
+// below 2^61. So no sum passes 2^62 even where rounding made the numbers a little larger. Each number loses what is
+// below 2^-60 of largest * count: for 784 numbers that is 2^-50 of the largest, better than any order of float
+// additions. (It is cut off, not rounded, since CPU compilers vectorise that conversion.) Below 1e-283 the unit stays
+// 2^-1000.
 #pragma once
 #include <cmath>
 

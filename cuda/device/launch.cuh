@@ -63,8 +63,9 @@ inline int threads_of(Block block) {
 #endif
     return options.any_threads ? options.any_threads : block.threads;
 }
-/// Enough blocks for `elements`: some 16 per multiprocessor at most on a GPU; on the CPU device chunks long enough to
-/// vectorise and short enough to share. Depends on the element count only, so results never depend on the core count.
+/// Enough blocks for `elements`: on a GPU some 16 per multiprocessor at most; on the CPU device so many that a block is
+/// long enough to vectorise and short enough to share. It depends on the number of elements alone, so results never
+/// depend on the number of cores.
 inline unsigned blocks_for(std::size_t elements, int threads) {
 #ifndef __CUDACC__
     if (threads == 1) return static_cast<unsigned>((elements + 16383) / 16384);

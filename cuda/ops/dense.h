@@ -13,7 +13,7 @@ namespace warpvae {
 /// Precision of matrix products on a GPU; the CPU device always uses the operands' own.
 enum class Math { kFp32, kTf32, kBf16 };
 
-/// A matrix product's device-side helper: cuBLAS handles and workspace on a GPU, nothing on the CPU device.
+/// What matrix products run on: cuBLAS handles and workspace on a GPU, nothing but the stream on the CPU device.
 class Matmul {
   public:
     explicit Matmul(Stream stream = nullptr, Math math = Math::kFp32);
@@ -51,8 +51,8 @@ Status dense_forward(const Matmul& matmul, T* y, const T* x, const T* W, const T
 template <class T>
 Status dense_backward(const Matmul& matmul, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
                       Activation x_activation, int R, int N, int in, int out);
-/// As dense_forward in one cuBLASLt call with its bias/ReLU epilogue; false where the library offers no algorithm (and
-/// always on the CPU device, and where a size is 0), y then untouched. float only.
+/// As dense_forward, in one cuBLASLt call that adds the bias and takes the ReLU too. Returns false, and leaves y as it
+/// is, where the library offers no algorithm or a size is 0, and always on the CPU device. float only.
 bool dense_forward_epilogue(const Matmul& matmul, float* y, const float* x, const float* W, const float* b,
                             std::size_t P, Activation activation, int R, int N, int in, int out);
 

@@ -45,10 +45,10 @@ Status gaussian_kl_forward(T* kl, const T* moments, int R, int N, int Z, Stream 
 template <class T>
 Status gaussian_kl_backward(T* dmoments, const T* moments, T weight, int R, int N, int Z, Stream stream);
 
-/// Where sigma = e^s is kept from 0 (Vive, appendix A: "clipped to be more than 1e-6").
+/// What keeps sigma = e^s away from 0 (Vive, appendix A: "clipped to be more than 1e-6").
 enum class DeviationBound {
-    kDeviation,  ///< sigma itself, at 1e-6
-    kLogarithm,  ///< the paper's letter: s at 1e-6, so sigma is at least 1
+    kDeviation,  ///< sigma is at least 1e-6
+    kLogarithm,  ///< as the paper literally has it: s is at least 1e-6, so sigma at least 1
 };
 /// A diagonal Gaussian prior, each replica's own or one for all (stride 0). Device memory; null: mean 0, deviation 1.
 template <class T>

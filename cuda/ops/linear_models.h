@@ -143,8 +143,8 @@ struct SoftmaxSgdOptions {
 };
 /// Q multinomial regressions without regularisation by plain SGD from 0, each its whole training in one block: step s
 /// takes the next `batch` rows of the set in the order of minibatch_order (kShuffle), epoch after epoch without a break
-/// (MinibatchOrder::kCycle), W -= learning_rate * gradient of the mean cross-entropy. As argo's
-/// LatentVarsClassificationHook (Peste et al. 2017).
+/// (MinibatchOrder::kCycle), and subtracts learning_rate times the gradient of their mean cross-entropy from W. As
+/// argo's LatentVarsClassificationHook does (Peste et al. 2017).
 ///   weights [Q, K, d + 1], the intercept last; features [Q] device pointers to [n, d], n from 1; labels [Q] device
 ///   pointers to n bytes below K (any other, once drawn, makes its problem's weights NaN); seeds [Q]. d at most 256.
 template <class T>

@@ -72,8 +72,8 @@ struct ClassExpectation {
     T* class_kl;        ///< [R, U]: KL(q(y|x) || p(y))
     T* cross_entropy;   ///< [R, L]: -log q(y|x) of each labelled image
 };
-/// The semi-supervised loss (eq. 4 to 7), from what each pair costs and q(y|x) = softmax(logits), by hand as the sum
-/// over classes is exact:
+/// The semi-supervised loss (eq. 4 to 7) from each pair's cost e and q(y|x) = softmax(logits), with its gradients. The
+/// sum over classes is exact:
 ///   L = 1/U sum_u [ sum_k q_k (e_uk + log q_k - log p_k) ] + labelled_scale * sum_l [ e_l - log q(y_l) ],
 ///   e = nll + kl
 ///   dL/de_uk = q_k / U,   dL/dlogit_k = q_k (g_k - sum_j q_j g_j) / U,   g_k = e_uk + log q_k - log p_k

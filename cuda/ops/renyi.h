@@ -20,7 +20,7 @@ inline constexpr double kSmallestVariance = 1e-10;
 template <class T>
 Status variance_head(T* moments, T* kl, VarianceHead head, int R, int N, int Z, Stream stream);
 
-/// K draws of each row's q(z|x) and what each adds to its log weight besides the likelihood:
+/// K draws of each row's q(z|x), and the part of each draw's log weight that is not the likelihood:
 ///   z_k = mu + sqrt(variance) epsilon_k
 ///   ratio_k = log p(z_k) - log q(z_k|x) = 1/2 sum_j (epsilon_k^2 + log variance - z_k^2)
 /// z [R, N, K, Z]; ratio [R, N, K], or null; moments [R, N, 2Z] of (mu, variance). The noise's row is n K + k. Without
@@ -29,7 +29,7 @@ template <class T>
 Status posterior_samples(T* z, T* ratio, const T* moments, LatentNoise noise, int R, int N, int K, int Z,
                          Stream stream);
 
-/// Each replica's order and what of it the gradients need.
+/// Each replica's order.
 struct RenyiOrders {
     const double* alphas = nullptr;  ///< device [R]; any real number, or either infinity
     bool analytic_kl = true;         ///< alpha = 1: E nll + KL in closed form; else the mean log weight (Monte Carlo)
@@ -51,8 +51,8 @@ template <class T>
 Status renyi_bound(const RenyiBound<T>& out, const T* nll, const T* ratio, const T* kl, const RenyiOrders& orders,
                    int R, int N, int K, Stream stream);
 
-/// The gradient of L = scale * sum_n loss[n] at the encoder's output: draw k's own part of d loss / d ratio, through z
-/// = mu + sigma epsilon (the reparameterised gradient) and the head; none to raw where the variance is at its bound.
+/// The gradient of L = scale * sum_n loss[n] by the encoder's output: of each draw's part of the loss, through z = mu +
+/// sigma epsilon (the reparameterised gradient) and the head. Where the variance is at its bound, that by raw is 0.
 ///   dheads [R, N, 2Z] = dL/d(mu, raw)  from  dz [R, N, K, Z], L's gradient through the likelihood alone (it carries
 ///   scale and weights), z, moments of (mu, variance), weights [R, N, K]
 template <class T>

@@ -8,8 +8,8 @@
 namespace warpvae {
 
 // --- nearest neighbours: nearest_neighbours.cuh; whole searches: host/evaluate/nearest_neighbours.h ------------------
-// Rows are told apart by keys that order them as their distances from one row do, key_j = |x_j|^2 - 2 x_i.x_j; equal
-// ones by the lower row. A row is no neighbour of itself.
+// Seen from row i, row j has the key |x_j|^2 - 2 x_i.x_j: keys have the order of the distances. Of equal keys the lower
+// row comes first. A row is no neighbour of itself.
 
 /// norms [n] = squared lengths of the rows of x [n, D], summed in double.
 Status squared_norms(float* norms, const float* x, std::size_t n, int D, Stream stream);

@@ -1,9 +1,9 @@
 // Convolutions on a GPU: cuDNN, one cached plan per shape, executed once for each replica on forked streams.
 //
 // A plan is the first engine of cuDNN's heuristics that is deterministic, as precise as asked and within the workspace
-// bound: cuDNN's graphs (of one operation here) tell an engine's arithmetic by its notes, which the older calls cannot.
-// Images stay as they are, channels last, and weights change to the order that goes with it, [out, kernel, kernel, in]
-// (transpose.cuh): tensor cores want both so.
+// bound. cuDNN's graphs (of one operation here) say by an engine's notes what arithmetic it uses; the older calls do
+// not. Images stay as they are, channels last. Weights change to the order that goes with it, [out, kernel, kernel, in]
+// (transpose.cuh). Tensor cores need both.
 #include <cuda_runtime.h>
 #include <cudnn.h>
 
@@ -42,7 +42,8 @@ constexpr auto type_of(cudnnDataType_t) { return CUDNN_TYPE_DATA_TYPE; }
 constexpr auto type_of(cudnnConvolutionMode_t) { return CUDNN_TYPE_CONVOLUTION_MODE; }
 constexpr auto type_of(cudnnBackendHeurMode_t) { return CUDNN_TYPE_HEUR_MODE; }
 
-/// Anything that cuDNN describes: attributes are set, finalise() makes it so, others may then refer to it.
+/// Anything that cuDNN describes: first attributes are set, then finalise() makes it final, then others may refer to
+/// it.
 class Descriptor {
   public:
     explicit Descriptor(cudnnBackendDescriptorType_t type) {
@@ -183,8 +184,9 @@ std::vector<Descriptor> engine_configs(const Descriptor& graph, cudnnBackendHeur
     return configs;
 }
 
-/// Whether the engine's notes allow it: the same bits each time, float arithmetic throughout but for tensor cores where
-/// they are welcome; no Winograd or Fourier transforms, whose errors are not those of a sum of products.
+/// Whether the engine's notes allow it. It must give the same bits each time, compute in float throughout (or on tensor
+/// cores where those are welcome), and use no Winograd or Fourier transforms: their errors are not those of a sum of
+/// products.
 bool is_suitable(const Descriptor& config, bool tensor_cores) {
     const Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
     cudnnBackendDescriptor_t raw = engine.raw();
@@ -289,7 +291,7 @@ struct Convolver::Impl {
         cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
         require(cudaStreamIsCapturing(stream, &status));
         if (status != cudaStreamCaptureStatusNone)
-            throw DeviceError("a convolution of a new shape within a graph's capture: run it once before");
+            throw std::logic_error("a convolution of a new shape within a graph's capture: run it once before");
     }
 
     template <class T>
@@ -361,8 +363,8 @@ Status convolve(const Convolver& convolver, const Operation& operation, T* x, T*
     if (R == 0) return {};
     const std::size_t x_stride = N * s.x_size(), y_stride = N * s.y_size();
 
-    // How far every replica's pointers are aligned, 16 bytes at most. R has no part in it: a replica gets the plan that
-    // it would get alone.
+    // The alignment of every replica's pointers, 16 bytes at most. It does not depend on R: a replica gets the plan
+    // that it would get alone.
     std::size_t bits = 16 | (x_stride | y_stride | P) * sizeof(T);
     for (const T* pointer : {x, W, y}) bits |= reinterpret_cast<std::uintptr_t>(pointer);
     const Plan& plan = impl.plan<T>(operation, s, N, static_cast<int>(bits & (~bits + 1)));

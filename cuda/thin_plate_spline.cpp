@@ -4,8 +4,10 @@
 //   L = [0 0 1; 0 0 s; 1^T s^T U] with U_ij = r^2 log r^2, r = |s_i - s_j|;   coefficients = d L^-1[:, 3:]^T
 //   grid(p) = coefficients (1, p, U(|p - s_k|)),   so grid = d M with M = L^-1[:, 3:]^T right_mat [n, H * W]
 //
-// M does not depend on the image: what remains on the device is a product with n numbers for each axis.
+// M does not depend on the image, so the device has only to multiply it with n numbers for each axis.
 #include <cmath>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "cuda/ops/warp.h"
@@ -71,8 +73,8 @@ std::vector<double> affine_basis(int H, int W, bool align_corners) {
 
 std::vector<double> thin_plate_spline_basis(int g, int H, int W, bool align_corners) {
     if (g < 2 || g > 8)
-        throw DeviceError("thin-plate spline: " + std::to_string(g) + " x " + std::to_string(g) +
-                          " control points; there may be 2 x 2 to 8 x 8");
+        throw std::invalid_argument("thin-plate spline: " + std::to_string(g) + " x " + std::to_string(g) +
+                                    " control points; there may be 2 x 2 to 8 x 8");
     const int n = g * g, side = n + 3;
     std::vector<double> sx(n), sy(n), L(std::size_t(side) * side, 0.);
     for (int k = 0; k < n; ++k) sx[k] = 2. * (k % g) / (g - 1) - 1, sy[k] = 2. * (k / g) / (g - 1) - 1;

@@ -84,7 +84,7 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
       V_(config.pose_latents()) {
     if (config.kind == SpatialKind::kDoubleTransformer && config.pose == PoseKind::kSpline &&
         config.second == SecondTransform::kInverse)
-        throw DeviceError(
+        throw std::invalid_argument(
             "a thin-plate spline has no closed inverse: a DT-VAE with splines needs an independent second one");
     parameters_ = ParameterArena<T>(make_layout(), R);
     sampled_ = {1, config.height, config.width, config.height, config.width};

@@ -59,7 +59,7 @@ struct SpatialVaeConfig {
 template <class T>
 class SpatialVae : public Model<T> {
   public:
-    /// Throws DeviceError where the configuration has no meaning (a spline's closed inverse, 9 x 9 control points).
+    /// Throws std::invalid_argument where the configuration has no meaning (a spline's closed inverse, 9 x 9 points).
     SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, const Matmul& matmul);
 
     void gradients(int N, const LatentNoise& noise) override;

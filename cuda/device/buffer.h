@@ -1,6 +1,7 @@
 // Owned device memory. There is no operator[]: a host read of a device pointer would pass on the CPU device and crash
 // on a GPU, so bytes cross only through `upload` and `download`.
 #pragma once
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -37,12 +38,12 @@ class DeviceBuffer {
     std::size_t bytes() const { return count_ * sizeof(T); }
 
     void upload(const T* host, std::size_t count, std::size_t offset = 0, Stream stream = nullptr) {
-        if (offset + count > count_) throw DeviceError("upload past the end of a device buffer");
+        if (offset + count > count_) throw std::out_of_range("upload past the end of a device buffer");
         check(copy_to_device(data_ + offset, host, count * sizeof(T), stream));
     }
     void upload(const std::vector<T>& host, Stream stream = nullptr) { upload(host.data(), host.size(), 0, stream); }
     void download(T* host, std::size_t count, std::size_t offset = 0, Stream stream = nullptr) const {
-        if (offset + count > count_) throw DeviceError("download past the end of a device buffer");
+        if (offset + count > count_) throw std::out_of_range("download past the end of a device buffer");
         check(copy_to_host(host, data_ + offset, count * sizeof(T), stream));
     }
     std::vector<T> download(Stream stream = nullptr) const {

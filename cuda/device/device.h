@@ -34,7 +34,8 @@ inline constexpr int kInvalidValue = 1;  ///< as cudaErrorInvalidValue: a size o
 /// One line about `status`, naming it as the CUDA runtime does.
 const char* status_message(Status status);
 
-/// An error of the device: no GPU, out of memory, a kernel that failed. `what()` is one line, fit for a user.
+/// An error of the device: no GPU, out of memory, a launch that was refused or failed. `what()` is one line, fit for a
+/// user. Arguments and settings that have no meaning throw the standard library's logic errors.
 struct DeviceError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
@@ -44,8 +45,8 @@ void check(Status status, const char* file = __builtin_FILE(), int line = __buil
 
 // --- leaving long work -----------------------------------------------------------------------------------------------
 
-/// What interruption points call, for it to throw where the user wants the work left; nullptr: nothing. For programs:
-/// the library itself sets none.
+/// What interruption points call; nullptr: nothing. It throws where the user wants the work left. Programs set it, the
+/// library itself sets none.
 using InterruptionHook = void (*)();
 void set_interruption_hook(InterruptionHook hook);
 
@@ -73,8 +74,8 @@ void require_device();
 /// Cores that the CPU device spreads blocks over ($WARPVAE_CORES, else all); streaming multiprocessors on a GPU.
 int device_parallelism();
 
-/// One line for the user where products or kernels run on older vector instructions than the processor has, and so
-/// several times slower than need be: what is slow and what to set. Empty: all is well (and always so on a GPU).
+/// Where products or kernels run on older vector instructions than the processor has, and so several times slower than
+/// need be: one line for the user that says what is slow and what to set. Empty where all is well, as always on a GPU.
 std::string slow_instructions_warning();
 
 /// True if $WARPVAE_SYNC=1: every launch is followed by a synchronisation and an error check; graphs are not captured.

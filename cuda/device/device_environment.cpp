@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
 #include "cuda/device/cpu_resources.h"
 #include "cuda/device/device.h"
@@ -24,8 +25,9 @@ long long integer_variable(const char* name, long long lowest, long long highest
     long long value = 0;
     const auto [last, error] = std::from_chars(text, end, value);
     if (last != end || error != std::errc() || value < lowest || value > highest)
-        throw DeviceError(std::string("$") + name + "=" + text + " is not a whole number from " +
-                          std::to_string(lowest) + (highest == kNoLimit ? " up" : " to " + std::to_string(highest)));
+        throw std::invalid_argument(std::string("$") + name + "=" + text + " is not a whole number from " +
+                                    std::to_string(lowest) +
+                                    (highest == kNoLimit ? " up" : " to " + std::to_string(highest)));
     return value;
 }
 bool flag_variable(const char* name) { return integer_variable(name, 0, 1, 0) != 0; }
@@ -86,7 +88,7 @@ LaunchOptions& launch_options() {
         LaunchOptions o;
         o.any_threads = static_cast<int>(integer_variable("WARPVAE_THREADS", 0, 1024, 0));
         if (o.any_threads > 1 && o.any_threads % 32)
-            throw DeviceError("$WARPVAE_THREADS must be 1 or a multiple of 32 up to 1024");
+            throw std::invalid_argument("$WARPVAE_THREADS must be 1 or a multiple of 32 up to 1024");
         o.lanes_seed = static_cast<unsigned>(integer_variable("WARPVAE_LANES_SEED", 0, 0xffffffffll, 1));
         o.protect_memory = flag_variable("WARPVAE_PROTECT");
         const char* blocks = std::getenv("WARPVAE_CPU");
@@ -98,7 +100,8 @@ LaunchOptions& launch_options() {
         else if (way == "lanes-shuffle")
             o.cpu_blocks = CpuBlocks::kLanesShuffle;
         else if (way != "blocks" && !way.empty())
-            throw DeviceError("$WARPVAE_CPU=" + way + " is none of blocks, lanes, lanes-reverse, lanes-shuffle");
+            throw std::invalid_argument("$WARPVAE_CPU=" + way +
+                                        " is none of blocks, lanes, lanes-reverse, lanes-shuffle");
         return o;
     }();
     return options;

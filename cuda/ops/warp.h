@@ -30,8 +30,9 @@ Status affine_warp(std::uint8_t* out, const std::uint8_t* in, const AffineMap* m
 struct SampleOptions {
     Padding padding = Padding::kBorder;
     bool align_corners = true;
-    /// With kBorder, at a coordinate that lies exactly on the first row or column: the derivative of the cell inside
-    /// (true: Lasagne; what lets a warp leave the identity) or 0 (false: PyTorch). On the last one both have 0.
+    /// With kBorder, what the derivative is at a coordinate that lies exactly on the first row or column. True: that of
+    /// the cell inside, as in Lasagne, so that a warp can leave the identity. False: 0, as in PyTorch. On the last row
+    /// or column both have 0.
     bool identity_safe = true;
 };
 /// Images [N, C, H, W] become [N, C, out_H, out_W]; all from 1 but N.
@@ -74,7 +75,8 @@ inline constexpr int kMaxControlPoints = 64;  ///< g from 2 to 8
 /// [3, H * W]: x', y' and 1 at each pixel; 0 along an axis of one pixel.
 std::vector<double> affine_basis(int H, int W, bool align_corners = true);
 /// [g * g, H * W]: what each control point's place adds to the grid (Bookstein 1989; Lasagne's TPSTransformerLayer).
-/// Columns sum to 1. Control points stand on linspace(-1, 1, g)^2, rows first. Throws DeviceError unless 2 <= g <= 8.
+/// Columns sum to 1. Control points stand on linspace(-1, 1, g)^2, rows first. Throws std::invalid_argument unless g is
+/// from 2 to 8.
 std::vector<double> thin_plate_spline_basis(int g, int H, int W, bool align_corners = true);
 
 /// As grid_sample with the grid of u [N, stride], which is never stored.

@@ -222,7 +222,7 @@ template <class F>
 std::string thrown_by(F body) {
     try {
         body();
-    } catch (const DeviceError& error) {
+    } catch (const std::exception& error) {
         return error.what();
     }
     return "nothing";

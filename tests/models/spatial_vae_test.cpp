@@ -143,10 +143,10 @@ TEST(SpatialVae, HasThePaperSizes) {
 TEST(SpatialVae, RefusesWhatHasNoMeaning) {
     const Matmul matmul;
     SpatialVaeConfig config = small_config(SpatialKind::kDoubleTransformer, PoseKind::kSpline, PosePrior::kNone);
-    EXPECT_THROW(SpatialVae<float>(config, 1, 4, matmul), DeviceError);
+    EXPECT_THROW(SpatialVae<float>(config, 1, 4, matmul), std::invalid_argument);
     config = small_config(SpatialKind::kTransformer, PoseKind::kSpline, PosePrior::kNone);
     config.control_points = 9;
-    EXPECT_THROW(SpatialVae<float>(config, 1, 4, matmul), DeviceError);
+    EXPECT_THROW(SpatialVae<float>(config, 1, 4, matmul), std::invalid_argument);
 }
 
 // --- training --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-// What is done to an image, in the words one would use for it, and the map that affine_warp needs to do it.
+// Turning, scaling, shearing and moving images: the change in words (degrees, pixels), and the affine map for it that
+// the affine_warp kernel takes.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -8,7 +9,7 @@
 
 namespace warpvae {
 
-/// Where the fixed point of rotation and scale lies.
+/// The point that rotation, scale and shear leave where it is.
 enum class Centre {
     kPixels,   ///< ((W-1)/2, (H-1)/2), 13.5 for 28 pixels: the middle of the image
     kHalfSize  ///< (W/2, H/2), 14 for 28 pixels: half a pixel right and below, as older image libraries had it
@@ -27,8 +28,7 @@ struct AffineChange {
 /// scale is not above 0 or a number not finite.
 AffineMap affine_map(const AffineChange& change);
 
-/// The set's images, image n changed by maps[n], or all by maps[0] if there is only one; computed on the device in
-/// chunks.
+/// The set's images, each changed on the device: image n by maps[n], or all by maps[0] if there is only one map.
 std::vector<std::uint8_t> warp_images(const ImageSet& set, const std::vector<AffineMap>& maps,
                                       Interpolation interpolation);
 

@@ -96,7 +96,7 @@ struct Transfer {
     static std::size_t on_bytes(char* bytes, std::size_t size, std::size_t count, void* self_) {
         auto& self = *static_cast<Transfer*>(self_);
         if (!self.started) {
-            // 206: the rest. Anything else is the whole file: this mirror does not resume.
+            // 206: the mirror sends the rest. Otherwise it sends the whole file from its start.
             long code = 0;
             curl_easy_getinfo(self.curl, CURLINFO_RESPONSE_CODE, &code);
             if (code != 206 && self.part.size) self.part.restart();
@@ -109,7 +109,7 @@ struct Transfer {
         auto& self = *static_cast<Transfer*>(self_);
         try {
             interruption_point();
-        } catch (...) {  // not through the library's own functions
+        } catch (...) {  // no exception may pass through libcurl: it is thrown again after the transfer
             self.interruption = std::current_exception();
             return 1;
         }
@@ -198,13 +198,13 @@ void sync_and_rename(const fs::path& from, const fs::path& to) {
 /// Tries one mirror until the file is there (true) or the mirror has failed (false, `problem` says how).
 bool fetch_from(const std::string& url, const KnownFile& file, const fs::path& part_path, const fs::path& final_path,
                 const FetchOptions& options, std::string& problem) {
-    constexpr int kAttempts = 8;  // each but the first needs news from the one before
+    constexpr int kAttempts = 8;  // another one is made only if the one before brought some bytes
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         PartFile part(part_path, file.bytes + (1 << 16));
         const bool resuming = part.size > 0;
         const Answer answer = transfer(url, part, final_path.filename().string(), options);
         part.close();
-        // 416: nothing is left to send, so the file was complete, or was never this mirror's.
+        // 416: nothing is left to send. Either the file is complete, or its start came from another mirror's file.
         const bool complete = answer.result == CURLE_OK || (resuming && answer.code == 416);
         if (complete) {
             problem = problem_with(part_path, file, file.as_it_is);
@@ -214,7 +214,7 @@ bool fetch_from(const std::string& url, const KnownFile& file, const fs::path& p
             }
             fs::remove(part_path);
             if (!resuming) return false;
-            continue;  // the old part may have been another mirror's: once more from the start
+            continue;  // the start may have come from another mirror's file: try once more, from the start
         }
         problem = answer.text;
         if (part.too_long) fs::remove(part_path);
@@ -260,7 +260,7 @@ int fetch_set(const KnownSet& set, const fs::path& data_folder, const FetchOptio
         fs::path present = find_file(folder, file.name);
         if (file.as_it_is && present != final_path) present.clear();
         if (!present.empty()) {
-            // A damaged one is replaced, once there is something to replace it with.
+            // A damaged file stays until the new one is complete.
             const bool plain = present.extension() != ".gz";
             const std::string problem = problem_with(present, file, plain);
             if (problem.empty()) continue;

@@ -1,4 +1,5 @@
-// Whole files in, whole files out: a reader never sees half of one, whatever happens to the writer.
+// Reading and writing whole files. A file is written under another name first and renamed when it is complete, so
+// nobody ever reads half of one, even if the writer is killed.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -11,18 +12,18 @@ namespace warpvae {
 /// All bytes of `path`. Throws Error naming the file.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes under a temporary name in the same folder, fsyncs, renames. The folder is made if it is not there. On any
-/// failure (no permission, full disk) throws Error naming the file; what `path` held before is untouched.
-/// A device or a pipe is written to as it stands.
+/// Writes the file, and makes its folder if it is not there. On any failure (no permission, full disk) throws Error
+/// naming the file, and leaves what `path` held before as it was. Devices and pipes (/dev/stdout) are written to
+/// directly.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
-/// Where scratch files go: what TMPDIR names, or /tmp if that is no folder.
+/// The folder for temporary files: $TMPDIR, or /tmp if that is not a folder.
 std::filesystem::path scratch_folder();
 
-/// Removes the temporary files that killed processes left below `folder`; for whoever has the folder to himself.
+/// Removes the temporary files that killed processes left below `folder`. No other process may be writing there.
 void remove_leftovers(const std::filesystem::path& folder);
 
-/// Appends one line and its end of line in one write.
+/// Appends `line` and a newline in a single write.
 void append_line(const std::filesystem::path& path, std::string_view line);
 
 }  // namespace warpvae

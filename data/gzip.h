@@ -9,12 +9,12 @@ namespace warpvae {
 /// True if `bytes` begin as a gzip file does.
 bool is_gzip(std::string_view bytes);
 
-/// The first `at_most` bytes of what `bytes`, gzip or bare zlib data, hold compressed (all, if they hold less; then the
-/// checksum has been verified too). Zeros that pad the end are ignored. Memory grows with what is really there, never
-/// with what a header claims. Throws Error naming `name` if the stream is damaged or cut off before that.
+/// Unpacks gzip or bare zlib data, but not more than `at_most` bytes of it. If the end is reached, the checksum is
+/// verified; zeros after the end are ignored. Takes memory for what is unpacked, whatever a header claims. Throws Error
+/// naming `name` if the data are damaged or cut off before that.
 std::string gunzip(std::string_view bytes, const std::string& name, std::size_t at_most);
 
-/// `bytes` compressed, with no name and time 0: the same bytes give the same file.
+/// Packs `bytes`. The header holds no file name and no time, so the same bytes always give the same file.
 std::string gzip(std::string_view bytes);
 
 }  // namespace warpvae

@@ -23,25 +23,25 @@ struct IdxArray {
 inline constexpr int kImageRank = 3, kColourRank = 4, kLabelRank = 1;
 inline constexpr int kAnyImageRank = -1;  ///< grey or in colour
 
-/// The file's IDX bytes, unpacked where it is gzip (whatever its name). Throws Error naming the file if it is missing
-/// or damaged, or holds more than its own header announces.
+/// The bytes of an IDX file, unpacked if they are gzip (whatever the file is called). Throws Error naming the file if
+/// it is missing or damaged, or longer than its header says.
 std::string read_idx_bytes(const std::filesystem::path& path);
-/// The array in `bytes`, of `rank` dimensions; any rank where it is 0. Throws Error naming `name` unless type, rank
-/// and length are right.
+/// The array in `bytes`. It must have `rank` dimensions (0: any number). Throws Error naming `name` if type, rank or
+/// length are wrong.
 IdxArray parse_idx(std::string_view bytes, const std::string& name, int rank);
 IdxArray read_idx(const std::filesystem::path& path, int rank);
 /// Gzipped if the name ends in .gz. Throws Error naming the file.
 void write_idx(const std::filesystem::path& path, const std::vector<std::size_t>& shape,
                const std::vector<std::uint8_t>& values);
 
-/// What the images of a set must be; 0 leaves a size, or grey or colour, open.
+/// What the images of a set must be. A height, width or number of channels of 0 allows any.
 struct ImageSetShape {
     int height = 0, width = 0;
     int classes = 256;
     int channels = 1;
 };
-/// Joins the two arrays, checking that they belong together: equal counts, the expected size, labels below `classes`.
-/// Images in colour have 3 channels.
+/// Joins the two arrays to a set. Throws Error unless their counts are equal, the images have the expected size and all
+/// labels are below `classes`.
 ImageSet join_image_set(IdxArray images, const std::string& images_name, IdxArray labels,
                         const std::string& labels_name, const ImageSetShape& expected);
 ImageSet read_image_set(const std::filesystem::path& images, const std::filesystem::path& labels,

@@ -1,4 +1,4 @@
-// Image sets in memory.
+// Labelled images in memory.
 #pragma once
 #include <cstddef>
 #include <cstdint>

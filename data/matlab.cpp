@@ -42,12 +42,12 @@ std::uint32_t number_at(std::string_view bytes, std::size_t at, bool little) {
     return value;
 }
 
-/// Whether a variable's `start` (of the bytes behind its tag: flags, dimensions, name, and the tag of its values) is
-/// what an array of numbers or text has. matio would ask for the memory of any length that stands there.
+/// Whether a variable begins as an array of numbers or text does. `start` is what follows its tag: flags, dimensions,
+/// name, and the tag of its values. This is checked because matio takes memory for any length that it finds there.
 bool is_array(std::string_view start, std::uint64_t size, bool little) {
     std::size_t at = 0;
     std::uint64_t length = 0;
-    // The tag at `at`: a short one keeps its bytes, four at most, in itself.
+    // The tag at `at`. A short tag holds its bytes, four at most, itself.
     const auto tag = [&](std::uint32_t type, std::uint64_t most) {
         if (start.size() < at + kTag) return false;
         const std::uint32_t first = number_at(start, at, little);
@@ -63,8 +63,9 @@ bool is_array(std::string_view start, std::uint64_t size, bool little) {
            tag(kText, kLongestName) && tag(0, size - std::min<std::uint64_t>(size, at + kTag));
 }
 
-/// Walks over the file's elements (a tag of type and length, then so many bytes): they fill it exactly, or it is cut
-/// off; and each holds an array. matio itself reads a file cut short without a word, and believes every length in it.
+/// Checks the file's elements (each a tag of type and length, then as many bytes): they must fill the file exactly, and
+/// each must hold an array. This is checked because matio reads a file that is cut off without an error, and believes
+/// every length in it.
 void check_elements(const fs::path& path) {
     std::error_code error;
     if (fs::is_directory(path, error)) throw Error("cannot read " + path.string() + ": it is a directory");

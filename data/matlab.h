@@ -17,9 +17,9 @@ struct MatlabArray {
     std::vector<std::uint8_t> values;
 };
 
-/// The variable `name`: of class uint8, or of class double with whole numbers of 0..255 only. Nothing that the file
-/// announces is believed before memory is asked for. Throws Error with one line that names the file if it is missing,
-/// cut off, damaged or no such file, or has no such variable.
+/// Reads the variable `name`. Its class must be uint8, or double if all its numbers are whole and in 0..255. The sizes
+/// in the file are checked against its length before memory is taken. Throws Error with one line that names the file if
+/// it is missing, cut off, damaged or not a MATLAB file, or if it has no such variable.
 MatlabArray read_matlab_bytes(const std::filesystem::path& path, const std::string& name);
 
 }  // namespace warpvae

@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4): the digests that tell a data file from a damaged or different one. Written out here because an
-// offline machine may have no cryptography library.
+// SHA-256 (FIPS 180-4): the digests by which data files and image sets are recognised. It is written out here so that
+// the project needs no cryptography library.
 #pragma once
 #include <array>
 #include <cstddef>

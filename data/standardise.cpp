@@ -10,7 +10,7 @@ namespace warpvae {
 Standardisation standardise(const ImageSet& train) {
     const std::size_t size = train.image_size(), count = train.count();
     if (!count) throw Error("no images to standardise by");
-    // Sums of bytes and of their squares are integers, so nothing is lost where a deviation is small beside its mean.
+    // Sums in integers are exact, so a deviation that is small beside its mean is exact, too.
     std::vector<std::uint64_t> sums(size), squares(size);
     for (std::size_t n = 0; n < count; ++n) {
         const std::uint8_t* image = train.images.data() + n * size;

@@ -7,14 +7,15 @@
 
 namespace warpvae {
 
-/// For PixelScale (cuda/ops/minibatch.h): (byte / 255 - mean) * scale. [D], D = height * width * channels.
+/// A byte becomes (byte / 255 - mean) * scale; each has D = height * width * channels numbers (for PixelScale in
+/// cuda/ops/minibatch.h).
 struct Standardisation {
     std::vector<float> mean, scale;
 };
 
-/// Mean and 1 / standard deviation (over N, not N - 1) of byte / 255 for each pixel and channel of `train`. Where all
-/// images have the same value the scale is 1: no scale brings them to unit deviation, they become 0, and another
-/// image's value there stays a plain, finite difference. Throws Error if there are no images.
+/// `mean` and 1 / standard deviation of byte / 255 over the images of `train`, for each pixel and channel. The variance
+/// is the sum of squares divided by N, not by N - 1. Where a pixel is the same in all images its deviation is 0, and
+/// its scale is 1: it becomes 0 in these images and stays finite in others. Throws Error if there are no images.
 Standardisation standardise(const ImageSet& train);
 
 }  // namespace warpvae

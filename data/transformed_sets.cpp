@@ -20,7 +20,8 @@ std::vector<float> draw(std::size_t count, float low, float high, std::uint64_t 
     return numbers.download();
 }
 
-/// Resizing (pixel areas aligned: input = (output + 0.5) * from / to - 0.5) and cropping the middle is one affine map.
+/// Resizing and then cropping the middle, as one affine map. Resizing aligns the areas of pixels:
+/// input = (output + 0.5) * from / to - 0.5.
 AffineMap resize_and_crop(double scale, int side) {
     const int to = static_cast<int>(std::lround(scale * side));
     const double first = std::nearbyint((to - side) / 2.0), ratio = double(side) / to, centre = (side - 1) / 2.0;

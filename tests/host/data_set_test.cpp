@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "data/gzip.h"
+#include "data/sha256.h"
 #include "data/transformed_sets.h"
 #include "tests/support/temporary_folder.h"
 
@@ -162,6 +163,40 @@ TEST_F(DataSets, RotatedMnistPrefersTheOriginalFiles) {
     EXPECT_EQ(set.test.labels, (std::vector<std::uint8_t>{9}));
     EXPECT_EQ(set.test.images[27 * 28], 255) << "columns first: the 28th number is the last row of the first column";
     EXPECT_EQ(inspect_set(known_set("mnist-rot"), folder.path()).presence, Presence::kPresent);
+}
+
+/// A new row needs nothing else: here a published set whose files are slow to read.
+TEST_F(DataSets, AFormThatIsSlowToReadBecomesIdx) {
+    const auto write_part = [&](const std::string& prefix, std::uint8_t grey) {
+        const ImageSet set{28, 28, std::vector<std::uint8_t>(2 * 784, grey), {3, 4}};
+        write_idx(folder / "new" / (prefix + "-images"), {2, 28, 28}, set.images);
+        write_idx(folder / "new" / (prefix + "-labels"), {2}, set.labels);
+    };
+    write_part("a", 1);
+    write_part("b", 2);
+    StoredForm slow{{"a-images", "a-labels", "b-images", "b-labels"}, read_idx_part, "as published", true};
+    KnownSet row{.name = "new", .what = "a set", .forms = {known_set("mnist").forms[0], slow}};
+    for (const std::string& name : slow.files) {
+        const std::string bytes = read_file(folder / "new" / name);
+        row.files.push_back({name, sha256_hex(bytes), bytes.size(), true});
+    }
+    const auto status = [&] { return inspect_set(row, folder.path()); };
+    EXPECT_EQ(status().detail, "as published");
+    EXPECT_FALSE(fs::exists(folder / "new/train-images-idx3-ubyte")) << "to inspect is not to load";
+    const ImageSet train = load_part(row, folder.path(), Part::kTrain, 1);
+    EXPECT_EQ(train.count(), 1u);
+    EXPECT_EQ(read_idx(folder / "new/train-images-idx3-ubyte", kImageRank).count(), 2u) << "written whole";
+    EXPECT_EQ(status().detail, "as published") << "one part is not a set";
+    EXPECT_EQ(load_part(row, folder.path(), Part::kTest).images, std::vector<std::uint8_t>(2 * 784, 2));
+    EXPECT_EQ(status().detail, known_set("mnist").forms[0].how);
+    EXPECT_EQ(load_part(row, folder.path(), Part::kTest).images, std::vector<std::uint8_t>(2 * 784, 2));
+
+    fs::remove(folder / "new/train-images-idx3-ubyte");
+    write_part("b", 3);
+    expect_message([&] { load_part(row, folder.path(), Part::kTest); }, "b-images", "SHA-256");
+    EXPECT_EQ(status().presence, Presence::kDamaged);
+    fs::remove(folder / "new/b-images");
+    EXPECT_EQ(status().presence, Presence::kIncomplete);
 }
 
 TEST_F(DataSets, MadeSetsAreChecked) {

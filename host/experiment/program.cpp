@@ -1,7 +1,5 @@
 #include "host/experiment/program.h"
 
-#include <sstream>
-
 #include "cuda/device/device.h"
 #include "host/experiment/program_end.h"
 #include "host/log.h"
@@ -17,17 +15,6 @@ Program::~Program() = default;
 
 int Program::main(int argc, char** argv) {
     return run_program(name_.c_str(), [&] { run({argv + 1, argv + argc}); });
-}
-
-std::vector<std::string> Program::examples() const {
-    std::vector<std::string> found;
-    std::istringstream lines(footer_);
-    for (std::string line; std::getline(lines, line);) {
-        const std::size_t begin = line.find_first_not_of(' ');
-        if (begin == std::string::npos || line.compare(begin, name_.size() + 1, name_ + " ") != 0) continue;
-        found.push_back(line.substr(begin, line.find("   ", begin) - begin));
-    }
-    return found;
 }
 
 const Program::Command& Program::resolve_settings(const std::vector<std::string>& arguments) {

@@ -31,8 +31,6 @@ class Program {
 
     Settings& settings() { return settings_; }
     const std::string& name() const { return name_; }
-    /// The lines of --help that may be typed as they stand.
-    std::vector<std::string> examples() const;
 
   protected:
     void add(Command command) { commands_.push_back(std::move(command)); }

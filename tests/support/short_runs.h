@@ -17,4 +17,14 @@ inline const std::map<std::string, std::string> kShortRuns{
      "--likelihood-images 20 --likelihood-samples 20"},
 };
 
+/// What makes its models small, where an example says which models they are.
+inline const std::map<std::string, std::string> kSmallModels{
+    {"invariance", "--hidden 16 --benchmark dense"},
+    {"spatial", "--hidden 16"},
+    {"equivae", "--latents 2 --labels 20"},
+    {"geometry",
+     "--samples 2 --hidden 16 --sgd-repeats 0 --likelihood-images 20 --likelihood-samples 20 --bound-samples 2 "
+     "--pairs 4"},
+};
+
 }  // namespace warpvae::test

@@ -3,6 +3,7 @@
 #include "cuda/device/buffer.h"
 #include "cuda/device/launch.cuh"
 #include "cuda/device/loops.cuh"
+#include "cuda/device/shared.cuh"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

@@ -7,6 +7,7 @@
 #include "cuda/device/device_environment.h"
 #include "cuda/device/launch.cuh"
 #include "cuda/device/loops.cuh"
+#include "cuda/device/shared.cuh"
 #include "cuda/device/workspace.h"
 #include "tests/support/device_test.h"
 

@@ -8,6 +8,7 @@
 #include "cuda/device/launch.cuh"
 #include "cuda/device/loops.cuh"
 #include "cuda/device/reduce.cuh"
+#include "cuda/device/shared.cuh"
 
 namespace warpvae {
 

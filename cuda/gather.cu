@@ -24,20 +24,21 @@ bool is_sound(const GatherOptions& options) {
 }
 
 template <class T>
-Status gather(T* batch, const std::uint8_t* const* images, const std::uint64_t* seeds, const std::uint64_t* step,
-              const MinibatchOrder& order, int R, int N, const GatherOptions& options, Stream stream) {
+Status gather(T* batch, const std::uint8_t* const* images, const Minibatch& minibatch, int R, int N,
+              const GatherOptions& options, Stream stream) {
     GatherOptions resolved = options;
     if (resolved.batch_rows == 0) resolved.batch_rows = N;
-    if (!gives_rows(order, N) || !is_sound(options) || options.first_row < 0 ||
+    if (!gives_rows(minibatch.order, N) || !is_sound(options) || options.first_row < 0 ||
         N > resolved.batch_rows - options.first_row)
         return {kInvalidValue};
-    return launch(gather_kernel<T>, for_blocks(N, R), stream, batch, images, seeds, step, order, resolved);
+    return launch(gather_kernel<T>, for_blocks(N, R), stream, batch, images, minibatch.seeds, minibatch.step,
+                  minibatch.order, resolved);
 }
-Status gather_labels(std::uint8_t* out, const std::uint8_t* const* labels, const std::uint64_t* seeds,
-                     const std::uint64_t* step, const MinibatchOrder& order, int R, int N, Stream stream) {
-    if (!gives_rows(order, N)) return {kInvalidValue};
-    return launch(gather_labels_kernel<std::uint8_t>, for_blocks(1, R, Block::any(128)), stream, out, labels, seeds,
-                  step, order, N);
+Status gather_labels(std::uint8_t* out, const std::uint8_t* const* labels, const Minibatch& minibatch, int R, int N,
+                     Stream stream) {
+    if (!gives_rows(minibatch.order, N)) return {kInvalidValue};
+    return launch(gather_labels_kernel<std::uint8_t>, for_blocks(1, R, Block::any(128)), stream, out, labels,
+                  minibatch.seeds, minibatch.step, minibatch.order, N);
 }
 template <class T>
 Status gather_range(T* batch, const std::uint8_t* const* images, std::size_t first, int R, int N, int D, Stream stream,
@@ -55,9 +56,8 @@ Status advance_step(std::uint64_t* step, Stream stream) {
     return launch(advance_step_kernel<std::uint64_t>, for_blocks(1, 1, Block::any(32)), stream, step);
 }
 
-#define WARPVAE_INSTANTIATE(T)                                                                         \
-    template Status gather(T*, const std::uint8_t* const*, const std::uint64_t*, const std::uint64_t*, \
-                           const MinibatchOrder&, int, int, const GatherOptions&, Stream);             \
+#define WARPVAE_INSTANTIATE(T)                                                                                        \
+    template Status gather(T*, const std::uint8_t* const*, const Minibatch&, int, int, const GatherOptions&, Stream); \
     template Status gather_range(T*, const std::uint8_t* const*, std::size_t, int, int, int, Stream, const PixelScale&);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)

@@ -191,16 +191,16 @@ void Equivae<T>::gather_labelled(const LatentNoise& noise) {
     if (config_.semi_supervised) {
         GatherOptions beside = shape;
         beside.batch_rows = pairs_.images(), beside.first_row = pairs_.unlabelled;
-        check(gather(input_.data(), images, noise.seeds, noise.step, labelled_order_, R_, pairs_.labelled, beside,
+        check(gather(input_.data(), images, {noise.seeds, noise.step, labelled_order_}, R_, pairs_.labelled, beside,
                      stream()));
-        check(gather_labels(labels_.data(), data_.labels->table(), noise.seeds, noise.step, labelled_order_, R_,
+        check(gather_labels(labels_.data(), data_.labels->table(), {noise.seeds, noise.step, labelled_order_}, R_,
                             pairs_.labelled, stream()));
-        check(
-            gather_class_sets(sets_.data(), sets, 0, images, index, noise.seeds, noise.step, m_, R_, shape, stream()));
+        check(gather_class_sets<T>({sets_.data(), sets, 0}, images, index, noise.seeds, noise.step, m_, R_, shape,
+                                   stream()));
     }
-    check(gather_complements(sets_.data(), sets, first, images, index, noise.seeds, noise.step,
-                             config_.semi_supervised ? labelled_order_ : order_, m_, R_, pairs_.labelled, shape,
-                             stream()));
+    check(gather_complements<T>({sets_.data(), sets, first}, images, index,
+                                {noise.seeds, noise.step, config_.semi_supervised ? labelled_order_ : order_}, m_, R_,
+                                pairs_.labelled, shape, stream()));
 }
 
 // --- forward ---------------------------------------------------------------------------------------------------------

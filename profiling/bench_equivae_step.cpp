@@ -144,8 +144,9 @@ void export_steps(EquivaeSteps& training, int batch, const std::string& path) {
         const DeviceBuffer<std::uint64_t> step(std::vector<std::uint64_t>{done - 1});
         check(reparameterise_forward(noise.data(), moments.data(), {seeds.data(), step.data()}, 1, int(pairs), int(Z),
                                      nullptr));
-        check(gather_labels(labels.data(), training.labels.table(), seeds.data(), step.data(),
-                            {MinibatchOrder::kCycle, training.images.count(), batch}, 1, batch, nullptr));
+        check(gather_labels(labels.data(), training.labels.table(),
+                            {seeds.data(), step.data(), {MinibatchOrder::kCycle, training.images.count(), batch}}, 1,
+                            batch, nullptr));
         add_from_device<float>(file, "images." + k, {shape.images(), c.height, c.width, c.channels}, model.minibatch());
         add_from_device<float>(file, "sets." + k, {shape.sets(), m, c.height, c.width, c.channels}, model.sets());
         add_from_device<float>(file, "noise." + k, {pairs, Z}, noise.data());

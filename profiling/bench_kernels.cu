@@ -77,8 +77,8 @@ std::vector<Operation> operations(const Matmul& matmul) {
         {"gather", 5 * pixels, 0,
          [](Data& d) {
              GatherOptions options;
-             return gather(d.x.data(), d.images.data(), d.seeds.data(), d.step.data(), MinibatchOrder::epochs(60000, N),
-                           d.R, N, options, nullptr);
+             return gather(d.x.data(), d.images.data(),
+                           {d.seeds.data(), d.step.data(), MinibatchOrder::epochs(60000, N)}, d.R, N, options, nullptr);
          }},
         {"dense: x W^T (784 to 400)", 4 * (pixels + hidden + double(D) * H), product,
          [&matmul](Data& d) {

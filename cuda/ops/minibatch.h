@@ -55,15 +55,20 @@ struct MinibatchOrder {
         return int((s + 1) * count / steps - s * count / steps);
     }
 };
-/// The minibatch of step *step: batch[r, first_row + n, :] = pixels of images[r][order].
-///   batch [R, batch_rows, D]; images [R] device pointers to bytes [count, D]; seeds [R]; step: one number on the
-///   device (null: 0).
+/// Which minibatch: that of step *step in each replica's own order.
+struct Minibatch {
+    const std::uint64_t* seeds;  ///< [R]
+    const std::uint64_t* step;   ///< one number on the device; null: 0
+    MinibatchOrder order;
+};
+/// batch[r, first_row + n, :] = pixels of image n of the minibatch.
+///   batch [R, batch_rows, D]; images [R] device pointers to bytes [count, D]
 template <class T>
-Status gather(T* batch, const std::uint8_t* const* images, const std::uint64_t* seeds, const std::uint64_t* step,
-              const MinibatchOrder& order, int R, int N, const GatherOptions& options, Stream stream);
+Status gather(T* batch, const std::uint8_t* const* images, const Minibatch& minibatch, int R, int N,
+              const GatherOptions& options, Stream stream);
 /// The labels of the same minibatch. out [R, N]; labels [R] device pointers to [count].
-Status gather_labels(std::uint8_t* out, const std::uint8_t* const* labels, const std::uint64_t* seeds,
-                     const std::uint64_t* step, const MinibatchOrder& order, int R, int N, Stream stream);
+Status gather_labels(std::uint8_t* out, const std::uint8_t* const* labels, const Minibatch& minibatch, int R, int N,
+                     Stream stream);
 
 /// Each replica's labelled images by class, in device memory; every class has two images at least.
 struct ClassIndex {
@@ -73,20 +78,24 @@ struct ClassIndex {
     std::size_t count;
     int classes;
 };
-/// For each row of the minibatch, m other images of its class, without replacement (eq. 2 of Feige 2019):
-/// sets[r, first_set + n, j, :], j < m, are distinct members of the class of row n's image, never that image. Drawn
-/// anew each step, from (seed, kComplement, step, n) alone, with kRange the
-/// image's number for n; m at most one less than the smallest class.
-///   sets [R, sets_per_replica, m, D]; images as in gather; options: size, channels and pixels are used.
+/// Where sets of m images are written, each replica's apart.
 template <class T>
-Status gather_complements(T* sets, int sets_per_replica, int first_set, const std::uint8_t* const* images,
-                          const ClassIndex& index, const std::uint64_t* seeds, const std::uint64_t* step,
-                          const MinibatchOrder& order, int m, int R, int N, const GatherOptions& options,
-                          Stream stream);
-/// m images of each class: sets[r, first_set + k, j, :], distinct members of class k. m at most the smallest class.
+struct ImageSets {
+    T* images;        ///< [R, per_replica, m, D]
+    int per_replica;  ///< sets from one replica's to the next's
+    int first;        ///< the set of each replica that is written first
+};
+/// For each row of the minibatch, m other images of its class, without replacement (eq. 2 of Feige 2019): set first + n
+/// has distinct members of the class of row n's image, never that image. They are drawn anew each step, from (seed,
+/// kComplement, step, n) alone; with kRange the image's number stands for n. m is at most one less than the smallest
+/// class. images as in gather; options: size, channels and pixels are used.
 template <class T>
-Status gather_class_sets(T* sets, int sets_per_replica, int first_set, const std::uint8_t* const* images,
-                         const ClassIndex& index, const std::uint64_t* seeds, const std::uint64_t* step, int m, int R,
+Status gather_complements(const ImageSets<T>& sets, const std::uint8_t* const* images, const ClassIndex& index,
+                          const Minibatch& minibatch, int m, int R, int N, const GatherOptions& options, Stream stream);
+/// m images of each class: set first + k has distinct members of class k. m at most the smallest class.
+template <class T>
+Status gather_class_sets(const ImageSets<T>& sets, const std::uint8_t* const* images, const ClassIndex& index,
+                         const std::uint64_t* seeds, const std::uint64_t* step, int m, int R,
                          const GatherOptions& options, Stream stream);
 /// The images `first`..`first+N-1` of every replica, in their own order: batch[r, n, :]. batch [R, N, D].
 template <class T>

@@ -42,7 +42,7 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
         const Range gather_range("gather");
         GatherOptions options = gather_;
         options.batch_rows = model_.batch_rows(rows);
-        check(gather(model_.minibatch(), images_.table(), seeds_.data(), device_step_.data(), order, R, rows, options,
+        check(gather(model_.minibatch(), images_.table(), {seeds_.data(), device_step_.data(), order}, R, rows, options,
                      stream));
     }
     LatentNoise noise;

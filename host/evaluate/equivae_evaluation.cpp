@@ -48,8 +48,9 @@ std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceI
     noise.purpose = Purpose::kEvaluate;
     for_batches(model, images, model.set_rows(), matmul, [&](std::size_t first, int rows) {
         if (!alone)
-            check(gather_complements(model.sets(), rows, 0, images.table(), classes.index(), seeds.data(), nullptr,
-                                     MinibatchOrder::range(images.count(), first), m, R, rows, shape, matmul.stream()));
+            check(gather_complements<float>({model.sets(), rows, 0}, images.table(), classes.index(),
+                                            {seeds.data(), nullptr, MinibatchOrder::range(images.count(), first)}, m, R,
+                                            rows, shape, matmul.stream()));
         model.embed_sets(rows, m);
         model.encode(rows, {});
         model.decode(rows);

@@ -133,16 +133,16 @@ template <class T>
 std::vector<T> complements(const Labelled& data, const MinibatchOrder& order, std::uint64_t step, int m, int N) {
     GuardedBuffer<T> sets(std::size_t(data.R) * N * m * data.D);
     DeviceBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{step});
-    check(gather_complements(sets.data(), N, 0, data.table.data(), data.index(), data.seeds.data(), counter.data(),
-                             order, m, data.R, N, data.options(), nullptr));
+    check(gather_complements<T>({sets.data(), N, 0}, data.table.data(), data.index(),
+                                {data.seeds.data(), counter.data(), order}, m, data.R, N, data.options(), nullptr));
     return sets.download();
 }
 template <class T>
 std::vector<T> class_sets(const Labelled& data, std::uint64_t step, int m) {
     GuardedBuffer<T> sets(std::size_t(data.R) * data.classes * m * data.D);
     DeviceBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{step});
-    check(gather_class_sets(sets.data(), data.classes, 0, data.table.data(), data.index(), data.seeds.data(),
-                            counter.data(), m, data.R, data.options(), nullptr));
+    check(gather_class_sets<T>({sets.data(), data.classes, 0}, data.table.data(), data.index(), data.seeds.data(),
+                               counter.data(), m, data.R, data.options(), nullptr));
     return sets.download();
 }
 /// The images of the minibatch itself, [R, N].
@@ -158,7 +158,7 @@ Words minibatch(const Labelled& data, const MinibatchOrder& order, std::uint64_t
     DeviceBuffer<const std::uint8_t*> table(pointers);
     GuardedBuffer<std::uint8_t> out(std::size_t(data.R) * N);
     DeviceBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{step});
-    check(gather_labels(out.data(), table.data(), data.seeds.data(), counter.data(), order, data.R, N, nullptr));
+    check(gather_labels(out.data(), table.data(), {data.seeds.data(), counter.data(), order}, data.R, N, nullptr));
     return as<std::uint32_t>(out.download());
 }
 
@@ -325,10 +325,10 @@ TEST(SetRows, WriteTheirOwnPlacesAndScaleTheirPixels) {
     options.width = 1, options.height = 2, options.channels = 3;
     options.pixels = {Mean.data(), Scale.data()};
     GuardedBuffer<float> sets(std::size_t(data.R) * all * m * D);
-    check(gather_complements(sets.data(), all, 1, data.table.data(), data.index(), data.seeds.data(), nullptr, order, m,
-                             data.R, N, options, nullptr));
-    check(gather_class_sets(sets.data(), all, 1 + N, data.table.data(), data.index(), data.seeds.data(), nullptr, m,
-                            data.R, options, nullptr));
+    check(gather_complements<float>({sets.data(), all, 1}, data.table.data(), data.index(),
+                                    {data.seeds.data(), nullptr, order}, m, data.R, N, options, nullptr));
+    check(gather_class_sets<float>({sets.data(), all, 1 + N}, data.table.data(), data.index(), data.seeds.data(),
+                                   nullptr, m, data.R, options, nullptr));
     const auto out = sets.download(), first = complements<float>(data, order, 0, m, N),
                second = class_sets<float>(data, 0, m);
     for (int r = 0; r < data.R; ++r)
@@ -349,8 +349,9 @@ TEST(SetRows, RefuseWhatTheyCannotTake) {
     const Labelled data({Bytes{0, 1, 0, 1}}, 2, 1);
     GuardedBuffer<float> sets(8);
     const auto status = [&](int per_replica, int first, std::size_t count, int m, int N) {
-        return gather_complements(sets.data(), per_replica, first, data.table.data(), data.index(), data.seeds.data(),
-                                  nullptr, MinibatchOrder::epochs(count, 4), m, 1, N, data.options(), nullptr);
+        return gather_complements<float>({sets.data(), per_replica, first}, data.table.data(), data.index(),
+                                         {data.seeds.data(), nullptr, MinibatchOrder::epochs(count, 4)}, m, 1, N,
+                                         data.options(), nullptr);
     };
     EXPECT_TRUE(status(4, 0, 4, 1, 4).ok());
     EXPECT_TRUE(status(4, 0, 4, 0, 4).ok());
@@ -361,8 +362,8 @@ TEST(SetRows, RefuseWhatTheyCannotTake) {
     EXPECT_FALSE(status(4, 0, 4, 5, 4).ok());
     EXPECT_FALSE(status(5, 0, 4, 1, 5).ok());  // more rows than the order's
     const auto class_status = [&](int per_replica, int first, int m) {
-        return gather_class_sets(sets.data(), per_replica, first, data.table.data(), data.index(), data.seeds.data(),
-                                 nullptr, m, 1, data.options(), nullptr);
+        return gather_class_sets<float>({sets.data(), per_replica, first}, data.table.data(), data.index(),
+                                        data.seeds.data(), nullptr, m, 1, data.options(), nullptr);
     };
     EXPECT_TRUE(class_status(2, 0, 2).ok());
     EXPECT_FALSE(class_status(2, 1, 2).ok());

@@ -41,7 +41,7 @@ std::vector<T> gathered(const Data& data, std::uint64_t step, const MinibatchOrd
                         const GatherOptions& options) {
     GuardedBuffer<T> batch(std::size_t(data.R()) * N * options.height * options.width * options.channels);
     DeviceBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{step});
-    check(gather(batch.data(), data.pointers.data(), data.seeds.data(), counter.data(), minibatches, data.R(), N,
+    check(gather(batch.data(), data.pointers.data(), {data.seeds.data(), counter.data(), minibatches}, data.R(), N,
                  options, nullptr));
     return batch.download();
 }
@@ -147,7 +147,7 @@ struct Numbered {
             seen.push_back(static_cast<std::uint32_t>(std::lround(x * 255)));
         GuardedBuffer<std::uint8_t> labels(N);
         DeviceBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{step});
-        check(gather_labels(labels.data(), data.pointers.data(), data.seeds.data(), counter.data(), minibatches, 1, N,
+        check(gather_labels(labels.data(), data.pointers.data(), {data.seeds.data(), counter.data(), minibatches}, 1, N,
                             nullptr));
         EXPECT_EQ(as<std::uint32_t>(labels.download()), seen);
         return seen;
@@ -223,11 +223,11 @@ TEST(MinibatchKinds, NoStepIsStepZero) {
     const Numbered set(10);
     const MinibatchOrder minibatches = MinibatchOrder::epochs(10, 6);
     GuardedBuffer<float> batch(6);
-    check(gather(batch.data(), set.data.pointers.data(), set.data.seeds.data(), nullptr, minibatches, 1, 6, shape(1, 1),
-                 nullptr));
+    check(gather(batch.data(), set.data.pointers.data(), {set.data.seeds.data(), nullptr, minibatches}, 1, 6,
+                 shape(1, 1), nullptr));
     expect_identical(batch.download(), gathered<float>(set.data, 0, minibatches, 6, shape(1, 1)), "step 0");
     GuardedBuffer<std::uint8_t> labels(6);
-    check(gather_labels(labels.data(), set.data.pointers.data(), set.data.seeds.data(), nullptr, minibatches, 1, 6,
+    check(gather_labels(labels.data(), set.data.pointers.data(), {set.data.seeds.data(), nullptr, minibatches}, 1, 6,
                         nullptr));
     EXPECT_EQ(as<std::uint32_t>(labels.download()), set.images(minibatches, 0, 6));
 }
@@ -245,7 +245,7 @@ TEST(Gather, WritesItsOwnRowsOfALargerBatch) {
         GuardedBuffer<float> batch(2 * rows * D);
         for (const int N : {3, 2}) {
             options.first_row = N == 3 ? 1 : 6;
-            check(gather(batch.data(), some.pointers.data(), some.seeds.data(), nullptr, MinibatchOrder::epochs(6, N),
+            check(gather(batch.data(), some.pointers.data(), {some.seeds.data(), nullptr, MinibatchOrder::epochs(6, N)},
                          2, N, options, nullptr));
         }
         const std::vector<float> out = batch.download();
@@ -265,8 +265,8 @@ TEST(Gather, RowsOfALargerBatchAreBinarisedEachForItself) {
     options.binarise = true, options.batch_rows = 2;
     GuardedBuffer<float> batch(2 * D);
     for (options.first_row = 0; options.first_row < 2; ++options.first_row)
-        check(gather(batch.data(), data.pointers.data(), data.seeds.data(), nullptr, MinibatchOrder::range(1, 0), 1, 1,
-                     options, nullptr));
+        check(gather(batch.data(), data.pointers.data(), {data.seeds.data(), nullptr, MinibatchOrder::range(1, 0)}, 1,
+                     1, options, nullptr));
     const std::vector<float> x = batch.download();
     double equal = 0;
     for (int i = 0; i < D; ++i) equal += x[i] == x[D + i];
@@ -534,7 +534,7 @@ TEST(Gather, RefusesWhatItCannotTake) {
     DeviceBuffer<float> out(16), pixels(4);
     GatherOptions options = shape(2, 2);
     const auto status = [&](const MinibatchOrder& minibatches, int N) {
-        return gather(out.data(), data.pointers.data(), data.seeds.data(), nullptr, minibatches, 1, N, options,
+        return gather(out.data(), data.pointers.data(), {data.seeds.data(), nullptr, minibatches}, 1, N, options,
                       nullptr);
     };
     const auto epochs = MinibatchOrder::epochs;

@@ -108,7 +108,7 @@ struct Step {
         model.begin_step(order, step);
         GatherOptions options = model.input_shape();
         options.batch_rows = model.batch_rows(N);
-        check(gather(model.minibatch(), images.table(), seeds.data(), number.data(), order, R, N, options, nullptr));
+        check(gather(model.minibatch(), images.table(), {seeds.data(), number.data(), order}, R, N, options, nullptr));
     }
 };
 

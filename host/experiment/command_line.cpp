@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cctype>
 #include <sstream>
 
@@ -16,7 +17,7 @@ void join_negative_values(std::vector<std::string>& arguments, const Settings& s
         return text.size() > 1 && text[0] == '-' &&
                (std::isdigit(static_cast<unsigned char>(text[1])) || text[1] == '.' || text.rfind("-inf", 0) == 0);
     };
-    for (std::size_t i = 0; i + 1 < arguments.size() && arguments[i] != "--"; ++i)
+    for (std::size_t i = 0; i + 1 < arguments.size(); ++i)
         for (const Setting& s : settings.all())
             if (!s.is_flag && arguments[i] == "--" + s.name && is_number(arguments[i + 1])) {
                 arguments[i] += "=" + arguments[i + 1];
@@ -48,6 +49,26 @@ void add_setting(CLI::App& app, const Setting& s, Values& values) {
     option->type_name(s.type)->default_str(s.text());
 }
 
+/// What stands after "--" is no setting, even if it begins with a dash: cut off and returned.
+std::vector<std::string> cut_operands(std::vector<std::string>& arguments) {
+    const auto mark = std::find(arguments.begin(), arguments.end(), "--");
+    if (mark == arguments.end()) return {};
+    const std::vector<std::string> operands(mark + 1, arguments.end());
+    arguments.erase(mark, arguments.end());
+    return operands;
+}
+
+void require_count(const std::vector<std::string>& operands, const CommandLine::Command& command) {
+    const Operands& takes = command.operands;
+    const int count = int(operands.size());
+    const std::string see = " (see " + command.name + " --help)";
+    if (count > takes.most)
+        throw UsageError("\"" + operands[std::size_t(takes.most)] + "\": " + command.name + " takes " +
+                         (takes.most ? "at most " + std::to_string(takes.most) : "no") + " words" + see);
+    if (count < takes.least)
+        throw UsageError(command.name + " takes at least " + std::to_string(takes.least) + " " + takes.name + see);
+}
+
 /// The examples of a program's --help that are this command's.
 std::string examples_of(const std::string& footer, const std::string& beginning) {
     std::string examples;
@@ -65,7 +86,7 @@ void add_command(CLI::App& app, const CommandLine::Form& form, const CommandLine
     sub.set_help_flag("-h,--help", "print this help and end")->group("The run");
     if (!command.operands.name.empty())
         sub.add_option(command.operands.name, line.operands, command.operands.help)
-            ->expected(command.operands.least, command.operands.most)
+            ->expected(0, command.operands.most)
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
             ->type_name("");
     sub.add_option("--out", line.out, "folder for everything the run writes")->type_name("DIR")->group("The run");
@@ -95,6 +116,7 @@ CommandLine parse_command_line(const CommandLine::Form& form, const Settings& se
     CommandLine line;
     for (const CommandLine::Command& command : form.commands) add_command(app, form, command, settings, line);
     std::vector<std::string> reversed = arguments;
+    const std::vector<std::string> after = cut_operands(reversed);
     join_negative_values(reversed, settings);
     std::reverse(reversed.begin(), reversed.end());  // as CLI11 takes them
     try {
@@ -108,6 +130,9 @@ CommandLine parse_command_line(const CommandLine::Form& form, const Settings& se
         throw UsageError(text + " (see " + arguments[0] + " --help)");
     }
     line.command = app.get_subcommands().front()->get_name();
+    line.operands.insert(line.operands.end(), after.begin(), after.end());
+    for (const CommandLine::Command& command : form.commands)
+        if (command.name == line.command) require_count(line.operands, command);
     return line;
 }
 

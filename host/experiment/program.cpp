@@ -73,9 +73,10 @@ void Program::run(const std::vector<std::string>& arguments) {
                                    : line_.overwrite ? RunFolder::Entry::kOverwrite
                                                      : RunFolder::Entry::kNew;
     folder_ = RunFolder(options.resume ? line_.resume : line_.out, entry, settings_);
-    std::string words = name_ + " " + command.name;
+    std::string words = name_ + " " + command.name + " --resume " + shell_quoted(folder_.path().string());
+    if (!line_.operands.empty()) words += " --";  // one may begin with a dash
     for (const std::string& word : line_.operands) words += " " + shell_quoted(word);
-    set_go_on_command(words + " --resume " + shell_quoted(folder_.path().string()));
+    set_go_on_command(words);
     run_.emplace(options, settings_, folder_, *data_);
     begin(*run_);
     command.body();

@@ -70,18 +70,19 @@ class Settings {
         s.other = [&value, format] { return format.write(format.other(value)); };
         return s;
     }
-    /// Several values with commas between them; the same value twice is one.
+    /// Several values with commas between them; the same value twice is one, unless it is a sequence.
     template <class T>
-    Setting& add(std::string name, std::vector<T>& list, unsigned decides, Format<T> format, std::string help) {
+    Setting& add(std::string name, std::vector<T>& list, unsigned decides, Format<T> format, std::string help,
+                 bool is_sequence = false) {
         Setting& s = add_named(std::move(name), decides, format.type[0] == '{' ? "LIST of " + format.type : "LIST",
                                format.wanted + ", or several with commas between them", std::move(help));
         s.text = [&list, format] { return joined(list, format); };
-        s.try_assign = [&list, format](const std::string& text) {
+        s.try_assign = [&list, format, is_sequence](const std::string& text) {
             std::vector<T> read;
             for (const std::string& part : split(text)) {
                 const std::optional<T> value = format.read(part);
                 if (!value) return false;
-                if (std::find(read.begin(), read.end(), *value) == read.end()) read.push_back(*value);
+                if (is_sequence || std::find(read.begin(), read.end(), *value) == read.end()) read.push_back(*value);
             }
             list = std::move(read);
             return true;
@@ -95,6 +96,12 @@ class Settings {
             return joined(changed, format);
         };
         return s;
+    }
+    /// The widths of layers: the same value may come twice.
+    template <class T>
+    Setting& add_sequence(std::string name, std::vector<T>& list, unsigned decides, Format<T> format,
+                          std::string help) {
+        return add(std::move(name), list, decides, std::move(format), std::move(help), true);
     }
     Setting& flag(std::string name, bool& value, unsigned decides, std::string help);
 

@@ -64,14 +64,17 @@ TEST_F(Invariance, AReportHoldsEverything) {
 }
 
 TEST_F(Invariance, ConfigTomlRunsTheSameAgain) {
-    ASSERT_EQ(run(std::string("train --latents 4 --train-set rt --seed 5 --epochs 1 --quiet --beta 2 --out ") +
-                  at("a") + kSmall)
+    ASSERT_EQ(run(std::string("train --latents 4 --train-set rt --seed 5 --epochs 1 --quiet --beta 2") + kSmall +
+                  " --hidden 24,24 --out " + at("a"))
                   .status,
               0);
     const Result again = run("train --config " + at("a/config.toml") + " --quiet --out " + at("b"));
     ASSERT_EQ(again.status, 0) << again.error;
     EXPECT_EQ(digest("a/rt-z4-seed5/model.safetensors"), digest("b/rt-z4-seed5/model.safetensors"));
     EXPECT_EQ(read_file(at("a/config.toml")), read_file(at("b/config.toml")));
+    EXPECT_EQ(read_safetensors(at("b/rt-z4-seed5/model.safetensors")).at("encoder.2.weight").shape,
+              (std::vector<std::int64_t>{24, 24}))
+        << "two layers as wide as each other are two";
 }
 
 TEST_F(Invariance, OneCoreTwoCoresAndTrainedTogetherGiveTheSameBits) {

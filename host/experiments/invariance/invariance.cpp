@@ -77,8 +77,8 @@ void add_settings(Settings& s, InvarianceOptions& o) {
     s.group("Models");
     s.add("train-set", o.train_sets, kTraining, one_of(kTrainSets), "what the VAEs are trained on");
     s.add("latents", o.latents, kTraining, whole(1, 4096), "latent sizes N");
-    s.add("hidden", o.hidden, kTraining, whole(1, 65536),
-          "hidden widths of the encoder, from the image inwards; the decoder mirrors them");
+    s.add_sequence("hidden", o.hidden, kTraining, whole(1, 65536),
+                   "hidden widths of the encoder, from the image inwards; the decoder mirrors them");
     s.add("beta", o.beta, kTraining, number(at_least(0)), "weight of the divergence in the loss (beta-VAE)");
     s.flag("binarise", o.binarise, kTraining, "draw black or white pixels anew at each step instead of grey ones");
     s.group("Transformed images");

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "data/files.h"
+#include "host/evaluate/vae_evaluation.h"
 #include "host/files/checkpoint.h"
 #include "host/training_run.h"
 
@@ -59,6 +60,16 @@ Ensemble::Ensemble(const std::vector<Replica*>& replicas, Math math)
 Ensemble::~Ensemble() { stream_destroy(stream); }
 std::vector<Json> Ensemble::after_epoch(int) { return std::vector<Json>(seeds.size()); }
 
+std::vector<Json> test_metrics(const std::vector<ElboSummary>& summaries) {
+    std::vector<Json> lines;
+    for (const ElboSummary& s : summaries)
+        lines.push_back({{"test_negative_elbo", s.negative_elbo},
+                         {"test_reconstruction", s.reconstruction},
+                         {"test_kl", s.kl},
+                         {"active_units", s.active_units}});
+    return lines;
+}
+
 // --- what results depend on ------------------------------------------------------------------------------------------
 
 Experiment::Experiment(const Run& run, int version) : run_(run), version_(version), out_(run.folder.path()) {}
@@ -78,7 +89,7 @@ Origin Experiment::origin(const Replica& replica) const {
     Values own = replica.own();
     own.emplace_back("seed", std::to_string(replica.drawn_seed()));
     own.emplace_back("epochs", std::to_string(epochs_of(replica)));
-    return origin(own);
+    return origin(own, replica.own_evaluation());
 }
 
 bool Experiment::is_trained(const Replica& replica) const { return fs::exists(folder_of(replica) / kWeights); }

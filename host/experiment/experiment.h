@@ -27,11 +27,37 @@ struct Replica {
     virtual std::string name() const { return group() + "-seed" + std::to_string(seed); }
     /// Its value of each setting that is a list of the run, and of those that do not matter to it an empty one.
     virtual Values own() const = 0;
+    /// The same of the settings that decide what is read from it.
+    virtual Values own_evaluation() const { return {}; }
     /// The seed of its initial values, minibatches and noise.
     virtual std::uint64_t drawn_seed() const { return seed; }
     /// What evaluation fills.
     virtual void fields(Fields& f) = 0;
 };
+
+/// The replicas of an ensemble as what the paper knows them to be.
+template <class R>
+std::vector<R*> typed(const std::vector<Replica*>& replicas) {
+    std::vector<R*> out;
+    for (Replica* replica : replicas) out.push_back(static_cast<R*>(replica));
+    return out;
+}
+/// Replicas of one group together, in the order in which they first occur: the rows of a table.
+template <class R>
+std::vector<std::vector<const R*>> by_group(const std::vector<R>& replicas) {
+    std::vector<std::vector<const R*>> groups;
+    for (const R& replica : replicas) {
+        std::size_t i = 0;
+        while (i < groups.size() && groups[i][0]->group() != replica.group()) ++i;
+        if (i == groups.size()) groups.emplace_back();
+        groups[i].push_back(&replica);
+    }
+    return groups;
+}
+
+/// For Ensemble::after_epoch(): how each replica does on test images.
+struct ElboSummary;
+std::vector<Json> test_metrics(const std::vector<ElboSummary>& summaries);
 
 /// Replicas of one shape on the device, trained and evaluated in the same launches.
 class Ensemble {

@@ -7,11 +7,18 @@
 #include <cstdio>
 #include <iostream>
 
+#include "cuda/device/device.h"
 #include "data/files.h"
 #include "host/files/metrics_log.h"
 #include "host/show/format.h"
 
 namespace warpvae {
+
+Table empty_table(const std::string& paper, const std::string& title, const std::string& dataset, int decimals) {
+    Table table{paper, title, dataset, device_name(), {}};
+    table.decimals = decimals;
+    return table;
+}
 
 void show_table(const std::filesystem::path& folder, const Table& table, const std::string& name) {
     if (table.rows.empty()) return;

@@ -2,6 +2,7 @@
 // learning curves.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,6 +16,15 @@
 
 namespace warpvae {
 
+/// Without rows yet, of this device.
+Table empty_table(const std::string& paper, const std::string& title, const std::string& dataset, int decimals = 4);
+/// Over the members of a row, of each its `value`: a member pointer or a function.
+template <class M, class V>
+Cell cell_over(const char* test, const std::vector<M>& members, V value, std::optional<double> paper = {}) {
+    std::vector<double> values;
+    for (const M& member : members) values.push_back(double(std::invoke(value, member)));
+    return measured_cell(test, values, paper);
+}
 /// Writes `name`.json and .md into the run's folder and prints the table; nothing for a table without rows.
 void show_table(const std::filesystem::path& folder, const Table& table, const std::string& name = "table");
 void print_claims(const std::string& heading, const std::vector<Claim>& claims);

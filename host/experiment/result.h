@@ -37,6 +37,12 @@ class Fields {
             value.reset();
         }
     }
+    /// Members of a struct that has no fields() of its own, listed by `list`.
+    void group(const char* name, const std::function<void(Fields&)>& list) {
+        if (!reads_) (*json_)[name] = Json::object();
+        Fields inner(json_->at(name), reads_);
+        list(inner);
+    }
 
   private:
     Fields(Json& json, bool reads) : json_(&json), reads_(reads) {}

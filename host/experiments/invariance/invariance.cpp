@@ -136,19 +136,13 @@ void InvarianceReplica::fields(Fields& f) {
 
 namespace {
 
-std::vector<InvarianceReplica*> typed(const std::vector<Replica*>& replicas) {
-    std::vector<InvarianceReplica*> out;
-    for (Replica* replica : replicas) out.push_back(static_cast<InvarianceReplica*>(replica));
-    return out;
-}
-
 class InvarianceEnsemble : public Ensemble {
   public:
     InvarianceEnsemble(const InvarianceExperiment& experiment, const std::vector<Replica*>& replicas)
         : Ensemble(replicas, experiment.options().math),
           data_(experiment.data()),
           options_(experiment.of_paper()),
-          replicas_(typed(replicas)),
+          replicas_(typed<InvarianceReplica>(replicas)),
           train_store_(data_.train, Part::kTrain, options_.variant),
           test_store_(data_.test, Part::kTest, options_.variant),
           train_images_(train_store_.images(train_sets(), seeds)),
@@ -159,13 +153,7 @@ class InvarianceEnsemble : public Ensemble {
     const DeviceImages& epoch_images() const override { return train_images_; }
     void choose(TrainerOptions& trainer) const override { trainer.binarise = options_.binarise; }
     std::vector<Json> after_epoch(int) override {
-        std::vector<Json> lines;
-        for (const ElboSummary& s : evaluate_elbo(vae_, own_test_images_, device_seeds, matmul))
-            lines.push_back({{"test_negative_elbo", s.negative_elbo},
-                             {"test_reconstruction", s.reconstruction},
-                             {"test_kl", s.kl},
-                             {"active_units", s.active_units}});
-        return lines;
+        return test_metrics(evaluate_elbo(vae_, own_test_images_, device_seeds, matmul));
     }
     void evaluate() override {
         const auto elbo = evaluate_elbo(vae_, own_test_images_, device_seeds, matmul);

@@ -6,7 +6,7 @@
 #include <map>
 #include <tuple>
 
-#include "cuda/device/device.h"
+#include "host/experiment/presentation.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -167,15 +167,6 @@ std::optional<double> invariance_table2(Variant train, int latents, std::size_t 
 
 namespace {
 
-Table empty_table(const std::string& title, const std::string& dataset) {
-    Table table;
-    table.paper = "Mills 2024";
-    table.table = title;
-    table.dataset = dataset;
-    table.device = device_name();
-    return table;
-}
-
 /// One cell for each test set, from accuracies [seed].
 Row row_of(Json keys, const std::vector<const TestAccuracies*>& seeds,
            const std::function<std::optional<double>(std::size_t)>& paper) {
@@ -194,7 +185,7 @@ Row row_of(Json keys, const std::vector<const TestAccuracies*>& seeds,
 
 Table invariance_table(const std::vector<InvarianceReplica>& replicas,
                        const std::vector<InvarianceBenchmark>& benchmarks, const std::string& dataset) {
-    Table table = empty_table("Table 2: test-set accuracy", dataset);
+    Table table = empty_table("Mills 2024", "Table 2: test-set accuracy", dataset);
     std::map<std::tuple<std::size_t, Variant, int>, std::vector<const TestAccuracies*>> latents;
     for (const InvarianceReplica& r : replicas)
         for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind)
@@ -216,9 +207,8 @@ Table invariance_table(const std::vector<InvarianceReplica>& replicas,
 }
 
 Table active_units_table(const std::vector<InvarianceReplica>& replicas, const std::string& dataset) {
-    Table table =
-        empty_table("Active units: latents whose mean varies over the test set (variance above 0.01)", dataset);
-    table.decimals = 1;
+    Table table = empty_table(
+        "Mills 2024", "Active units: latents whose mean varies over the test set (variance above 0.01)", dataset, 1);
     std::map<Variant, std::map<int, std::vector<double>>> by;
     for (const InvarianceReplica& r : replicas) by[r.train][r.latents].push_back(r.test_elbo.active_units);
     for (const auto& [train, sizes] : by) {

@@ -5,6 +5,7 @@ namespace warpvae {
 std::vector<std::unique_ptr<Program>> all_programs() {
     std::vector<std::unique_ptr<Program>> programs;
     programs.push_back(invariance_program());
+    programs.push_back(spatial_program());
     return programs;
 }
 

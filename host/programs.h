@@ -8,6 +8,9 @@
 namespace warpvae {
 
 std::unique_ptr<Program> invariance_program();  ///< Mills 2024
+std::unique_ptr<Program> spatial_program();     ///< Vivé
+std::unique_ptr<Program> equivae_program();     ///< Feige 2019
+std::unique_ptr<Program> geometry_program();    ///< Pește, Malagò and Sârbu 2017
 
 /// All of them.
 std::vector<std::unique_ptr<Program>> all_programs();

@@ -25,9 +25,13 @@ struct Spatial : ProgramTest {
 TEST_F(Spatial, HelpTeaches) {
     const Result result = run("--help");
     EXPECT_EQ(result.status, 0);
-    for (const char* word : {"table", "figures", "sample", "likelihood", "denoise", "pose", "report", "--prior",
-                             "--resume", "--semantics", "Examples"})
+    for (const char* word :
+         {"table", "figures", "sample", "likelihood", "denoise", "pose", "evaluate", "report", "--resume", "Examples"})
         EXPECT_NE(result.out.find(word), std::string::npos) << word;
+    const Result table = run("table --help");
+    EXPECT_EQ(table.status, 0);
+    for (const char* word : {"--prior", "--semantics", "--resume", "Examples"})
+        EXPECT_NE(table.out.find(word), std::string::npos) << word;
 }
 
 TEST_F(Spatial, AReportHoldsEverything) {
@@ -88,6 +92,9 @@ TEST_F(Spatial, CleansUpImagesOfAUser) {
     const Result result = run(denoise + images);
     ASSERT_EQ(result.status, 0) << result.error;
     EXPECT_TRUE(fs::exists(folder / "run" / "denoised" / "denoised.png")) << result.out;
+    fs::copy_file(images, folder / "-dash.gz");
+    EXPECT_EQ(run("denoise --quiet --resume " + at("run") + " --rows vae " + images).status, 0) << "after a list";
+    EXPECT_EQ(run("denoise --quiet --resume " + at("run") + " -- " + images + " " + at("-dash.gz")).status, 0);
     expect_failure(1, at("missing.png"), denoise + at("missing.png"));
     write_file(at("text.png"), "not a picture");
     expect_failure(1, at("text.png"), denoise + at("text.png"));
@@ -142,6 +149,54 @@ TEST_F(Spatial, RestartsKeepTheBestAndReportTheRest) {
               digest("run/affine-tvae-z3-seed1-restart1/model.safetensors"));
 }
 
+TEST_F(Spatial, RowsWithoutAModelAreMeasuredOnce) {
+    const std::string table = std::string("table --latents 3 --rows raw,pca --out ") + at("run") + kSmall;
+    ASSERT_EQ(run(table).status, 0);
+    const std::string before = read_file(at("run/table.json"));
+    const auto raw = fs::last_write_time(folder / "run/raw/result.json");
+    const auto pca = fs::last_write_time(folder / "run/pca-z3/result.json");
+    ASSERT_EQ(run("table --quiet --epochs 3 --hidden 9 --resume " + at("run")).status, 0);
+    EXPECT_EQ(read_file(at("run/table.json")), before) << "no setting of a model matters to them";
+    EXPECT_EQ(fs::last_write_time(folder / "run/pca-z3/result.json"), pca);
+    ASSERT_EQ(run("table --quiet --semantics paper --resume " + at("run")).status, 0);
+    EXPECT_EQ(fs::last_write_time(folder / "run/raw/result.json"), raw);
+    EXPECT_NE(fs::last_write_time(folder / "run/pca-z3/result.json"), pca) << "centred otherwise";
+    expect_failure(1, "training-images", "table --quiet --train-images 200 --resume " + at("run"));
+}
+
+TEST_F(Spatial, AResultIsShownOnlyForTheSettingsThatMadeIt) {
+    const std::string few = std::string(" --latents 3 --epochs 1 --rows affine-tvae") + kSmall;
+    ASSERT_EQ(run("table" + few + " --out " + at("run")).status, 0);
+    const std::string before = read_file(at("run/table.json"));
+    // A run that is made anew keeps nothing of the old one.
+    ASSERT_EQ(run("train" + few + " --learning-rate 0.03 --overwrite --out " + at("run")).status, 0);
+    EXPECT_FALSE(fs::exists(folder / "run/table.json"));
+    ASSERT_EQ(run("table --quiet --resume " + at("run")).status, 0);
+    ASSERT_EQ(run("table" + few + " --learning-rate 0.03 --out " + at("other")).status, 0);
+    EXPECT_EQ(read_file(at("run/table.json")), read_file(at("other/table.json")));
+    EXPECT_NE(read_file(at("run/table.json")), before);
+    // A setting that matters to the model is refused; one of another model is not.
+    const std::string resume = " --quiet --resume " + at("run");
+    for (const char* command : {"table", "train", "evaluate", "sample", "denoise", "likelihood"}) {
+        expect_failure(1, "learning-rate", command + (" --learning-rate 0.5" + resume));
+        expect_failure(1, "training-images", command + (" --train-images 250" + resume));
+    }
+    expect_failure(1, "limit", "sample --limit tanh" + resume);
+    EXPECT_EQ(run("sample --localisation 99 --control-points 5 --sheet 2" + resume).status, 0);
+    // Other test images: the same weights, another table.
+    const std::string weights = digest("run/affine-tvae-z3-seed1/model.safetensors");
+    ASSERT_EQ(run("evaluate --test-images 100" + resume).status, 0);
+    EXPECT_NE(read_file(at("run/table.json")), read_file(at("other/table.json")));
+    EXPECT_EQ(digest("run/affine-tvae-z3-seed1/model.safetensors"), weights);
+}
+
+TEST_F(Spatial, WhatCannotBeEvaluatedIsNotTrained) {
+    const std::string few = " --train-images 80 --epochs 300 --latents 2 --rows vae --out " + at("x");
+    for (const char* command : {"table", "figures", "report"})
+        expect_failure(2, "--train-images 80: of class", command + std::string(kSmall) + few);
+    EXPECT_FALSE(fs::exists(folder / "x"));
+}
+
 TEST_F(Spatial, WrongUsageIsStatus2) {
     const std::string out = " --out " + at("x");
     expect_failure(2, "command", "");
@@ -155,7 +210,7 @@ TEST_F(Spatial, WrongUsageIsStatus2) {
     expect_failure(2, "--loss-scale", "table --loss-scale 0" + out);
     expect_failure(2, "--limit-range", "table --limit-range -1" + out);
     expect_failure(2, "--resume", "sample" + out);
-    expect_failure(2, "only the command denoise", "table picture.png" + out);
+    expect_failure(2, "picture.png", "table picture.png" + out);
     expect_failure(2, "config.toml", "likelihood --resume " + at("nothing"));
     EXPECT_FALSE(fs::exists(folder / "x")) << "a wrong usage writes nothing";
 }
@@ -167,7 +222,8 @@ TEST_F(Spatial, WhatHasNoMeaningOrNoRoomIsOneLine) {
                    "WARPVAE_MEMORY_LIMIT=400000");
     expect_failure(1, "is not finite at step",
                    std::string("train --latents 3 --epochs 3 --learning-rate 1e30 --out ") + at("y") + kSmall);
-    expect_failure(2, "known poses", "pose --quiet --dataset mnist --out " + at("z"));
+    ASSERT_EQ(run(std::string("train --latents 3 --epochs 1 --rows vae --out ") + at("z") + kSmall).status, 0);
+    expect_failure(2, "known poses", "pose --quiet --dataset mnist --resume " + at("z"));
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
-// What Vive's models make of spoilt images: a table over models and kinds of noise, and a user's own pictures.
+// What the models make of spoilt images: a table over models and kinds of noise, and a user's own pictures.
 #pragma once
 #include <filesystem>
 #include <vector>
 
-#include "host/vive/vive.h"
+#include "host/evaluate/denoising.h"
+#include "host/experiments/spatial/spatial.h"
+#include "host/show/table.h"
 
 namespace warpvae {
 
@@ -13,14 +15,14 @@ const std::vector<Degradation>& denoising_noises();
 std::string name_of(const Degradation& noise);
 
 /// A row for each model, dim(z) and noise: PSNR in dB of the noisy test images and of their reconstructions against the
-/// clean ones, and -log p(clean) bounded through q(z, u | noisy), in nats; over the seeds of `replicas`. Those that are
-/// not trained are left out; where a seed has several restarts, pass the one that counts.
-Table denoising_table(const ViveExperiment& experiment, const std::vector<ViveReplica>& replicas);
+/// clean ones, and -log p(clean) bounded through q(z, u | noisy), in nats; over the seeds of `replicas`, which are
+/// trained; where a seed has several restarts, pass the one that counts.
+Table denoising_table(const SpatialExperiment& experiment, const std::vector<SpatialReplica>& replicas);
 
 /// Puts the images of PNG and IDX files through a trained model: NAME-denoised.png for each, dark on light where the
 /// input was, and a sheet denoised.png of the first of them (input, reconstruction, reference pose) in `out_folder`;
-/// says what it did. Throws Error if a file is not what it should be or the model is not trained.
-void denoise_user_images(const ViveExperiment& experiment, const ViveReplica& replica,
+/// says what it did. Throws Error if a file is not what it should be.
+void denoise_user_images(const SpatialExperiment& experiment, const SpatialReplica& replica,
                          const std::vector<std::filesystem::path>& paths, const std::filesystem::path& out_folder);
 
 }  // namespace warpvae

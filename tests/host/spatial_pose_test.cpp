@@ -1,6 +1,6 @@
 // Tables and pictures of pose recovery and equivariance over a run's models: which rows and cells there are, that
 // untrained models are left out, and that the numbers are those of the scores they come from.
-#include "host/vive/vive_pose.h"
+#include "host/experiments/spatial/pose.h"
 
 #include <gtest/gtest.h>
 
@@ -13,44 +13,59 @@ namespace {
 
 /// Two seeds of each model, trained for one epoch on a few glyphs.
 struct TinyRun {
-    TinyRun() : data(few_glyphs()), experiment(options(folder.path()), data), replicas(experiment.table_replicas()) {}
-    static DataSet few_glyphs() {
-        return {make_glyphs(80, 1, Part::kTrain).set, pose_test_glyphs(20).set, "glyphs", ""};
-    }
-    static ViveOptions options(const std::filesystem::path& out) {
-        ViveOptions o;
-        o.out = out;
-        o.rows = {"raw", "vae", "affine-tvae", "tps-tvae"};
+    TinyRun()
+        : data{make_glyphs(80, 1, Part::kTrain).set, pose_test_glyphs(20).set, "glyphs", ""},
+          paper(few_models()),
+          options(few_epochs()),
+          run_folder(folder.path(), RunFolder::Entry::kNew, declared()),
+          run(options, settings, run_folder, data),
+          experiment(run, paper),
+          replicas(experiment.replicas()) {}
+    static SpatialOptions few_models() {
+        SpatialOptions o;
+        o.rows = {SpatialRow::kRaw, SpatialRow::kVae, SpatialRow::kAffineT, SpatialRow::kSplineT};
         o.latents = {2};
-        o.seeds = 2;
-        o.epochs = 1;
-        o.batch = 20;
-        o.quiet = true;
-        o.config.hidden = {8};
-        o.config.prior = PosePrior::kFitted;
+        o.model.hidden = {8};
+        o.model.prior = PosePrior::kFitted;
         return o;
     }
+    static RunOptions few_epochs() {
+        RunOptions o = spatial_run_options();
+        o.seeds = 2, o.epochs = 1, o.batch = 20, o.quiet = true;
+        return o;
+    }
+    const Settings& declared() {
+        add_run_settings(settings, options);
+        add_settings(settings, paper);
+        return settings;
+    }
     test::TemporaryFolder folder;
-    DataSet data;
-    ViveExperiment experiment;
-    std::vector<ViveReplica> replicas;
+    const DataSet data;
+    SpatialOptions paper;
+    RunOptions options;
+    Settings settings;
+    const RunFolder run_folder;
+    const Run run;
+    SpatialExperiment experiment;
+    const std::vector<SpatialReplica> replicas;
 };
 
-class VivePose : public testing::Test {
+class SpatialPose : public testing::Test {
   protected:
     void SetUp() override {  // fibers are some 200 times slower
         if (launch_options().cpu_blocks != CpuBlocks::kOneThread) GTEST_SKIP() << "no kernels of its own";
     }
 };
 
-TEST_F(VivePose, TablesHaveARowForEachTrainedModelAndSource) {
+TEST_F(SpatialPose, TablesHaveARowForEachTrainedModelAndSource) {
     TinyRun run;
-    std::vector<ViveReplica> most;  // the second seed of the last model stays untrained
-    for (const ViveReplica& replica : run.replicas)
-        if (replica.model != "tps-tvae" || replica.seed == 1) most.push_back(replica);
+    std::vector<SpatialReplica> most;  // the second seed of the last model stays untrained
+    for (const SpatialReplica& replica : run.replicas)
+        if (replica.model != SpatialRow::kSplineT || replica.seed == 1) most.push_back(replica);
     run.experiment.train(most);
     const GlyphSet glyphs = pose_test_glyphs(60);
-    const Table recovery = pose_recovery_table(run.experiment, run.replicas, glyphs);
+    const std::vector<SpatialReplica> trained = run.experiment.trained(run.replicas);
+    const Table recovery = pose_recovery_table(run.experiment, trained, glyphs);
     ASSERT_EQ(recovery.rows.size(), 5u);
     const char* expected[5][3] = {{"VAE", "-", "z"},
                                   {"Affine-TVAE", "fitted", "u"},
@@ -74,14 +89,14 @@ TEST_F(VivePose, TablesHaveARowForEachTrainedModelAndSource) {
     }
     // The mean over seeds of what each replica scores alone.
     double sum = 0;
-    for (const ViveReplica& replica : run.replicas) {
-        if (replica.model != "affine-tvae") continue;
-        const auto loaded = run.experiment.load(replica, 60);
-        sum += measure_pose_recovery(loaded->model, glyphs, 0, loaded->matmul).from_u->r2[4];
+    for (const SpatialReplica& replica : run.replicas) {
+        if (replica.model != SpatialRow::kAffineT) continue;
+        LoadedSpatial loaded(run.experiment, replica, 60);
+        sum += measure_pose_recovery(loaded.model, glyphs, 0, loaded.matmul).from_u->r2[4];
     }
     EXPECT_NEAR(recovery.rows[1].cells[4].mean, sum / 2, device_is_gpu() ? 1e-4 : 1e-12);
 
-    const Table equivariance = equivariance_table(run.experiment, run.replicas, glyphs.set);
+    const Table equivariance = equivariance_table(run.experiment, trained, glyphs.set);
     ASSERT_EQ(equivariance.rows.size(), 15u);  // four kinds of change and all of them
     EXPECT_EQ(equivariance.rows[0].keys.at("change"), "rotation");
     EXPECT_EQ(equivariance.rows[4].keys.at("change"), "all");
@@ -96,14 +111,16 @@ TEST_F(VivePose, TablesHaveARowForEachTrainedModelAndSource) {
     EXPECT_EQ(equivariance.rows[10].cells[0].n, 1);
 }
 
-TEST_F(VivePose, FiguresOfTheFirstSeedOfEachModel) {
+TEST_F(SpatialPose, FiguresOfTheFirstSeedOfEachModel) {
     TinyRun run;
     const GlyphSet glyphs = pose_test_glyphs(40);
-    EXPECT_TRUE(draw_pose_figures(run.experiment, run.replicas, glyphs).empty());
-    EXPECT_TRUE(pose_recovery_table(run.experiment, run.replicas, glyphs).rows.empty());
-    run.experiment.train({run.replicas[0], run.replicas[3]});  // vae of seed 1, affine-tvae of seed 2
+    EXPECT_THROW(run.experiment.trained(run.replicas), Error);
+    EXPECT_TRUE(draw_pose_figures(run.experiment, {}, glyphs).empty());
+    EXPECT_TRUE(pose_recovery_table(run.experiment, {}, glyphs).rows.empty());
+    run.experiment.train(std::vector{run.replicas[0], run.replicas[3]});  // vae of seed 1, affine-tvae of seed 2
+    const std::vector<SpatialReplica> trained = run.experiment.trained(run.replicas);
     std::vector<std::string> names;
-    for (const FigureFile& figure : draw_pose_figures(run.experiment, run.replicas, glyphs)) {
+    for (const FigureFile& figure : draw_pose_figures(run.experiment, trained, glyphs)) {
         names.push_back(figure.path.filename());
         EXPECT_EQ(read_file(figure.path).substr(1, 3), "PNG");
         EXPECT_FALSE(figure.caption.empty());

@@ -1,4 +1,4 @@
-#include "host/vive/vive_pose.h"
+#include "host/experiments/spatial/pose.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <numbers>
 #include <span>
 
-#include "cuda/device/device.h"
+#include "host/experiment/presentation.h"
 #include "host/show/image_grid.h"
 #include "host/show/plot.h"
 
@@ -19,50 +19,25 @@ constexpr int kRows = 500;            // images in a launch
 constexpr std::size_t kPictures = 8;  // images in a row of a sheet
 constexpr std::size_t kDots = 1500;   // points of a panel: more hide one another
 
-/// The trained ones among the replicas, those of one model, dim(z) and prior together, in the order they came.
-std::vector<std::vector<const ViveReplica*>> trained_groups(const ViveExperiment& experiment,
-                                                            const std::vector<ViveReplica>& replicas) {
-    std::vector<std::vector<const ViveReplica*>> groups;
-    for (const ViveReplica& replica : replicas) {
-        if (!experiment.is_trained(replica)) continue;
-        const auto found = std::find_if(groups.begin(), groups.end(),
-                                        [&](const auto& group) { return group[0]->group() == replica.group(); });
-        if (found == groups.end())
-            groups.push_back({&replica});
-        else
-            found->push_back(&replica);
-    }
-    return groups;
-}
-
-Table empty_table(const ViveExperiment& experiment, const char* title) {
-    Table table;
-    table.paper = "Vivé";
-    table.table = title;
-    table.dataset = experiment.data().name;
-    table.device = device_name();
-    table.decimals = 3;
-    return table;
-}
-
-Row row_of(const ViveReplica& replica, const char* key, const std::string& value) {
+Row row_of(const SpatialReplica& replica, const char* key, const std::string& value) {
+    const SpatialVaeConfig& c = replica.config;
+    const std::string prior = name_of(c.prior) + (c.rank ? " " + std::to_string(c.rank) : "");
     Row row;
-    const ViveModel& model = vive_model(replica.model);
-    const std::string prior = name_of(replica.prior) + (replica.rank ? " " + std::to_string(replica.rank) : "");
-    row.keys = {{"model", model.title},
-                {"latents", replica.latents},
-                {"prior", model.kind == SpatialKind::kVae ? "-" : prior},
+    row.keys = {{"model", title_of(replica.model)},
+                {"latents", c.latents},
+                {"prior", replica.has_pose() ? prior : "-"},
                 {key, value}};
     return row;
 }
 
-std::string what_is(const ViveReplica& replica) {
-    return std::string(vive_model(replica.model).title) + ", dim(z) = " + std::to_string(replica.latents) +
-           (replica.prior == PosePrior::kNone ? "" : std::string(", prior ") + name_of(replica.prior));
+std::string what_is(const SpatialReplica& replica) {
+    const SpatialVaeConfig& c = replica.config;
+    return std::string(title_of(replica.model)) + ", dim(z) = " + std::to_string(c.latents) +
+           (c.prior == PosePrior::kNone ? "" : std::string(", prior ") + name_of(c.prior));
 }
 
-fs::path figure_path(const ViveExperiment& experiment, const char* kind, const ViveReplica& replica) {
-    return experiment.options().out / "figures" / (std::string(kind) + "-" + replica.group() + ".png");
+fs::path figure_path(const SpatialExperiment& experiment, const char* kind, const SpatialReplica& replica) {
+    return experiment.out() / "figures" / (std::string(kind) + "-" + replica.group() + ".png");
 }
 
 /// How a panel shows a number of the pose.
@@ -98,14 +73,15 @@ GlyphSet pose_test_glyphs(std::size_t count) { return make_glyphs(count, 1, Part
 
 // --- tables ----------------------------------------------------------------------------------------------------------
 
-Table pose_recovery_table(const ViveExperiment& experiment, const std::vector<ViveReplica>& replicas,
+Table pose_recovery_table(const SpatialExperiment& experiment, const std::vector<SpatialReplica>& replicas,
                           const GlyphSet& glyphs) {
-    Table table = empty_table(experiment, "Pose recovery: R² of the true pose after the best linear map");
-    for (const auto& group : trained_groups(experiment, replicas)) {
+    Table table =
+        empty_table("Vivé", "Pose recovery: R² of the true pose after the best linear map", experiment.data().name, 3);
+    for (const auto& group : by_group(replicas)) {
         std::array<std::vector<double>, kPoseNumbers> from_u, from_z;  // over replicas
-        for (const ViveReplica* replica : group) {
-            const auto loaded = experiment.load(*replica, kRows);
-            const PoseRecovery found = measure_pose_recovery(loaded->model, glyphs, 0, loaded->matmul);
+        for (const SpatialReplica* replica : group) {
+            LoadedSpatial loaded(experiment, *replica, kRows);
+            const PoseRecovery found = measure_pose_recovery(loaded.model, glyphs, 0, loaded.matmul);
             for (std::size_t i = 0; i < kPoseNumbers; ++i) {
                 if (found.from_u) from_u[i].push_back(found.from_u->r2[i]);
                 from_z[i].push_back(found.from_z.r2[i]);
@@ -122,19 +98,20 @@ Table pose_recovery_table(const ViveExperiment& experiment, const std::vector<Vi
     return table;
 }
 
-Table equivariance_table(const ViveExperiment& experiment, const std::vector<ViveReplica>& replicas,
+Table equivariance_table(const SpatialExperiment& experiment, const std::vector<SpatialReplica>& replicas,
                          const ImageSet& images) {
-    Table table = empty_table(experiment, "Equivariance: y' and x' of an image before and after a known change");
+    Table table = empty_table("Vivé", "Equivariance: y' and x' of an image before and after a known change",
+                              experiment.data().name, 3);
     const std::vector<KnownChange>& changes = equivariance_changes();
     std::vector<std::string> kinds;
     for (const KnownChange& change : changes)
         if (kinds.empty() || kinds.back() != change.kind) kinds.push_back(change.kind);
     kinds.push_back("all");
-    for (const auto& group : trained_groups(experiment, replicas)) {
+    for (const auto& group : by_group(replicas)) {
         std::vector<std::vector<EquivarianceScore>> scores;  // [replica][change]
-        for (const ViveReplica* replica : group) {
-            const auto loaded = experiment.load(*replica, kRows);
-            scores.push_back(measure_equivariance(loaded->model, images, changes, 0, loaded->matmul));
+        for (const SpatialReplica* replica : group) {
+            LoadedSpatial loaded(experiment, *replica, kRows);
+            scores.push_back(measure_equivariance(loaded.model, images, changes, 0, loaded.matmul));
         }
         for (const std::string& kind : kinds) {
             Row row = row_of(*group[0], "change", kind);
@@ -161,10 +138,10 @@ Table equivariance_table(const ViveExperiment& experiment, const std::vector<Viv
 
 // --- pictures --------------------------------------------------------------------------------------------------------
 
-std::optional<FigureFile> draw_pose_recovery(const ViveExperiment& experiment, const ViveReplica& replica,
+std::optional<FigureFile> draw_pose_recovery(const SpatialExperiment& experiment, const SpatialReplica& replica,
                                              const GlyphSet& glyphs) {
-    const auto loaded = experiment.load(replica, kRows);
-    const PoseRecovery found = measure_pose_recovery(loaded->model, glyphs, 0, loaded->matmul);
+    LoadedSpatial loaded(experiment, replica, kRows);
+    const PoseRecovery found = measure_pose_recovery(loaded.model, glyphs, 0, loaded.matmul);
     const std::string source = found.from_u ? "u" : "z";
     const LinearRecovery& recovery = found.from_u ? *found.from_u : found.from_z;
     std::vector<Panel> panels;
@@ -189,11 +166,12 @@ std::optional<FigureFile> draw_pose_recovery(const ViveExperiment& experiment, c
                                 " (" + what_is(replica) + "); on the line the pose is known."};
 }
 
-FigureFile draw_equivariance(const ViveExperiment& experiment, const ViveReplica& replica, const ImageSet& images) {
+FigureFile draw_equivariance(const SpatialExperiment& experiment, const SpatialReplica& replica,
+                             const ImageSet& images) {
     ImageSet few = images;
     few.truncate(kPictures);
-    const auto loaded = experiment.load(replica, kRows);
-    const ReplicaView before = view_replica(loaded->model, few.images, 0, loaded->matmul);
+    LoadedSpatial loaded(experiment, replica, kRows);
+    const ReplicaView before = view_replica(loaded.model, few.images, 0, loaded.matmul);
     const std::vector<ShownChange> shown = shown_changes();
     ImageGridStyle style;
     style.invert = true;
@@ -202,7 +180,7 @@ FigureFile draw_equivariance(const ViveExperiment& experiment, const ViveReplica
     for (std::size_t s = 0; s < shown.size(); ++s) {
         const std::vector<std::uint8_t> changed =
             warp_images(few, {affine_map(shown[s].change)}, Interpolation::kBilinear);
-        const ReplicaView after = view_replica(loaded->model, changed, 0, loaded->matmul);
+        const ReplicaView after = view_replica(loaded.model, changed, 0, loaded.matmul);
         const int row = int(5 * s);
         const char* captions[] = {"x", shown[s].caption, "y'(x)", "y'(g x)", "x'(g x)"};
         for (int i = 0; i < 5; ++i) sheet.row_caption(row + i, captions[i]);
@@ -220,10 +198,10 @@ FigureFile draw_equivariance(const ViveExperiment& experiment, const ViveReplica
                 what_is(replica) + ")."};
 }
 
-std::vector<FigureFile> draw_pose_figures(const ViveExperiment& experiment, const std::vector<ViveReplica>& replicas,
-                                          const GlyphSet& glyphs) {
+std::vector<FigureFile> draw_pose_figures(const SpatialExperiment& experiment,
+                                          const std::vector<SpatialReplica>& replicas, const GlyphSet& glyphs) {
     std::vector<FigureFile> all;
-    for (const auto& group : trained_groups(experiment, replicas)) {
+    for (const auto& group : by_group(replicas)) {
         if (const auto figure = draw_pose_recovery(experiment, *group[0], glyphs)) all.push_back(*figure);
         all.push_back(draw_equivariance(experiment, *group[0], glyphs.set));
     }

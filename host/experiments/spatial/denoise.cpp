@@ -1,12 +1,11 @@
-#include "host/vive/vive_denoise.h"
+#include "host/experiments/spatial/denoise.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <span>
 
-#include "data/error.h"
-#include "host/evaluate/denoising.h"
+#include "host/experiment/presentation.h"
 #include "host/log.h"
 #include "host/show/image_grid.h"
 #include "host/show/png.h"
@@ -19,19 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr int kRows = 256;             // of a batch
 constexpr std::size_t kPictures = 24;  // of a sheet
-
-std::string title_of(const ViveReplica& r) {
-    std::string title = vive_model(r.model).title;
-    if (r.prior != PosePrior::kNone) title += std::string(", ") + name_of(r.prior) + " prior";
-    if (r.rank) title += " of rank " + std::to_string(r.rank);
-    return title;
-}
-
-/// What one row of the table collects over seeds, for each noise.
-struct Members {
-    const ViveReplica* first;
-    std::vector<std::vector<DenoisingSummary>> of_noise;  // [noise, seed]
-};
 
 void write_sheet(const fs::path& path, const std::vector<UserImage>& images, const DenoisingPictures& pictures,
                  bool has_pose, int height, int width, const std::string& title) {
@@ -70,67 +56,47 @@ std::string name_of(const Degradation& noise) {
     return text;
 }
 
-Table denoising_table(const ViveExperiment& experiment, const std::vector<ViveReplica>& replicas) {
+Table denoising_table(const SpatialExperiment& experiment, const std::vector<SpatialReplica>& replicas) {
     const ImageSet& test = experiment.data().test;
     const DeviceImages images({&test.images}, {0}, int(test.pixels()));
-    std::vector<Members> rows;
-    for (const ViveReplica& replica : replicas) {
-        if (!experiment.is_trained(replica)) continue;
-        auto row = std::find_if(rows.begin(), rows.end(),
-                                [&](const Members& members) { return members.first->group() == replica.group(); });
-        if (row == rows.end()) {
-            rows.push_back({&replica, std::vector<std::vector<DenoisingSummary>>(denoising_noises().size())});
-            row = rows.end() - 1;
+    Table table =
+        empty_table("Vivé", "Denoising: PSNR in dB against the clean test image, and nats", experiment.data().name, 2);
+    for (const auto& members : by_group(replicas)) {
+        std::vector<std::vector<DenoisingSummary>> of_noise(denoising_noises().size());  // [noise, seed]
+        for (const SpatialReplica* replica : members) {
+            LoadedSpatial loaded(experiment, *replica, kRows);
+            const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{replica->drawn_seed()});
+            for (std::size_t k = 0; k < of_noise.size(); ++k)
+                of_noise[k].push_back(
+                    evaluate_denoising(loaded.model, images, denoising_noises()[k], seeds, loaded.matmul)[0]);
         }
-        const auto loaded = experiment.load(replica, kRows);
-        const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{replica.drawn_seed()});
-        for (std::size_t k = 0; k < denoising_noises().size(); ++k)
-            row->of_noise[k].push_back(
-                evaluate_denoising(loaded->model, images, denoising_noises()[k], seeds, loaded->matmul)[0]);
-    }
-
-    Table table;
-    table.paper = "Vivé";
-    table.table = "Denoising: PSNR in dB against the clean test image, and nats";
-    table.dataset = experiment.data().name;
-    table.device = device_name();
-    table.decimals = 2;
-    for (const Members& members : rows)
-        for (std::size_t k = 0; k < denoising_noises().size(); ++k) {
-            std::vector<double> noisy_psnr, psnr, negative_elbo;
-            for (const DenoisingSummary& summary : members.of_noise[k]) {
-                noisy_psnr.push_back(summary.noisy_psnr);
-                psnr.push_back(summary.psnr);
-                negative_elbo.push_back(summary.negative_elbo);
-            }
+        for (std::size_t k = 0; k < of_noise.size(); ++k) {
             Row row;
-            row.keys = {{"model", title_of(*members.first)},
-                        {"latents", members.first->latents},
+            row.keys = {{"model", title_of(*members[0])},
+                        {"latents", members[0]->config.latents},
                         {"noise", name_of(denoising_noises()[k])}};
-            row.cells = {measured_cell("noisy_psnr", noisy_psnr), measured_cell("psnr", psnr),
-                         measured_cell("negative_elbo", negative_elbo)};
+            row.cells = {cell_over("noisy_psnr", of_noise[k], &DenoisingSummary::noisy_psnr),
+                         cell_over("psnr", of_noise[k], &DenoisingSummary::psnr),
+                         cell_over("negative_elbo", of_noise[k], &DenoisingSummary::negative_elbo)};
             table.rows.push_back(row);
         }
+    }
     return table;
 }
 
-void denoise_user_images(const ViveExperiment& experiment, const ViveReplica& replica,
+void denoise_user_images(const SpatialExperiment& experiment, const SpatialReplica& replica,
                          const std::vector<fs::path>& paths, const fs::path& out_folder) {
-    const SpatialVaeConfig config = experiment.config_of(replica);
-    const int H = config.height, W = config.width;
+    const int H = replica.config.height, W = replica.config.width;
     const std::size_t D = std::size_t(H) * W;
     const std::vector<UserImage> images = read_user_images(paths, H, W);
-    if (images.empty()) throw UsageError("no images to denoise: name PNG or IDX files");
-    if (!experiment.is_trained(replica))
-        throw Error(experiment.folder_of(replica).string() + ": no trained model of " + replica.name());
     std::vector<std::uint8_t> bytes;
     for (const UserImage& image : images) {
         bytes.insert(bytes.end(), image.pixels.begin(), image.pixels.end());
         if (!image.note.empty()) log_info(image.name + ": " + image.note);
     }
-    const auto loaded = experiment.load(replica, kRows);
-    const DenoisingPictures pictures = denoising_pictures(loaded->model, DeviceImages({&bytes}, {0}, int(D)),
-                                                          Degradation{}, images.size(), 0, {}, loaded->matmul);
+    LoadedSpatial loaded(experiment, replica, kRows);
+    const DenoisingPictures pictures = denoising_pictures(loaded.model, DeviceImages({&bytes}, {0}, int(D)),
+                                                          Degradation{}, images.size(), 0, {}, loaded.matmul);
 
     std::vector<std::uint8_t> picture(D);
     for (std::size_t n = 0; n < images.size(); ++n) {
@@ -141,8 +107,8 @@ void denoise_user_images(const ViveExperiment& experiment, const ViveReplica& re
         write_png(out_folder / (images[n].name + "-denoised.png"), W, H, 1, picture.data());
     }
     const fs::path sheet = out_folder / "denoised.png";
-    write_sheet(sheet, images, pictures, loaded->model.has_pose(), H, W,
-                title_of(replica) + ", " + std::to_string(replica.latents) + " latents");
+    write_sheet(sheet, images, pictures, loaded.model.has_pose(), H, W,
+                title_of(replica) + ", " + std::to_string(replica.config.latents) + " latents");
     log_info("wrote " + std::to_string(images.size()) + (images.size() == 1 ? " image" : " images") + " into " +
              out_folder.string() + " and side by side with the " + (images.size() == 1 ? "input" : "inputs") +
              " into " + sheet.string());

@@ -1,0 +1,359 @@
+#include "host/experiments/spatial/spatial.h"
+
+#include <algorithm>
+
+#include "host/log.h"
+
+namespace warpvae {
+namespace {
+
+constexpr int kEvaluationVersion = 1;
+
+struct RowNames {
+    SpatialRow row;
+    const char *code, *title;
+    SpatialKind kind = SpatialKind::kVae;
+    PoseKind pose = PoseKind::kAffine;
+};
+using enum SpatialKind;
+constexpr RowNames kRows[] = {
+    {SpatialRow::kRaw, "raw", "Raw pixels"},
+    {SpatialRow::kPca, "pca", "PCA"},
+    {SpatialRow::kVae, "vae", "VAE"},
+    {SpatialRow::kAffineT, "affine-tvae", "Affine-TVAE", kTransformer, PoseKind::kAffine},
+    {SpatialRow::kPoseT, "pose-tvae", "Pose-TVAE", kTransformer, PoseKind::kPose5},
+    {SpatialRow::kSplineT, "tps-tvae", "TPS-TVAE", kTransformer, PoseKind::kSpline},
+    {SpatialRow::kAffineDt, "affine-dtvae", "Affine-DTVAE", kDoubleTransformer, PoseKind::kAffine},
+    {SpatialRow::kPoseDt, "pose-dtvae", "Pose-DTVAE", kDoubleTransformer, PoseKind::kPose5},
+    {SpatialRow::kSplineDt, "tps-dtvae", "TPS-DTVAE", kDoubleTransformer, PoseKind::kSpline}};
+const RowNames& names_of(SpatialRow row) { return kRows[int(row)]; }
+Choices<SpatialRow> row_choices() {
+    Choices<SpatialRow> choices;
+    for (const RowNames& names : kRows) choices.emplace_back(names.code, names.row);
+    return choices;
+}
+
+const Choices<PosePrior> kPriors = {{"none", PosePrior::kNone},
+                                    {"fixed-mean", PosePrior::kFixedMean},
+                                    {"fitted", PosePrior::kFitted},
+                                    {"full", PosePrior::kFull}};
+const Choices<SecondTransform> kSecondTransforms = {{"inverse", SecondTransform::kInverse},
+                                                    {"independent", SecondTransform::kIndependent}};
+const Choices<SamplePose> kSamplePoses = {
+    {"identity", SamplePose::kIdentity}, {"average", SamplePose::kAverage}, {"prior", SamplePose::kPrior}};
+
+}  // namespace
+
+// --- settings and names ----------------------------------------------------------------------------------------------
+
+void add_settings(Settings& s, SpatialOptions& o) {
+    SpatialVaeConfig& c = o.model;
+    s.group("Models");
+    s.add("rows", o.rows, kTraining, one_of(row_choices()), "rows of the table: raw, pca, and models");
+    s.add("latents", o.latents, kTraining, whole(1, 784), "dimensions of z");
+    s.add("prior", c.prior, kTraining, one_of(kPriors),
+          "of the pose u: none (a function of x), fixed-mean, fitted, full");
+    s.add("rank", c.rank, kTraining, whole(0, 128), "dimensions behind a full prior; 0: as many as u has numbers");
+    s.add_sequence("hidden", c.hidden, kTraining, whole(1, 65536),
+                   "hidden widths of the encoder; the decoder mirrors them");
+    s.add("localisation", c.localisation, kTraining, whole(1, 65536),
+          "hidden units between image and pose in a DT-VAE");
+    s.add("control-points", c.control_points, kTraining, whole(2, 8), "G of a thin-plate spline on G x G points");
+    s.flag("separate-trunk", c.separate_trunk, kTraining, "T-VAE: the pose has an encoder of its own");
+    s.add("second-transform", c.second, kTraining, one_of(kSecondTransforms),
+          "of a DT-VAE: undoes the first, or has numbers of its own");
+    s.add("limit", c.limit, kTraining,
+          one_of<RangeLimit>(
+              {{"none", RangeLimit::kNone}, {"tanh", RangeLimit::kTanh}, {"sigmoid", RangeLimit::kSigmoid}}),
+          "keep u within a range of the identity");
+    s.add("limit-range", c.limit_range, kTraining, number(positive()), "that range");
+    s.add("samples", c.samples, kTraining, whole(1, 1000), "draws of (z, u) for each image and step: L of equation 8");
+    s.add(
+        "deviation-bound", c.bound, kTraining,
+        one_of<DeviationBound>({{"deviation", DeviationBound::kDeviation}, {"logarithm", DeviationBound::kLogarithm}}),
+        "what is kept above 1e-6: the deviation, or (the paper's letter) its logarithm");
+    s.add("loss-scale", c.loss_scale, kTraining, number(positive()),
+          "times the batch mean of -ELBO; Adadelta is not indifferent to it");
+    s.add("restarts", o.restarts, kNothing, whole(1, 100),
+          "trainings per seed; the one with the best training ELBO counts");
+    s.group("Evaluation");
+    s.add("semantics", o.centre, kEvaluation,
+          one_of<PcaCentre>({{"right", PcaCentre::kFitted}, {"paper", PcaCentre::kOwn}}),
+          "right: test images are centred with the training mean; paper: with their own (PCA rows)");
+    s.add("draws", o.likelihood.samples, kNothing, whole(1, 10000000), "samples for each image and way of sampling")
+        .only({"likelihood", "report"});
+    s.add("likelihood-images", o.likelihood.images, kNothing, whole<std::size_t>(1, 1 << 30),
+          "log p(x) of the first so many test images")
+        .only({"likelihood", "report"});
+    s.add("pose", o.pose, kNothing, one_of(kSamplePoses),
+          "the identity, the training set's average, or drawn from the prior")
+        .only({"sample"});
+    s.add("sheet", o.sheet, kNothing, whole(1, 100), "samples a side").only({"sample"});
+}
+
+RunOptions spatial_run_options() {
+    RunOptions options;
+    options.epochs = 50, options.batch = 100, options.learning_rate = 1;
+    return options;
+}
+
+const char* code_of(SpatialRow row) { return names_of(row).code; }
+const char* title_of(SpatialRow row) { return names_of(row).title; }
+bool is_model(SpatialRow row) { return row != SpatialRow::kRaw && row != SpatialRow::kPca; }
+const char* name_of(PosePrior prior) { return name_in(kPriors, prior); }
+const char* name_of(SamplePose pose) { return name_in(kSamplePoses, pose); }
+
+// --- replicas --------------------------------------------------------------------------------------------------------
+
+SpatialReplica::SpatialReplica(SpatialRow row, SpatialVaeConfig shared) : model(row), config(std::move(shared)) {
+    config.kind = names_of(row).kind;
+    config.pose = names_of(row).pose;
+    if (!has_pose()) config.prior = PosePrior::kNone;
+    if (config.prior != PosePrior::kFull) config.rank = 0;
+    if (row == SpatialRow::kSplineDt) config.second = SecondTransform::kIndependent;
+}
+
+std::string SpatialReplica::group() const {
+    std::string name = code_of(model) + ("-z" + std::to_string(config.latents));
+    if (config.prior != PosePrior::kNone) name += std::string("-") + name_of(config.prior);
+    if (config.rank) name += std::to_string(config.rank);
+    return name;
+}
+std::string SpatialReplica::name() const {
+    return Replica::name() + (restart ? "-restart" + std::to_string(restart) : "");
+}
+
+Values SpatialReplica::own() const {
+    const bool is_double = config.kind == kDoubleTransformer;
+    Values own = {{"rows", code_of(model)},
+                  {"latents", std::to_string(config.latents)},
+                  {"prior", has_pose() ? name_of(config.prior) : ""},
+                  {"rank", config.prior == PosePrior::kFull ? std::to_string(config.pose_latents()) : ""},
+                  {"second-transform", is_double ? name_in(kSecondTransforms, config.second) : ""}};
+    const std::pair<const char*, bool> matters[] = {{"localisation", is_double},
+                                                    {"separate-trunk", config.kind == kTransformer},
+                                                    {"control-points", has_pose() && config.pose == PoseKind::kSpline},
+                                                    {"limit", has_pose()},
+                                                    {"limit-range", has_pose() && config.limit != RangeLimit::kNone}};
+    for (const auto& [setting, does] : matters)
+        if (!does) own.emplace_back(setting, "");
+    return own;
+}
+
+namespace {
+
+void list(Fields& f, ElboSummary& e) {
+    f("negative_elbo", e.negative_elbo);
+    f("reconstruction", e.reconstruction);
+    f("kl", e.kl);
+    f("pose_kl", e.pose_kl);
+    f("active_units", e.active_units);
+}
+void list(Fields& f, SvmScores& s) {
+    f("cv_mean", s.cv_mean);
+    f("cv_std", s.cv_std);
+    f("test", s.test);
+    f("gradient", s.certificate.gradient_norm);
+    f("converged", s.certificate.converged);
+}
+void list(Fields& f, PoseSummary& p) {
+    f("mean", p.mean);
+    f("deviation", p.deviation);
+    f("largest_correlation", p.largest_correlation);
+    f("mean_determinant", p.mean_determinant);
+}
+
+}  // namespace
+
+void SpatialReplica::fields(Fields& f) {
+    f.group("train", [&](Fields& g) { list(g, train_elbo); });
+    f.group("test", [&](Fields& g) { list(g, test_elbo); });
+    for (std::size_t k = 0; k < kFeatureKinds.size(); ++k)
+        f.group(name_of(kFeatureKinds[k]), [&](Fields& g) { list(g, svm[k]); });
+    f.group("pose", [&](Fields& g) { list(g, pose); });
+    std::string why = bad_minimum(*this);  // for people who read the file
+    f("bad_minimum", why);
+}
+
+std::string title_of(const SpatialReplica& r) {
+    std::string title = title_of(r.model);
+    if (r.config.prior != PosePrior::kNone) title += std::string(", ") + name_of(r.config.prior) + " prior";
+    if (r.config.rank) title += " of rank " + std::to_string(r.config.rank);
+    return title;
+}
+
+std::string bad_minimum(const SpatialReplica& r) {
+    if (r.test_elbo.active_units <= 1) return "one template: z carries nothing";
+    if (r.pose.mean_determinant > 0 && r.pose.mean_determinant < 1)
+        return "a down-sampled digit: the warp enlarges what z draws";
+    return "";
+}
+
+std::vector<SpatialReplica> best_restarts(const std::vector<SpatialReplica>& replicas) {
+    std::vector<SpatialReplica> best;
+    for (const SpatialReplica& replica : replicas) {
+        const auto same = std::find_if(best.begin(), best.end(), [&](const SpatialReplica& other) {
+            return other.group() == replica.group() && other.seed == replica.seed;
+        });
+        if (same == best.end())
+            best.push_back(replica);
+        else if (replica.train_elbo.negative_elbo < same->train_elbo.negative_elbo)
+            *same = replica;
+    }
+    return best;
+}
+
+// --- replicas on the device ------------------------------------------------------------------------------------------
+
+namespace {
+
+LinearSvmOptions svm_options(const DataSet& data) {
+    LinearSvmOptions options;
+    options.classes = *std::max_element(data.train.labels.begin(), data.train.labels.end()) + 1;
+    return options;
+}
+
+class SpatialEnsemble : public Ensemble {
+  public:
+    SpatialEnsemble(const SpatialExperiment& experiment, const std::vector<Replica*>& replicas)
+        : Ensemble(replicas, experiment.options().math),
+          data_(experiment.data()),
+          replicas_(typed<SpatialReplica>(replicas)),
+          train_images_(shared(data_.train.images, data_.train.pixels())),
+          test_images_(shared(data_.test.images, data_.test.pixels())),
+          vae_(replicas_[0]->config, size(), experiment.options().batch, matmul) {}
+
+    Model<float>& model() override { return vae_; }
+    const DeviceImages& epoch_images() const override { return train_images_; }
+    void choose(TrainerOptions& trainer) const override { trainer.optimiser = Optimiser::kAdadelta; }
+    std::vector<Json> after_epoch(int) override {
+        return test_metrics(evaluate_elbo(vae_, test_images_, device_seeds, matmul));
+    }
+    void evaluate() override {
+        const auto train_elbo = evaluate_elbo(vae_, train_images_, device_seeds, matmul);
+        const auto test_elbo = evaluate_elbo(vae_, test_images_, device_seeds, matmul);
+        for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind) read_classes(kind);
+        for (int r = 0; r < size(); ++r) {
+            replicas_[r]->train_elbo = train_elbo[r];
+            replicas_[r]->test_elbo = test_elbo[r];
+            if (vae_.has_pose())
+                replicas_[r]->pose = summarise_poses(extract_poses(vae_, test_images_, r, matmul), vae_.config());
+        }
+    }
+
+  private:
+    void read_classes(std::size_t kind) {
+        const auto train = extract_features(vae_, train_images_, kFeatureKinds[kind], device_seeds, 0, matmul);
+        const auto test = extract_features(vae_, test_images_, kFeatureKinds[kind], device_seeds, 1, matmul);
+        const Matmul exact(stream);  // the machines are trained in fp32 whatever the model was trained in
+        const auto scores =
+            cross_validate_linear_svm(exact, train.data(), data_.train.labels, test.data(), data_.test.labels, size(),
+                                      vae_.config().latents, svm_options(data_));
+        for (int r = 0; r < size(); ++r) replicas_[r]->svm[kind] = scores[r];
+    }
+
+    const DataSet& data_;
+    const std::vector<SpatialReplica*> replicas_;
+    const DeviceImages train_images_, test_images_;
+    SpatialVae<float> vae_;
+};
+
+SpatialVaeConfig to_load(SpatialVaeConfig config) {
+    config.samples = 1;  // a matter of training
+    return config;
+}
+
+}  // namespace
+
+LoadedSpatial::LoadedSpatial(const SpatialExperiment& experiment, const SpatialReplica& replica, int rows)
+    : OnDevice(to_load(replica.config), 1, rows) {
+    model.parameters().upload(0, experiment.weights(replica, model.parameters().layout()));
+}
+
+// --- the experiment --------------------------------------------------------------------------------------------------
+
+SpatialExperiment::SpatialExperiment(const Run& run, const SpatialOptions& options)
+    : Experiment(run, kEvaluationVersion), options_(options) {}
+
+std::unique_ptr<Ensemble> SpatialExperiment::ensemble(const std::vector<Replica*>& replicas) {
+    return std::make_unique<SpatialEnsemble>(*this, replicas);
+}
+
+SpatialReplica SpatialExperiment::replica(SpatialRow model, int latents, PosePrior prior, int rank) const {
+    SpatialVaeConfig config = options_.model;
+    config.height = data().train.height, config.width = data().train.width;
+    config.latents = latents, config.prior = prior, config.rank = rank;
+    SpatialReplica replica(model, config);
+    replica.seed = options().seed;
+    return replica;
+}
+
+std::vector<SpatialReplica> SpatialExperiment::replicas() const {
+    std::vector<SpatialReplica> all;
+    for (const int latents : options_.latents)
+        for (const SpatialRow row : options_.rows)
+            for (int s = 0; is_model(row) && s < options().seeds; ++s)
+                for (int restart = 0; restart < options_.restarts; ++restart) {
+                    all.push_back(replica(row, latents, options_.model.prior, options_.model.rank));
+                    all.back().seed += s;
+                    all.back().restart = restart;
+                }
+    return all;
+}
+
+// --- rows without a model --------------------------------------------------------------------------------------------
+
+namespace {
+
+/// [count, D] on the device: pixels as the models see them.
+DeviceBuffer<float> pixels_of(const ImageSet& set) {
+    const DeviceImages images({&set.images}, {0}, int(set.pixels()));
+    DeviceBuffer<float> x(set.images.size(), "pixels");
+    constexpr std::size_t kRowsAtOnce = 10000;
+    for (std::size_t first = 0; first < set.count(); first += kRowsAtOnce)
+        check(gather_range(x.data() + first * set.pixels(), images.table(), first, 1,
+                           int(std::min(kRowsAtOnce, set.count() - first)), int(set.pixels()), nullptr));
+    return x;
+}
+
+}  // namespace
+
+SvmScores SpatialExperiment::measure_fixed(SpatialRow row, int components) const {
+    const Matmul matmul;
+    const ImageSet &train = data().train, &test = data().test;
+    DeviceBuffer<float> train_rows = pixels_of(train), test_rows = pixels_of(test);
+    int columns = int(train.pixels());
+    if (row == SpatialRow::kPca) {
+        const Pca pca = fit_pca(matmul, train_rows.data(), train.count(), columns, components);
+        train_rows = project_pca(matmul, pca, train_rows.data(), train.count());
+        test_rows = project_pca(matmul, pca, test_rows.data(), test.count(), options_.centre);
+        columns = components;
+    }
+    return cross_validate_linear_svm(matmul, train_rows.data(), train.labels, test_rows.data(), test.labels, 1, columns,
+                                     svm_options(data()))[0];
+}
+
+FixedScores SpatialExperiment::fixed_scores() const {
+    FixedScores all;
+    for (const SpatialRow row : options_.rows) {
+        if (is_model(row)) continue;
+        const bool is_raw = row == SpatialRow::kRaw;
+        for (const int latents : is_raw ? std::vector<int>{0} : options_.latents) {
+            const std::string size = is_raw ? "" : std::to_string(latents);
+            Values own = {{"rows", code_of(row)}, {"latents", size}};
+            for (const Setting& s : run().settings.all())  // no other setting of the training matters
+                if (s.name != "rows" && s.name != "latents") own.emplace_back(s.name, "");
+            SvmScores& scores = all[{row, latents}];
+            read_or_make(
+                code_of(row) + (is_raw ? "" : "-z" + size) + "/result.json",
+                origin(own, is_raw ? Values{{"semantics", ""}} : Values()), [&](Fields& f) { list(f, scores); },
+                [&] {
+                    log_info(std::string("linear SVM on ") + title_of(row) + " " + size);
+                    scores = measure_fixed(row, latents);
+                });
+        }
+    }
+    return all;
+}
+
+}  // namespace warpvae

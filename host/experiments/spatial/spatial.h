@@ -1,0 +1,107 @@
+// The experiment of Vivé, "Variational generation of images by deep spatial architectures": a VAE, T-VAEs and DT-VAEs
+// trained on MNIST, what their latents carry, and what they draw.
+#pragma once
+#include <array>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/evaluate/likelihood.h"
+#include "host/evaluate/linear_svm.h"
+#include "host/evaluate/pca.h"
+#include "host/evaluate/spatial_evaluation.h"
+#include "host/experiment/experiment.h"
+
+namespace warpvae {
+
+/// What the linear SVM of a row of Table 1 reads: pixels, principal components, or the latents z of a model.
+enum class SpatialRow { kRaw, kPca, kVae, kAffineT, kPoseT, kSplineT, kAffineDt, kPoseDt, kSplineDt };
+const char* code_of(SpatialRow row);   ///< "affine-tvae": on the command line and in the names of files
+const char* title_of(SpatialRow row);  ///< "Affine-TVAE", as the paper writes it
+bool is_model(SpatialRow row);
+const char* name_of(PosePrior prior);  ///< none, fixed-mean, fitted, full: P0, P1, P2 to P4, P5
+
+/// The pose u of a sample: the identity (Figures 6 and 7), the average over the training set (text, V.i.1), or drawn
+/// from the prior (Figures 10 and 11).
+enum class SamplePose { kIdentity, kAverage, kPrior };
+const char* name_of(SamplePose pose);
+
+struct SpatialOptions {
+    std::vector<SpatialRow> rows = {SpatialRow::kRaw,     SpatialRow::kPca,     SpatialRow::kVae,
+                                    SpatialRow::kAffineT, SpatialRow::kSplineT, SpatialRow::kAffineDt};
+    std::vector<int> latents = {8, 20};
+    int restarts = 1;        ///< trainings per seed, of which the one with the best training ELBO counts
+    SpatialVaeConfig model;  ///< what all models share: a replica has its own kind, pose, latents, prior and rank
+    PcaCentre centre = PcaCentre::kFitted;  ///< of the test images' principal components
+    LikelihoodOptions likelihood;
+    SamplePose pose = SamplePose::kIdentity;
+    int sheet = 10;  ///< samples a side
+};
+void add_settings(Settings& settings, SpatialOptions& options);
+/// Those of a run by default: Adadelta at 1, 50 epochs of minibatches of 100.
+RunOptions spatial_run_options();
+
+/// One trained model and what was read from it.
+struct SpatialReplica : Replica {
+    SpatialReplica() = default;
+    /// `config` with what follows from the model: kind and pose, no prior for a VAE, no rank but of a full prior, and
+    /// for a DT-VAE of splines, which have no closed inverse, an independent second transform.
+    SpatialReplica(SpatialRow model, SpatialVaeConfig config);
+
+    SpatialRow model = SpatialRow::kVae;
+    SpatialVaeConfig config;
+    int restart = 0;
+    ElboSummary train_elbo, test_elbo;
+    std::array<SvmScores, 2> svm;  ///< of kFeatureKinds
+    PoseSummary pose;              ///< of the test set; empty for a VAE
+
+    std::string group() const override;  ///< "affine-tvae-z8-fitted"
+    std::string name() const override;
+    Values own() const override;
+    Values own_evaluation() const override { return {{"semantics", ""}}; }
+    /// Restarts of one seed draw other numbers.
+    std::uint64_t drawn_seed() const override { return seed + 1000003ull * std::uint64_t(restart); }
+    void fields(Fields& f) override;
+
+    bool has_pose() const { return config.kind != SpatialKind::kVae; }
+    /// dim(u): the numbers of one warp.
+    int pose_size() const { return has_pose() ? config.warp_numbers() : 0; }
+    bool is_evaluated() const { return epochs > 0; }
+};
+/// "Affine-TVAE, full prior of rank 2"
+std::string title_of(const SpatialReplica& replica);
+/// Why a training counts as caught in a bad local minimum (section VI.ii); empty if it does not.
+std::string bad_minimum(const SpatialReplica& replica);
+/// Of restarts of one seed, the one with the best training ELBO.
+std::vector<SpatialReplica> best_restarts(const std::vector<SpatialReplica>& replicas);
+
+/// Scores of the rows without a model: raw pixels at 0 latents, principal components at each size.
+using FixedScores = std::map<std::pair<SpatialRow, int>, SvmScores>;
+
+class SpatialExperiment : public Experiment {
+  public:
+    SpatialExperiment(const Run& run, const SpatialOptions& options);
+
+    /// The models among the rows, for each dim(z), seed and restart.
+    std::vector<SpatialReplica> replicas() const;
+    /// Any other, of the first seed.
+    SpatialReplica replica(SpatialRow model, int latents, PosePrior prior = PosePrior::kNone, int rank = 0) const;
+    /// The rows without a model, measured unless their results are on disk.
+    FixedScores fixed_scores() const;
+    const SpatialOptions& of_paper() const { return options_; }
+
+  protected:
+    std::unique_ptr<Ensemble> ensemble(const std::vector<Replica*>& replicas) override;
+
+  private:
+    SvmScores measure_fixed(SpatialRow row, int components) const;
+    const SpatialOptions& options_;
+};
+
+/// A trained replica's model with room for `rows` rows. Throws Error where it is not trained, or was trained otherwise.
+struct LoadedSpatial : OnDevice<SpatialVae<float>> {
+    LoadedSpatial(const SpatialExperiment& experiment, const SpatialReplica& replica, int rows);
+};
+
+}  // namespace warpvae

@@ -1,0 +1,177 @@
+// Table 1 of Vivé and its claims, on replicas whose numbers are made up: the paper's values stand where they belong,
+// the best restart counts, claims follow the numbers.
+#include "host/experiments/spatial/table.h"
+
+#include <gtest/gtest.h>
+
+#include "data/error.h"
+#include "host/experiment/presentation.h"
+
+namespace warpvae {
+namespace {
+
+using enum SpatialRow;
+
+SpatialVaeConfig config(int latents) {
+    SpatialVaeConfig config;
+    config.latents = latents;
+    return config;
+}
+
+SpatialReplica replica(SpatialRow model, int latents, std::uint64_t seed, double accuracy, double elbo = 100,
+                       int restart = 0) {
+    SpatialReplica r(model, config(latents));
+    r.seed = seed;
+    r.restart = restart;
+    r.epochs = 1;
+    r.train_elbo.negative_elbo = elbo;
+    r.test_elbo.reconstruction = elbo - 10;
+    r.test_elbo.active_units = 5;
+    for (SvmScores& s : r.svm) s.cv_mean = accuracy, s.cv_std = 0.01, s.test = accuracy + 0.001;
+    if (r.has_pose()) r.pose.mean = {1, 0, 0, 0, 1, 0}, r.pose.mean_determinant = 1.2;
+    return r;
+}
+
+std::vector<SpatialReplica> a_run() {
+    std::vector<SpatialReplica> all;
+    for (std::uint64_t seed : {1, 2, 3, 4, 5}) {
+        const double noise = 0.001 * double(seed);
+        all.push_back(replica(kVae, 8, seed, 0.87 + noise));
+        all.push_back(replica(kAffineT, 8, seed, 0.89 + noise));
+        all.push_back(replica(kSplineT, 8, seed, 0.88 + noise));
+        all.push_back(replica(kAffineDt, 8, seed, 0.93 + noise));
+        all.push_back(replica(kVae, 20, seed, 0.86 + noise));
+        all.push_back(replica(kAffineT, 20, seed, 0.90 + noise));
+        all.push_back(replica(kSplineT, 20, seed, 0.94 + noise));
+    }
+    return all;
+}
+
+TEST(SpatialTable, HoldsThePapersNumbers) {
+    EXPECT_DOUBLE_EQ(spatial_table1(kRaw, 784)->cv_mean, 0.9119);
+    EXPECT_DOUBLE_EQ(spatial_table1(kPca, 20)->test, 0.8652);
+    EXPECT_DOUBLE_EQ(spatial_table1(kSplineT, 20)->cv_std, 0.0046);
+    EXPECT_DOUBLE_EQ(spatial_table1(kAffineDt, 8)->cv_mean, 0.9356);
+    EXPECT_FALSE(spatial_table1(kVae, 10));
+    EXPECT_FALSE(spatial_table1(kPoseT, 8));
+}
+
+TEST(SpatialTable, RowsStandBesideThePaper) {
+    SpatialOptions options;
+    FixedScores fixed;
+    fixed[{kPca, 8}].cv_mean = 0.7509, fixed[{kPca, 8}].cv_std = 0.0132, fixed[{kPca, 8}].test = 0.7587;
+    const auto row_of = [](const Table& table, const std::string& input, int latents) -> const Row& {
+        for (const Row& row : table.rows)
+            if (row.keys.at("input") == input && row.keys.at("latents") == latents) return row;
+        throw std::out_of_range(input);
+    };
+    Table table = spatial_table(a_run(), fixed, options, "mnist");
+    EXPECT_EQ(table.rows.size(), 1u + 7 * 2);
+    const Row& vae = row_of(table, "VAE", 8);
+    EXPECT_NEAR(vae.cells[0].mean, 0.873, 1e-12);
+    EXPECT_EQ(vae.cells[0].n, 5);
+    EXPECT_DOUBLE_EQ(*vae.cells[0].paper, 0.8770);
+    EXPECT_EQ(vae.cells[0].verdict(), true);
+    EXPECT_FALSE(vae.cells[1].verdict()) << "the folds' deviation of a trained row is no claim";
+    EXPECT_EQ(row_of(table, "PCA", 8).cells[2].verdict(), true) << "another centre: within the wide tolerance";
+    options.centre = PcaCentre::kOwn;
+    table = spatial_table(a_run(), fixed, options, "mnist");
+    EXPECT_EQ(row_of(table, "PCA", 8).cells[0].verdict(), true);
+    EXPECT_EQ(row_of(table, "PCA", 8).cells[2].verdict(), false) << "0.7587 is not 0.7551";
+    for (const Row& row : spatial_table(a_run(), fixed, options, "glyphs").rows)
+        for (const Cell& cell : row.cells) EXPECT_FALSE(cell.paper) << "the paper's numbers are for MNIST";
+}
+
+TEST(SpatialTable, OfRestartsTheBestTrainingElboCountsAndAllAreReported) {
+    std::vector<SpatialReplica> all = {replica(kAffineT, 8, 1, 0.70, 130), replica(kAffineT, 8, 1, 0.90, 100, 1)};
+    all[0].pose.mean_determinant = 0.7;
+    ASSERT_EQ(best_restarts(all).size(), 1u);
+    EXPECT_EQ(best_restarts(all)[0].restart, 1);
+    EXPECT_NEAR(spatial_table(all, {}, {}, "mnist").rows.at(0).cells[0].mean, 0.90, 1e-12);
+    const Table models = spatial_models_table(all, "mnist");
+    for (const Cell& cell : models.rows.at(0).cells) EXPECT_EQ(cell.n, 2);
+    for (const Cell& cell : models.rows.at(0).cells)
+        if (cell.test == "bad minima") {
+            EXPECT_DOUBLE_EQ(cell.mean, 0.5);
+        }
+}
+
+TEST(SpatialTable, ABadMinimumIsNamed) {
+    SpatialReplica r = replica(kAffineT, 8, 1, 0.5);
+    EXPECT_EQ(bad_minimum(r), "");
+    r.pose.mean_determinant = 0.6;
+    EXPECT_NE(bad_minimum(r).find("down-sampled"), std::string::npos);
+    r.test_elbo.active_units = 1;
+    EXPECT_NE(bad_minimum(r).find("template"), std::string::npos);
+}
+
+TEST(SpatialTable, ClaimsFollowTheNumbers) {
+    FixedScores fixed;
+    fixed[{kPca, 8}].cv_mean = 0.75;
+    fixed[{kPca, 20}].cv_mean = 0.85;
+    for (const Claim& claim : spatial_claims(a_run(), fixed, FeatureKind::kMean)) {
+        if (claim.name == "V4") {
+            EXPECT_FALSE(claim.tested) << "no two models of equal size";
+            continue;
+        }
+        EXPECT_TRUE(claim.tested) << claim.name;
+        EXPECT_TRUE(claim.holds) << claim.name << ": " << claim.evidence;
+    }
+    std::vector<SpatialReplica> other = a_run();
+    for (SpatialReplica& r : other)
+        if (r.model == kAffineDt)
+            for (SvmScores& s : r.svm) s.cv_mean = 0.5;
+    EXPECT_FALSE(spatial_claims(other, fixed, FeatureKind::kMean)[0].holds);
+    // Equal sizes: a VAE of 14 against an affine T-VAE of 8 + 6 numbers.
+    other.push_back(replica(kVae, 14, 1, 0.8, 120));
+    const Claim better = spatial_claims(other, fixed, FeatureKind::kMean)[3];
+    EXPECT_TRUE(better.tested && better.holds) << better.evidence;
+    for (const Claim& claim : spatial_claims({}, {}, FeatureKind::kMean)) EXPECT_FALSE(claim.tested) << claim.name;
+}
+
+TEST(SpatialSettings, NamesAreReadBack) {
+    SpatialOptions options;
+    Settings settings;
+    add_settings(settings, options);
+    const auto assign = [&](const char* name, const std::string& value) {
+        settings.at(name).assign(value, Setting::Source::kCommandLine);
+    };
+    for (int row = 0; row <= int(kSplineDt); ++row) {
+        assign("rows", code_of(SpatialRow(row)));
+        EXPECT_EQ(options.rows, std::vector{SpatialRow(row)});
+    }
+    EXPECT_STREQ(title_of(kSplineDt), "TPS-DTVAE");
+    EXPECT_THROW(assign("rows", "gan"), UsageError);
+    for (const char* name : {"none", "fixed-mean", "fitted", "full"}) {
+        assign("prior", name);
+        EXPECT_STREQ(name_of(options.model.prior), name);
+    }
+    EXPECT_THROW(assign("prior", "flat"), UsageError);
+    assign("hidden", "256,256");
+    EXPECT_EQ(options.model.hidden, (std::vector<int>{256, 256})) << "two layers as wide as each other are two";
+}
+
+TEST(SpatialReplicas, OwnValuesAreThoseThatMatter) {
+    SpatialVaeConfig shared = config(8);
+    shared.prior = PosePrior::kFull;
+    const auto own = [](const SpatialReplica& r, const std::string& name) {
+        for (const auto& [key, value] : r.own())
+            if (key == name) return value;
+        return std::string("the run's");
+    };
+    const SpatialReplica vae(kVae, shared), affine(kAffineT, shared), spline(kSplineDt, shared);
+    EXPECT_EQ(vae.group(), "vae-z8");
+    EXPECT_EQ(own(vae, "prior"), "");
+    EXPECT_EQ(own(vae, "limit"), "");
+    EXPECT_EQ(own(affine, "rank"), "6") << "full rank: as many as an affine warp has numbers";
+    EXPECT_EQ(own(affine, "separate-trunk"), "the run's");
+    EXPECT_EQ(own(affine, "control-points"), "");
+    EXPECT_EQ(own(spline, "second-transform"), "independent") << "a spline has no closed inverse";
+    EXPECT_EQ(own(spline, "localisation"), "the run's");
+    EXPECT_EQ(own(spline, "control-points"), "the run's");
+    shared.prior = PosePrior::kFitted, shared.rank = 3;
+    EXPECT_EQ(SpatialReplica(kAffineT, shared).group(), "affine-tvae-z8-fitted") << "a rank is of a full prior only";
+}
+
+}  // namespace
+}  // namespace warpvae

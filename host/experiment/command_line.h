@@ -10,7 +10,7 @@ namespace warpvae {
 
 /// Words of a command that are no settings: pictures, numbers of images.
 struct Operands {
-    std::string name, help;  ///< none: the command takes no words
+    std::string name, help;  ///< none: the command takes no words; "two images, as PNG files"
     int least = 0, most = 0;
 };
 

@@ -44,6 +44,20 @@ void append(std::vector<FigureFile>& all, const std::vector<FigureFile>& more) {
     all.insert(all.end(), more.begin(), more.end());
 }
 
+std::string measured(const std::string& authors, const Experiment& experiment) {
+    const int seeds = experiment.options().seeds;
+    return authors + ", measured on " + experiment.data().name + ", " + std::to_string(seeds) +
+           (seeds == 1 ? " seed, " : " seeds, ") + device_name();
+}
+
+std::filesystem::path finish(Report& report, const Experiment& experiment) {
+    report.section("Settings");
+    report.key_values(experiment.run().settings.resolved());
+    const std::filesystem::path path = experiment.out() / "report.html";
+    report.write(path);
+    return path;
+}
+
 void add_claims(Report& report, const std::vector<Claim>& claims) {
     for (const Claim& claim : claims)
         report.claim(claim.name + ". " + claim.statement,
@@ -101,16 +115,18 @@ Curves read_curves(const std::filesystem::path& metrics, const std::vector<std::
     return curves;
 }
 
+void add_point(Series& series, double x, const std::vector<double>& values) {
+    const Cell cell = measured_cell("", values);
+    series.x.push_back(x);
+    series.y.push_back(cell.mean);
+    series.std.push_back(cell.n > 1 ? cell.std : 0);
+}
+
 std::vector<Series> series_of(const Curves& curves) {
     std::vector<Series> all;
     for (const auto& [model, epochs] : curves) {
         Series series{model, {}, {}, {}};
-        for (const auto& [epoch, values] : epochs) {
-            const Cell cell = measured_cell("", values);
-            series.x.push_back(epoch);
-            series.y.push_back(cell.mean);
-            series.std.push_back(cell.n > 1 ? cell.std : 0);
-        }
+        for (const auto& [epoch, values] : epochs) add_point(series, epoch, values);
         all.push_back(std::move(series));
     }
     return all;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "host/evaluate/claims.h"
-#include "host/experiment/settings.h"
+#include "host/experiment/experiment.h"
 #include "host/show/figure_file.h"
 #include "host/show/plot.h"
 #include "host/show/report.h"
@@ -31,6 +31,11 @@ void print_claims(const std::string& heading, const std::vector<Claim>& claims);
 void print_figures(const std::vector<FigureFile>& figures);
 void append(std::vector<FigureFile>& all, const std::vector<FigureFile>& more);
 
+/// "Mills (2024), measured on mnist, 3 seeds, the device's name": under a report's title.
+std::string measured(const std::string& authors, const Experiment& experiment);
+/// Adds the run's settings and writes report.html into its folder; the page's path.
+std::filesystem::path finish(Report& report, const Experiment& experiment);
+
 void add_claims(Report& report, const std::vector<Claim>& claims);
 /// Those whose file's name begins so.
 void add_figures(Report& report, const std::vector<FigureFile>& figures, const std::string& prefix,
@@ -51,7 +56,8 @@ void print_fit(const Table& table, const std::string& features);
 /// epoch, over seeds.
 using Curves = std::map<std::string, std::map<int, std::vector<double>>>;
 Curves read_curves(const std::filesystem::path& metrics, const std::vector<std::string>& terms);
-/// Mean and deviation over seeds.
+/// One more point of a line: mean and deviation of values over seeds.
+void add_point(Series& series, double x, const std::vector<double>& values);
 std::vector<Series> series_of(const Curves& curves);
 
 }  // namespace warpvae

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cuda/device/device.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/invariance/reduced.h"
 #include "host/show/format.h"
@@ -94,10 +93,7 @@ std::filesystem::path write_invariance_report(const InvarianceExperiment& experi
                                               const std::vector<InvarianceReplica>& replicas, const Table& table,
                                               const std::vector<FigureFile>& figures) {
     const DataSet& data = experiment.data();
-    const int seeds = experiment.options().seeds;
-    Report report("Invariance in variational auto-encoders", "Mills (2024), measured on " + data.name + ", " +
-                                                                 std::to_string(seeds) +
-                                                                 (seeds == 1 ? " seed, " : " seeds, ") + device_name());
+    Report report("Invariance in variational auto-encoders", measured("Mills (2024)", experiment));
     const Fits fits(table);
     const std::vector<Claim> claims = invariance_claims(replicas, fits.headline);
     add_highlights(report, fits, replicas, claims);
@@ -133,11 +129,7 @@ std::filesystem::path write_invariance_report(const InvarianceExperiment& experi
     report.section("What the models see");
     for (const char* kind : {"reconstructions-", "samples-", "walks-"})
         add_figures(report, figures, kind, Report::Width::half);
-    report.section("Settings");
-    report.key_values(experiment.run().settings.resolved());
-    const std::filesystem::path path = experiment.out() / "report.html";
-    report.write(path);
-    return path;
+    return finish(report, experiment);
 }
 
 }  // namespace warpvae

@@ -24,9 +24,13 @@ struct GeometryProgram : ProgramTest {
 TEST_F(GeometryProgram, HelpTeaches) {
     const Result result = run("--help");
     EXPECT_EQ(result.status, 0);
-    for (const char* word : {"table", "figures", "interpolate", "likelihood", "report", "--alphas", "--grid",
-                             "--preset", "--binarise", "--curve", "--resume", "quick", "Examples"})
+    for (const char* word : {"table", "figures", "train", "evaluate", "interpolate", "likelihood", "report", "--grid",
+                             "--resume", "quick", "Examples"})
         EXPECT_NE(result.out.find(word), std::string::npos) << word;
+    const Result of_table = run("table --help");
+    EXPECT_EQ(of_table.status, 0);
+    for (const char* word : {"--alphas", "--grid", "--preset", "--binarise", "--curve", "--resume", "Examples"})
+        EXPECT_NE(of_table.out.find(word), std::string::npos) << word;
 }
 
 TEST_F(GeometryProgram, AReportHoldsEverything) {
@@ -46,8 +50,9 @@ TEST_F(GeometryProgram, AReportHoldsEverything) {
     const Json table = Json::parse(read_file(at("run/table.json")));
     ASSERT_EQ(table.at("rows").size(), 3u);
     const Json best = Json::parse(read_file(at("run/k30-alpha0-seed1/result.json")));
-    EXPECT_EQ(best.at("eigenvalues").size(), 30u);
-    EXPECT_GT(best.at("likelihood").at("log_likelihood").get<double>(), -best.at("negative_bound").get<double>() - 1)
+    const Json& read = best.at("result");
+    EXPECT_EQ(read.at("eigenvalues").size(), 30u);
+    EXPECT_GT(read.at("likelihood").at("log_likelihood").get<double>(), -read.at("negative_bound").get<double>() - 1)
         << "log p(x) of twice as many draws lies above the bound";
     const std::string page = read_file(at("run/report.html"));
     EXPECT_NE(page.find("data:image/png;base64,"), std::string::npos);
@@ -73,14 +78,22 @@ TEST_F(GeometryProgram, AReportHoldsEverything) {
     const Result likelihood = run("likelihood --likelihood-samples 30 --likelihood-images 8" + resume);
     ASSERT_EQ(likelihood.status, 0) << likelihood.error;
     EXPECT_EQ(Json::parse(read_file(at("run/likelihood.json"))).at("rows")[0].at("images"), 8);
+    const Result evaluated = run("evaluate" + resume);
+    ASSERT_EQ(evaluated.status, 0) << evaluated.error;
+    EXPECT_EQ(Json::parse(read_file(at("run/table.json"))), table);
     expect_failure(2, "90 test images", "interpolate 3 90" + resume);
     expect_failure(1, at("missing.png"), "interpolate 3 " + at("missing.png") + resume);
     expect_failure(1, "no trained model", "interpolate 1 2 --alphas 0.25" + resume);
+    expect_failure(1, "no trained model", "evaluate --seed 9" + resume);
+    // Weights are read only under the settings that made them.
+    expect_failure(1, "hidden = 24,20", "interpolate 1 2 --hidden 20,24" + resume);
+    expect_failure(1, "learning-rate", "likelihood --learning-rate 0.01" + resume);
+    expect_failure(1, "training-images", "evaluate --train-images 400" + resume);
 }
 
 TEST_F(GeometryProgram, TheSameBitsOnOneCoreTwoCoresTogetherAndAgain) {
     const std::string train = std::string("train --latents 7 --samples 3 --seeds 1 --epochs 2") + kSmall;
-    const std::string orders = " --alphas=-inf,-0.5,0,0.5,1";
+    const std::string orders = " --alphas -inf,-0.5,0,0.5,1";
     ASSERT_EQ(run(train + orders + " --out " + at("one"), "WARPVAE_CORES=1").status, 0);
     ASSERT_EQ(run(train + " --alphas 0.5 --out " + at("alone"), "WARPVAE_CORES=2").status, 0);
     ASSERT_EQ(run(train + orders + " --together 5 --out " + at("together")).status, 0);
@@ -113,19 +126,89 @@ TEST_F(GeometryProgram, KilledAndResumedGivesTheSameBits) {
         EXPECT_NE(config.find(line), std::string::npos) << line << " of the preset\n" << config;
 }
 
+// A run of one model and Figure 3's, seconds long.
+const std::string kOne =
+    std::string("--latents 5 --separability-latents 5,6 --alphas 1 --seeds 1 --epochs 1 --pairs 0") + kSmall;
+
+TEST_F(GeometryProgram, AResultIsShownOnlyForTheSettingsThatMadeIt) {
+    const auto table = [&](const std::string& run) { return read_file(at(run + "/table.json")); };
+    ASSERT_EQ(run("table " + kOne + " --out " + at("run")).status, 0);
+    const std::string of_first = table("run");
+    ASSERT_EQ(run("train " + kOne + " --learning-rate 0.01 --overwrite --out " + at("run")).status, 0);
+    EXPECT_FALSE(fs::exists(folder / "run" / "table.json"));
+    EXPECT_FALSE(fs::exists(folder / "run" / "k6-alpha1-seed1"));
+    ASSERT_EQ(run("table --quiet --resume " + at("run")).status, 0);
+    ASSERT_EQ(run("table " + kOne + " --learning-rate 0.01 --out " + at("new")).status, 0);
+    EXPECT_EQ(table("run"), table("new"));
+    EXPECT_NE(table("run"), of_first);
+
+    // Another evaluation is made anew from the same weights; other weights are refused.
+    const std::string weights = digest("run/k5-alpha1-seed1/model.safetensors");
+    for (const char* change : {" --test-images 70", " --regularisation 0.1", " --bound-samples 3"}) {
+        ASSERT_EQ(run("table --quiet --resume " + at("run") + change).status, 0);
+        ASSERT_EQ(run("table " + kOne + " --learning-rate 0.01 --overwrite --out " + at("new") + change).status, 0);
+        EXPECT_EQ(table("run"), table("new")) << change;
+        EXPECT_EQ(read_file(at("run/separability.json")), read_file(at("new/separability.json"))) << change;
+    }
+    EXPECT_EQ(digest("run/k5-alpha1-seed1/model.safetensors"), weights);
+    const std::string shown = table("run");
+    for (const char* change : {"learning-rate 0.02", "binarise grey", "kl mc", "samples 4", "hidden 20,24"}) {
+        const std::string name = std::string(change).substr(0, std::string(change).find(' '));
+        expect_failure(1, "trained with " + name, std::string("table --quiet --") + change + " --resume " + at("run"));
+    }
+    EXPECT_EQ(table("run"), shown);
+}
+
+TEST_F(GeometryProgram, AModelOfFigure3HasItsLikelihoodWhereTheTableWantsIt) {
+    ASSERT_EQ(run("table " + kOne + " --out " + at("run")).status, 0);
+    const auto result = [&] { return Json::parse(read_file(at("run/k6-alpha1-seed1/result.json"))); };
+    EXPECT_FALSE(result().at("result").contains("likelihood"));
+    EXPECT_FALSE(result().at("evaluation").contains("likelihood-samples"));
+    EXPECT_EQ(Json::parse(read_file(at("run/table.json"))).at("rows").size(), 1u);
+    const auto untouched = fs::last_write_time(folder / "run/k6-alpha1-seed1/model.safetensors");
+    const auto finished = fs::last_write_time(folder / "run/k5-alpha1-seed1/result.json");
+    ASSERT_EQ(run("table --latents 5,6 --quiet --resume " + at("run")).status, 0);
+    EXPECT_EQ(result().at("result").at("likelihood").at("samples"), 20);
+    EXPECT_EQ(Json::parse(read_file(at("run/table.json"))).at("rows").size(), 2u);
+    EXPECT_EQ(fs::last_write_time(folder / "run/k5-alpha1-seed1/result.json"), finished);
+    EXPECT_GE(fs::last_write_time(folder / "run/k6-alpha1-seed1/model.safetensors"), untouched);
+}
+
+TEST_F(GeometryProgram, PresetsAndGridsLeaveTheUsersOwnValues) {
+    ASSERT_EQ(run(std::string("train --quick --preset argo --epochs 1 --batch 40 --alphas 0.5 --latents 3 --out ") +
+                  at("run") + kSmall)
+                  .status,
+              0);
+    const std::string config = read_file(at("run/config.toml"));
+    for (const char* line : {"grid = \"quick\"", "preset = \"argo\"", "epochs = \"1\"", "batch = \"40\"",
+                             "alphas = \"0.5\"", "samples = \"5\"", "seeds = \"1\"", "checkpoint-every = \"5\"",
+                             "activation = \"elu\"", "clip-norm = \"100\""})
+        EXPECT_NE(config.find(line), std::string::npos) << line << "\n" << config;
+}
+
+TEST_F(GeometryProgram, TwoOrdersOfOneNameAreRefusedBeforeTraining) {
+    expect_failure(
+        2, "alphas = 0.1, not 0.1000001",
+        std::string("train --alphas 0.1,0.1000001 --latents 3 --seeds 1 --epochs 1 --out ") + at("x") + kSmall);
+    EXPECT_FALSE(fs::exists(folder / "x" / "metrics.jsonl"));
+}
+
 TEST_F(GeometryProgram, WrongUsageIsStatus2) {
     const std::string out = " --out " + at("x");
     expect_failure(2, "command", "");
     expect_failure(2, "tabel", "tabel" + out);
     expect_failure(2, "--out", "table");
-    expect_failure(2, "no number", "table --alphas 0,half" + out);
-    expect_failure(2, "no number", "table --alphas nan" + out);
+    expect_failure(2, "--alphas", "table --alphas 0,half" + out);
+    expect_failure(2, "a number, inf or -inf", "table --alphas nan" + out);
     expect_failure(2, "--latents", "table --latents 0" + out);
     expect_failure(2, "--activation", "table --activation gelu" + out);
     expect_failure(2, "--clip-probability", "table --clip-probability 0.6" + out);
     expect_failure(2, "--grid", "table --grid huge" + out);
-    expect_failure(2, "name two images", "interpolate 1" + out);
-    expect_failure(2, "only interpolate", "table picture.png" + out);
+    expect_failure(2, "takes two images", "interpolate 1" + out);
+    expect_failure(2, "takes two images", "interpolate a b c" + out);
+    expect_failure(2, "not expected: picture.png", "table picture.png" + out);
+    expect_failure(2, "--train-images", "table --dataset glyphs --train-images 3 --test-images 90" + out);
+    expect_failure(2, "--test-images", "table --dataset glyphs --train-images 300 --test-images 1" + out);
     expect_failure(2, "--resume", "interpolate 1 2" + out);
     EXPECT_FALSE(fs::exists(folder / "x")) << "a wrong usage writes nothing";
 }

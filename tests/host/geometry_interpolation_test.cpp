@@ -1,6 +1,6 @@
 // Transitions between two images through a model of random weights: each row is what it says, the same seed draws the
 // same bits, and a sheet holds all rows.
-#include "host/peste/peste_interpolation.h"
+#include "host/experiments/geometry/interpolation.h"
 
 #include <gtest/gtest.h>
 
@@ -26,11 +26,8 @@ Bytes picture(int period) {
     return image;
 }
 
-struct RandomModel : PesteExperiment::Loaded {
-    RandomModel() : Loaded(config(), 0.5, 8) {
-        const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{7});
-        model.parameters().initialise({7}, stream);
-    }
+struct RandomModel : LoadedRenyi {
+    RandomModel() : LoadedRenyi(config(), std::vector<double>{0.5}, 8) { model.parameters().initialise({7}, stream); }
     static RenyiVaeConfig config() {
         RenyiVaeConfig c;
         c.height = c.width = kSide;
@@ -55,10 +52,11 @@ double largest_difference(const Floats& a, const Floats& b) {
 
 /// Posterior means of one image.
 Floats means_of(RandomModel& loaded, const Bytes& image) {
-    Floats moments = loaded.moments(image);
+    Floats moments = posterior_moments(loaded, image);
     moments.resize(kLatents);
     return moments;
 }
+Floats decoded(RandomModel& loaded, const Floats& z) { return decode_latents(loaded.model, z, 0, loaded.matmul); }
 
 InterpolationOptions options(GaussianCurve curve = GaussianCurve::kFisherRao, std::uint64_t seed = 1) {
     InterpolationOptions o;
@@ -68,7 +66,7 @@ InterpolationOptions options(GaussianCurve curve = GaussianCurve::kFisherRao, st
     return o;
 }
 
-TEST(PesteInterpolation, PixelsAreALine) {
+TEST(GeometryInterpolation, PixelsAreALine) {
     RandomModel loaded;
     const Bytes a = picture(1), b = picture(3);
     const TransitionFrames found = interpolate(loaded, a, b, options());
@@ -81,19 +79,19 @@ TEST(PesteInterpolation, PixelsAreALine) {
     }
 }
 
-TEST(PesteInterpolation, MeansBeginAndEndAtThePosteriors) {
+TEST(GeometryInterpolation, MeansBeginAndEndAtThePosteriors) {
     RandomModel loaded;
     const Bytes a = picture(1), b = picture(3);
     for (const GaussianCurve curve : {GaussianCurve::kFisherRao, GaussianCurve::kArgo, GaussianCurve::kStraight}) {
         const TransitionFrames found = interpolate(loaded, a, b, options(curve));
         for (const Transition row : {Transition::kMeans, Transition::kGeodesicMeans}) {
-            EXPECT_LT(largest_difference(frame_of(found, row, 0), loaded.decode(means_of(loaded, a))), 1e-5);
-            EXPECT_LT(largest_difference(frame_of(found, row, 8), loaded.decode(means_of(loaded, b))), 1e-5);
+            EXPECT_LT(largest_difference(frame_of(found, row, 0), decoded(loaded, means_of(loaded, a))), 1e-5);
+            EXPECT_LT(largest_difference(frame_of(found, row, 8), decoded(loaded, means_of(loaded, b))), 1e-5);
         }
     }
 }
 
-TEST(PesteInterpolation, TheGeodesicIsALineWhereItIsTold) {
+TEST(GeometryInterpolation, TheGeodesicIsALineWhereItIsTold) {
     RandomModel loaded;
     const Bytes a = picture(1), b = picture(3);
     const TransitionFrames straight = interpolate(loaded, a, b, options(GaussianCurve::kStraight)),
@@ -109,7 +107,7 @@ TEST(PesteInterpolation, TheGeodesicIsALineWhereItIsTold) {
               0);
 }
 
-TEST(PesteInterpolation, DrawsFollowTheSeed) {
+TEST(GeometryInterpolation, DrawsFollowTheSeed) {
     RandomModel loaded;
     const Bytes a = picture(1), b = picture(3);
     const TransitionFrames one = interpolate(loaded, a, b, options()), again = interpolate(loaded, a, b, options()),
@@ -121,7 +119,7 @@ TEST(PesteInterpolation, DrawsFollowTheSeed) {
     }
 }
 
-TEST(PesteInterpolation, SamplesOfOneImageStandStill) {
+TEST(GeometryInterpolation, SamplesOfOneImageStandStill) {
     RandomModel loaded;
     const Bytes a = picture(2);
     const TransitionFrames found = interpolate(loaded, a, a, options());
@@ -138,7 +136,7 @@ TEST(PesteInterpolation, SamplesOfOneImageStandStill) {
     }
 }
 
-TEST(PesteInterpolation, WhereAnImageChangesOver) {
+TEST(GeometryInterpolation, WhereAnImageChangesOver) {
     // Frames of two pixels, squared distances to the first and last: 1 and 81, 16 and 36, 36 and 16, 81 and 1.
     EXPECT_EQ(change_over(Floats{0, 5, 1, 5, 4, 5, 6, 5, 9, 5, 10, 5}, 6), 3);
     EXPECT_EQ(change_over(Floats{0, 9, 10}, 3), 1);
@@ -151,14 +149,14 @@ TEST(PesteInterpolation, WhereAnImageChangesOver) {
     EXPECT_EQ(interpolate(loaded, picture(1), picture(3), four).change[int(Transition::kPixels)], 2);
 }
 
-TEST(PesteInterpolation, Sharpness) {
+TEST(GeometryInterpolation, Sharpness) {
     EXPECT_DOUBLE_EQ(sharpness(Floats{0, 1, 2, 3}, 4), 1);
     EXPECT_DOUBLE_EQ(sharpness(Floats{0, 0, 3, 3}, 4), 3);
     EXPECT_DOUBLE_EQ(sharpness(Floats{0, 0, 3, 4, 3, 4}, 3), 2);  // two pixels: steps of 5 and 0
     EXPECT_DOUBLE_EQ(sharpness(Floats{2, 2, 2}, 3), 1);
 }
 
-TEST(PesteInterpolation, ASheetOfFiveRows) {
+TEST(GeometryInterpolation, ASheetOfFiveRows) {
     const test::TemporaryFolder folder;
     RandomModel loaded;
     const Bytes a = picture(1), b = picture(3);
@@ -192,7 +190,7 @@ TEST(PesteInterpolation, ASheetOfFiveRows) {
         }
 }
 
-TEST(PesteInterpolation, Refusals) {
+TEST(GeometryInterpolation, Refusals) {
     RandomModel loaded;
     InterpolationOptions one = options();
     one.steps = 1;

@@ -1,4 +1,4 @@
-#include "host/peste/peste_interpolation.h"
+#include "host/experiments/geometry/interpolation.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,8 +10,6 @@
 
 namespace warpvae {
 namespace {
-
-using Loaded = PesteExperiment::Loaded;
 
 constexpr int kRows = 256;             // images that a model takes at once
 constexpr std::size_t kBatch = 32;     // pairs whose transitions are decoded at once
@@ -133,15 +131,15 @@ double sharpness(std::span<const float> frames, int steps) {
     return sum > 0 ? largest * (steps - 1) / sum : 1;
 }
 
-TransitionFrames interpolate(Loaded& loaded, const std::vector<std::uint8_t>& a, const std::vector<std::uint8_t>& b,
-                             const InterpolationOptions& options) {
+TransitionFrames interpolate(LoadedRenyi& loaded, const std::vector<std::uint8_t>& a,
+                             const std::vector<std::uint8_t>& b, const InterpolationOptions& options) {
     const int S = options.steps, Z = loaded.model.config().latents;
     const std::size_t D = a.size();
     const Stream stream = loaded.stream;
     const std::vector<float> times = even_times(S);
     std::vector<std::uint8_t> images = a;
     images.insert(images.end(), b.begin(), b.end());
-    const std::vector<float> ends = gaussians(loaded.moments(images), Z);
+    const std::vector<float> ends = gaussians(posterior_moments(loaded, images), Z);
     const std::vector<float> from(ends.begin(), ends.begin() + 2 * Z), to(ends.begin() + 2 * Z, ends.end());
     const std::vector<float> line = curves(from, to, times, GaussianCurve::kStraight, Z, stream),
                              curve = curves(from, to, times, options.curve, Z, stream);
@@ -151,7 +149,7 @@ TransitionFrames interpolate(Loaded& loaded, const std::vector<std::uint8_t>& a,
     append(z, line_between(std::span(drawn).first(Z), std::span(drawn).last(Z), times));
     append(z, draws_of(curve, Z, options.seed, kFrames, stream));
     append(z, means_of(curve, Z));
-    const std::vector<float> decoded = loaded.decode(z);
+    const std::vector<float> decoded = decode_latents(loaded.model, z, 0, loaded.matmul);
 
     TransitionFrames out;
     out.steps = S;
@@ -195,8 +193,8 @@ void draw_interpolation(const std::filesystem::path& path, const TransitionFrame
     sheet.write(path);
 }
 
-TransitionStatistics measure_transitions(const PesteExperiment& experiment, const PesteReplica& replica, int pairs,
-                                         const InterpolationOptions& options) {
+TransitionStatistics measure_transitions(const GeometryExperiment& experiment, const GeometryReplica& replica,
+                                         int pairs, const InterpolationOptions& options) {
     const ImageSet& test = experiment.test_set();
     const auto loaded = experiment.load(replica, kRows);
     const int S = options.steps, Z = loaded->model.config().latents;
@@ -217,12 +215,13 @@ TransitionStatistics measure_transitions(const PesteExperiment& experiment, cons
             };
             add(from, chosen[i].first), add(to, chosen[i].second);
         }
-        const std::vector<float> a = gaussians(loaded->moments(from), Z), b = gaussians(loaded->moments(to), Z);
+        const std::vector<float> a = gaussians(posterior_moments(*loaded, from), Z),
+                                 b = gaussians(posterior_moments(*loaded, to), Z);
         const std::vector<float> middle_of_line = curves(a, b, halfway, GaussianCurve::kStraight, Z, stream),
                                  middle = curves(a, b, halfway, options.curve, Z, stream);
         std::vector<float> z = means_of(curves(a, b, times, GaussianCurve::kStraight, Z, stream), Z);
         append(z, means_of(curves(a, b, times, options.curve, Z, stream), Z));
-        const std::vector<float> decoded = loaded->decode(z);
+        const std::vector<float> decoded = decode_latents(loaded->model, z, 0, loaded->matmul);
         for (std::size_t i = 0; i < n; ++i) {
             const auto frames = [&](std::size_t at) { return std::span(decoded).subspan(at * S * D, S * D); };
             const double of_line = sharpness(frames(i), S), of_curve = sharpness(frames(n + i), S);

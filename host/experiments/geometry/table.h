@@ -5,22 +5,21 @@
 #include <vector>
 
 #include "host/evaluate/claims.h"
-#include "host/peste/peste.h"
-#include "host/peste/peste_interpolation.h"
+#include "host/experiments/geometry/interpolation.h"
 #include "host/show/table.h"
 
 namespace warpvae {
 
 /// Figures 1 and 2: a row for each k and alpha, over seeds: informative components, alignment, bound, log p(x), gap,
 /// effective sample size.
-Table peste_components_table(const std::vector<PesteReplica>& replicas, const PesteOptions& options,
-                             const std::string& dataset);
+Table geometry_components_table(const std::vector<GeometryReplica>& replicas, const GeometryOptions& options,
+                                const std::string& dataset);
 /// log p(x) alone: a row for each replica.
-Table peste_likelihood_table(const std::vector<PesteReplica>& replicas, const std::string& dataset);
+Table geometry_likelihood_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset);
 /// Figure 3 at the end of training: a row for each k and alpha, test accuracy by feature and classifier.
-Table peste_separability_table(const std::vector<PesteReplica>& replicas, const std::string& dataset);
+Table geometry_separability_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset);
 /// The statements N2 to N8 (checklist), each with its numbers. N8 needs `transitions`.
-std::vector<Claim> peste_claims(const std::vector<PesteReplica>& replicas,
-                                const std::optional<TransitionStatistics>& transitions);
+std::vector<Claim> geometry_claims(const std::vector<GeometryReplica>& replicas,
+                                   const std::optional<TransitionStatistics>& transitions);
 
 }  // namespace warpvae

@@ -1,6 +1,6 @@
 // The figures, transition statistics and report of a run of two small models on glyphs, trained for two epochs: what
 // can be shown is written, and what cannot is left out.
-#include "host/peste/peste_figures.h"
+#include "host/experiments/geometry/figures.h"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 #include <set>
 
 #include "data/glyphs.h"
-#include "host/peste/peste_report.h"
-#include "host/peste/peste_table.h"
+#include "host/experiments/geometry/report.h"
+#include "host/experiments/geometry/table.h"
 #include "host/show/png.h"
 #include "tests/support/gnuplot.h"
 #include "tests/support/temporary_folder.h"
@@ -22,24 +22,31 @@ namespace fs = std::filesystem;
 
 struct TinyRun {
     TinyRun() : data{make_glyphs(300, 1, Part::kTrain).set, make_glyphs(60, 1, Part::kTest).set, "glyphs", "drawn"} {
-        options.out = folder.path();
-        options.alphas = {1, -INFINITY, 0.5};
-        options.latents = {3};
-        options.separability_latents = {2, 3};
+        add_run_settings(settings, options);
+        add_settings(settings, paper);
+        paper.alphas = {1, -INFINITY, 0.5};
+        paper.latents = {3};
+        paper.separability_latents = {2, 3};
         options.seeds = 2;
         options.epochs = 2;
         options.batch = 50;
-        options.model.hidden = {16};
-        options.model.samples = 2;
-        options.likelihood_samples = 125;
-        options.likelihood_images = 8;
-        options.checkpoint_every = 1;
-        options.sgd_repeats = 0;
+        paper.model.hidden = {16};
+        paper.model.samples = 2;
+        paper.likelihood_samples = 125;
+        paper.likelihood_images = 8;
+        paper.checkpoint_every = 1;
+        paper.sgd_repeats = 0;
+        paper.interpolation.steps = 5;
         options.quiet = true;
     }
+    GeometryExperiment experiment() const { return GeometryExperiment(Run(options, settings, run, data), paper); }
+
     test::TemporaryFolder folder;
     DataSet data;
-    PesteOptions options;
+    RunOptions options;
+    GeometryOptions paper;
+    Settings settings;
+    RunFolder run{folder.path(), RunFolder::Entry::kNew, settings};
 };
 
 std::set<std::string> names_of(const std::vector<FigureFile>& figures) {
@@ -52,23 +59,20 @@ std::set<std::string> names_of(const std::vector<FigureFile>& figures) {
     return names;
 }
 
-TEST(PesteFigures, OfATinyRun) {
+TEST(GeometryFigures, OfATinyRun) {
     TinyRun run;
-    PesteExperiment experiment(run.options, run.data);
-    InterpolationOptions options;
-    options.steps = 5;
+    GeometryExperiment experiment = run.experiment();
+    InterpolationOptions options = run.paper.interpolation;
     if (test::has_gnuplot()) {  // of nothing trained, what needs no model
-        EXPECT_EQ(names_of(draw_peste_figures(experiment, {}, options)), (std::set<std::string>{"figure4-geodesics"}));
+        EXPECT_EQ(names_of(draw_geometry_figures(experiment, {})), (std::set<std::string>{"figure4-geodesics"}));
     }
 
-    PesteReport report;
-    report.replicas = experiment.table_replicas();
+    GeometryReport report;
+    report.replicas = experiment.replicas();
+    ASSERT_EQ(report.replicas.size(), 3u * 2 + 2) << "Figure 3 alone has k = 2";
     experiment.train_and_evaluate(report.replicas);
-    std::vector<PesteReplica> more = experiment.separability_replicas();
-    experiment.train_and_evaluate(more, false);
-    report.replicas.insert(report.replicas.end(), more.begin(), more.end());
 
-    report.figures = draw_peste_figures(experiment, report.replicas, options);
+    report.figures = draw_geometry_figures(experiment, report.replicas);
     const std::set<std::string> sheets = {"figure5-0-50", "figure5-100-230", "figure5-200-790", "figure5-300-600",
                                           "figure5-400-1000"};
     std::set<std::string> expected = sheets;
@@ -98,20 +102,34 @@ TEST(PesteFigures, OfATinyRun) {
     EXPECT_EQ(straight.sharpness_means, statistics.sharpness_means);
     EXPECT_EQ(measure_transitions(experiment, report.replicas[0], 0, options).pairs, 0);
 
-    report.components = peste_components_table(report.replicas, run.options, "glyphs");
-    report.claims = peste_claims(report.replicas, statistics);
-    const std::string page = read_file(write_peste_report(run.options, run.data, report));
+    report.components = geometry_components_table(report.replicas, run.paper, "glyphs");
+    report.claims = geometry_claims(report.replicas, statistics);
+    const std::string page = read_file(write_geometry_report(experiment, report));
     EXPECT_NE(page.find("informative components, alpha = 0.5, k = 3"), std::string::npos);
     EXPECT_NE(page.find("N8"), std::string::npos);
     EXPECT_NE(page.find("Between two images"), std::string::npos);
 }
 
-TEST(PesteFigures, ImagesOfOneClassMakeNoPair) {
+TEST(GeometryFigures, AccuraciesReadOtherwiseAreLeftOut) {
+    TinyRun run;
+    run.paper.alphas = {1};
+    run.options.seeds = run.options.epochs = 1;
+    GeometryExperiment experiment = run.experiment();
+    experiment.train(experiment.replicas());
+    const auto has_figure_3 = [&] { return names_of(draw_geometry_figures(experiment, {})).count("figure3-mean") > 0; };
+    EXPECT_EQ(has_figure_3(), test::has_gnuplot());
+    run.paper.checkpoint_every = 7;
+    EXPECT_EQ(has_figure_3(), test::has_gnuplot()) << "where a curve has its points changes no point";
+    run.paper.C = 0.5;
+    EXPECT_FALSE(has_figure_3());
+}
+
+TEST(GeometryFigures, ImagesOfOneClassMakeNoPair) {
     TinyRun run;
     for (std::uint8_t& label : run.data.test.labels) label = 4;
-    run.options.alphas = {1};
+    run.paper.alphas = {1};
     run.options.seeds = run.options.epochs = 1;
-    PesteExperiment experiment(run.options, run.data);
+    GeometryExperiment experiment = run.experiment();
     experiment.train(experiment.table_replicas());
     EXPECT_EQ(measure_transitions(experiment, experiment.table_replicas()[0], 10, {}).pairs, 0);
 }

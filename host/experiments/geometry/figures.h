@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "host/peste/peste_interpolation.h"
+#include "host/experiments/geometry/interpolation.h"
 #include "host/show/figure_file.h"
 
 namespace warpvae {
@@ -11,7 +11,7 @@ namespace warpvae {
 /// Figure 3 (accuracy while training, one for each feature), Figure 4 (geodesics of the (mu, sigma) plane), Figure 5
 /// (transitions between pairs of test images, by the first trained replica of the largest alpha below 1, or of 1).
 /// What the replicas cannot show is left out.
-std::vector<FigureFile> draw_peste_figures(const PesteExperiment& experiment, const std::vector<PesteReplica>& replicas,
-                                           const InterpolationOptions& options);
+std::vector<FigureFile> draw_geometry_figures(const GeometryExperiment& experiment,
+                                              const std::vector<GeometryReplica>& replicas);
 
 }  // namespace warpvae

@@ -1,4 +1,4 @@
-#include "host/peste/peste_figures.h"
+#include "host/experiments/geometry/figures.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,16 +7,17 @@
 #include <optional>
 #include <utility>
 
+#include "host/experiment/presentation.h"
+#include "host/files/metrics_log.h"
+#include "host/log.h"
 #include "host/show/format.h"
-#include "host/show/plot.h"
-#include "host/show/table.h"
 
 namespace warpvae {
 namespace {
 
 namespace fs = std::filesystem;
 
-using Value = std::function<double(const PesteReplica&)>;
+using Value = std::function<double(const GeometryReplica&)>;
 
 constexpr double kInformative = 0.01;  // the eigenvalue of a component that carries information
 constexpr int kGrey = 7;               // of the plots' colours
@@ -34,16 +35,12 @@ std::string counted(std::size_t n, const char* what) { return std::to_string(n) 
 
 class Figures {
   public:
-    Figures(const PesteExperiment& experiment, const std::vector<PesteReplica>& replicas,
-            const InterpolationOptions& options)
-        : experiment_(experiment), o_(experiment.options()), replicas_(replicas), interpolation_(options) {
-        std::vector<std::string> seen;
-        for (const PesteReplica& r : replicas) {
-            if (r.epochs == 0 || std::find(seen.begin(), seen.end(), r.name()) != seen.end()) continue;
-            seen.push_back(r.name());
-            by_shape_[r.latents][r.alpha].push_back(&r);
-        }
-        measured_ = counted(o_.seeds, "seed") + " of " + counted(o_.epochs, "epoch");
+    Figures(const GeometryExperiment& experiment, const std::vector<GeometryReplica>& replicas)
+        : experiment_(experiment), o_(experiment.of_paper()), replicas_(replicas) {
+        for (const GeometryReplica& r : replicas)
+            if (r.epochs) by_shape_[r.latents][r.alpha].push_back(&r);
+        measured_ =
+            counted(experiment.options().seeds, "seed") + " of " + counted(experiment.options().epochs, "epoch");
     }
 
     std::vector<FigureFile> draw() {
@@ -57,9 +54,9 @@ class Figures {
     }
 
   private:
-    using Members = std::vector<const PesteReplica*>;
+    using Members = std::vector<const GeometryReplica*>;
 
-    fs::path path(const std::string& name) const { return o_.out / "figures" / (name + ".png"); }
+    fs::path path(const std::string& name) const { return experiment_.out() / "figures" / (name + ".png"); }
     void add(const fs::path& file, const std::string& caption) { files_.push_back({file, caption}); }
     void plot(const std::string& name, const Axes& axes, const std::vector<Series>& series,
               const std::string& caption) {
@@ -77,20 +74,13 @@ class Figures {
         return found == by_shape_.end() ? none : found->second;
     }
 
-    /// One more point of a line: mean and standard deviation over seeds.
-    static void add_point(Series& series, double x, const std::vector<double>& values) {
-        const Cell cell = measured_cell("", values);
-        series.x.push_back(x);
-        series.y.push_back(cell.mean);
-        series.std.push_back(cell.n > 1 ? cell.std : 0);
-    }
     /// A value against alpha, of the models with k latents; infinite alphas have no place on the axis.
     Series against_alpha(const std::string& name, int k, int colour, const Value& value, bool of_likelihood) const {
         Series series{name, {}, {}, {}, colour};
         for (const auto& [alpha, members] : of_latents(k)) {
             if (!std::isfinite(alpha)) continue;
             std::vector<double> values;
-            for (const PesteReplica* r : members)
+            for (const GeometryReplica* r : members)
                 if (!of_likelihood || r->likelihood.images) values.push_back(value(*r));
             if (!values.empty()) add_point(series, alpha, values);
         }
@@ -109,7 +99,7 @@ class Figures {
             Series series{formatted("alpha = %g", alpha), {}, {}, {}};
             for (int rank = 0; rank < k; ++rank) {
                 std::vector<double> values;
-                for (const PesteReplica* r : members) values.push_back(r->spectrum.eigenvalues.at(rank));
+                for (const GeometryReplica* r : members) values.push_back(r->spectrum.eigenvalues.at(rank));
                 add_point(series, rank + 1, values);
             }
             all.push_back(series);
@@ -129,7 +119,8 @@ class Figures {
         for (std::size_t i = 0; i < o_.latents.size(); ++i) {
             const int k = o_.latents[i];
             const Series series = against_alpha(
-                formatted("k = %d", k), k, int(i), [](const PesteReplica& r) { return r.spectrum.informative; }, false);
+                formatted("k = %d", k), k, int(i), [](const GeometryReplica& r) { return r.spectrum.informative; },
+                false);
             if (!series.x.empty()) all.push_back(series);
         }
         plot("figure2-components", axes_of("Components that carry information", "alpha", "eigenvalues above 0.01"), all,
@@ -144,10 +135,10 @@ class Figures {
             const int k = o_.latents[i];
             const Series likelihood = against_alpha(
                 formatted("k = %d: log p(x)", k), k, int(i),
-                [](const PesteReplica& r) { return r.likelihood.log_likelihood; }, true);
+                [](const GeometryReplica& r) { return r.likelihood.log_likelihood; }, true);
             Series bound = against_alpha(
-                formatted("k = %d: bound", k), k, int(i), [](const PesteReplica& r) { return -r.bound.negative_bound; },
-                false);
+                formatted("k = %d: bound", k), k, int(i),
+                [](const GeometryReplica& r) { return -r.bound.negative_bound; }, false);
             bound.dashed = true;
             for (const Series& series : {likelihood, bound})
                 if (!series.x.empty()) all.push_back(series);
@@ -167,11 +158,26 @@ class Figures {
     const Accuracies& accuracies() {
         if (accuracies_) return *accuracies_;
         accuracies_.emplace();
-        const auto points = read_separability(o_.out / "metrics.jsonl");
-        for (const PesteReplica& r : experiment_.separability_replicas())
-            if (const auto own = points.find(r.name()); own != points.end())
-                for (const SeparabilityPoint& point : own->second)
-                    (*accuracies_)[r.latents][point.epoch].push_back(point.accuracy);
+        std::map<std::string, std::vector<Json>> points;
+        for (Json& line : MetricsLog(experiment_.out() / "metrics.jsonl").read())
+            if (line.contains("accuracy_of")) points[line.value("replica", "")].push_back(std::move(line));
+        const std::string origin = experiment_.separability_origin();
+        bool any_left_out = false;
+        for (const GeometryReplica& r : experiment_.separability_replicas())
+            for (const Json& point : points[r.name()]) {
+                if (point.at("accuracy_of") != origin) {
+                    any_left_out = true;
+                    continue;
+                }
+                std::array<double, 3> accuracy{};
+                for (std::size_t f = 0; f < accuracy.size(); ++f)
+                    accuracy[f] = point.at(std::string("accuracy_") + code_of(kPosteriorFeatures[f]));
+                (*accuracies_)[r.latents][point.at("epoch")].push_back(accuracy);
+            }
+        if (any_left_out)
+            log_warning(
+                "Figure 3 leaves out accuracies that were read, while training, from other test images or with another "
+                "--regularisation");
         return *accuracies_;
     }
 
@@ -245,16 +251,16 @@ class Figures {
     }
 
     /// The first trained replica of the largest alpha below 1, or of 1.
-    const PesteReplica* shown() const {
-        const auto rank = [](const PesteReplica& r) { return std::pair(r.alpha < 1, r.alpha); };
-        const PesteReplica* best = nullptr;
-        for (const PesteReplica& r : replicas_)
+    const GeometryReplica* shown() const {
+        const auto rank = [](const GeometryReplica& r) { return std::pair(r.alpha < 1, r.alpha); };
+        const GeometryReplica* best = nullptr;
+        for (const GeometryReplica& r : replicas_)
             if (r.alpha <= 1 && experiment_.is_trained(r) && (!best || rank(r) > rank(*best))) best = &r;
         return best;
     }
 
     void transitions() {
-        const PesteReplica* replica = shown();
+        const GeometryReplica* replica = shown();
         const ImageSet& test = experiment_.test_set();
         if (!replica || test.count() == 0) return;
         const std::size_t D = test.image_size();
@@ -265,7 +271,7 @@ class Figures {
         };
         for (const auto& [first, last] : kPairs) {
             const std::size_t i = std::size_t(first) % test.count(), j = std::size_t(last) % test.count();
-            const TransitionFrames found = interpolate(*loaded, image(i), image(j), interpolation_);
+            const TransitionFrames found = interpolate(*loaded, image(i), image(j), o_.interpolation);
             const fs::path file = path(formatted("figure5-%d-%d", first, last));
             draw_interpolation(
                 file, found, test.height, test.width,
@@ -274,10 +280,10 @@ class Figures {
         }
     }
 
-    std::string caption_of(const PesteReplica& replica, const TransitionFrames& found, std::size_t i,
+    std::string caption_of(const GeometryReplica& replica, const TransitionFrames& found, std::size_t i,
                            std::size_t j) const {
         const char* curves[] = {"the Fisher-Rao geodesic", "argo's half circles", "the straight line"};
-        const std::string curve = curves[int(interpolation_.curve)];
+        const std::string curve = curves[int(o_.interpolation.curve)];
         return formatted("Figure 5, test images %zu and %zu; the model has k = %d, alpha = %g, seed %llu. ", i, j,
                          replica.latents, replica.alpha, static_cast<unsigned long long>(replica.seed)) +
                "The images as the model sees them stand in the first and the last column, in place of the decoded "
@@ -293,10 +299,9 @@ class Figures {
                "The pairs of images are those of its authors' program.";
     }
 
-    const PesteExperiment& experiment_;
-    const PesteOptions& o_;
-    const std::vector<PesteReplica>& replicas_;
-    const InterpolationOptions interpolation_;
+    const GeometryExperiment& experiment_;
+    const GeometryOptions& o_;
+    const std::vector<GeometryReplica>& replicas_;
     std::map<int, std::map<double, Members>> by_shape_;  // evaluated replicas by k and alpha
     std::string measured_;
     std::optional<Accuracies> accuracies_;
@@ -305,9 +310,9 @@ class Figures {
 
 }  // namespace
 
-std::vector<FigureFile> draw_peste_figures(const PesteExperiment& experiment, const std::vector<PesteReplica>& replicas,
-                                           const InterpolationOptions& options) {
-    return Figures(experiment, replicas, options).draw();
+std::vector<FigureFile> draw_geometry_figures(const GeometryExperiment& experiment,
+                                              const std::vector<GeometryReplica>& replicas) {
+    return Figures(experiment, replicas).draw();
 }
 
 }  // namespace warpvae

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "host/peste/peste.h"
+#include "host/experiments/geometry/geometry.h"
 
 namespace warpvae {
 
@@ -24,11 +24,6 @@ inline constexpr std::array<Transition, 5> kTransitions = {Transition::kPixels, 
                                                            Transition::kGeodesicMeans};
 const char* name_of(Transition transition);
 
-struct InterpolationOptions {
-    int steps = 17;                                   ///< frames, both ends included
-    GaussianCurve curve = GaussianCurve::kFisherRao;  ///< of the geodesic rows
-    std::uint64_t seed = 1;
-};
 struct TransitionFrames {
     int steps = 0;
     std::array<std::vector<float>, 5> frames;  ///< of kTransitions: [steps, D], levels
@@ -39,7 +34,7 @@ struct TransitionFrames {
                                    ///< of the line of deviations at the same t
 };
 /// a, b: bytes [D], as the models see them. Throws UsageError unless there are two steps at least.
-TransitionFrames interpolate(PesteExperiment::Loaded& loaded, const std::vector<std::uint8_t>& a,
+TransitionFrames interpolate(LoadedRenyi& loaded, const std::vector<std::uint8_t>& a,
                              const std::vector<std::uint8_t>& b, const InterpolationOptions& options);
 
 /// Of frames [steps, D]: the first that is nearer to the last than to the first one; the last where none is.
@@ -60,7 +55,7 @@ struct TransitionStatistics {
     double sharpness_geodesic = 0;  ///< the same on kGeodesicMeans
     int sharper = 0;                ///< pairs whose geodesic transition is the sharper
 };
-TransitionStatistics measure_transitions(const PesteExperiment& experiment, const PesteReplica& replica, int pairs,
-                                         const InterpolationOptions& options);
+TransitionStatistics measure_transitions(const GeometryExperiment& experiment, const GeometryReplica& replica,
+                                         int pairs, const InterpolationOptions& options);
 
 }  // namespace warpvae

@@ -1,4 +1,4 @@
-#include "host/peste/peste_table.h"
+#include "host/experiments/geometry/table.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "cuda/device/device.h"
+#include "host/experiment/presentation.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -19,29 +19,25 @@ constexpr double kLowestAccuracy = 0.925, kHighestAccuracy = 0.945;
 constexpr double kMarginal = 0.03;  // of accuracy, from the smallest k to the largest
 constexpr double kLittle = 0.01;    // of accuracy, over alpha
 
-using Members = std::vector<const PesteReplica*>;
-using Value = std::function<double(const PesteReplica&)>;
+using Members = std::vector<const GeometryReplica*>;
+using Value = std::function<double(const GeometryReplica&)>;
 
 /// Evaluated replicas by (k, alpha).
-std::map<std::pair<int, double>, Members> by_shape(const std::vector<PesteReplica>& replicas) {
+std::map<std::pair<int, double>, Members> by_shape(const std::vector<GeometryReplica>& replicas) {
     std::map<std::pair<int, double>, Members> rows;
-    for (const PesteReplica& r : replicas)
-        if (r.epochs) {
-            Members& members = rows[{r.latents, r.alpha}];
-            if (std::none_of(members.begin(), members.end(),
-                             [&](const PesteReplica* m) { return m->name() == r.name(); }))
-                members.push_back(&r);
-        }
+    for (const GeometryReplica& r : replicas)
+        if (r.epochs) rows[{r.latents, r.alpha}].push_back(&r);
     return rows;
 }
 
 std::vector<double> values_of(const Members& members, const Value& value) {
     std::vector<double> values;
-    for (const PesteReplica* r : members) values.push_back(value(*r));
+    for (const GeometryReplica* r : members) values.push_back(value(*r));
     return values;
 }
 bool have_likelihood(const Members& members) {
-    return std::all_of(members.begin(), members.end(), [](const PesteReplica* r) { return r->likelihood.images > 0; });
+    return std::all_of(members.begin(), members.end(),
+                       [](const GeometryReplica* r) { return r->likelihood.images > 0; });
 }
 
 /// Mean over replicas and its standard error.
@@ -53,17 +49,10 @@ Mean mean_of(const Members& members, const Value& value) {
     return {cell.mean, cell.n > 1 ? cell.std / std::sqrt(double(cell.n)) : 0};
 }
 
-Table empty_table(const char* name, const std::string& dataset) {
-    Table table;
-    table.paper = "Pește, Malagò and Sârbu (2017)";
-    table.table = name;
-    table.dataset = dataset;
-    table.device = device_name();
-    return table;
-}
+constexpr const char* kPaper = "Pește, Malagò and Sârbu (2017)";
 
-double informative(const PesteReplica& r) { return r.spectrum.informative; }
-double accuracy_of_means(const PesteReplica& r) { return r.accuracy[0]; }
+double informative(const GeometryReplica& r) { return r.spectrum.informative; }
+double accuracy_of_means(const GeometryReplica& r) { return r.accuracy[0]; }
 
 Claim claim(const char* name, const char* statement, bool tested, bool holds, std::string evidence) {
     Claim c;
@@ -76,7 +65,7 @@ Claim claim(const char* name, const char* statement, bool tested, bool holds, st
 /// The replicas of a run, asked for what the paper says of them.
 class Evidence {
   public:
-    explicit Evidence(const std::vector<PesteReplica>& replicas) : rows_(by_shape(replicas)) {
+    explicit Evidence(const std::vector<GeometryReplica>& replicas) : rows_(by_shape(replicas)) {
         for (const auto& [shape, members] : rows_) {
             // "As alpha goes to 0": orders below 0 and above 1 are no part of these statements.
             if (have_likelihood(members) && shape.second >= 0 && shape.second <= 1)
@@ -106,14 +95,14 @@ class Evidence {
             holds = holds && std::abs(at_lowest[i].second.mean - at_lowest[0].second.mean) <=
                                  allowed(at_lowest[i].second, at_lowest[0].second);
         if (at_lowest.size() < 2 && tested) evidence += " (one k only: sameness over k is untested)";
-        return claim("N2", statement, tested, holds, evidence + ".");
+        return claim("N2", statement, tested, holds, tested ? evidence + "." : "");
     }
 
     Claim alignment() const {
         double least = 1, sum = 0;
         int n = 0;
         for (const auto& [shape, members] : rows_)
-            for (const PesteReplica* r : members) {
+            for (const GeometryReplica* r : members) {
                 if (!r->spectrum.informative) continue;
                 least = std::min(least, r->spectrum.alignment), sum += r->spectrum.alignment, ++n;
             }
@@ -132,8 +121,8 @@ class Evidence {
             const auto& alphas = alphas_.at(k);
             if (alphas.size() < 2) continue;
             const double low = *alphas.begin(), high = *alphas.rbegin();
-            const Value gap_of = [](const PesteReplica& r) { return r.gap(); };
-            const Value size_of = [](const PesteReplica& r) { return r.likelihood.effective_sample_size; };
+            const Value gap_of = [](const GeometryReplica& r) { return r.gap(); };
+            const Value size_of = [](const GeometryReplica& r) { return r.likelihood.effective_sample_size; };
             const Mean a = at(k, low, gap_of), b = at(k, high, gap_of);
             const Mean size_a = at(k, low, size_of), size_b = at(k, high, size_of);
             tested = true;
@@ -145,14 +134,14 @@ class Evidence {
         return claim("N4",
                      "As alpha goes to 0 the bound comes closer to log p(x), and the importance-sampling estimate "
                      "becomes noisier (a smaller effective sample size).",
-                     tested, tighter && noisier, evidence + ".");
+                     tested, tighter && noisier, tested ? evidence + "." : "");
     }
 
     Claim accuracy() const {
         const auto row = rows_.find({30, 1.});
         if (row == rows_.end()) return claim("N5", kAccuracy, false, false, "");
         const Mean means = mean_of(row->second, accuracy_of_means);
-        const Mean sgd = mean_of(row->second, [](const PesteReplica& r) { return r.sgd_mean[0]; });
+        const Mean sgd = mean_of(row->second, [](const GeometryReplica& r) { return r.sgd_mean[0]; });
         return claim("N5", kAccuracy, true, means.mean >= kLowestAccuracy && means.mean <= kHighestAccuracy,
                      formatted("%.4f +- %.4f on means, k = 30 (logistic regression); %.4f by argo's SGD.", means.mean,
                                means.error, sgd.mean));
@@ -185,7 +174,7 @@ class Evidence {
         double gain = 0, widest = 0;
         std::map<int, std::pair<double, double>> range;
         for (const auto& [shape, members] : rows_) {
-            for (const PesteReplica* r : members)
+            for (const GeometryReplica* r : members)
                 ++models, better += r->accuracy[1] > r->accuracy[0], gain += r->accuracy[1] - r->accuracy[0];
             const double mean = mean_of(members, accuracy_of_means).mean;
             const auto [at, fresh] = range.try_emplace(shape.first, mean, mean);
@@ -215,9 +204,10 @@ class Evidence {
 
 }  // namespace
 
-Table peste_components_table(const std::vector<PesteReplica>& replicas, const PesteOptions& options,
-                             const std::string& dataset) {
-    Table table = empty_table("Figures 1 and 2: informative components, bounds and log p(x) of the test set", dataset);
+Table geometry_components_table(const std::vector<GeometryReplica>& replicas, const GeometryOptions& options,
+                                const std::string& dataset) {
+    Table table =
+        empty_table(kPaper, "Figures 1 and 2: informative components, bounds and log p(x) of the test set", dataset);
     table.decimals = 3;
     for (const auto& [shape, members] : by_shape(replicas)) {
         if (!have_likelihood(members)) continue;
@@ -228,24 +218,24 @@ Table peste_components_table(const std::vector<PesteReplica>& replicas, const Pe
             row.cells.push_back(measured_cell(name, values_of(members, value)));
         };
         add("components", informative);
-        add("alignment", [](const PesteReplica& r) { return r.spectrum.alignment; });
+        add("alignment", [](const GeometryReplica& r) { return r.spectrum.alignment; });
         add(formatted("bound (%d)", options.bound_samples),
-            [](const PesteReplica& r) { return -r.bound.negative_bound; });
-        add("ELBO", [](const PesteReplica& r) { return -r.bound.negative_elbo; });
+            [](const GeometryReplica& r) { return -r.bound.negative_bound; });
+        add("ELBO", [](const GeometryReplica& r) { return -r.bound.negative_elbo; });
         add(formatted("log p (%d)", members[0]->likelihood.samples),
-            [](const PesteReplica& r) { return r.likelihood.log_likelihood; });
-        add("95 % +-", [](const PesteReplica& r) { return r.likelihood.half_interval(); });
-        add("gap", [](const PesteReplica& r) { return r.gap(); });
-        add("ESS", [](const PesteReplica& r) { return r.likelihood.effective_sample_size; });
+            [](const GeometryReplica& r) { return r.likelihood.log_likelihood; });
+        add("95 % +-", [](const GeometryReplica& r) { return r.likelihood.half_interval(); });
+        add("gap", [](const GeometryReplica& r) { return r.gap(); });
+        add("ESS", [](const GeometryReplica& r) { return r.likelihood.effective_sample_size; });
         table.rows.push_back(row);
     }
     return table;
 }
 
-Table peste_likelihood_table(const std::vector<PesteReplica>& replicas, const std::string& dataset) {
-    Table table = empty_table("log p(x) of the test set by importance sampling, nats", dataset);
+Table geometry_likelihood_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset) {
+    Table table = empty_table(kPaper, "log p(x) of the test set by importance sampling, nats", dataset);
     table.decimals = 3;
-    for (const PesteReplica& r : replicas) {
+    for (const GeometryReplica& r : replicas) {
         const LikelihoodEstimate& e = r.likelihood;
         Row row;
         row.keys = {{"model", r.name()}, {"images", e.images}, {"samples", e.samples}};
@@ -257,27 +247,27 @@ Table peste_likelihood_table(const std::vector<PesteReplica>& replicas, const st
     return table;
 }
 
-Table peste_separability_table(const std::vector<PesteReplica>& replicas, const std::string& dataset) {
-    Table table = empty_table("Figure 3, at the end of training: accuracy of linear classifiers", dataset);
+Table geometry_separability_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset) {
+    Table table = empty_table(kPaper, "Figure 3, at the end of training: accuracy of linear classifiers", dataset);
     for (const auto& [shape, members] : by_shape(replicas)) {
         Row row;
         row.keys = {{"k", shape.first}, {"alpha", formatted("%g", shape.second)}, {"epochs", members[0]->epochs}};
         for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f)
             row.cells.push_back(
                 measured_cell(name_of(kPosteriorFeatures[f]),
-                              values_of(members, [f](const PesteReplica& r) { return r.accuracy[f]; })));
+                              values_of(members, [f](const GeometryReplica& r) { return r.accuracy[f]; })));
         if (members[0]->sgd_mean[0] > 0)
             for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f)
                 row.cells.push_back(
                     measured_cell(std::string("SGD, ") + code_of(kPosteriorFeatures[f]),
-                                  values_of(members, [f](const PesteReplica& r) { return r.sgd_mean[f]; })));
+                                  values_of(members, [f](const GeometryReplica& r) { return r.sgd_mean[f]; })));
         table.rows.push_back(row);
     }
     return table;
 }
 
-std::vector<Claim> peste_claims(const std::vector<PesteReplica>& replicas,
-                                const std::optional<TransitionStatistics>& transitions) {
+std::vector<Claim> geometry_claims(const std::vector<GeometryReplica>& replicas,
+                                   const std::optional<TransitionStatistics>& transitions) {
     const Evidence evidence(replicas);
     std::vector<Claim> claims = {evidence.saturation(), evidence.alignment(),    evidence.gap(),
                                  evidence.accuracy(),   evidence.more_latents(), evidence.variances_and_alpha()};

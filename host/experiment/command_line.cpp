@@ -88,6 +88,7 @@ void add_command(CLI::App& app, const CommandLine::Form& form, const CommandLine
         sub.add_option(command.operands.name, line.operands, command.operands.help)
             ->expected(0, command.operands.most)
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+            ->required(command.operands.least > 0)
             ->type_name("");
     sub.add_option("--out", line.out, "folder for everything the run writes")->type_name("DIR")->group("The run");
     sub.add_option("--resume", line.resume, "go on with the run in DIR, with its own settings")

@@ -165,12 +165,13 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
     TrainingRunOptions run;
     run.epochs = epochs_of(*replicas[0]);
     run.quiet = run_.options.quiet;
-    run.resume = run_.folder.resumes();
+    run.resume = run_.folder.resumes() || begun_.contains(folder_of(*replicas[0]));
     run.metrics = out_ / "metrics.jsonl";
     for (const Replica* replica : replicas)
         run.replicas.push_back({folder_of(*replica), replica->name(), origin(*replica).training});
     run.after_epoch = [&] { return group->after_epoch(int(trainer.epoch())); };
     run_training(trainer, group->model(), run);
+    for (const Replica* replica : replicas) begun_.insert(folder_of(*replica));
     if (!evaluate) return;
     for (Replica* replica : replicas) {
         replica->epochs = int(trainer.epoch());
@@ -187,11 +188,10 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
 
 void Experiment::read_or_make(const std::string& name, const Origin& expected,
                               const std::function<void(Fields&)>& fields, const std::function<void()>& make) const {
-    if (run_.folder.resumes()) {
-        const ResultOnDisk result = read_result(out_ / name, expected, fields);
-        if (result.found == Found::kSame) return;
-        if (result.found == Found::kOtherTraining) refuse(out_ / name, result.difference);
-    }
+    // Also of a run that has just begun: several replicas may stand beside one such result.
+    const ResultOnDisk result = read_result(out_ / name, expected, fields);
+    if (result.found == Found::kSame) return;
+    if (result.found == Found::kOtherTraining && run_.folder.resumes()) refuse(out_ / name, result.difference);
     make();
     write_result(out_ / name, expected, fields);
 }

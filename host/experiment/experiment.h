@@ -3,6 +3,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -180,6 +181,7 @@ class Experiment {
     const Run run_;
     const int version_;
     std::filesystem::path out_;
+    std::set<std::filesystem::path> begun_;  // folders of replicas that this experiment has trained: it goes on there
 };
 
 }  // namespace warpvae

@@ -30,7 +30,11 @@ void add_run_settings(Settings& s, RunOptions& o) {
     s.group("Training");
     s.add("seeds", o.seeds, kNothing, whole(1, 1000), "models trained for each setting, with seeds S, S+1, ...");
     s.add("seed", o.seed, kTraining, whole<std::uint64_t>(0, ~std::uint64_t(0) - 1000, "S"), "the first seed S");
-    s.add("epochs", o.epochs, kTraining, whole(1, 100000), "passes over the training images").may_grow();
+    const bool of_paper = o.epochs == 0;
+    s.add("epochs", o.epochs, kTraining, whole(of_paper ? 0 : 1, 100000),
+          of_paper ? "passes over the training images; 0: the paper's for each model"
+                   : "passes over the training images")
+        .may_grow();
     s.add("batch", o.batch, kTraining, whole(4, 65536), "images per minibatch");
     s.add("learning-rate", o.learning_rate, kTraining, number(positive()), "the optimiser's step size");
     s.add("math", o.math, kTraining,

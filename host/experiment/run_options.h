@@ -28,7 +28,8 @@ struct RunOptions {
     }
 };
 
-/// Declares them. The defaults are those that `options` has; `help_of_epochs` where epochs mean more than themselves.
+/// Declares them. The defaults are those that `options` has. Where its epochs are 0 a user may say 0 too: the paper's
+/// for each model.
 void add_run_settings(Settings& settings, RunOptions& options);
 
 /// Loads --dataset from --data; `auto` is mnist if it is there or a network answers, else glyphs, and says so. Throws

@@ -92,7 +92,7 @@ class Settings {
             if (changed.size() > 1)
                 changed.pop_back();
             else
-                changed[0] = format.other(changed[0]);
+                changed = {format.other(list.empty() ? T{} : list[0])};
             return joined(changed, format);
         };
         return s;

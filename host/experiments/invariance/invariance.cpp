@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <map>
 
-#include "host/evaluate/classifier_training.h"
 #include "host/evaluate/logistic_regression.h"
+#include "host/experiment/classifier_run.h"
 #include "host/log.h"
-#include "host/show/progress.h"
 
 namespace warpvae {
 namespace {
@@ -289,13 +288,10 @@ void InvarianceExperiment::train_benchmark(InvarianceBenchmark& benchmark) const
     training.learning_rate = options().learning_rate;
     training.seeds = seeds;
     training.graph = !options().no_graph;
-    const std::uint64_t steps = Schedule(data().train.count(), training.phases).epoch_start(training.epochs);
-    Progress progress({.label = benchmark.name(), .total = std::int64_t(steps), .quiet = options().quiet});
-    training.after_step = [&](std::uint64_t done) { progress.update(std::int64_t(done)); };
     const Matmul matmul;
     const Convolver convolver;
     ImageClassifier<float> classifier(config, 1, options().batch, labels, matmul, convolver);
-    train_classifier(classifier, images, matmul, training);
+    train_with_progress(classifier, images, matmul, training, benchmark.name(), options().quiet);
     for (std::size_t t = 0; t < kTestSets; ++t)
         benchmark.accuracy[t] =
             classifier_accuracy(classifier, test_store.images(kVariants[t], seeds), test_labels, matmul)[0];

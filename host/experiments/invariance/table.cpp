@@ -12,6 +12,8 @@
 namespace warpvae {
 namespace {
 
+constexpr const char* kPaper = "Mills 2024";
+
 // Verbatim: rows are N = 10, 20, 50, 100; columns MNIST-s, MNIST-fr, MNIST-fs, MNIST-rt.
 constexpr int kPaperLatents[4] = {10, 20, 50, 100};
 constexpr double kTrainedOnS[4][kTestSets] = {{0.8799, 0.6846, 0.8228, 0.8067},

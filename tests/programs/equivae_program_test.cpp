@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "data/idx.h"
+#include "host/files/checkpoint.h"
 #include "host/files/json.h"
 #include "host/files/safetensors.h"
 #include "tests/support/gnuplot.h"
@@ -22,9 +23,11 @@ struct EquivaeProgram : ProgramTest {
 TEST_F(EquivaeProgram, HelpTeaches) {
     const Result result = run("--help");
     EXPECT_EQ(result.status, 0);
-    for (const char* word : {"table", "figures", "classify", "generate", "report", "--which", "--labels", "--mixing",
-                             "--max-complement", "--resume", "Examples"})
+    for (const char* word : {"table", "figures", "evaluate", "classify", "sample", "report", "--which", "Examples"})
         EXPECT_NE(result.out.find(word), std::string::npos) << word;
+    const Result of_table = run("table --help");
+    for (const char* word : {"--labels", "--mixing", "--max-complement", "--resume", "0: the paper", "Examples"})
+        EXPECT_NE(of_table.out.find(word), std::string::npos) << word;
 }
 
 TEST_F(EquivaeProgram, AReportHoldsEverything) {
@@ -53,6 +56,7 @@ TEST_F(EquivaeProgram, AReportHoldsEverything) {
     const std::string page = read_file(at("run/report.html"));
     EXPECT_NE(page.find("data:image/png;base64,"), std::string::npos);
     EXPECT_EQ(page.find("src=\"http"), std::string::npos) << "the page must open without a network";
+    EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 4) << "four models, each trained once";
     const SafeTensors weights = read_safetensors(at("run/supervised-z16-seed1/model.safetensors"));
     EXPECT_EQ(weights.at("inv.conv.2.weight").shape, (std::vector<std::int64_t>{16, 8, 5, 5}));
     EXPECT_EQ(weights.at("decoder.conv.0.weight").shape, (std::vector<std::int64_t>{32, 64, 5, 5}));
@@ -64,17 +68,82 @@ TEST_F(EquivaeProgram, AReportHoldsEverything) {
     set.images.assign(2 * 20 * 31, 9);
     write_image_set(folder / "mine", "own", set);
     const std::string images = (folder / "mine" / "own-images-idx3-ubyte.gz").string();
-    const Result classified = run("classify --quiet --resume " + at("run") + " " + images);
+    const Result classified = run("classify " + images + " " + images + " --quiet --resume " + at("run"));
     ASSERT_EQ(classified.status, 0) << classified.error;
     EXPECT_TRUE(fs::exists(folder / "run" / "figures" / "classified.png")) << classified.out;
-    const Result generated = run("generate --quiet --classes 4,7 --rows 3 --resume " + at("run"));
-    ASSERT_EQ(generated.status, 0) << generated.error;
-    EXPECT_TRUE(fs::exists(folder / "run" / "figures" / "generated.png")) << generated.out;
-    EXPECT_EQ(run("generate --quiet --resume " + at("run") + " " + images).status, 0);
+    const Result sampled = run("sample --quiet --classes 4,7 --rows 3 --resume " + at("run"));
+    ASSERT_EQ(sampled.status, 0) << sampled.error;
+    EXPECT_TRUE(fs::exists(folder / "run" / "figures" / "samples.png")) << sampled.out;
+    EXPECT_EQ(run("sample --quiet --resume " + at("run") + " " + images).status, 0);
     EXPECT_TRUE(fs::exists(folder / "run" / "figures" / "restyled.png"));
-    expect_failure(2, "class", "generate --quiet --classes 11 --resume " + at("run"));
-    expect_failure(1, "no trained model", "generate --quiet --latents 5 --resume " + at("run"));
+    expect_failure(2, "class", "sample --quiet --classes 11 --resume " + at("run"));
+    expect_failure(1, "no trained model", "sample --quiet --latents 5 --resume " + at("run"));
     expect_failure(1, at("missing.png"), "classify --quiet --resume " + at("run") + " " + at("missing.png"));
+
+    // What depends on how the run was trained is not read under other settings.
+    const std::string resume = " --quiet --resume " + at("run");
+    expect_failure(1, "learning-rate", "sample --learning-rate 0.01" + resume);
+    expect_failure(1, "max-complement", "classify " + images + " --max-complement 3" + resume);
+    expect_failure(1, "learning-rate", "report --learning-rate 0.01" + resume);
+    expect_failure(1, "batches", "report --batch 16" + resume);
+    expect_failure(1, "training-images", "evaluate --train-images 700" + resume);
+    expect_failure(1, "was trained with", "evaluate --dataset glyphs-colour" + resume);
+
+    // Results that are missing, or of other test images, are made anew without training more.
+    const std::string latents = read_file(at("run/latents.json")),
+                      weights_before = digest("run/supervised-z16-seed1/model.safetensors");
+    fs::remove(folder / "run" / "supervised-z16-seed1" / "result.json");
+    fs::remove(folder / "run" / "latents.json");
+    ASSERT_EQ(run("evaluate" + resume).status, 0);
+    EXPECT_EQ(read_file(at("run/latents.json")), latents);
+    ASSERT_EQ(run("evaluate --test-images 100" + resume).status, 0);
+    EXPECT_NE(read_file(at("run/latents.json")), latents);
+    EXPECT_EQ(digest("run/supervised-z16-seed1/model.safetensors"), weights_before);
+    EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 4);
+}
+
+TEST_F(EquivaeProgram, BenchmarksAreOfTheirOwnRun) {
+    const std::string table = std::string(
+                                  "table --which semi --labels 20 --mixing paired,sum --seeds 1 --epochs 1"
+                                  " --benchmark-steps 0 --out ") +
+                              at("run") + kSmall;
+    ASSERT_EQ(run(table).status, 0);
+    const std::string before = read_file(at("run/table_semi.json")),
+                      name = "run/benchmark-labels20-z8-1epochs-seed1.json";
+    const Json benchmark = Json::parse(read_file(at(name)));
+    EXPECT_EQ(benchmark.at("training").at("batches"), "0:20");
+    EXPECT_FALSE(benchmark.at("training").contains("mixing")) << "both models stand beside it";
+    const auto untouched = fs::last_write_time(at(name));
+    ASSERT_EQ(run("table --quiet --resume " + at("run")).status, 0);
+    EXPECT_EQ(fs::last_write_time(at(name)), untouched);
+    EXPECT_EQ(read_file(at("run/table_semi.json")), before);
+    // The benchmark trained for longer is another one; the models stay.
+    ASSERT_EQ(run("table --benchmark-steps 30 --quiet --resume " + at("run")).status, 0);
+    EXPECT_TRUE(fs::exists(at("run/benchmark-labels20-z8-30epochs-seed1.json")));
+    EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 2);
+    // Another learning rate: nothing of the old run is left.
+    ASSERT_EQ(run(table + " --learning-rate 0.01 --overwrite").status, 0);
+    EXPECT_FALSE(fs::exists(at("run/benchmark-labels20-z8-30epochs-seed1.json")));
+    EXPECT_EQ(Json::parse(read_file(at(name))).at("training").at("learning-rate"), "0.01");
+}
+
+TEST_F(EquivaeProgram, ZeroMeansThePapers) {
+    const std::string train =
+        "train --seeds 1 --epochs 1 --quiet --dataset glyphs --train-images 720 --out " + at("run");
+    ASSERT_EQ(run(train).status, 0);
+    const Metadata trained = read_metadata(folder / "run/supervised-z16-seed1/model.safetensors");
+    const auto value = [&](const std::string& name) {
+        for (const auto& [key, text] : trained)
+            if (key == name) return text;
+        return std::string("none");
+    };
+    EXPECT_EQ(value("latents"), "16");
+    EXPECT_EQ(value("max-complement"), "7");
+    EXPECT_EQ(value("batches"), "0:32");
+    EXPECT_EQ(value("labels"), "none");
+    EXPECT_EQ(value("deviation"), "none");
+    EXPECT_EQ(run("train --latents 16 --max-complement 7 --quiet --resume " + at("run")).status, 0) << "the same";
+    expect_failure(1, "batches = 0:32, not 0:32,10:64,20:128,30:256", "train --epochs 0 --quiet --resume " + at("run"));
 }
 
 TEST_F(EquivaeProgram, ColourTrainsEndToEnd) {
@@ -133,9 +202,11 @@ TEST_F(EquivaeProgram, WrongUsageIsStatus2) {
     expect_failure(2, "--mixing", "table --mixing even" + out);
     expect_failure(2, "--latents", "table --latents -1" + out);
     expect_failure(2, "--deviation", "table --deviation wide" + out);
-    expect_failure(2, "--resume", "generate" + out);
-    expect_failure(2, "only classify and generate", "table picture.png" + out);
-    expect_failure(2, "name the pictures", "classify" + out);
+    expect_failure(2, "--resume", "sample" + out);
+    expect_failure(2, "--epochs", "table --epochs -1" + out);
+    expect_failure(2, "generate", "generate" + out);
+    expect_failure(2, "picture.png", "table picture.png" + out);
+    expect_failure(2, "IMAGES", "classify --resume " + at("x"));
     EXPECT_FALSE(fs::exists(folder / "x")) << "a wrong usage writes nothing";
 }
 
@@ -146,7 +217,9 @@ TEST_F(EquivaeProgram, WhatHasNoMeaningOrNoRoomIsOneLine) {
                    std::string("train --which semi --labels 10 --seeds 1 --out ") + at("a") + kSmall);
     expect_failure(2, "multiple of 10",
                    std::string("train --which semi --labels 45 --seeds 1 --out ") + at("b") + kSmall);
+    expect_failure(2, "--labels 45", std::string("report --labels 40,45 --seeds 1 --out ") + at("b") + kSmall);
     expect_failure(2, "validation", "train --dataset glyphs --train-images 60 --seeds 1 --quiet --out " + at("c"));
+    for (const char* name : {"a", "b", "c"}) EXPECT_FALSE(fs::exists(folder / name)) << "refused before it began";
     expect_failure(1, "out of device memory", std::string("train --seeds 1 --out ") + at("d") + kSmall,
                    "WARPVAE_MEMORY_LIMIT=4000000");
     expect_failure(1, "is not finite at step",

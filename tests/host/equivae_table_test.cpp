@@ -1,6 +1,6 @@
 // Feige's tables and claims on replicas whose numbers are made up: the paper's values stand where they belong, absent
 // data say so, claims follow the numbers.
-#include "host/feige/feige_table.h"
+#include "host/experiments/equivae/table.h"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 namespace warpvae {
 namespace {
 
-FeigeReplica supervised(std::uint64_t seed, double error) {
-    FeigeReplica r;
+EquivaeReplica supervised(std::uint64_t seed, double error) {
+    EquivaeReplica r;
     r.seed = seed;
     r.epochs = 40;
     r.distance = error, r.neural = error + 0.0005, r.benchmark = error + 0.001, r.likelihood = error + 0.002;
@@ -18,9 +18,9 @@ FeigeReplica supervised(std::uint64_t seed, double error) {
     r.validation_nll = 70, r.validation_kl = 12;
     return r;
 }
-FeigeReplica semi(std::uint64_t seed, int labels, double error, double benchmark) {
-    FeigeReplica r;
-    r.kind = FeigeKind::kSemiSupervised;
+EquivaeReplica semi(std::uint64_t seed, int labels, double error, double benchmark) {
+    EquivaeReplica r;
+    r.kind = EquivaeKind::kSemiSupervised;
     r.labels = labels, r.latents = 8, r.seed = seed;
     r.classifier = error, r.benchmark = benchmark, r.short_benchmark = benchmark + 0.01;
     return r;
@@ -32,8 +32,8 @@ const Row& row_of(const Table& table, const char* data, const char* key, const J
     throw std::out_of_range(data);
 }
 
-TEST(FeigeTable, SupervisedRowsStandBesideThePaper) {
-    const Table table = feige_supervised_table({supervised(1, 0.0080), supervised(2, 0.0090)}, "mnist");
+TEST(EquivaeTable, SupervisedRowsStandBesideThePaper) {
+    const Table table = equivae_supervised_table({supervised(1, 0.0080), supervised(2, 0.0090)}, "mnist");
     ASSERT_EQ(table.rows.size(), 6u);
     const Cell& distance = row_of(table, "MNIST", "technique", "EQUIVAE, distance of f_inv(x)").cells[0];
     EXPECT_NEAR(distance.mean, 0.0085, 1e-12);
@@ -45,17 +45,17 @@ TEST(FeigeTable, SupervisedRowsStandBesideThePaper) {
     EXPECT_TRUE(std::isnan(absent.cells[0].mean));
     EXPECT_NEAR(*absent.cells[0].paper, 0.1004, 1e-12);
     EXPECT_FALSE(absent.cells[0].verdict());
-    const Table worse = feige_supervised_table({supervised(1, 0.02)}, "mnist");
+    const Table worse = equivae_supervised_table({supervised(1, 0.02)}, "mnist");
     EXPECT_FALSE(*row_of(worse, "MNIST", "technique", "benchmark CNN").cells[0].verdict());
     // Another set has rows of its own and no number of the paper.
-    const Table glyphs = feige_supervised_table({supervised(1, 0.01)}, "glyphs");
+    const Table glyphs = equivae_supervised_table({supervised(1, 0.01)}, "glyphs");
     EXPECT_FALSE(row_of(glyphs, "glyphs", "technique", "benchmark CNN").cells[0].paper);
     EXPECT_EQ(row_of(glyphs, "MNIST", "technique", "benchmark CNN").keys.at("run"), "NOT RUN (data absent)");
 }
 
-TEST(FeigeTable, SemiSupervisedRowsStandBesideThePaper) {
+TEST(EquivaeTable, SemiSupervisedRowsStandBesideThePaper) {
     const Table table =
-        feige_semi_table({semi(1, 100, 0.09, 0.22), semi(2, 100, 0.10, 0.21), semi(1, 50, 0.2, 0.3)}, "mnist");
+        equivae_semi_table({semi(1, 100, 0.09, 0.22), semi(2, 100, 0.10, 0.21), semi(1, 50, 0.2, 0.3)}, "mnist");
     const Row& hundred = row_of(table, "MNIST", "labels", 100);
     EXPECT_NEAR(hundred.cells[0].mean, 0.095, 1e-12);
     EXPECT_NEAR(*hundred.cells[0].paper, 0.089, 1e-12);
@@ -67,19 +67,20 @@ TEST(FeigeTable, SemiSupervisedRowsStandBesideThePaper) {
     EXPECT_EQ(row_of(table, "SVHN", "labels", 1000).keys.at("run"), "NOT RUN (data absent)");
 }
 
-TEST(FeigeTable, ClaimsFollowTheNumbers) {
-    std::vector<FeigeReplica> replicas = {supervised(1, 0.008), supervised(2, 0.009), semi(1, 100, 0.09, 0.22)};
-    for (const Claim& claim : feige_claims(replicas)) {
+TEST(EquivaeTable, ClaimsFollowTheNumbers) {
+    std::vector<EquivaeReplica> replicas = {supervised(1, 0.008), supervised(2, 0.009), semi(1, 100, 0.09, 0.22)};
+    for (const Claim& claim : equivae_claims(replicas)) {
         EXPECT_EQ(claim.tested, claim.name != "F7") << claim.name;
         EXPECT_EQ(claim.holds, claim.name != "F7") << claim.name << ": " << claim.evidence;
     }
-    for (FeigeReplica& r : replicas) {
+    for (EquivaeReplica& r : replicas) {
         r.distance = 0.05, r.neural = 0.01, r.benchmark = 0.01, r.likelihood = 0.2, r.probe_v_sample = 0.9,
         r.validation_kl = 0.1;
         r.classifier = 0.5;
     }
-    for (const Claim& claim : feige_claims(replicas)) EXPECT_FALSE(claim.holds) << claim.name << ": " << claim.evidence;
-    for (const Claim& claim : feige_claims({})) EXPECT_FALSE(claim.tested);
+    for (const Claim& claim : equivae_claims(replicas))
+        EXPECT_FALSE(claim.holds) << claim.name << ": " << claim.evidence;
+    for (const Claim& claim : equivae_claims({})) EXPECT_FALSE(claim.tested);
 }
 
 }  // namespace

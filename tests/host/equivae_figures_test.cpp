@@ -1,6 +1,6 @@
 // What the pictures of EQUIVAE are computed from, on models trained for an epoch: r and v in the right rows, the same
 // style along a row, classes as the model reads them; that every picture is written, grey and in colour; refusals.
-#include "host/feige/feige_figures.h"
+#include "host/experiments/equivae/figures.h"
 
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 
 #include "cuda/device/launch_options.h"
 #include "data/glyphs.h"
+#include "host/experiments/equivae/samples.h"
 #include "host/show/caption_font.h"
 #include "host/show/png.h"
 #include "tests/support/device_test.h"
@@ -20,18 +21,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST(FeigeFigures, InterpolationsAndGrids) {
+TEST(EquivaeFigures, InterpolationsAndGrids) {
     EXPECT_EQ(interpolate({0, 4}, {1, 0}, 3), (std::vector<float>{0, 4, 0.5f, 2, 1, 0}));
     EXPECT_EQ(interpolate({3}, {5}, 1), (std::vector<float>{3}));
     EXPECT_EQ(even_grid(2, -1, 1, 5, 7), (std::vector<float>{-1, 7, 1, 7, -1, 5, 1, 5}));
 }
 
-TEST(FeigeFigures, DimensionsInUse) {
+TEST(EquivaeFigures, DimensionsInUse) {
     EXPECT_EQ(active_dimensions({1, 5, 0.1f, -1, 5, -0.09f}, 3), 1);  // variances 1, 0, 0.009
     EXPECT_EQ(active_dimensions({3, 4}, 2), 0);
 }
 
-TEST(FeigeFigures, TheTwoMostProbableClasses) {
+TEST(EquivaeFigures, TheTwoMostProbableClasses) {
     const auto read = most_probable({0.1f, 0.7f, 0.2f, 0.4f, 0.2f, 0.4f}, 3);
     ASSERT_EQ(read.size(), 2u);
     EXPECT_EQ(read[0].first, 1);
@@ -42,7 +43,7 @@ TEST(FeigeFigures, TheTwoMostProbableClasses) {
     EXPECT_EQ(read[1].second, 2);
 }
 
-TEST(FeigeFigures, PointsInThePlane) {
+TEST(EquivaeFigures, PointsInThePlane) {
     const Matmul matmul;
     std::vector<float> flat, tilted;  // a spiral, and the same in three dimensions
     for (int i = 0; i < 60; ++i) {
@@ -63,9 +64,20 @@ TEST(FeigeFigures, PointsInThePlane) {
 
 /// Grey or colour glyphs, sixty for validation, and a model of one epoch.
 struct TinyRun {
-    explicit TinyRun(bool colour, int latents = 0) : data(few(colour)), experiment(options(latents), data) {
-        replica = experiment.replica(FeigeKind::kSupervised, latents ? latents : 16);
-        experiment.train({replica});
+    explicit TinyRun(bool colour, int latents = 0) : data(few(colour)) {
+        options.seeds = options.epochs = 1;
+        options.batch = 32;
+        options.quiet = true;
+        paper.latents = latents;
+        paper.labels = {20};
+        paper.judge_steps = 130;
+        paper.reduction = latents ? Reduction::kUmap : Reduction::kPca;
+        add_run_settings(settings, options);
+        add_settings(settings, paper);
+        run.emplace(options, settings, runs, data);
+        experiment.emplace(*run, paper);
+        replica = experiment->replicas(EquivaeKind::kSupervised)[0];
+        experiment->train(std::vector{replica});
     }
     static DataSet few(bool colour) {
         const auto make = [&](std::size_t n, Part part) {
@@ -73,22 +85,18 @@ struct TinyRun {
         };
         return {make(720, Part::kTrain), make(20, Part::kTest), colour ? "colour-glyphs" : "glyphs", ""};
     }
-    FeigeOptions options(int latents) const {
-        FeigeOptions o;
-        o.out = folder.path();
-        o.seeds = 1;
-        o.latents = latents;
-        o.epochs = 1;
-        o.quiet = o.quick = true;
-        return o;
-    }
     test::TemporaryFolder folder;
-    DataSet data;
-    FeigeExperiment experiment;
-    FeigeReplica replica;
+    const DataSet data;
+    RunOptions options;
+    EquivaeOptions paper;
+    Settings settings;
+    const RunFolder runs{folder.path(), RunFolder::Entry::kNew, settings};
+    std::optional<Run> run;
+    std::optional<EquivaeExperiment> experiment;
+    EquivaeReplica replica;
 };
 
-class FeigeModels : public testing::Test {
+class EquivaeModels : public testing::Test {
   protected:
     void SetUp() override {  // fibers are some 200 times slower
         if (launch_options().cpu_blocks != CpuBlocks::kOneThread)
@@ -116,7 +124,7 @@ std::pair<int, int> size_of(const fs::path& path) {
     return {picture.width, picture.height};
 }
 
-/// Image (row, column) of a feige_sheet with no captions but numbers, whose last images end at the margin.
+/// Image (row, column) of a sheet_style with no captions but numbers, whose last images end at the margin.
 std::vector<std::uint8_t> cell(const GreyPicture& sheet, int rows, int columns, int row, int column,
                                bool before_break = false) {
     constexpr int kSide = 56, kGap = 2, kMargin = 16;
@@ -128,10 +136,10 @@ std::vector<std::uint8_t> cell(const GreyPicture& sheet, int rows, int columns, 
     return out;
 }
 
-TEST_F(FeigeModels, RowsOfImagesAndLatents) {
+TEST_F(EquivaeModels, RowsOfImagesAndLatents) {
     const TinyRun& run = grey();
-    ShownModel model(run.experiment, run.replica);
-    const ImageSet& held_out = run.experiment.split().validation;
+    TrainedEquivae model(*run.experiment, run.replica);
+    const ImageSet& held_out = run.experiment->split().validation;
     EXPECT_EQ(model.r_y, class_means(model.validation.r, held_out.labels, 10));
     test::expect_close(model.encode(held_out.images, model.validation.r), model.validation.v,
                        test::Tolerance{1e-5, 1e-5}, "v");  // by batches of other sizes
@@ -147,22 +155,27 @@ TEST_F(FeigeModels, RowsOfImagesAndLatents) {
         EXPECT_NEAR(sum, 1, 1e-5);
         right += read[i].first == held_out.labels[i];
     }
-    FeigeJudge judge(run.experiment);
+    Judge judge(*run.experiment);
     const ClassShares real = read_shares(model, &judge, held_out);
     EXPECT_DOUBLE_EQ(real.distance, double(right) / double(held_out.count()));
     EXPECT_GT(*real.judge, 0.5);
-    FeigeJudge again(run.experiment);  // read from its file
+    Judge again(*run.experiment);  // read from its file
     EXPECT_EQ(*read_shares(model, &again, held_out).judge, *real.judge);
+    EquivaeOptions hasty = run.paper;
+    hasty.judge_steps = 1;
+    const EquivaeExperiment other(*run.run, hasty);
+    Judge one_epoch(other);  // not read: that file's judge was trained for longer
+    EXPECT_NE(*read_shares(model, &one_epoch, held_out).judge, *real.judge);
     const ClassShares samples = sample_class_accuracy(model, &judge, 5), swaps = swap_class_accuracy(model, nullptr, 2);
     EXPECT_TRUE(samples.distance >= 0 && samples.distance <= 1 && *samples.judge <= 1);
     EXPECT_TRUE(swaps.distance >= 0 && swaps.distance <= 1 && !swaps.judge);
 }
 
-TEST_F(FeigeModels, EveryFigureIsWritten) {
+TEST_F(EquivaeModels, EveryFigureIsWritten) {
     const TinyRun& run = grey();
-    auto files = draw_feige_figures(run.experiment, run.replica, Reduction::kPca);
+    auto files = draw_model(*run.experiment, run.replica);
     EXPECT_NE(files.back().caption.find("%"), std::string::npos);
-    for (const FigureFile& file : draw_feige_learning_curves(run.experiment, run.replica)) files.push_back(file);
+    for (const FigureFile& file : draw_learning_curves(*run.experiment, run.replica)) files.push_back(file);
     EXPECT_EQ(files.size(), test::has_gnuplot() ? 6u : 3u);
     for (const FigureFile& file : files) {
         EXPECT_GT(size_of(file.path).first, 400) << file.path;
@@ -170,19 +183,19 @@ TEST_F(FeigeModels, EveryFigureIsWritten) {
     }
 
     TinyRun flat(false, 2);
-    EXPECT_EQ(feige_figure_replicas(flat.experiment).size(), 1u);
-    const auto plane = draw_feige_figures(flat.experiment, flat.replica);
+    EXPECT_EQ(flat.experiment->shown_replicas().size(), 1u);
+    const auto plane = draw_model(*flat.experiment, flat.replica);
     EXPECT_GE(plane.size(), test::has_gnuplot() ? 5u : 4u);
     EXPECT_EQ(size_of(flat.folder / "figures/figure5-r-grid-supervised-z2.png"),
               (std::pair{32 + 20 * 29 - 1, 32 + 20 * 29 - 1}));
     EXPECT_EQ(size_of(flat.folder / "figures/figure5-v-grids-supervised-z2.png").first, 32 + 36 * 29 - 1 + 3 * kBreak);
 }
 
-TEST_F(FeigeModels, ForAUser) {
+TEST_F(EquivaeModels, ForAUser) {
     const TinyRun& run = grey();
-    const FeigeReplica& replica = run.replica;
+    const EquivaeReplica& replica = run.replica;
     // One style along a row: the same class twice makes the same image twice, another row another.
-    draw_generated(run.folder / "sheet.png", run.experiment, replica, {3, 3, 5}, 2);
+    draw_samples(run.folder / "sheet.png", *run.experiment, replica, {3, 3, 5}, 2);
     const GreyPicture sheet = read_png(run.folder / "sheet.png");
     const std::vector<std::uint8_t> first = cell(sheet, 2, 3, 0, 0), second = cell(sheet, 2, 3, 0, 1);
     for (std::size_t i = 0; i < first.size(); ++i) EXPECT_NEAR(first[i], second[i], 1) << i;  // rows of one product
@@ -190,15 +203,15 @@ TEST_F(FeigeModels, ForAUser) {
     EXPECT_NE(cell(sheet, 2, 3, 0, 0), cell(sheet, 2, 3, 0, 2));
 
     // Images of its own set are read as the set's are, and their styles put on classes.
-    const ImageSet& held_out = run.experiment.split().validation;
+    const ImageSet& held_out = run.experiment->split().validation;
     std::vector<fs::path> paths;
     for (int i = 0; i < 12; ++i) {
         paths.push_back(run.folder / ("digit" + std::to_string(i) + ".png"));
         write_png(paths.back(), 28, 28, 1, held_out.images.data() + std::size_t(i) * 784);
     }
-    const auto classified = classify_user_images(run.experiment, replica, paths, run.folder / "classified.png");
+    const auto classified = classify_user_images(*run.experiment, replica, paths, run.folder / "classified.png");
     ASSERT_EQ(classified.size(), 12u);
-    ShownModel model(run.experiment, replica);
+    TrainedEquivae model(*run.experiment, replica);
     const auto expected = most_probable(model.distance_probabilities(held_out.images), 10);
     for (int i = 0; i < 12; ++i) {
         EXPECT_EQ(classified[i].image.name, "digit" + std::to_string(i));
@@ -207,7 +220,7 @@ TEST_F(FeigeModels, ForAUser) {
         EXPECT_FALSE(classified[i].classifier);
     }
     EXPECT_GT(size_of(run.folder / "classified.png").first, 10 * 56);
-    draw_generated(run.folder / "styles.png", run.experiment, replica, {0, 1}, 7, {paths[0], paths[1]});
+    draw_samples(run.folder / "styles.png", *run.experiment, replica, {0, 1}, 7, {paths[0], paths[1]});
     const GreyPicture styles = read_png(run.folder / "styles.png");
     std::vector<std::uint8_t> ink;
     for (int y = 0; y < 56; ++y)
@@ -215,40 +228,38 @@ TEST_F(FeigeModels, ForAUser) {
     EXPECT_EQ(cell(styles, 2, 3, 1, 0, true), ink);
 
     const fs::path none = run.folder / "none.png";
-    EXPECT_THROW(draw_generated(none, run.experiment, replica, {10}, 1), UsageError);
-    EXPECT_THROW(draw_generated(none, run.experiment, replica, {-1}, 1), UsageError);
-    EXPECT_THROW(draw_generated(none, run.experiment, replica, {}, 1), UsageError);
-    EXPECT_THROW(draw_generated(none, run.experiment, replica, {1}, 0), UsageError);
-    EXPECT_THROW(classify_user_images(run.experiment, replica, {}, none), UsageError);
+    EXPECT_THROW(draw_samples(none, *run.experiment, replica, {10}, 1), UsageError);
+    EXPECT_THROW(draw_samples(none, *run.experiment, replica, {-1}, 1), UsageError);
+    EXPECT_THROW(draw_samples(none, *run.experiment, replica, {}, 1), UsageError);
+    EXPECT_THROW(draw_samples(none, *run.experiment, replica, {1}, 0), UsageError);
+    EXPECT_THROW(classify_user_images(*run.experiment, replica, {}, none), UsageError);
     EXPECT_FALSE(fs::exists(none));
 }
 
-TEST_F(FeigeModels, SemiSupervisedModelsReadTheirOwnClass) {
+TEST_F(EquivaeModels, SemiSupervisedModelsReadTheirOwnClass) {
     const TinyRun& run = grey();
-    FeigeOptions options = run.options(8);
-    options.labels = {20};
-    FeigeExperiment semi(options, run.data);
-    const FeigeReplica replica = semi.semi_supervised_replicas()[0];
-    semi.train({replica});
+    EquivaeExperiment semi(*run.run, run.paper);
+    const EquivaeReplica replica = semi.replicas(EquivaeKind::kSemiSupervised)[0];
+    semi.train(std::vector{replica});
     const fs::path path = run.folder / "digit.png";
     write_png(path, 28, 28, 1, semi.split().validation.images.data());
     const auto read = classify_user_images(semi, replica, {path}, run.folder / "classified.png");
     ASSERT_TRUE(read.at(0).classifier);
-    ShownModel model(semi, replica);
+    TrainedEquivae model(semi, replica);
     const DeviceImages images({&semi.split().validation.images}, {0}, 784);
-    EXPECT_EQ(read[0].classifier->first, classify_images(model.loaded->model, images, model.loaded->matmul)[0][0]);
-    EXPECT_TRUE(draw_feige_learning_curves(semi, run.replica).size() <= 1);
+    EXPECT_EQ(read[0].classifier->first, classify_images(model.model, images, model.device.matmul)[0][0]);
+    EXPECT_TRUE(draw_learning_curves(semi, run.replica).size() <= 1);
 }
 
-TEST_F(FeigeModels, InColour) {
+TEST_F(EquivaeModels, InColour) {
     const TinyRun run(true);
-    EXPECT_GE(draw_feige_figures(run.experiment, run.replica, Reduction::kPca).size(), 3u);
-    draw_generated(run.folder / "sheet.png", run.experiment, run.replica, {7, 1}, 3);
+    EXPECT_GE(draw_model(*run.experiment, run.replica).size(), 3u);
+    draw_samples(run.folder / "sheet.png", *run.experiment, run.replica, {7, 1}, 3);
     EXPECT_EQ(size_of(run.folder / "sheet.png").first, 32 + 2 * 66 - 2);
     const fs::path png = run.folder / "digit.png";
     write_png(png, 32, 32, 3, run.data.test.images.data());
-    EXPECT_THROW(classify_user_images(run.experiment, run.replica, {png}, run.folder / "none.png"), UsageError);
-    EXPECT_THROW(draw_generated(run.folder / "none.png", run.experiment, run.replica, {1}, 1, {png}), UsageError);
+    EXPECT_THROW(classify_user_images(*run.experiment, run.replica, {png}, run.folder / "none.png"), UsageError);
+    EXPECT_THROW(draw_samples(run.folder / "none.png", *run.experiment, run.replica, {1}, 1, {png}), UsageError);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "host/evaluate/claims.h"
-#include "host/feige/feige.h"
+#include "host/experiments/equivae/equivae.h"
 #include "host/show/table.h"
 
 namespace warpvae {
@@ -12,12 +12,12 @@ namespace warpvae {
 /// Table 1, supervised: error rates of the benchmark, of a net on f_inv(x), and of the nearest r_y. Rows of SVHN are
 /// there whatever `dataset` is; without a measurement they say NOT RUN. A cell's std is over trials; the paper's error
 /// is std / sqrt(n - 1) with n = 5.
-Table feige_supervised_table(const std::vector<FeigeReplica>& replicas, const std::string& dataset);
+Table equivae_supervised_table(const std::vector<EquivaeReplica>& replicas, const std::string& dataset);
 /// Table 2, semi-supervised: error rates of q(y|x) and of the benchmark, by number of labels and mixing.
-Table feige_semi_table(const std::vector<FeigeReplica>& replicas, const std::string& dataset);
+Table equivae_semi_table(const std::vector<EquivaeReplica>& replicas, const std::string& dataset);
 /// Beyond the paper: the validation bound, the class from the bound of log p(x, y), linear probes of the class.
-Table feige_latents_table(const std::vector<FeigeReplica>& replicas, const std::string& dataset);
+Table equivae_latents_table(const std::vector<EquivaeReplica>& replicas, const std::string& dataset);
 
-std::vector<Claim> feige_claims(const std::vector<FeigeReplica>& replicas);
+std::vector<Claim> equivae_claims(const std::vector<EquivaeReplica>& replicas);
 
 }  // namespace warpvae

@@ -1,23 +1,21 @@
 // report.html of the `equivae` experiment.
 #pragma once
-#include <string>
-#include <utility>
+#include <filesystem>
 #include <vector>
 
-#include "host/feige/feige_table.h"
+#include "host/experiments/equivae/table.h"
 #include "host/show/figure_file.h"
 
 namespace warpvae {
 
 /// Everything that a run has; empty tables and lists are left out.
-struct FeigeReport {
-    std::vector<FeigeReplica> replicas;
+struct EquivaeReport {
+    std::vector<EquivaeReplica> replicas;
     Table supervised, semi, latents;
     std::vector<FigureFile> figures;
-    std::vector<std::pair<std::string, std::string>> settings;
 };
 
 /// Writes report.html into the run's folder and returns its path.
-std::filesystem::path write_feige_report(const FeigeOptions& options, const DataSet& data, const FeigeReport& run);
+std::filesystem::path write_equivae_report(const EquivaeExperiment& experiment, const EquivaeReport& run);
 
 }  // namespace warpvae

@@ -1,11 +1,11 @@
 // Feige's divisions of a data set: sizes, balance, trials that differ, and what is refused.
-#include "host/feige/feige_splits.h"
+#include "host/experiments/equivae/splits.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "data/error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace warpvae {
 namespace {
@@ -27,17 +27,17 @@ std::set<int> numbers_in(const ImageSet& set) {
     return out;
 }
 
-TEST(FeigeSplits, ValidationIsTheFirstTwelfth) {
-    const FeigeSplit split = feige_split(numbered(60000, 10), "mnist");
+TEST(EquivaeSplits, ValidationIsTheFirstTwelfth) {
+    const EquivaeSplit split = equivae_split(numbered(60000, 10));
     EXPECT_EQ(split.train.count(), 55000u);
     EXPECT_EQ(split.validation.count(), 5000u);
     EXPECT_EQ(split.classes, 10);
     EXPECT_EQ(*numbers_in(split.validation).rbegin(), 4999);
-    EXPECT_EQ(feige_split(numbered(73257, 10), "svhn").validation.count(), 3257u);
-    EXPECT_EQ(feige_split(numbered(73257, 10), "svhn").train.count(), 70000u);
+    EXPECT_EQ(equivae_split(numbered(73257, 10)).validation.count(), 3257u);
+    EXPECT_EQ(equivae_split(numbered(73257, 10)).train.count(), 70000u);
 }
 
-TEST(FeigeSplits, LabelledImagesAreBalancedAndDifferByTrial) {
+TEST(EquivaeSplits, LabelledImagesAreBalancedAndDifferByTrial) {
     const ImageSet train = numbered(1000, 10);
     const LabelledSplit one = labelled_split(train, 10, 100, 1), again = labelled_split(train, 10, 100, 1),
                         other = labelled_split(train, 10, 100, 2);
@@ -57,7 +57,7 @@ TEST(FeigeSplits, LabelledImagesAreBalancedAndDifferByTrial) {
     EXPECT_EQ(all.size(), 1000u);
 }
 
-TEST(FeigeSplits, RefusesWhatThePaperCannotTrainOn) {
+TEST(EquivaeSplits, RefusesWhatThePaperCannotTrainOn) {
     const ImageSet train = numbered(50, 10);
     const auto message = [&](int labels) -> std::string {
         try {
@@ -72,6 +72,20 @@ TEST(FeigeSplits, RefusesWhatThePaperCannotTrainOn) {
     EXPECT_NE(message(25).find("take a multiple of 10"), std::string::npos) << message(25);
     EXPECT_NE(message(100).find("class 0 has only 5 images"), std::string::npos) << message(100);
     EXPECT_EQ(message(50), "nothing thrown");
+}
+
+TEST(EquivaeSplits, RefusesBeforeAnythingIsTrained) {
+    const auto split = [](std::size_t count) { require_split(numbered(count, 10)); };
+    const auto label = [](int labels) { require_labels(numbered(240, 10), labels); };
+    split(240);
+    test::expect_message([&] { split(239); }, "--train-images 239", "class 9 only 1 of the 19 validation images");
+    ImageSet sorted = numbered(240, 10);
+    std::fill(sorted.labels.begin() + 20, sorted.labels.end(), std::uint8_t(1));
+    test::expect_message([&] { require_split(sorted); }, "class 0 only 0 of the 220 training images");
+    label(210);
+    test::expect_message([&] { label(25); }, "--labels 25", "multiple of 10");
+    test::expect_message([&] { label(230); }, "--labels 230", "class 0 has only 22 images");
+    test::expect_message([&] { label(220); }, "--labels 220", "some must be left without a label");
 }
 
 }  // namespace

@@ -1,13 +1,14 @@
-#include "host/feige/feige_figures.h"
+#include "host/experiments/equivae/figures.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "data/files.h"
 #include "host/evaluate/pca.h"
 #include "host/evaluate/umap.h"
+#include "host/experiment/presentation.h"
+#include "host/experiments/equivae/samples.h"
 #include "host/files/metrics_log.h"
-#include "host/show/plot.h"
+#include "host/show/format.h"
 
 namespace warpvae {
 namespace {
@@ -23,11 +24,7 @@ constexpr int kEquivariantSide = 9;    // Figure 5, right
 constexpr int kFirst = 3, kLast = 6;   // and its classes
 constexpr float kPriorDeviations = 2;  // of v, each way
 
-std::string percent(double share) {
-    char text[16];
-    std::snprintf(text, sizeof text, "%.1f%%", 100 * share);
-    return text;
-}
+std::string percent(double share) { return formatted("%.1f%%", 100 * share); }
 
 /// How a caption begins. Figures 3 and 4 are of a model with more than two latents; one with two has them as well.
 std::string figure_of(const std::string& figure, int Z) {
@@ -36,10 +33,10 @@ std::string figure_of(const std::string& figure, int Z) {
 
 class Figures {
   public:
-    Figures(const FeigeExperiment& experiment, const FeigeReplica& replica, Reduction reduction, FeigeJudge* judge)
-        : out_(experiment.options().out),
-          seed_(experiment.options().first_seed),
-          reduction_(reduction),
+    Figures(const EquivaeExperiment& experiment, const EquivaeReplica& replica, Judge* judge)
+        : out_(experiment.out()),
+          seed_(experiment.options().seed),
+          reduction_(experiment.of_paper().reduction),
           judge_(judge),
           model_(experiment, replica),
           held_out_(model_.split.validation),
@@ -65,8 +62,12 @@ class Figures {
         return out_ / "figures" / (figure + "-" + model_.replica.group() + ".png");
     }
     void add(const fs::path& file, const std::string& caption) { files_.push_back({file, caption}); }
+    void write(const ImageGrid& sheet, const std::string& figure, const std::string& caption) {
+        sheet.write(path(figure));
+        add(path(figure), caption);
+    }
     ImageGrid grid(int rows, int columns, int scale = 2, int gap = 2) const {
-        return ImageGrid(rows, columns, held_out_.height, held_out_.width, feige_sheet(held_out_, scale, gap));
+        return ImageGrid(rows, columns, held_out_.height, held_out_.width, sheet_style(held_out_, scale, gap));
     }
     void put(ImageGrid& sheet, int row, int column, const ImageSet& made, std::size_t i) const {
         sheet.set(row, column, std::span(made.images).subspan(i * size_, size_));
@@ -84,7 +85,7 @@ class Figures {
     void scatter(const std::string& name, const std::string& figure, const std::string& latent,
                  const std::vector<float>& rows) {
         const bool flat = model_.Z == 2;
-        const PlanePoints points = reduce(model_.loaded->matmul, rows, model_.Z, reduction_, seed_);
+        const PlanePoints points = reduce(model_.device.matmul, rows, model_.Z, reduction_, seed_);
         const std::string method = reduction_ == Reduction::kUmap ? "UMAP" : "principal component";
         Axes axes;
         axes.title = latent == "r" ? "Invariant latent r" : "Equivariant latent v";
@@ -92,8 +93,7 @@ class Figures {
         axes.width = 900, axes.height = 700;
         const fs::path file = path(name);
         if (!scatter_plot(file, axes, points.x, points.y, held_out_.labels)) return;
-        char kept[64];
-        std::snprintf(kept, sizeof kept, "trustworthiness %.3f", points.trustworthiness);
+        const std::string kept = formatted("trustworthiness %.3f", points.trustworthiness);
         const std::string how = reduction_ == Reduction::kUmap ? "by UMAP" : "along two principal components";
         add(file, "Figure " + figure + ". " +
                       (latent == "r" ? "r of the validation images, from 5 other images of the class"
@@ -108,16 +108,15 @@ class Figures {
         const int K = model_.classes;
         std::vector<float> r;
         for (int i = 0; i < kSampleRows; ++i) r.insert(r.end(), model_.r_y.begin(), model_.r_y.end());
-        const ImageSet made = model_.make(r, model_.draw(std::size_t(kSampleRows) * K, 2), {});
+        const ImageSet made = model_.make(r, model_.draw(std::size_t(kSampleRows) * K, 2));
         ImageGrid sheet = grid(kSampleRows, K);
         sheet.fill(std::span<const std::uint8_t>(made.images));
         caption_classes(sheet, 0);
-        const fs::path file = path("figure4-samples");
-        sheet.write(file);
-        add(file, figure_of("4, left", model_.Z) +
-                      "Samples: v drawn from N(0, I) for every image, r the mean over the validation images of the "
-                      "column's class." +
-                      told("100 samples a class", "column", sample_class_accuracy(model_, judge_)));
+        write(sheet, "figure4-samples",
+              figure_of("4, left", model_.Z) +
+                  "Samples: v drawn from N(0, I) for every image, r the mean over the validation images of the "
+                  "column's class." +
+                  told("100 samples a class", "column", sample_class_accuracy(model_, judge_)));
     }
 
     void interpolations() {
@@ -132,7 +131,7 @@ class Figures {
             for (int i = 0; i < kSteps; ++i) add_row(r, model_.r_y, k, Z);
             const std::vector<float> v = model_.encode(ends, r);
             add_row(from, v, 0, Z), add_row(to, v, 1, Z);
-            const ImageSet made = model_.make(r, interpolate(from, to, kSteps), {});
+            const ImageSet made = model_.make(r, interpolate(from, to, kSteps));
             sheet.set(0, k, model_.image(a));
             for (int i = 0; i < kSteps; ++i) put(sheet, 1 + i, k, made, i);
             sheet.set(kSteps + 1, k, model_.image(b));
@@ -142,11 +141,10 @@ class Figures {
         sheet.break_after_row(0);
         sheet.break_after_row(kSteps);
         caption_classes(sheet, 0);
-        const fs::path file = path("figure4-interpolations");
-        sheet.write(file);
-        add(file, figure_of("4, middle", model_.Z) +
-                      "The first validation image x of each class, and x', of 20 others of the class the one whose v "
-                      "is farthest from x's; between them what lies on the line from v to v', r the class's mean.");
+        write(sheet, "figure4-interpolations",
+              figure_of("4, middle", model_.Z) +
+                  "The first validation image x of each class, and x', of 20 others of the class the one whose v "
+                  "is farthest from x's; between them what lies on the line from v to v', r the class's mean.");
     }
 
     /// The first member, and of those after it the one farthest in v.
@@ -171,7 +169,7 @@ class Figures {
                 add_row(r, model_.validation.r, model_.members[i][0], Z);
                 add_row(v, model_.validation.v, model_.members[j][0], Z);
             }
-        const ImageSet made = model_.make(r, v, {});
+        const ImageSet made = model_.make(r, v);
         ImageGrid sheet = grid(K + 1, K + 1);
         for (int i = 0; i < K; ++i) {
             sheet.set(1 + i, 0, model_.image(model_.members[i][0]));
@@ -182,13 +180,11 @@ class Figures {
         caption_classes(sheet, 1);
         sheet.break_after_row(0);
         sheet.break_after_column(0);
-        const fs::path file = path("figure4-swaps");
-        sheet.write(file);
-        add(file,
-            figure_of("4, right", model_.Z) +
-                "A validation image of every class, at the left and on top, and what r of the row's image and v "
-                "of the column's make: a digit along a row, a style down a column." +
-                told("the pairs of different classes from 10 such sets", "row", swap_class_accuracy(model_, judge_)));
+        write(sheet, "figure4-swaps",
+              figure_of("4, right", model_.Z) +
+                  "A validation image of every class, at the left and on top, and what r of the row's image and v "
+                  "of the column's make: a digit along a row, a style down a column." +
+                  told("the pairs of different classes from 10 such sets", "row", swap_class_accuracy(model_, judge_)));
     }
 
     void invariant_grid() {
@@ -200,18 +196,13 @@ class Figures {
                 low[j] = std::min(low[j], r[i]), high[j] = std::max(high[j], r[i]);
         }
         const std::vector<float> at = even_grid(kInvariantSide, low[0], high[0], low[1], high[1]);
-        const ImageSet made = model_.make(at, std::vector<float>(at.size()), {});
+        const ImageSet made = model_.make(at, std::vector<float>(at.size()));
         ImageGrid sheet = grid(kInvariantSide, kInvariantSide, 1, 1);
         sheet.fill(std::span<const std::uint8_t>(made.images));
-        const fs::path file = path("figure5-r-grid");
-        sheet.write(file);
-        char range[120];
-        std::snprintf(range, sizeof range, "r1 from %.1f to %.1f across, r2 from %.1f to %.1f upwards", double(low[0]),
-                      double(high[0]), double(low[1]), double(high[1]));
-        add(file,
-            "Figure 5, middle. What an even grid of r decodes to at v = 0, over the range of the validation "
-            "images: " +
-                std::string(range) + ".");
+        write(sheet, "figure5-r-grid",
+              formatted("Figure 5, middle. What an even grid of r decodes to at v = 0, over the range of the "
+                        "validation images: r1 from %.1f to %.1f across, r2 from %.1f to %.1f upwards.",
+                        double(low[0]), double(high[0]), double(low[1]), double(high[1])));
     }
 
     void equivariant_grid() {
@@ -224,16 +215,14 @@ class Figures {
         for (int s = 0; s < shown; ++s) {
             std::vector<float> r;
             for (int i = 0; i < kSide * kSide; ++i) add_row(r, model_.r_y, kFirst + s, 2);
-            const ImageSet made = model_.make(r, v, {});
+            const ImageSet made = model_.make(r, v);
             for (int i = 0; i < kSide * kSide; ++i) put(sheet, i / kSide, s * kSide + i % kSide, made, i);
             sheet.column_caption(s * kSide + kSide / 2, std::to_string(kFirst + s));
             sheet.break_after_column((s + 1) * kSide - 1);
         }
-        const fs::path file = path("figure5-v-grids");
-        sheet.write(file);
-        add(file,
-            "Figure 5, right. What the same even grid of v over the square from -2 to 2 decodes to at r_y of the "
-            "classes above the sheets: v1 across, v2 upwards.");
+        write(sheet, "figure5-v-grids",
+              "Figure 5, right. What the same even grid of v over the square from -2 to 2 decodes to at r_y of the "
+              "classes above the sheets: v1 across, v2 upwards.");
     }
 
     void caption_classes(ImageGrid& sheet, int first) const {
@@ -243,8 +232,8 @@ class Figures {
     const fs::path out_;
     const std::uint64_t seed_;
     const Reduction reduction_;
-    FeigeJudge* const judge_;
-    ShownModel model_;
+    Judge* const judge_;
+    TrainedEquivae model_;
     const ImageSet& held_out_;
     const std::size_t size_;
     std::optional<ClassShares> real_;
@@ -252,13 +241,6 @@ class Figures {
 };
 
 }  // namespace
-
-std::vector<FeigeReplica> feige_figure_replicas(const FeigeExperiment& experiment) {
-    const int latents = experiment.options().latents;
-    std::vector<FeigeReplica> all = {experiment.replica(FeigeKind::kSupervised, latents ? latents : 16)};
-    if (latents != 2) all.push_back(experiment.replica(FeigeKind::kSupervised, 2));
-    return all;
-}
 
 PlanePoints reduce(const Matmul& matmul, const std::vector<float>& rows, int Z, Reduction reduction,
                    std::uint64_t seed) {
@@ -298,28 +280,25 @@ std::vector<float> even_grid(int side, float x0, float x1, float y0, float y1) {
     return points;
 }
 
-std::vector<FigureFile> draw_feige_figures(const FeigeExperiment& experiment, const FeigeReplica& replica,
-                                           Reduction reduction, FeigeJudge* judge) {
-    return Figures(experiment, replica, reduction, judge).draw();
+std::vector<FigureFile> draw_model(const EquivaeExperiment& experiment, const EquivaeReplica& replica, Judge* judge) {
+    return Figures(experiment, replica, judge).draw();
 }
 
-std::vector<FigureFile> draw_feige_learning_curves(const FeigeExperiment& experiment, const FeigeReplica& replica) {
-    const fs::path& out = experiment.options().out;
+std::vector<FigureFile> draw_learning_curves(const EquivaeExperiment& experiment, const EquivaeReplica& replica) {
     Series series[] = {{"ELBO", {}, {}, {}, 0},   {"", {}, {}, {}, 0, true}, {"reconstruction", {}, {}, {}, 2},
                        {"", {}, {}, {}, 2, true}, {"-KL", {}, {}, {}, 1},    {"", {}, {}, {}, 1, true}};
-    const auto number = [](const Json& line, const char* key) {
+    const auto number = [](const Json& line, const std::string& key) {
         return line.contains(key) && line[key].is_number() ? line[key].get<double>() : NAN;
     };
-    for (const Json& line : MetricsLog(out / "metrics.jsonl").read()) {
+    for (const Json& line : MetricsLog(experiment.out() / "metrics.jsonl").read()) {
         if (line.value("replica", "") != replica.name()) continue;
         for (const bool validation : {false, true}) {
-            const double nll = number(line, validation ? "validation_reconstruction" : "reconstruction"),
-                         kl = number(line, validation ? "validation_kl" : "kl");
+            const std::string which = validation ? "validation_" : "";
+            const double nll = number(line, which + "reconstruction"), kl = number(line, which + "kl");
             const double values[] = {-nll - kl, -nll, -kl};
             for (int i = 0; i < 3; ++i) {
-                Series& one = series[2 * i + validation];
-                one.x.push_back(number(line, "epoch"));
-                one.y.push_back(values[i]);
+                series[2 * i + validation].x.push_back(number(line, "epoch"));
+                series[2 * i + validation].y.push_back(values[i]);
             }
         }
     }
@@ -329,11 +308,21 @@ std::vector<FigureFile> draw_feige_learning_curves(const FeigeExperiment& experi
     axes.x = "epoch", axes.y = "nats an image";
     axes.integer_x = true;
     axes.width = 1100, axes.height = 640;
-    const fs::path file = out / "figures" / ("figure3-learning-" + replica.group() + ".png");
+    const fs::path file = experiment.out() / "figures" / ("figure3-learning-" + replica.group() + ".png");
     if (!line_plot(file, axes, {std::begin(series), std::end(series)})) return {};
     return {{file, figure_of("3, right", replica.latents) +
                        "The bound and the two terms that it is the sum of, by epoch; training images with m "
                        "drawn at every step, validation images (dashed) with m = 5 and v at the posterior's mean."}};
+}
+
+std::vector<FigureFile> draw_equivae_figures(const EquivaeExperiment& experiment) {
+    Judge judge(experiment);
+    std::vector<FigureFile> all;
+    for (const EquivaeReplica& replica : experiment.shown_replicas()) {
+        append(all, draw_model(experiment, replica, &judge));
+        if (replica.latents != 2) append(all, draw_learning_curves(experiment, replica));
+    }
+    return all;
 }
 
 }  // namespace warpvae

@@ -2,16 +2,10 @@
 #pragma once
 #include <vector>
 
-#include "host/feige/feige_generate.h"
+#include "host/experiments/equivae/judge.h"
 #include "host/show/figure_file.h"
 
 namespace warpvae {
-
-/// How latents of more than two dimensions are brought to two.
-enum class Reduction { kUmap, kPca };
-
-/// The models that the figures need, one seed each: 16 latents (or the options') for Figures 3 and 4, 2 for Figure 5.
-std::vector<FeigeReplica> feige_figure_replicas(const FeigeExperiment& experiment);
 
 /// Rows of x [n, Z] as points in the plane, and how far neighbours there are neighbours in x (trustworthiness).
 struct PlanePoints {
@@ -28,9 +22,11 @@ std::vector<float> even_grid(int side, float x0, float x1, float y0, float y1);
 
 /// Figures 3 and 4 of one model, and of a model with two latents Figure 5 instead, written to figures/. Shares of
 /// samples with the right class stand in the captions, those of a judge where there is one.
-std::vector<FigureFile> draw_feige_figures(const FeigeExperiment& experiment, const FeigeReplica& replica,
-                                           Reduction reduction = Reduction::kUmap, FeigeJudge* judge = nullptr);
+std::vector<FigureFile> draw_model(const EquivaeExperiment& experiment, const EquivaeReplica& replica,
+                                   Judge* judge = nullptr);
 /// The bound and its two terms by epoch (Figure 3, right), from metrics.jsonl; none if there is no gnuplot.
-std::vector<FigureFile> draw_feige_learning_curves(const FeigeExperiment& experiment, const FeigeReplica& replica);
+std::vector<FigureFile> draw_learning_curves(const EquivaeExperiment& experiment, const EquivaeReplica& replica);
+/// All of shown_replicas(), which must be trained.
+std::vector<FigureFile> draw_equivae_figures(const EquivaeExperiment& experiment);
 
 }  // namespace warpvae

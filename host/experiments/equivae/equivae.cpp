@@ -1,0 +1,166 @@
+#include "host/experiments/equivae/equivae.h"
+
+#include <algorithm>
+
+namespace warpvae {
+namespace {
+
+constexpr int kEvaluationVersion = 1;
+
+const Choices<EquivaeKind> kTables = {{"supervised", EquivaeKind::kSupervised}, {"semi", EquivaeKind::kSemiSupervised}};
+const Choices<EquivaeKind> kKinds = {{"supervised", EquivaeKind::kSupervised},
+                                     {"semi-supervised", EquivaeKind::kSemiSupervised},
+                                     {"unsupervised", EquivaeKind::kUnsupervised}};
+const Choices<LabelledMixing> kMixings = {{"paired", LabelledMixing::kPaired}, {"sum", LabelledMixing::kSum}};
+const Choices<DeviationKind> kDeviations = {
+    {"unit", DeviationKind::kUnit}, {"learned", DeviationKind::kLearned}, {"per-channel", DeviationKind::kPerChannel}};
+
+}  // namespace
+
+// --- settings and names ----------------------------------------------------------------------------------------------
+
+void add_settings(Settings& s, EquivaeOptions& o) {
+    s.at("batch").help = "images per minibatch at the start; doubled in --phases equal phases";
+    s.group("Models");
+    s.add("which", o.which, kNothing, one_of(kTables), "of the paper's tables: supervised (Table 1) or semi (Table 2)")
+        .only({"table", "train", "classify", "sample"});
+    s.add("labels", o.labels, kTraining, whole(1, 1 << 30),
+          "semi: numbers of labelled images, shared equally by the classes");
+    s.add("mixing", o.mixing, kTraining, one_of(kMixings),
+          "semi: paired (labelled images beside each minibatch) or sum (each once an epoch)");
+    s.add("latents", o.latents, kTraining, whole(0, 784), "dimensions of r and of v; 0: the paper's");
+    s.add("max-complement", o.max_complement, kTraining, whole(0, 1000),
+          "images of a class that make r, at most; each step draws their number; 0: the paper's");
+    s.add("phases", o.phases, kTraining, whole(0, 12),
+          "of equal length, each with minibatches twice as large; 0: the paper's");
+    s.add("deviation", o.deviation, kTraining, one_of(kDeviations), "of the pixels of colour images");
+    s.group("Evaluation");
+    s.add("benchmark-steps", o.benchmark_steps, kEvaluation, whole(0, 1000000),
+          "semi: the benchmark is trained for so many steps at least, that it converges; 0: as long as the model")
+        .only({"table", "evaluate", "report"});
+    s.add("judge-steps", o.judge_steps, kNothing, whole(0, 1000000),
+          "of the classifier that judges samples; 0: 2600 for each channel")
+        .only({"figures", "report"});
+    s.add("reduction", o.reduction, kNothing, one_of<Reduction>({{"umap", Reduction::kUmap}, {"pca", Reduction::kPca}}),
+          "how Figure 3 brings latents to two dimensions")
+        .only({"figures", "report"});
+    s.group("The sheet");
+    s.add("classes", o.classes, kNothing, whole(0, 255), "the columns; left out: all").only({"sample"});
+    s.add("rows", o.rows, kNothing, whole(1, 1000), "draws of the prior").only({"sample"});
+}
+
+const char* name_of(LabelledMixing mixing) { return name_in(kMixings, mixing); }
+
+std::string text_of(const std::vector<BatchPhase>& phases) {
+    std::string text;
+    for (const BatchPhase& phase : phases)
+        text += (text.empty() ? "" : ",") + std::to_string(phase.first_epoch) + ":" + std::to_string(phase.batch);
+    return text;
+}
+
+std::string EquivaeReplica::group() const {
+    const std::string name = kind == EquivaeKind::kSemiSupervised
+                                 ? "semi" + std::to_string(labels) + "-" + name_of(mixing)
+                                 : name_in(kKinds, kind);
+    return name + "-z" + std::to_string(latents);
+}
+
+Values EquivaeReplica::own() const {
+    const bool semi = kind == EquivaeKind::kSemiSupervised;
+    return {{"kind", name_in(kKinds, kind)},
+            {"labels", semi ? std::to_string(labels) : ""},
+            {"mixing", semi ? name_of(mixing) : ""},
+            {"latents", std::to_string(latents)},
+            {"max-complement", config.self_complement ? "" : std::to_string(config.max_complement)},
+            {"deviation", config.likelihood == Likelihood::kGaussian ? name_in(kDeviations, config.deviation) : ""},
+            {"batch", ""},
+            {"phases", ""},
+            {"batches", text_of(phases)}};
+}
+
+Values EquivaeReplica::own_evaluation() const {
+    if (kind == EquivaeKind::kSemiSupervised) return {};
+    return {{"benchmark-steps", ""}};
+}
+
+void EquivaeReplica::fields(Fields& f) {
+    f("validation_nll", validation_nll);
+    f("validation_kl", validation_kl);
+    f("distance", distance);
+    f("likelihood", likelihood);
+    f("neural", neural);
+    f("classifier", classifier);
+    f("benchmark", benchmark);
+    f("short_benchmark", short_benchmark);
+    f("agreement", agreement);
+    f("probe_r", probe_r);
+    f("probe_v", probe_v);
+    f("probe_v_sample", probe_v_sample);
+    f("active_units", active_units);
+}
+
+// --- which models ----------------------------------------------------------------------------------------------------
+
+EquivaeExperiment::EquivaeExperiment(const Run& run, const EquivaeOptions& options)
+    : Experiment(run, kEvaluationVersion), options_(options), split_(equivae_split(run.data.train)) {}
+
+std::vector<EquivaeReplica> EquivaeExperiment::replicas(EquivaeKind kind) const {
+    std::vector<EquivaeReplica> all;
+    if (kind == EquivaeKind::kUnsupervised) return {replica(kind, 0)};
+    if (kind == EquivaeKind::kSupervised)
+        for (int s = 0; s < options().seeds; ++s) all.push_back(replica(kind, s));
+    else
+        for (const LabelledMixing mixing : options_.mixing)
+            for (const int labels : options_.labels)
+                for (int s = 0; s < options().seeds; ++s) all.push_back(replica(kind, s, 0, labels, mixing));
+    return all;
+}
+
+std::vector<EquivaeReplica> EquivaeExperiment::shown_replicas() const {
+    std::vector<EquivaeReplica> all = {replica(EquivaeKind::kSupervised, 0)};
+    if (all[0].latents != 2) all.push_back(replica(EquivaeKind::kSupervised, 0, 2));
+    return all;
+}
+
+/// The `seed`-th of the run, everything that the options leave to the paper resolved.
+EquivaeReplica EquivaeExperiment::replica(EquivaeKind kind, int seed, int latents, int labels,
+                                          LabelledMixing mixing) const {
+    const bool semi = kind == EquivaeKind::kSemiSupervised, colour = split_.train.channels > 1;
+    if (!latents) latents = options_.latents ? options_.latents : semi && !colour ? 8 : 16;
+    EquivaeReplica r;
+    r.seed = options().seed + seed;
+    r.kind = kind, r.labels = labels, r.mixing = mixing, r.latents = latents;
+    r.planned = options().epochs ? options().epochs : paper_epochs(r);
+    r.phases = phases_of(r.planned);
+    r.config = EquivaeConfig::for_latents(latents);
+    r.config.height = split_.train.height, r.config.width = split_.train.width;
+    r.config.channels = split_.train.channels, r.config.classes = split_.classes;
+    r.config.likelihood = colour ? Likelihood::kGaussian : Likelihood::kBernoulli;
+    r.config.deviation = options_.deviation;
+    r.config.max_complement = options_.max_complement ? options_.max_complement : colour ? 10 : semi ? 4 : 7;
+    r.config.semi_supervised = semi;
+    r.config.mixing = mixing;
+    r.config.self_complement = kind == EquivaeKind::kUnsupervised;
+    return r;
+}
+
+std::vector<BatchPhase> EquivaeExperiment::phases_of(int epochs) const {
+    const int count = std::min(options_.phases ? options_.phases : is_svhn() ? 5 : 4, epochs);
+    std::vector<BatchPhase> phases;
+    for (int i = 0; i < count; ++i) phases.push_back({std::uint64_t(epochs) * i / count, options().batch << i});
+    return phases;
+}
+
+/// 40 epochs supervised (SVHN 90), 20 to 35 by the number of labels (SVHN 20 and 30).
+int EquivaeExperiment::paper_epochs(const EquivaeReplica& r) const {
+    if (r.kind != EquivaeKind::kSemiSupervised) return is_svhn() ? 90 : 40;
+    if (is_svhn()) return r.labels < 3000 ? 20 : 30;
+    return r.labels < 600 ? 20 : r.labels < 1000 ? 25 : r.labels < 3000 ? 30 : 35;
+}
+
+ImageSet EquivaeExperiment::labelled_images(const EquivaeReplica& replica) const {
+    if (replica.kind != EquivaeKind::kSemiSupervised) return split_.train;
+    return labelled_split(split_.train, split_.classes, replica.labels, replica.seed).labelled;
+}
+
+}  // namespace warpvae

@@ -1,0 +1,167 @@
+// equivae: Feige (2019), "Invariant-Equivariant Representation Learning for Multi-Class Data", from data to report.
+#include <cstdio>
+
+#include "host/experiment/presentation.h"
+#include "host/programs.h"
+#include "host/experiments/equivae/figures.h"
+#include "host/experiments/equivae/report.h"
+#include "host/experiments/equivae/samples.h"
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLesson = R"(
+Examples
+  equivae table --epochs 10 --seeds 1 --out runs/equivae              some ten minutes on two cores
+  equivae table --which semi --labels 100 --out runs/few              with 100 labels
+  equivae table --resume runs/equivae                                 go on after Ctrl-C, a crash, a power cut
+  equivae sample --classes 4,7 --rows 5 --resume runs/equivae
+  equivae sample scan.png --resume runs/equivae                       every digit in the style of scan.png
+  equivae classify scan.png --resume runs/equivae
+  equivae report --quick --dataset glyphs-colour --out runs/colour    a first look, in colour
+)";
+
+RunOptions defaults() {
+    RunOptions o;
+    o.seeds = 5, o.epochs = 0, o.batch = 32;
+    return o;
+}
+
+class EquivaeProgram : public Program {
+  public:
+    EquivaeProgram()
+        : Program("equivae",
+                  "Invariant and equivariant latents (Feige 2019): what a class's images share goes through r, all "
+                  "else through v.",
+                  defaults()) {
+        add_settings(settings_, paper_);
+        add({"table",
+             "--which supervised: Table 1, error rates with all labels; --which semi: Table 2, with few; and the "
+             "paper's claims. Trains the models and the classifiers that they are compared with",
+             [&] { table(); }});
+        add({"figures", "Figures 3 to 5; trains the models that they need and the run has not",
+             [&] { print_figures(figures()); }});
+        add({"train", "train the models of --which without evaluating them: weights, checkpoints, metrics",
+             [&] { experiment_->train(experiment_->replicas(paper_.which)); }});
+        add({"evaluate",
+             "the tables of the models that a run has trained, without training more of them",
+             [&] { evaluate(); },
+             {},
+             true});
+        add({"classify",
+             "the classes of pictures, by the first model of --which that the run has trained",
+             [&] { classify(); },
+             {"IMAGES", "pictures of your own, PNG or IDX", 1, kMostImages},
+             true});
+        add({"sample",
+             "what the paper generates: a sheet of digits, columns classes (--classes), rows styles drawn from the "
+             "prior (--rows), or the styles of IMAGES",
+             [&] { sample(); },
+             {"IMAGES", "pictures of your own, PNG or IDX; none: draws of the prior", 0, kMostImages},
+             true});
+        add({"report", "both tables, the ablation and the figures on one page: report.html", [&] { report(); }});
+        teach(kLesson);
+    }
+
+  protected:
+    void resolve() override {
+        if (options.quick)
+            preset({{"epochs", "2"},
+                    {"seeds", "1"},
+                    {"labels", "100"},
+                    {"train-images", "6000"},
+                    {"test-images", "2000"},
+                    {"benchmark-steps", "0"},
+                    {"judge-steps", "130"}},
+                   "--quick");
+    }
+    bool takes_colour() const override { return true; }
+    void check(const DataSet& data) const override {
+        require_classes(data, 1);
+        require_split(data.train);
+        const bool of_table = command() == "table" || command() == "train";
+        if (command() != "report" && !(of_table && paper_.which == EquivaeKind::kSemiSupervised)) return;
+        for (const int labels : paper_.labels) require_labels(data.train, labels);
+    }
+    void begin(const Run& run) override { experiment_.emplace(run, paper_); }
+
+  private:
+    static constexpr int kMostImages = 100000;
+
+    /// Prints and writes the tables that these replicas have rows in.
+    EquivaeReport show(const std::vector<EquivaeReplica>& replicas) {
+        EquivaeReport run{replicas, {}, {}, {}, {}};
+        const auto has = [&](EquivaeKind kind) {
+            return std::any_of(replicas.begin(), replicas.end(), [&](const auto& r) { return r.kind == kind; });
+        };
+        if (has(EquivaeKind::kSupervised)) run.supervised = equivae_supervised_table(replicas, data().name);
+        if (has(EquivaeKind::kSemiSupervised)) run.semi = equivae_semi_table(replicas, data().name);
+        run.latents = equivae_latents_table(replicas, data().name);
+        show_table(experiment_->out(), run.supervised);
+        show_table(experiment_->out(), run.semi, "table_semi");
+        show_table(experiment_->out(), run.latents, "latents");
+        print_claims("The paper's claims:", equivae_claims(replicas));
+        return run;
+    }
+    std::vector<EquivaeReplica> all_replicas() const {
+        std::vector<EquivaeReplica> all;
+        for (const EquivaeKind kind :
+             {EquivaeKind::kSupervised, EquivaeKind::kSemiSupervised, EquivaeKind::kUnsupervised})
+            for (const EquivaeReplica& replica : experiment_->replicas(kind)) all.push_back(replica);
+        return all;
+    }
+    void table() {
+        std::vector<EquivaeReplica> replicas = experiment_->replicas(paper_.which);
+        experiment_->train_and_evaluate(replicas);
+        show(replicas);
+    }
+    void evaluate() {
+        std::vector<EquivaeReplica> replicas = experiment_->trained(all_replicas());
+        experiment_->train_and_evaluate(replicas);
+        show(replicas);
+    }
+    std::vector<FigureFile> figures() {
+        experiment_->train(experiment_->shown_replicas());
+        return draw_equivae_figures(*experiment_);
+    }
+    void report() {
+        std::vector<EquivaeReplica> replicas = all_replicas();
+        experiment_->train_and_evaluate(replicas);
+        EquivaeReport run = show(replicas);
+        run.figures = figures();
+        std::printf("report: %s\n", write_equivae_report(*experiment_, run).c_str());
+    }
+    EquivaeReplica first_trained() const { return experiment_->trained(experiment_->replicas(paper_.which)).front(); }
+    std::vector<fs::path> pictures() const { return {operands().begin(), operands().end()}; }
+    void classify() {
+        const fs::path sheet = experiment_->out() / "figures" / "classified.png";
+        for (const ClassifiedImage& image : classify_user_images(*experiment_, first_trained(), pictures(), sheet)) {
+            const auto read = [&](const char* how, const ReadClass& c) {
+                std::printf("%-24s %-10s %d (%.3f), then %d (%.3f)\n", image.image.name.c_str(), how, c.first,
+                            c.probability, c.second, c.second_probability);
+            };
+            read("distance", image.distance);
+            if (image.classifier) read("q(y|x)", *image.classifier);
+        }
+        std::printf("sheet: %s\n", sheet.c_str());
+    }
+    void sample() {
+        std::vector<int> classes = paper_.classes;
+        if (classes.empty())
+            for (int k = 0; k < experiment_->split().classes; ++k) classes.push_back(k);
+        const fs::path sheet = experiment_->out() / "figures" / (operands().empty() ? "samples.png" : "restyled.png");
+        draw_samples(sheet, *experiment_, first_trained(), classes, paper_.rows, pictures());
+        std::printf("sheet: %s\n", sheet.c_str());
+    }
+
+    EquivaeOptions paper_;
+    std::optional<EquivaeExperiment> experiment_;
+};
+
+}  // namespace
+
+std::unique_ptr<Program> equivae_program() { return std::make_unique<EquivaeProgram>(); }
+
+}  // namespace warpvae

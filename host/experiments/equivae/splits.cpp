@@ -1,0 +1,99 @@
+#include "host/experiments/equivae/splits.h"
+
+#include <algorithm>
+#include <span>
+#include <string>
+
+#include "cuda/device/buffer.h"
+#include "cuda/ops/random.h"
+#include "data/error.h"
+
+namespace warpvae {
+namespace {
+
+using Labels = std::span<const std::uint8_t>;
+
+std::size_t validation_count(const ImageSet& set) { return set.count() == 73257 ? 3257 : set.count() / 12; }
+
+ImageSet empty_like(const ImageSet& set) {
+    ImageSet out;
+    out.height = set.height, out.width = set.width, out.channels = set.channels;
+    return out;
+}
+void add_image(ImageSet& to, const ImageSet& from, std::size_t i) {
+    const auto first = from.images.begin() + std::ptrdiff_t(i * from.image_size());
+    to.images.insert(to.images.end(), first, first + std::ptrdiff_t(from.image_size()));
+    to.labels.push_back(from.labels[i]);
+}
+
+int classes_of(Labels labels) { return labels.empty() ? 0 : *std::max_element(labels.begin(), labels.end()) + 1; }
+
+std::string naming(int labels) { return "--labels " + std::to_string(labels) + ": "; }
+
+void require_shares(Labels train, int classes, int labels) {
+    if (labels % classes)
+        throw UsageError(naming(labels) + "classes share them equally, so take a multiple of " +
+                         std::to_string(classes));
+    if (labels < 2 * classes)
+        throw UsageError(naming(labels) + "every class needs two labelled images at least (" +
+                         std::to_string(2 * classes) + "), for an image to be seen beside another of its class");
+    for (int k = 0; k < classes; ++k)
+        if (const auto n = std::count(train.begin(), train.end(), k); n < labels / classes)
+            throw UsageError(naming(labels) + "class " + std::to_string(k) + " has only " + std::to_string(n) +
+                             " images");
+}
+
+}  // namespace
+
+EquivaeSplit equivae_split(const ImageSet& train) {
+    const std::size_t held_out = validation_count(train);
+    EquivaeSplit split{empty_like(train), empty_like(train), 0};
+    for (std::size_t i = 0; i < train.count(); ++i) add_image(i < held_out ? split.validation : split.train, train, i);
+    split.classes = classes_of(train.labels);
+    return split;
+}
+
+void require_split(const ImageSet& set) {
+    const Labels all(set.labels);
+    const std::size_t held_out = validation_count(set);
+    for (int k = 0; k < classes_of(all); ++k)
+        for (const bool validates : {true, false}) {
+            const Labels part = validates ? all.first(held_out) : all.subspan(held_out);
+            if (const auto n = std::count(part.begin(), part.end(), k); n < 2)
+                throw UsageError("--train-images " + std::to_string(set.count()) + ": of class " + std::to_string(k) +
+                                 " only " + std::to_string(n) + " of the " + std::to_string(part.size()) +
+                                 (validates ? " validation" : " training") +
+                                 " images are left; two at least are needed, take more images");
+        }
+}
+
+void require_labels(const ImageSet& set, int labels) {
+    const Labels train = Labels(set.labels).subspan(validation_count(set));
+    require_shares(train, classes_of(set.labels), labels);
+    if (std::size_t(labels) >= train.size())
+        throw UsageError(naming(labels) + "these are all training images, and some must be left without a label");
+}
+
+LabelledSplit labelled_split(const ImageSet& train, int classes, int labels, std::uint64_t seed) {
+    require_shares(train.labels, classes, labels);
+    std::vector<std::vector<std::size_t>> members(classes);
+    for (std::size_t i = 0; i < train.count(); ++i) members[train.labels[i]].push_back(i);
+    std::vector<bool> is_labelled(train.count());
+    for (int k = 0; k < classes; ++k) {
+        // The images of the class that draw the lowest numbers.
+        DeviceBuffer<float> device(members[k].size(), "draws");
+        check(philox_uniform<float>(device.data(), members[k].size(), 0.f, 1.f, seed, Purpose::kSplit, std::uint64_t(k),
+                                    nullptr));
+        const std::vector<float> draws = device.download();
+        std::vector<std::size_t> order(members[k].size());
+        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return draws[a] < draws[b]; });
+        for (int i = 0; i < labels / classes; ++i) is_labelled[members[k][order[i]]] = true;
+    }
+    LabelledSplit split{empty_like(train), empty_like(train)};
+    for (std::size_t i = 0; i < train.count(); ++i)
+        add_image(is_labelled[i] ? split.labelled : split.unlabelled, train, i);
+    return split;
+}
+
+}  // namespace warpvae

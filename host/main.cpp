@@ -1,4 +1,4 @@
-// The main of every program; WARPVAE_PROGRAM is its name.
+// The main of every program; the build says which: WARPVAE_PROGRAM is invariance, spatial, ...
 #include "host/programs.h"
 
 int main(int argc, char** argv) {

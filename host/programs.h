@@ -1,4 +1,4 @@
-// The programs of the four papers, each defined in its room under host/experiments/.
+// The programs: those of the four papers, each defined in its room under host/experiments/, and `dataset`.
 #pragma once
 #include <memory>
 #include <vector>
@@ -12,7 +12,14 @@ std::unique_ptr<Program> spatial_program();     ///< Vivé
 std::unique_ptr<Program> equivae_program();     ///< Feige 2019
 std::unique_ptr<Program> geometry_program();    ///< Pește, Malagò and Sârbu 2017
 
-/// All of them.
+/// Data sets: list, fetch, make, change and look at them.
+class DatasetProgram {
+  public:
+    int main(int argc, char** argv);
+};
+std::unique_ptr<DatasetProgram> dataset_program();
+
+/// Those of the papers.
 std::vector<std::unique_ptr<Program>> all_programs();
 
 }  // namespace warpvae

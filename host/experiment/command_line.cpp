@@ -6,7 +6,7 @@
 #include <cctype>
 #include <sstream>
 
-#include "host/experiment/program_end.h"
+#include "host/core/program_end.h"
 
 namespace warpvae {
 namespace {

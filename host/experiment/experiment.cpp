@@ -4,9 +4,9 @@
 #include <sstream>
 
 #include "data/files.h"
+#include "host/core/checkpoint.h"
+#include "host/core/training_run.h"
 #include "host/evaluate/vae_evaluation.h"
-#include "host/files/checkpoint.h"
-#include "host/training_run.h"
 
 namespace warpvae {
 namespace {

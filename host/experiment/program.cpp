@@ -1,7 +1,7 @@
 #include "host/experiment/program.h"
 
 #include "cuda/device/device.h"
-#include "host/experiment/program_end.h"
+#include "host/core/program_end.h"
 #include "host/log.h"
 
 namespace warpvae {

@@ -2,8 +2,8 @@
 #pragma once
 #include <filesystem>
 
+#include "host/core/run_lock.h"
 #include "host/experiment/settings.h"
-#include "host/files/run_lock.h"
 
 namespace warpvae {
 

@@ -6,9 +6,10 @@
 #include <thread>
 
 #include "cuda/device/device.h"
+#include "data/error.h"
 #include "data/files.h"
 #include "host/core/interrupt.h"
-#include "host/options.h"
+#include "host/core/program_end.h"
 #include "tests/support/temporary_folder.h"
 
 namespace warpvae {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "data/idx.h"
-#include "host/files/checkpoint.h"
+#include "host/core/checkpoint.h"
 #include "host/files/json.h"
 #include "host/files/safetensors.h"
 #include "tests/support/gnuplot.h"

@@ -179,7 +179,9 @@ TEST_F(FifthExperiment, TrainsReadsRefusesAndGoesOn) {
     EXPECT_THROW(table("--betas nan " + few, "none"), UsageError);
     EXPECT_THROW(table("--dataset mnist-rot " + few, "none"), Error);
     EXPECT_NE(table("--betas 1 --resume", "run"), first) << "one more model in the same folder";
-    EXPECT_EQ(table("--epochs 3 --resume", "run"), table(few.substr(0, few.find("--out")) + "--epochs 3 --out", "longer")) << "gone on with";
+    EXPECT_EQ(table("--epochs 3 --resume", "run"),
+              table(few.substr(0, few.find("--out")) + "--epochs 3 --out", "longer"))
+        << "gone on with";
 }
 
 }  // namespace

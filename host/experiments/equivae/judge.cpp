@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "host/files/checkpoint.h"
+#include "host/core/checkpoint.h"
 
 namespace warpvae {
 namespace {

@@ -2,10 +2,10 @@
 #include <cstdio>
 
 #include "host/experiment/presentation.h"
-#include "host/programs.h"
 #include "host/experiments/equivae/figures.h"
 #include "host/experiments/equivae/report.h"
 #include "host/experiments/equivae/samples.h"
+#include "host/programs.h"
 
 namespace warpvae {
 namespace {

@@ -37,9 +37,7 @@ void add_part(Report& report, const char* heading, const char* text, const Table
 }  // namespace
 
 std::filesystem::path write_equivae_report(const EquivaeExperiment& experiment, const EquivaeReport& run) {
-    Report report(
-        "Invariant and equivariant latents",
-        "Feige (2019), EQUIVAE, measured on " + measured_on(experiment.data().name, experiment.options().seeds));
+    Report report("Invariant and equivariant latents", measured("Feige (2019), EQUIVAE", experiment));
     const std::vector<Claim> claims = equivae_claims(run.replicas);
     add_highlights(report, run.replicas, claims);
     report.paragraph(

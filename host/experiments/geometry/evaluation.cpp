@@ -1,5 +1,5 @@
-// A group of replicas on the device, and what is read from trained models: spectra, bounds, likelihoods, and what linear
-// classifiers make of the posteriors.
+// A group of replicas on the device, and what is read from trained models: spectra, bounds, likelihoods, and what
+// linear classifiers make of the posteriors.
 #include <algorithm>
 #include <cmath>
 

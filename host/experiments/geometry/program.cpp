@@ -3,11 +3,11 @@
 #include <cstdio>
 
 #include "host/experiment/presentation.h"
-#include "host/programs.h"
 #include "host/experiments/geometry/figures.h"
 #include "host/experiments/geometry/report.h"
 #include "host/experiments/geometry/table.h"
 #include "host/log.h"
+#include "host/programs.h"
 #include "host/user_images.h"
 
 namespace warpvae {

@@ -1,4 +1,4 @@
-#include "host/training_run.h"
+#include "host/core/training_run.h"
 
 #include <chrono>
 #include <cstdio>

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "host/files/checkpoint.h"
+#include "host/core/checkpoint.h"
 #include "host/files/json.h"
 
 namespace warpvae {

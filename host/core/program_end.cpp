@@ -1,4 +1,4 @@
-#include "host/experiment/program_end.h"
+#include "host/core/program_end.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

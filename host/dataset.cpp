@@ -11,8 +11,9 @@
 #include "data/error.h"
 #include "data/fetch.h"
 #include "data/matlab.h"
+#include "host/core/program_end.h"
 #include "host/log.h"
-#include "host/options.h"
+#include "host/programs.h"
 #include "host/show/image_grid.h"
 #include "host/show/progress.h"
 
@@ -402,8 +403,11 @@ void run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace warpvae
 
-int main(int argc, char** argv) {
-    return warpvae::run_program("dataset", [&] { warpvae::run(argc, argv); });
+int DatasetProgram::main(int argc, char** argv) {
+    return run_program("dataset", [&] { run(argc, argv); });
 }
+
+std::unique_ptr<DatasetProgram> dataset_program() { return std::make_unique<DatasetProgram>(); }
+
+}  // namespace warpvae

@@ -1,4 +1,4 @@
-#include "host/files/checkpoint.h"
+#include "host/core/checkpoint.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "host/files/run_lock.h"
+#include "host/core/run_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

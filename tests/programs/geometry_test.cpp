@@ -14,7 +14,7 @@ using namespace test;
 
 // A run of seconds: small nets, a tail in every epoch.
 constexpr const char* kSmall =
-    " --dataset glyphs --train-images 430 --test-images 90 --hidden 24,20 --likelihood-samples 20 --sgd-steps 50 "
+    " --dataset glyphs --train-images 430 --test-images 90 --hidden 24,24 --likelihood-samples 20 --sgd-steps 50 "
     "--quiet";
 
 struct GeometryProgram : ProgramTest {
@@ -60,7 +60,7 @@ TEST_F(GeometryProgram, AReportHoldsEverything) {
     for (const char* statement : {"N2", "N3", "N4", "N5", "N6", "N7", "N8"})
         EXPECT_NE(result.out.find(statement), std::string::npos) << statement;
     const SafeTensors weights = read_safetensors(at("run/k30-alpha0-seed1/model.safetensors"));
-    EXPECT_EQ(weights.at("heads.weight").shape, (std::vector<std::int64_t>{60, 20}));
+    EXPECT_EQ(weights.at("heads.weight").shape, (std::vector<std::int64_t>{60, 24}));
 
     // What works on a run that is there.
     const std::string resume = " --quiet --resume " + at("run");
@@ -86,7 +86,7 @@ TEST_F(GeometryProgram, AReportHoldsEverything) {
     expect_failure(1, "no trained model", "interpolate 1 2 --alphas 0.25" + resume);
     expect_failure(1, "no trained model", "evaluate --seed 9" + resume);
     // Weights are read only under the settings that made them.
-    expect_failure(1, "hidden = 24,20", "interpolate 1 2 --hidden 20,24" + resume);
+    expect_failure(1, "hidden = 24,24", "interpolate 1 2 --hidden 20,24" + resume);
     expect_failure(1, "learning-rate", "likelihood --learning-rate 0.01" + resume);
     expect_failure(1, "training-images", "evaluate --train-images 400" + resume);
 }
@@ -204,9 +204,9 @@ TEST_F(GeometryProgram, WrongUsageIsStatus2) {
     expect_failure(2, "--activation", "table --activation gelu" + out);
     expect_failure(2, "--clip-probability", "table --clip-probability 0.6" + out);
     expect_failure(2, "--grid", "table --grid huge" + out);
-    expect_failure(2, "takes two images", "interpolate 1" + out);
-    expect_failure(2, "takes two images", "interpolate a b c" + out);
-    expect_failure(2, "not expected: picture.png", "table picture.png" + out);
+    expect_failure(2, "at least 2 images", "interpolate 1" + out);
+    expect_failure(2, "takes at most 2", "interpolate a b c" + out);
+    expect_failure(2, "picture.png", "table picture.png" + out);
     expect_failure(2, "--train-images", "table --dataset glyphs --train-images 3 --test-images 90" + out);
     expect_failure(2, "--test-images", "table --dataset glyphs --train-images 300 --test-images 1" + out);
     expect_failure(2, "--resume", "interpolate 1 2" + out);

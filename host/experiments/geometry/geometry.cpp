@@ -56,8 +56,8 @@ void add_model_settings(Settings& s, GeometryOptions& o) {
     s.add("separability-latents", o.separability_latents, kNothing, whole(1, 100),
           "k of Figure 3, trained at alpha = 1");
     s.add("samples", m.samples, kTraining, whole(1, 1000), "K: draws of the bound in training");
-    s.add("hidden", m.hidden, kTraining, whole(1, 8192),
-          "widths of the encoder's hidden layers; the decoder mirrors them");
+    s.add_sequence("hidden", m.hidden, kTraining, whole(1, 8192),
+                   "widths of the encoder's hidden layers; the decoder mirrors them");
     s.add("activation", m.activation, kTraining,
           one_of<Activation>({{"relu", Activation::kRelu},
                               {"elu", Activation::kElu},
@@ -103,20 +103,6 @@ void add_evaluation_settings(Settings& s, GeometryOptions& o) {
     s.add("pairs", o.pairs, kNothing, whole(0, 100000),
           "pairs of test images whose transitions are measured (N8); 0: none");
 }
-
-/// log p(x) in a result.
-struct LikelihoodFields {
-    LikelihoodEstimate& of;
-    void fields(Fields& f) {
-        f("images", of.images);
-        f("samples", of.samples);
-        f("log_likelihood", of.log_likelihood);
-        f("sampling_error", of.sampling_error);
-        f("image_error", of.image_error);
-        f("effective_sample_size", of.effective_sample_size);
-        f("negative_elbo", of.negative_elbo);
-    }
-};
 
 }  // namespace
 
@@ -164,8 +150,15 @@ void GeometryReplica::fields(Fields& f) {
     f("sgd_mean", sgd_mean);
     f("sgd_std", sgd_std);
     if (!wants_likelihood) return;
-    LikelihoodFields estimate{likelihood};
-    f("likelihood", estimate);
+    f.group("likelihood", [this](Fields& of) {
+        of("images", likelihood.images);
+        of("samples", likelihood.samples);
+        of("log_likelihood", likelihood.log_likelihood);
+        of("sampling_error", likelihood.sampling_error);
+        of("image_error", likelihood.image_error);
+        of("effective_sample_size", likelihood.effective_sample_size);
+        of("negative_elbo", likelihood.negative_elbo);
+    });
 }
 
 // --- which models, which images --------------------------------------------------------------------------------------

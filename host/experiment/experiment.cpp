@@ -99,11 +99,15 @@ void Experiment::none_is_trained(const std::string& missing) const {
                 "): train first, or choose models that it has");
 }
 
-std::vector<float> Experiment::weights(const Replica& replica, const ParameterLayout& layout) const {
+void Experiment::require_same_training(const Replica& replica) const {
     const fs::path path = folder_of(replica) / kWeights;
     if (const std::string other = difference(origin(replica).training, read_metadata(path)); !other.empty())
         refuse(path, other);
-    return load_weights(path, layout);
+}
+
+std::vector<float> Experiment::weights(const Replica& replica, const ParameterLayout& layout) const {
+    require_same_training(replica);
+    return load_weights(folder_of(replica) / kWeights, layout);
 }
 
 bool Experiment::is_done(Replica& replica) const {
@@ -148,6 +152,7 @@ void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
         for (Replica* replica : group) done = run_.folder.resumes() && is_done(*replica) && done;
         if (!done || !evaluate) left.push_back(group);
     }
+    run_.folder.begin(run_.settings);
     if (run_.folder.resumes()) run_.folder.keep_grown(run_.settings);
     for (const std::vector<Replica*>& group : left) run_group(group, evaluate);
 }
@@ -191,7 +196,10 @@ void Experiment::read_or_make(const std::string& name, const Origin& expected,
     // Also of a run that has just begun: several replicas may stand beside one such result.
     const ResultOnDisk result = read_result(out_ / name, expected, fields);
     if (result.found == Found::kSame) return;
-    if (result.found == Found::kOtherTraining && run_.folder.resumes()) refuse(out_ / name, result.difference);
+    if (result.found == Found::kOtherTraining && run_.folder.resumes())
+        if (const std::string other = difference(expected.training, result.training, kGrows); !other.empty())
+            refuse(out_ / name, other);
+    run_.folder.begin(run_.settings);
     make();
     write_result(out_ / name, expected, fields);
 }

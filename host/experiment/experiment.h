@@ -130,12 +130,16 @@ class Experiment {
     void train_and_evaluate(std::vector<R>& replicas) {
         go(pointers(replicas), true);
     }
-    /// Those that are trained; an error that names the first missing one if none is.
+    /// Those that are trained, for all of their epochs. Throws Error if none is, or one was trained otherwise than this
+    /// call's settings say.
     template <class R>
     std::vector<R> trained(const std::vector<R>& replicas) const {
         std::vector<R> out;
         for (const R& replica : replicas)
-            if (is_trained(replica)) out.push_back(replica);
+            if (is_trained(replica)) {
+                require_same_training(replica);
+                out.push_back(replica);
+            }
         if (out.empty()) none_is_trained(replicas.empty() ? "" : folder_of(replicas.front()).string());
         return out;
     }
@@ -176,6 +180,7 @@ class Experiment {
     /// Whether its result is read; throws Error where its weights were trained otherwise.
     bool is_done(Replica& replica) const;
     void run_group(const std::vector<Replica*>& group, bool evaluate);
+    void require_same_training(const Replica& replica) const;
     [[noreturn]] void none_is_trained(const std::string& missing) const;
 
     const Run run_;

@@ -72,7 +72,7 @@ void Program::run(const std::vector<std::string>& arguments) {
     const RunFolder::Entry entry = options.resume    ? RunFolder::Entry::kResume
                                    : line_.overwrite ? RunFolder::Entry::kOverwrite
                                                      : RunFolder::Entry::kNew;
-    folder_ = RunFolder(options.resume ? line_.resume : line_.out, entry, settings_);
+    folder_ = RunFolder(options.resume ? line_.resume : line_.out, entry);
     std::string words = name_ + " " + command.name + " --resume " + shell_quoted(folder_.path().string());
     if (!line_.operands.empty()) words += " --";  // one may begin with a dash
     for (const std::string& word : line_.operands) words += " " + shell_quoted(word);
@@ -80,6 +80,7 @@ void Program::run(const std::vector<std::string>& arguments) {
     run_.emplace(options, settings_, folder_, *data_);
     begin(*run_);
     command.body();
+    folder_.begin(settings_);
 }
 
 }  // namespace warpvae

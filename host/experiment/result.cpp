@@ -24,13 +24,12 @@ ResultOnDisk read_result(const std::filesystem::path& path, const Origin& origin
     if (!std::filesystem::exists(path)) return {};
     try {
         Json json = Json::parse(read_file(path));
-        const std::string trained = difference(origin.training, values_in(json.at("training")));
-        if (!trained.empty()) return {Found::kOtherTraining, trained};
-        if (!difference(origin.evaluation, values_in(json.at("evaluation"))).empty())
-            return {Found::kOtherEvaluation, ""};
+        const Values training = values_in(json.at("training"));
+        if (!difference(origin.training, training).empty()) return {Found::kOtherTraining, training};
+        if (!difference(origin.evaluation, values_in(json.at("evaluation"))).empty()) return {Found::kOtherEvaluation};
         Fields fields = Fields::reader(json.at("result"));
         read(fields);
-        return {Found::kSame, ""};
+        return {Found::kSame};
     } catch (const Json::exception& e) {
         throw Error(path.string() + " is damaged (" + e.what() + "); delete it to evaluate that model again");
     }

@@ -93,7 +93,7 @@ enum class Found {
 };
 struct ResultOnDisk {
     Found found = Found::kNothing;
-    std::string difference;  ///< of kOtherTraining: "learning-rate = 0.1, not 1"
+    Values training = {};  ///< what a result of kOtherTraining was trained with
 };
 /// Calls `read` with the file's fields if all of `origin` agrees. Throws Error naming a damaged file.
 ResultOnDisk read_result(const std::filesystem::path& path, const Origin& origin,

@@ -73,16 +73,20 @@ Values read_settings(const fs::path& file) {
     }
 }
 
-RunFolder::RunFolder(fs::path path, Entry entry, const Settings& settings) : path_(std::move(path)), entry_(entry) {
+RunFolder::RunFolder(fs::path path, Entry entry) : path_(std::move(path)), entry_(entry) {
     const bool holds_run = fs::exists(path_ / kConfig);
     if (holds_run && entry == Entry::kNew)
         throw UsageError("--out " + path_.string() + " already holds a run: go on with --resume " + path_.string() +
                          ", start anew with --overwrite, or choose another folder");
     lock_ = RunLock(path_);
     remove_leftovers(path_);
-    if (entry == Entry::kResume) return;
-    if (holds_run) remove_run(path_);
+}
+
+void RunFolder::begin(const Settings& settings) const {
+    if (resumes() || begun_) return;
+    if (entry_ == Entry::kOverwrite) remove_run(path_);
     write_config(path_ / kConfig, settings.resolved());
+    begun_ = true;
 }
 
 void RunFolder::keep_grown(const Settings& settings) const {

@@ -15,8 +15,11 @@ class RunFolder {
         kResume      ///< a run must be there
     };
     RunFolder() = default;
-    /// Takes the folder until this ends; config.toml of a new run is written at once. Throws UsageError, Error.
-    RunFolder(std::filesystem::path path, Entry entry, const Settings& settings);
+    /// Takes the folder until this ends, and changes nothing in it. Throws UsageError, Error.
+    RunFolder(std::filesystem::path path, Entry entry);
+    /// Once nothing is left to be refused: removes the run that is overwritten and writes config.toml. Does nothing when
+    /// a run is resumed, or from the second call on.
+    void begin(const Settings& settings) const;
 
     const std::filesystem::path& path() const { return path_; }
     bool resumes() const { return entry_ == Entry::kResume; }
@@ -26,6 +29,7 @@ class RunFolder {
   private:
     std::filesystem::path path_;
     Entry entry_ = Entry::kNew;
+    mutable bool begun_ = false;
     RunLock lock_;
 };
 

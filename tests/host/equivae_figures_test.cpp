@@ -90,7 +90,7 @@ struct TinyRun {
     RunOptions options;
     EquivaeOptions paper;
     Settings settings;
-    const RunFolder runs{folder.path(), RunFolder::Entry::kNew, settings};
+    const RunFolder runs{folder.path(), RunFolder::Entry::kNew};
     std::optional<Run> run;
     std::optional<EquivaeExperiment> experiment;
     EquivaeReplica replica;

@@ -46,7 +46,7 @@ struct TinyRun {
     RunOptions options;
     GeometryOptions paper;
     Settings settings;
-    RunFolder run{folder.path(), RunFolder::Entry::kNew, settings};
+    RunFolder run{folder.path(), RunFolder::Entry::kNew};
 };
 
 std::set<std::string> names_of(const std::vector<FigureFile>& figures) {

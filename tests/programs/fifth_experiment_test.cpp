@@ -27,7 +27,7 @@ void add_settings(Settings& s, DisentangleOptions& o) {
     s.group("Models");
     s.add("betas", o.betas, kTraining, number(at_least(0)), "weights of the divergence");
     s.add("latents", o.latents, kTraining, whole(1, 64), "dimensions of z");
-    s.add("hidden", o.hidden, kTraining, whole(1, 4096), "hidden widths of the encoder");
+    s.add_sequence("hidden", o.hidden, kTraining, whole(1, 4096), "hidden widths of the encoder");
 }
 
 // --- replicas and what is read from them -----------------------------------------------------------------------------

@@ -83,7 +83,7 @@ TEST_P(Resume, OtherImagesOfTheSameNumberAreRefused) {
     ASSERT_EQ(run("table" + short_run() + " --out " + at("run")).status, 0) << read_file(at("error.txt"));
     // The same set by name, other digits: what decides is the images, not the name.
     const std::string data = at("data");
-    ASSERT_EQ(std::system((std::string(WARPVAE_BIN) + "/dataset make glyphs --seed 5 --train 1200 --test 100 --data " +
+    ASSERT_EQ(std::system((std::string(WARPVAE_BIN) + "/dataset make glyphs --seed 5 --count 1200 --test-count 100 --data " +
                            data + " >/dev/null 2>&1")
                               .c_str()),
               0);

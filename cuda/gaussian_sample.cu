@@ -28,10 +28,21 @@ Status gaussian_prior_backward(T* dmean, T* dlog_deviation, std::size_t P, const
 }
 
 template <class T>
-Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
-                          int R, int N, int Z, Stream stream) {
-    return launch(gaussian_log_ratio_kernel<T>, for_blocks(N, R, Block::any(32)), stream, ratio, z, moments, prior,
-                  bound, Z);
+Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const GaussianPrior<T>& prior, Spread spread, int R,
+                          int N, int Z, Stream stream) {
+    const auto with = [&](auto kernel) {
+        return launch(kernel, for_blocks(N, R, Block::any(32)), stream, ratio, z, moments, prior, Z);
+    };
+    switch (spread) {
+        case Spread::kLogVariance:
+            return with(gaussian_log_ratio_kernel<Spread::kLogVariance, T>);
+        case Spread::kLogDeviation:
+            return with(gaussian_log_ratio_kernel<Spread::kLogDeviation, T>);
+        case Spread::kLogDeviationFromOne:
+            return with(gaussian_log_ratio_kernel<Spread::kLogDeviationFromOne, T>);
+        default:
+            return with(gaussian_log_ratio_kernel<Spread::kVariance, T>);
+    }
 }
 
 template <class T>
@@ -50,8 +61,7 @@ Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise no
     template Status gaussian_prior_backward(T*, T*, std::size_t, const T*, const GaussianPrior<T>&, DeviationBound, T, \
                                             int, int, int, Stream);                                                    \
     template Status gaussian_prior_sample(T*, const GaussianPrior<T>&, LatentNoise, int, int, int, Stream);            \
-    template Status gaussian_log_ratio(T*, const T*, const T*, const GaussianPrior<T>&, DeviationBound, int, int, int, \
-                                       Stream);
+    template Status gaussian_log_ratio(T*, const T*, const T*, const GaussianPrior<T>&, Spread, int, int, int, Stream);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)
 #undef WARPVAE_INSTANTIATE

@@ -41,6 +41,14 @@ __device__ inline Deviation<T> deviation_of(T s, DeviationBound bound) {
     return {exp_(kept), kept, bounded};
 }
 
+/// The deviation that s says in any of the conventions.
+template <Spread spread, class T>
+__device__ inline Deviation<T> deviation_from(T s) {
+    if constexpr (spread == Spread::kLogVariance) return {exp_(T(0.5) * s), T(0.5) * s, false};
+    if constexpr (spread == Spread::kVariance) return {sqrt_(s), T(0.5) * log_(s), false};
+    return deviation_of(s, spread == Spread::kLogDeviation ? DeviationBound::kDeviation : DeviationBound::kLogarithm);
+}
+
 /// Entry j of replica r's prior.
 template <class T>
 struct PriorEntry {
@@ -143,16 +151,15 @@ __global__ void gaussian_prior_backward_kernel(T* dmean, T* dlog_deviation, std:
 }
 
 /// ratio[r, n] += sum_j log prior(z_j) - log q(z_j): what an importance weight needs besides the likelihood.
-template <class T>
-__global__ void gaussian_log_ratio_kernel(T* ratio, const T* z, const T* moments, GaussianPrior<T> prior,
-                                          DeviationBound bound, int Z) {
+template <Spread spread, class T>
+__global__ void gaussian_log_ratio_kernel(T* ratio, const T* z, const T* moments, GaussianPrior<T> prior, int Z) {
     const int r = blockIdx.y;
     const std::size_t row = std::size_t(r) * gridDim.x + blockIdx.x;
     const T* mu = moments + row * 2 * Z;
     T total = T(0);
     for (int j : block_stride(Z)) {
         const PriorEntry<T> p = prior_entry(prior, r, j);
-        const Deviation<T> d = deviation_of(mu[Z + j], bound);
+        const Deviation<T> d = deviation_from<spread>(mu[Z + j]);
         const T from_prior = z[row * Z + j] - p.mean, from_mu = (z[row * Z + j] - mu[j]) / d.sigma;
         total +=
             d.log_sigma - p.log_deviation + T(0.5) * (from_mu * from_mu - p.inverse_variance * from_prior * from_prior);

@@ -23,7 +23,7 @@ ParameterLayout DenseVae<T>::make_layout() {
 
 template <class T>
 DenseVae<T>::DenseVae(const DenseVaeConfig& config, int R, int max_rows, const Matmul& matmul)
-    : Model<T>(Model<T>::image_shape(config.height, config.width), R, max_rows, matmul), config_(config) {
+    : Autoencoder<T>(Model<T>::image_shape(config.height, config.width), R, max_rows, matmul), config_(config) {
     parameters_ = ParameterArena<T>(make_layout(), R);
     const std::size_t rows = std::size_t(R) * max_rows;
     encoder_.allocate(rows);
@@ -44,12 +44,12 @@ std::vector<LossTerm<T>> DenseVae<T>::loss_terms() const {
 
 /// q(z | x) = N(mu(x), diag sigma^2(x)), and z = mu + sigma * epsilon (eq. 9 and 10).
 template <class T>
-void DenseVae<T>::encode(int N, const LatentNoise& noise) {
+void DenseVae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {
     const Range range("encoder.forward");
-    encoder_.forward(matmul_, parameters_, input_.data(), R_, N);
+    encoder_.forward(matmul_, parameters_, x, R_, N);
     check(gaussian_head_forward(moments_.data(), z_.data(), kl_.data(), encoder_.output(), heads_.weight(parameters_),
                                 heads_.bias(parameters_), parameters_.stride(), noise, R_, N, heads_.in(),
-                                config_.latents, stream()));
+                                config_.latents, this->stream()));
 }
 
 /// p(x | z) = Bernoulli(sigmoid(logits(z))) (appendix C.1).
@@ -59,26 +59,31 @@ void DenseVae<T>::decode(int N) {
     decoder_.forward(matmul_, parameters_, z_.data(), R_, N);
 }
 
+template <class T>
+void DenseVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
+    const Range range("loss");
+    check(bernoulli_from_logits<T>(nll, nullptr, output(), this->repeated(target, N, K), T(1), R_, N * K,
+                                   this->image_size(), this->stream()));
+}
+
 /// -ELBO = -log p(x | z) + KL(q(z | x) || p(z)), one sample of z (eq. 7), a row at a time.
 template <class T>
 void DenseVae<T>::evaluate(int N, const LatentNoise& noise) {
-    encode(N, noise);
+    this->encode(N, noise);
     decode(N);
-    const Range range("loss");
-    check(bernoulli_from_logits<T>(reconstruction_.data(), nullptr, logits(), input_.data(), T(1), R_, N,
-                                   this->image_size(), stream()));
+    negative_log_likelihood(reconstruction_.data(), input_.data(), N);
 }
 
 template <class T>
 void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
-    encode(N, noise);
+    this->encode(N, noise);
     decode(N);
-    T* d_logits = logits();  // in the logits' place
+    T* d_logits = output();  // in the logits' place
     {
         // The loss is the mean over the batch, so every gradient below carries 1 / N.
         const Range range("loss");
-        check(bernoulli_from_logits<T>(reconstruction_.data(), d_logits, logits(), input_.data(), T(1) / T(N), R_, N,
-                                       this->image_size(), stream()));
+        check(bernoulli_from_logits<T>(reconstruction_.data(), d_logits, output(), input_.data(), T(1) / T(N), R_, N,
+                                       this->image_size(), this->stream()));
     }
     const T* d_z = nullptr;
     {
@@ -89,7 +94,7 @@ void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
     const Range range("encoder.backward");
     // Through z = mu + sigma epsilon and the divergence to (mu, log sigma^2), then through the heads to the image.
     check(gaussian_head_backward(d_moments_.data(), d_z, z_.data(), moments_.data(), T(config_.beta / N), R_, N,
-                                 config_.latents, stream()));
+                                 config_.latents, this->stream()));
     heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
                     static_cast<const T*>(encoder_.output()), Activation::kRelu, N);
     encoder_.backward(matmul_, parameters_, d_hidden_.data(), input_.data(), Activation::kNone, false, R_, N);

@@ -1,8 +1,8 @@
 // The variational auto-encoder of Kingma and Welling (2014) from dense layers, R replicas at once: the model of Mills
 // (2024) with hidden = {400}. Forward, loss and backward are written out in dense_vae.cpp, read from top to bottom.
 #pragma once
+#include "models/autoencoder.h"
 #include "models/dense_stack.h"
-#include "models/model.h"
 
 namespace warpvae {
 
@@ -15,7 +15,7 @@ struct DenseVaeConfig {
 };
 
 template <class T>
-class DenseVae : public Model<T> {
+class DenseVae : public Autoencoder<T> {
   public:
     /// Parameters are zero until `parameters().initialise(...)` or an upload.
     DenseVae(const DenseVaeConfig& config, int R, int max_rows, const Matmul& matmul);
@@ -24,17 +24,20 @@ class DenseVae : public Model<T> {
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
 
-    /// The encoder alone: moments() and z() from minibatch().
-    void encode(int N, const LatentNoise& noise);
-    /// The decoder alone: logits() from z().
-    void decode(int N);
-    T* z() { return z_.data(); }                          ///< [R, N, Z]
-    const T* moments() const { return moments_.data(); }  ///< [R, N, 2Z]: mu, then logvar
-    T* logits() { return decoder_.output(); }             ///< [R, N, D]
+    int latents() const override { return config_.latents; }
+    T* z() override { return z_.data(); }
+    const T* moments() const override { return moments_.data(); }
+    Spread spread() const override { return Spread::kLogVariance; }
+    std::vector<const T*> divergences() const override { return {kl_.data()}; }
+    void decode(int N) override;
+    T* output() override { return decoder_.output(); }
+    bool decodes_to_logits() const override { return true; }
+    void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) override;
     const DenseVaeConfig& config() const { return config_; }
 
   private:
-    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_, Model<T>::stream;
+    void encode_rows(const T* x, int N, const LatentNoise& noise) override;
+    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_;
 
     ParameterLayout make_layout();
 

@@ -67,7 +67,8 @@ ParameterLayout Equivae<T>::make_layout() {
 template <class T>
 Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const EquivaeData& data, const Matmul& matmul,
                     const Convolver& convolver)
-    : Model<T>(Model<T>::image_shape(config.height, config.width, config.channels, config.pixels), R, max_rows, matmul),
+    : Autoencoder<T>(Model<T>::image_shape(config.height, config.width, config.channels, config.pixels), R, max_rows,
+                     matmul),
       config_(config),
       D_(this->image_size()),
       data_(data),
@@ -79,7 +80,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
                                                                  : int((count + steps - 1) / steps);
     }
     const int K = config.semi_supervised ? config.classes : 1, images = max_rows + max_labelled_;
-    const int sets = max_sets_ = config.semi_supervised ? std::max(K + max_labelled_, max_rows) : max_rows;
+    const int sets = config.semi_supervised ? std::max(K + max_labelled_, max_rows) : max_rows;
     const int set_images = sets * std::max(config.max_complement, 1);
     max_pairs_ = max_rows * K + max_labelled_;
     parameters_ = ParameterArena<T>(make_layout(), R);
@@ -192,15 +193,15 @@ void Equivae<T>::gather_labelled(const LatentNoise& noise) {
         GatherOptions beside = shape;
         beside.batch_rows = pairs_.images(), beside.first_row = pairs_.unlabelled;
         check(gather(input_.data(), images, {noise.seeds, noise.step, labelled_order_}, R_, pairs_.labelled, beside,
-                     stream()));
+                     this->stream()));
         check(gather_labels(labels_.data(), data_.labels->table(), {noise.seeds, noise.step, labelled_order_}, R_,
-                            pairs_.labelled, stream()));
+                            pairs_.labelled, this->stream()));
         check(gather_class_sets<T>({sets_.data(), sets, 0}, images, index, noise.seeds, noise.step, m_, R_, shape,
-                                   stream()));
+                                   this->stream()));
     }
     check(gather_complements<T>({sets_.data(), sets, first}, images, index,
                                 {noise.seeds, noise.step, config_.semi_supervised ? labelled_order_ : order_}, m_, R_,
-                                pairs_.labelled, shape, stream()));
+                                pairs_.labelled, shape, this->stream()));
 }
 
 // --- forward ---------------------------------------------------------------------------------------------------------
@@ -213,7 +214,7 @@ void Equivae<T>::embed(int N) {
     inv_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, N);
     inv_tail_.forward(matmul_, parameters_, inv_trunk_.output(), R_, N);
     check(copy_on_device(embedding_.data(), inv_tail_.output(), std::size_t(R_) * N * config_.latents * sizeof(T),
-                         stream()));
+                         this->stream()));
 }
 
 /// r of sets of m images (eq. 2): the mean lies after the first dense layer, two more follow.
@@ -222,30 +223,30 @@ void Equivae<T>::embed_sets(int sets, int m) {
     const Range range("invariant.forward");
     inv_trunk_.forward(convolver_, matmul_, parameters_, sets_images(), R_, sets * m);
     check(set_mean_forward(set_mean_.data(), inv_trunk_.output(), m, std::size_t(R_) * sets, inv_trunk_.hidden(),
-                           stream()));
+                           this->stream()));
     inv_tail_.forward(matmul_, parameters_, set_mean_.data(), R_, sets);
-    check(
-        copy_on_device(r_.data(), inv_tail_.output(), std::size_t(R_) * sets * config_.latents * sizeof(T), stream()));
+    check(copy_on_device(r_.data(), inv_tail_.output(), std::size_t(R_) * sets * config_.latents * sizeof(T),
+                         this->stream()));
 }
 
 /// q(v | r, x) of every pair (eq. 3), and KL(q || N(0, I)).
 template <class T>
-void Equivae<T>::encode_pairs(const LatentNoise& noise) {
+void Equivae<T>::encode_pairs(const T* x, const LatentNoise& noise) {
     const Range range("equivariant.forward");
     const int pairs = pairs_.pairs(), Z = config_.latents;
-    cov_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, pairs_.images());
+    cov_trunk_.forward(convolver_, matmul_, parameters_, x, R_, pairs_.images());
     cov_r_.forward(matmul_, parameters_, r_.data(), R_, pairs_.sets());
     check(concatenate_pairs_forward<T>(cov_joint_.data(), {cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()},
-                                       {cov_r_.output(), PairRows::kSets, cov_r_.out()}, pairs_, R_, stream()));
+                                       {cov_r_.output(), PairRows::kSets, cov_r_.out()}, pairs_, R_, this->stream()));
     mu_.forward(matmul_, parameters_, cov_joint_.data(), R_, pairs);
     logvar_.forward(matmul_, parameters_, cov_joint_.data(), R_, pairs);
     check(concatenate_pairs_forward<T>(moments_.data(), {mu_.output(), PairRows::kPairs, Z},
-                                       {logvar_.output(), PairRows::kPairs, Z}, pairs_, R_, stream()));
-    check(reparameterise_forward(v_.data(), moments_.data(), noise, R_, pairs, Z, stream()));
-    check(gaussian_kl_forward(kl_.data(), moments_.data(), R_, pairs, Z, stream()));
+                                       {logvar_.output(), PairRows::kPairs, Z}, pairs_, R_, this->stream()));
+    check(reparameterise_forward(v_.data(), moments_.data(), noise, R_, pairs, Z, this->stream()));
+    check(gaussian_kl_forward(kl_.data(), moments_.data(), R_, pairs, Z, this->stream()));
 }
 
-/// p(x | r, v): pixels() of every pair.
+/// p(x | r, v): output() of every pair.
 template <class T>
 void Equivae<T>::decode_pairs() {
     const Range range("decoder.forward");
@@ -254,7 +255,7 @@ void Equivae<T>::decode_pairs() {
     decoder_v_.forward(matmul_, parameters_, v_.data(), R_, pairs);
     check(concatenate_pairs_forward<T>(decoder_in_.data(), {decoder_r_.output(), PairRows::kSets, decoder_r_.out()},
                                        {decoder_v_.output(), PairRows::kPairs, decoder_v_.out()}, pairs_, R_,
-                                       stream()));
+                                       this->stream()));
     decoder_joint_.forward(matmul_, parameters_, decoder_in_.data(), R_, pairs);
     decoder_.forward(convolver_, parameters_, decoder_joint_.output(), R_, pairs);
 }
@@ -267,27 +268,27 @@ void Equivae<T>::classify_images(const LatentNoise& drop) {
     class_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images);
     check(concatenate_pairs_forward<T>(
         class_in_.data(), {class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
-        {embedding_.data(), PairRows::kPairs, config_.latents}, rows_alone(images), R_, stream()));
+        {embedding_.data(), PairRows::kPairs, config_.latents}, rows_alone(images), R_, this->stream()));
     class_head_.forward(matmul_, parameters_, class_in_.data(), R_, images, drop);
 }
 
 /// -log p(x | r, v) of every pair, and its gradient by the pixels in their place where the rows' weights are given.
 template <class T>
-void Equivae<T>::likelihood(T* nll, T* d_pixels, T scale, const T* weights) {
+void Equivae<T>::likelihood(T* nll, T* d_pixels, const T* target, PairShape shape, T scale, const T* weights) {
     const Range range("loss");
-    const LossRows<T> rows{weights, {pairs_.unlabelled, pairs_.classes}};  // a pair's target is its image
-    const int pairs = pairs_.pairs();
+    const LossRows<T> rows{weights, {shape.unlabelled, shape.classes}};  // a pair's target is its image
+    const int pairs = shape.pairs();
     if (config_.likelihood == Likelihood::kBernoulli) {
-        check(bernoulli_from_logits<T>(nll, d_pixels, pixels(), input_.data(), scale, R_, pairs, int(D_), stream(),
-                                       rows));
+        check(
+            bernoulli_from_logits<T>(nll, d_pixels, output(), target, scale, R_, pairs, int(D_), this->stream(), rows));
         return;
     }
     const bool unit = config_.deviation == DeviationKind::kUnit;
     const int deviations = config_.deviation == DeviationKind::kPerChannel ? config_.channels : 1;
     const LogDeviation<T> deviation{unit ? nullptr : parameters_.value(deviation_), deviations, parameters_.stride()};
     T* d_deviation = d_pixels && !unit ? parameters_.gradient(deviation_) : nullptr;
-    check(gaussian_likelihood<T>({nll, d_pixels, d_deviation}, pixels(), input_.data(), deviation, scale, R_, pairs,
-                                 config_.height * config_.width, config_.channels, stream(), rows));
+    check(gaussian_likelihood<T>({nll, d_pixels, d_deviation}, output(), target, deviation, scale, R_, pairs,
+                                 config_.height * config_.width, config_.channels, this->stream(), rows));
 }
 
 template <class T>
@@ -299,7 +300,7 @@ void Equivae<T>::forward(int N, const LatentNoise& noise) {
         classify_images(noise);
     }
     embed_sets(pairs_.sets(), m_);
-    encode_pairs(noise);
+    encode_pairs(input_.data(), noise);
     decode_pairs();
 }
 
@@ -323,28 +324,28 @@ void Equivae<T>::class_loss(T* weights) {
                                   class_kl_.data(),
                                   cross_entropy_.data()};
     check(class_expectation<T>(out, class_head_.output(), nll_.data(), kl_.data(), labels_.data(), log_prior_.data(),
-                               labelled_scale(), pairs_, R_, stream()));
+                               labelled_scale(), pairs_, R_, this->stream()));
 }
 
 /// -L_lab, or -L_semi, a row at a time.
 template <class T>
 void Equivae<T>::evaluate(int N, const LatentNoise& noise) {
     forward(N, noise);
-    likelihood(nll_.data(), nullptr, T(1), nullptr);
+    likelihood(nll_.data(), nullptr, input_.data(), pairs_, T(1), nullptr);
     if (config_.semi_supervised) class_loss(nullptr);
 }
 
 template <class T>
 void Equivae<T>::gradients(int N, const LatentNoise& noise) {
     forward(N, noise);
-    T* d_pixels = pixels();  // in the pixels' place
+    T* d_pixels = output();  // in the pixels' place
     if (config_.semi_supervised) {
         // How much a class's reconstruction counts follows from all ten: first the losses, then their gradient.
-        likelihood(nll_.data(), nullptr, T(1), nullptr);
+        likelihood(nll_.data(), nullptr, input_.data(), pairs_, T(1), nullptr);
         class_loss(pair_weights_.data());
-        likelihood(nullptr, d_pixels, T(1), pair_weights_.data());
+        likelihood(nullptr, d_pixels, input_.data(), pairs_, T(1), pair_weights_.data());
     } else {
-        likelihood(nll_.data(), d_pixels, T(1) / T(N), nullptr);
+        likelihood(nll_.data(), d_pixels, input_.data(), pairs_, T(1) / T(N), nullptr);
     }
     const T* d_r_decoder = decoder_backward(d_pixels);
     const T* d_r_encoder = equivariant_backward(N);
@@ -359,12 +360,12 @@ const T* Equivae<T>::decoder_backward(T* d_pixels) {
     const int pairs = pairs_.pairs();
     T* d_joint = decoder_.backward(convolver_, parameters_, d_pixels, decoder_joint_.output(), true, R_, pairs);
     check(activation_backward(d_joint, decoder_joint_.output(), Activation::kRelu,
-                              std::size_t(R_) * pairs * decoder_joint_.out(), stream()));
+                              std::size_t(R_) * pairs * decoder_joint_.out(), this->stream()));
     const T* d_in =
         decoder_joint_.backward(matmul_, parameters_, d_joint, decoder_in_.data(), Activation::kNone, true, R_, pairs);
     check(concatenate_pairs_backward<T>({d_decoder_r_.data(), decoder_r_.output(), PairRows::kSets, decoder_r_.out()},
                                         {d_decoder_v_.data(), decoder_v_.output(), PairRows::kPairs, decoder_v_.out()},
-                                        d_in, pairs_, R_, stream()));
+                                        d_in, pairs_, R_, this->stream()));
     d_v_ =
         decoder_v_.backward(matmul_, parameters_, d_decoder_v_.data(), v_.data(), Activation::kNone, true, R_, pairs);
     return decoder_r_.backward(matmul_, parameters_, d_decoder_r_.data(), r_.data(), Activation::kNone, true, R_,
@@ -378,18 +379,18 @@ const T* Equivae<T>::equivariant_backward(int N) {
     const int pairs = pairs_.pairs(), Z = config_.latents;
     const bool semi = config_.semi_supervised;
     check(gaussian_head_backward<T>(d_moments_.data(), d_v_, v_.data(), moments_.data(), semi ? T(1) : T(1) / T(N), R_,
-                                    pairs, Z, stream(), semi ? pair_weights_.data() : nullptr));
+                                    pairs, Z, this->stream(), semi ? pair_weights_.data() : nullptr));
     check(concatenate_pairs_backward<T>({d_mu_.data(), nullptr, PairRows::kPairs, Z},
                                         {d_logvar_.data(), nullptr, PairRows::kPairs, Z}, d_moments_.data(), pairs_, R_,
-                                        stream()));
+                                        this->stream()));
     T* d_joint =
         mu_.backward(matmul_, parameters_, d_mu_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs);
     const T* d_joint_logvar =
         logvar_.backward(matmul_, parameters_, d_logvar_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs);
-    check(add(d_joint, d_joint_logvar, std::size_t(R_) * pairs * (cov_trunk_.hidden() + cov_r_.out()), stream()));
+    check(add(d_joint, d_joint_logvar, std::size_t(R_) * pairs * (cov_trunk_.hidden() + cov_r_.out()), this->stream()));
     check(concatenate_pairs_backward<T>(
         {d_cov_hidden_.data(), cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()},
-        {d_cov_r_.data(), cov_r_.output(), PairRows::kSets, cov_r_.out()}, d_joint, pairs_, R_, stream()));
+        {d_cov_r_.data(), cov_r_.output(), PairRows::kSets, cov_r_.out()}, d_joint, pairs_, R_, this->stream()));
     cov_trunk_.backward(convolver_, matmul_, parameters_, d_cov_hidden_.data(), input_.data(), R_, pairs_.images());
     return cov_r_.backward(matmul_, parameters_, d_cov_r_.data(), r_.data(), Activation::kNone, true, R_,
                            pairs_.sets());
@@ -401,11 +402,11 @@ void Equivae<T>::invariant_backward(const T* d_r_decoder, const T* d_r_encoder) 
     const Range range("invariant.backward");
     const int sets = pairs_.sets(), hidden = inv_trunk_.hidden();
     const std::size_t rows = std::size_t(R_) * sets;
-    check(copy_on_device(d_r_.data(), d_r_decoder, rows * config_.latents * sizeof(T), stream()));
-    check(add(d_r_.data(), d_r_encoder, rows * config_.latents, stream()));
+    check(copy_on_device(d_r_.data(), d_r_decoder, rows * config_.latents * sizeof(T), this->stream()));
+    check(add(d_r_.data(), d_r_encoder, rows * config_.latents, this->stream()));
     const T* d_mean =
         inv_tail_.backward(matmul_, parameters_, d_r_.data(), set_mean_.data(), Activation::kNone, true, R_, sets);
-    check(set_mean_backward<T>(d_inv_.data(), d_mean, inv_trunk_.output(), m_, rows, hidden, stream()));
+    check(set_mean_backward<T>(d_inv_.data(), d_mean, inv_trunk_.output(), m_, rows, hidden, this->stream()));
     inv_trunk_.backward(convolver_, matmul_, parameters_, d_inv_.data(), sets_images(), R_, sets * m_);
 }
 
@@ -418,16 +419,25 @@ void Equivae<T>::classifier_backward(const LatentNoise& drop) {
                                          Activation::kNone, true, R_, images, drop);
     check(concatenate_pairs_backward<T>(
         {d_class_hidden_.data(), class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
-        {nullptr, nullptr, PairRows::kPairs, config_.latents}, d_in, rows_alone(images), R_, stream()));
+        {nullptr, nullptr, PairRows::kPairs, config_.latents}, d_in, rows_alone(images), R_, this->stream()));
     class_trunk_.backward(convolver_, matmul_, parameters_, d_class_hidden_.data(), input_.data(), R_, images);
 }
 
 // --- evaluation ------------------------------------------------------------------------------------------------------
 
 template <class T>
-void Equivae<T>::encode(int N, const LatentNoise& noise) {
+void Equivae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {
     pairs_ = rows_alone(N);
-    encode_pairs(noise);
+    encode_pairs(x, noise);
+}
+template <class T>
+void Equivae<T>::encode_draws(int N, int K, const LatentNoise& noise) {
+    if (K > 1) {
+        const std::size_t rows = std::size_t(R_) * N, Z = config_.latents;
+        check(copy_on_device(d_r_.data(), r_.data(), rows * Z * sizeof(T), this->stream()));
+        check(repeat_rows<T>(r_.data(), d_r_.data(), K, rows, Z, this->stream()));
+    }
+    Autoencoder<T>::encode_draws(N, K, noise);
 }
 template <class T>
 void Equivae<T>::decode(int N) {
@@ -435,16 +445,25 @@ void Equivae<T>::decode(int N) {
     decode_pairs();
 }
 template <class T>
-void Equivae<T>::negative_log_likelihood(int N) {
-    pairs_ = rows_alone(N);
-    likelihood(nll_.data(), nullptr, T(1), nullptr);
+void Equivae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
+    likelihood(nll, nullptr, target, {N, K, 0}, T(1), nullptr);
+}
+template <class T>
+void Equivae<T>::bound(int N, const LatentNoise& noise) {
+    this->encode(N, noise);
+    decode(N);
+    negative_log_likelihood(nll_.data(), input_.data(), N);
+}
+template <class T>
+std::vector<LossTerm<T>> Equivae<T>::bound_terms() const {
+    return {{"reconstruction", nll_.data(), 1.0}, {"kl", kl_.data(), 1.0}};
 }
 template <class T>
 void Equivae<T>::bound_by_class(int N, const LatentNoise& noise) {
     pairs_ = {N, config_.classes, 0};
-    encode_pairs(noise);
+    encode_pairs(input_.data(), noise);
     decode_pairs();
-    likelihood(nll_.data(), nullptr, T(1), nullptr);
+    likelihood(nll_.data(), nullptr, input_.data(), pairs_, T(1), nullptr);
 }
 template <class T>
 void Equivae<T>::classify(int N) {

@@ -14,11 +14,11 @@
 #include <string>
 #include <vector>
 
+#include "models/autoencoder.h"
 #include "models/class_sets.h"
 #include "models/device_images.h"
 #include "models/image_trunk.h"
 #include "models/likelihood.h"
-#include "models/model.h"
 
 namespace warpvae {
 
@@ -61,7 +61,7 @@ struct EquivaeData {
 };
 
 template <class T>
-class Equivae : public Model<T> {
+class Equivae : public Autoencoder<T> {
   public:
     /// `max_rows`: images of a minibatch at most, labelled ones not counted where there are unlabelled. Without `data`
     /// the model can only be evaluated.
@@ -74,16 +74,25 @@ class Equivae : public Model<T> {
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
 
+    // As an auto-encoder it is a model of x given r: put r() there, row n for image n, before `encode` or `decode`.
+    int latents() const override { return config_.latents; }
+    /// Repeats the N rows of r() too: they have to be put there anew for the next call.
+    void encode_draws(int N, int K, const LatentNoise& noise) override;
+    T* z() override { return v_.data(); }
+    const T* moments() const override { return moments_.data(); }
+    Spread spread() const override { return Spread::kLogVariance; }
+    std::vector<const T*> divergences() const override { return {kl_.data()}; }
+    void decode(int N) override;
+    T* output() override { return decoder_.output(); }
+    bool decodes_to_logits() const override { return config_.likelihood == Likelihood::kBernoulli; }
+    void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) override;
+    void bound(int N, const LatentNoise& noise) override;
+    std::vector<LossTerm<T>> bound_terms() const override;
+
     /// embedding() [R, N, Z] = f_inv(x), m = 1, of minibatch().
     void embed(int N);
     /// r() [R, S, Z] of S sets of m images; fill sets() [R, S, m, D] before.
     void embed_sets(int S, int m);
-    /// moments(), v() and kl() of the N images of minibatch(), image n given row n of r(). Without noise v is mu.
-    void encode(int N, const LatentNoise& noise);
-    /// pixels() from v() and r(), row by row.
-    void decode(int N);
-    /// nll() [R, N] = -log p(x | r, v) of the last decode for minibatch().
-    void negative_log_likelihood(int N);
     /// nll() and kl() [R, N, classes] of each image of minibatch() with each class, whose r are the first rows of r().
     void bound_by_class(int N, const LatentNoise& noise);
     /// class_logits() [R, N, classes] of q(y | x) for minibatch(), nothing dropped. Semi-supervised models only.
@@ -91,34 +100,29 @@ class Equivae : public Model<T> {
 
     T* sets() { return sets_.data(); }
     const T* embedding() const { return embedding_.data(); }
-    T* r() { return r_.data(); }
-    T* v() { return v_.data(); }
-    const T* moments() const { return moments_.data(); }  ///< [R, N, 2Z]: mu, log sigma^2
+    T* r() { return r_.data(); }  ///< [R, N, Z]
+    T* v() { return v_.data(); }  ///< the paper's name for z()
     const T* kl() const { return kl_.data(); }
     const T* nll() const { return nll_.data(); }
-    /// [R, N, D]: logits of a Bernoulli, means of a Gaussian.
-    T* pixels() { return decoder_.output(); }
     const T* class_logits() { return class_head_.output(); }
     const EquivaeConfig& config() const { return config_; }
-    /// Most rows of embed, encode, decode and classify; pairs of bound_by_class; sets of embed_sets, with m at most
-    /// config().max_complement.
-    int evaluation_rows() const { return max_rows_; }
+    /// Most pairs of an image and a class in bound_by_class. All else takes max_rows() rows; embed_sets so many sets of
+    /// config().max_complement images.
     int pair_rows() const { return max_pairs_; }
-    int set_rows() const { return max_sets_; }
 
   private:
-    using Model<T>::R_, Model<T>::max_rows_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_,
-        Model<T>::stream;
+    using Model<T>::R_, Model<T>::max_rows_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_;
 
     ParameterLayout make_layout();
     PairShape pairs_of(int N) const;
     /// What f_inv takes: the sets, or in the ablation the image itself.
     const T* sets_images() const { return config_.self_complement ? input_.data() : sets_.data(); }
     void gather_labelled(const LatentNoise& noise);
-    void encode_pairs(const LatentNoise& noise);
+    void encode_rows(const T* x, int N, const LatentNoise& noise) override;
+    void encode_pairs(const T* x, const LatentNoise& noise);
     void decode_pairs();
     void classify_images(const LatentNoise& drop);
-    void likelihood(T* nll, T* d_pixels, T scale, const T* weights);
+    void likelihood(T* nll, T* d_pixels, const T* target, PairShape pairs, T scale, const T* weights);
     void forward(int N, const LatentNoise& noise);
     T labelled_scale() const;
     void class_loss(T* weights);
@@ -128,7 +132,7 @@ class Equivae : public Model<T> {
     void classifier_backward(const LatentNoise& drop);
 
     EquivaeConfig config_;
-    int max_labelled_ = 0, max_pairs_, max_sets_;
+    int max_labelled_ = 0, max_pairs_;
     std::size_t D_;
     EquivaeData data_;
     const Convolver& convolver_;

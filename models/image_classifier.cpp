@@ -68,9 +68,10 @@ const DeviceBuffer<const std::uint8_t*>& ImageClassifier<T>::label_rows(int N) {
 
 template <class T>
 void ImageClassifier<T>::loss(int N, const LatentNoise& noise, T* dlogits) {
-    check(gather_labels(batch_labels_.data(), labels_.table(), {noise.seeds, noise.step, order_}, R_, N, stream()));
+    check(
+        gather_labels(batch_labels_.data(), labels_.table(), {noise.seeds, noise.step, order_}, R_, N, this->stream()));
     check(softmax_cross_entropy<T>({cross_entropy_.data(), dlogits}, logits(), nullptr, 0, {label_rows(N).data()},
-                                   T(1) / T(N), ClassAxis::kLast, R_, N, config_.classes, stream()));
+                                   T(1) / T(N), ClassAxis::kLast, R_, N, config_.classes, this->stream()));
 }
 
 template <class T>

@@ -52,7 +52,7 @@ class ImageClassifier : public Model<T> {
     const ImageClassifierConfig& config() const { return config_; }
 
   private:
-    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_, Model<T>::stream;
+    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_;
 
     ParameterLayout make_layout();
     void forward(int N, const LatentNoise& drop);

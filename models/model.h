@@ -34,6 +34,7 @@ class Model {
     const GatherOptions& input_shape() const { return shape_; }
     /// D: the numbers of an image.
     int image_size() const { return shape_.height * shape_.width * shape_.channels; }
+    Stream stream() const { return matmul_.stream(); }
     /// Device [R, batch_rows(N), D]: fill the first N rows of each replica, then call `gradients` or `evaluate` with
     /// that N.
     virtual T* minibatch() { return input_.data(); }
@@ -59,7 +60,6 @@ class Model {
     }
     Model(const GatherOptions& shape, int R, int max_rows, const Matmul& matmul)
         : shape_(shape), R_(R), max_rows_(max_rows), matmul_(matmul) {}
-    Stream stream() const { return matmul_.stream(); }
 
     const GatherOptions shape_;
     const int R_, max_rows_;

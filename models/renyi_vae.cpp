@@ -1,5 +1,6 @@
 #include "models/renyi_vae.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cuda/device/device.h"
@@ -27,7 +28,7 @@ ParameterLayout RenyiVae<T>::make_layout() {
 template <class T>
 RenyiVae<T>::RenyiVae(const RenyiVaeConfig& config, const std::vector<double>& alphas, int max_rows,
                       const Matmul& matmul)
-    : Model<T>(Model<T>::image_shape(config.height, config.width), int(alphas.size()), max_rows, matmul),
+    : Autoencoder<T>(Model<T>::image_shape(config.height, config.width), int(alphas.size()), max_rows, matmul),
       config_(config),
       host_alphas_(alphas),
       alphas_(alphas, "alphas"),
@@ -52,81 +53,98 @@ std::vector<LossTerm<T>> RenyiVae<T>::loss_terms() const {
     return {{"negative_bound", loss_.data(), 1.0}, {"negative_elbo", negative_elbo_.data(), 0.0}};
 }
 
-/// q(z | x) = N(mu(x), diag variance(x)).
+/// q(z | x) = N(mu(x), diag variance(x)), and z_k = mu + sigma epsilon_k with log p(z_k) - log q(z_k | x).
 template <class T>
-void RenyiVae<T>::encode(int N) {
+void RenyiVae<T>::draw(const T* x, int N, int K, const LatentNoise& noise) {
     const Range range("encoder.forward");
-    if (!config_.hidden.empty()) encoder_.forward(matmul_, parameters_, input_.data(), R_, N);
-    heads_.forward(matmul_, parameters_, moments_.data(), encoded(), Activation::kNone, N);
-    check(variance_head(moments_.data(), kl_.data(), config_.variance, R_, N, config_.latents, stream()));
+    if (!config_.hidden.empty()) encoder_.forward(matmul_, parameters_, x, R_, N);
+    heads_.forward(matmul_, parameters_, moments_.data(), encoded(x), Activation::kNone, N);
+    check(variance_head(moments_.data(), kl_.data(), config_.variance, R_, N, config_.latents, this->stream()));
+    check(
+        posterior_samples(z_.data(), ratio_.data(), moments_.data(), noise, R_, N, K, config_.latents, this->stream()));
+}
+template <class T>
+void RenyiVae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {
+    draw(x, N, 1, noise);
+}
+template <class T>
+void RenyiVae<T>::encode_draws(int N, int K, const LatentNoise& noise) {
+    draw(input_.data(), N, K, noise);
+}
+template <class T>
+void RenyiVae<T>::add_log_ratio(T* ratio, int N) {
+    check(add<T>(ratio, ratio_.data(), std::size_t(R_) * N, this->stream()));
 }
 
 template <class T>
-void RenyiVae<T>::sample(int N, const LatentNoise& noise) {
-    check(posterior_samples(z_.data(), ratio_.data(), moments_.data(), noise, R_, N, config_.samples, config_.latents,
-                            stream()));
-}
-
-template <class T>
-void RenyiVae<T>::decode(int rows) {
+void RenyiVae<T>::decode(int N) {
     const Range range("decoder.forward");
-    decoder_.forward(matmul_, parameters_, z_.data(), R_, rows);
+    decoder_.forward(matmul_, parameters_, z_.data(), R_, N);
 }
 
 template <class T>
-void RenyiVae<T>::likelihood_pass(int N, bool gradient) {
+void RenyiVae<T>::likelihood(T* nll, T* d_output, const T* target, int N, int K) {
     const Range range("loss");
     // All draws of an image share it as their target; in the gradient each counts by its weight, over N images.
-    const LossRows<T> rows{gradient ? weights_.data() : nullptr, {N, config_.samples}};
-    const int draws = N * config_.samples;
+    const LossRows<T> rows{d_output ? weights_.data() : nullptr, {N, K}};
     const T scale = T(1) / T(N);
-    T *nll = gradient ? nullptr : nll_.data(), *d_logits = gradient ? logits() : nullptr;
     if (config_.likelihood == Likelihood::kGaussian) {
-        check(gaussian_likelihood<T>({nll, d_logits, nullptr}, logits(), input_.data(), {}, scale, R_, draws,
-                                     this->image_size(), 1, stream(), rows));
+        check(gaussian_likelihood<T>({nll, d_output, nullptr}, output(), target, {}, scale, R_, N * K,
+                                     this->image_size(), 1, this->stream(), rows));
         return;
     }
     const double p = config_.clipped_probability;
-    check(bernoulli_from_logits<T>(nll, d_logits, logits(), input_.data(), scale, R_, draws, this->image_size(),
-                                   stream(), rows, p > 0 ? T(std::log((1 - p) / p)) : T(0)));
+    check(bernoulli_from_logits<T>(nll, d_output, output(), target, scale, R_, N * K, this->image_size(),
+                                   this->stream(), rows, p > 0 ? T(std::log((1 - p) / p)) : T(0)));
 }
 template <class T>
-void RenyiVae<T>::likelihood(int N) {
-    likelihood_pass(N, false);
+void RenyiVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
+    likelihood(nll, nullptr, target, N, K);
 }
 
 /// Minus the bound of order alpha from K draws (Li and Turner, eq. 12), a row at a time.
 template <class T>
 void RenyiVae<T>::evaluate(int N, const LatentNoise& noise) {
-    encode(N);
-    sample(N, noise);
-    decode(N * config_.samples);
-    likelihood(N);
+    const int K = config_.samples;
+    LatentNoise drawn = noise;
+    drawn.first_row *= K;
+    encode_draws(N, K, drawn);
+    decode(N * K);
+    likelihood(nll_.data(), nullptr, input_.data(), N, K);
     check(renyi_bound<T>({loss_.data(), negative_elbo_.data(), weights_.data()}, nll_.data(), ratio_.data(), kl_.data(),
-                         orders_, R_, N, config_.samples, stream()));
+                         orders_, R_, N, K, this->stream()));
 }
 
 template <class T>
 void RenyiVae<T>::gradients(int N, const LatentNoise& noise) {
     evaluate(N, noise);
-    // The weights of the draws need all of their likelihoods, so the logits are read a second time for the gradient.
-    likelihood_pass(N, true);
+    // The weights of the draws need all of their likelihoods, so the output is read a second time for the gradient.
+    likelihood(nullptr, output(), input_.data(), N, config_.samples);
     const T* d_z = nullptr;
     {
         const Range range("decoder.backward");
-        d_z = decoder_.backward(matmul_, parameters_, logits(), z_.data(), Activation::kNone, true, R_,
+        d_z = decoder_.backward(matmul_, parameters_, output(), z_.data(), Activation::kNone, true, R_,
                                 N * config_.samples);
     }
     const Range range("encoder.backward");
     check(posterior_backward(d_moments_.data(), d_z, z_.data(), moments_.data(), weights_.data(), orders_,
-                             config_.variance, T(1) / T(N), R_, N, config_.samples, config_.latents, stream()));
+                             config_.variance, T(1) / T(N), R_, N, config_.samples, config_.latents, this->stream()));
     T* d_hidden = config_.hidden.empty() ? nullptr : d_hidden_.data();
-    heads_.backward(matmul_, parameters_, d_hidden, static_cast<const T*>(d_moments_.data()), encoded(),
+    heads_.backward(matmul_, parameters_, d_hidden, static_cast<const T*>(d_moments_.data()), encoded(input_.data()),
                     config_.activation, N);
     if (d_hidden) encoder_.backward(matmul_, parameters_, d_hidden, input_.data(), Activation::kNone, false, R_, N);
 }
 
 template class RenyiVae<float>;
 template class RenyiVae<double>;
+
+RenyiVae<float> resized(RenyiVae<float>& vae, int samples, int rows, const Matmul& matmul) {
+    RenyiVaeConfig config = vae.config();
+    config.samples = samples;
+    RenyiVae<float> out(config, vae.alphas(), std::max(rows, 4), matmul);
+    check(stream_synchronize(matmul.stream()));
+    for (int r = 0; r < vae.replicas(); ++r) out.parameters().upload(r, vae.parameters().download(r));
+    return out;
+}
 
 }  // namespace warpvae

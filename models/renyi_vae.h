@@ -2,9 +2,9 @@
 // 2016), R replicas at once and each with an order alpha of its own: one ensemble trains all alphas. alpha = 1 is the
 // ELBO, alpha = 0 the importance-weighted auto-encoder (Burda et al. 2016).
 #pragma once
+#include "models/autoencoder.h"
 #include "models/dense_stack.h"
 #include "models/likelihood.h"
-#include "models/model.h"
 
 namespace warpvae {
 
@@ -23,7 +23,7 @@ struct RenyiVaeConfig {
 };
 
 template <class T>
-class RenyiVae : public Model<T> {
+class RenyiVae : public Autoencoder<T> {
   public:
     /// alphas [R]: each replica's order. Parameters are zero until `parameters().initialise(...)` or an upload.
     RenyiVae(const RenyiVaeConfig& config, const std::vector<double>& alphas, int max_rows, const Matmul& matmul);
@@ -33,28 +33,33 @@ class RenyiVae : public Model<T> {
     /// Minus the bound, which is the loss; minus the mean log weight of the same draws, of no weight.
     std::vector<LossTerm<T>> loss_terms() const override;
 
-    /// The parts, from minibatch(): posteriors; K draws of each; their likelihoods.
-    void encode(int N);
-    void sample(int N, const LatentNoise& noise);
-    void decode(int rows);                                ///< logits() or means from z(), `rows` of each replica
-    void likelihood(int N);                               ///< nll() of the decoded draws
-    const T* moments() const { return moments_.data(); }  ///< [R, N, 2Z]: mu, then the variances
-    T* z() { return z_.data(); }                          ///< [R, N K, Z]
-    T* logits() { return decoder_.output(); }             ///< [R, N K, D]
-    const T* ratio() const { return ratio_.data(); }      ///< [R, N K]: log p(z) - log q(z|x)
-    const T* nll() const { return nll_.data(); }          ///< [R, N K]
-    int decoder_rows() const { return this->max_rows() * config_.samples; }
+    int latents() const override { return config_.latents; }
+    /// config().samples of each of max_rows() images.
+    int decoder_rows() const override { return this->max_rows() * config_.samples; }
+    void encode_draws(int N, int K, const LatentNoise& noise) override;
+    T* z() override { return z_.data(); }
+    const T* moments() const override { return moments_.data(); }
+    Spread spread() const override { return Spread::kVariance; }
+    std::vector<const T*> divergences() const override { return {kl_.data()}; }
+    void add_log_ratio(T* ratio, int N) override;
+    void decode(int N) override;
+    T* output() override { return decoder_.output(); }
+    bool decodes_to_logits() const override { return config_.likelihood == Likelihood::kBernoulli; }
+    void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) override;
     const RenyiVaeConfig& config() const { return config_; }
     const std::vector<double>& alphas() const { return host_alphas_; }
 
   private:
-    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_, Model<T>::stream;
+    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_;
 
     ParameterLayout make_layout();
-    /// What the heads read: the encoder's last hidden layer, or the image.
-    const T* encoded() { return config_.hidden.empty() ? input_.data() : encoder_.output(); }
-    /// Row losses, or with `gradient` the logits' gradient in their place.
-    void likelihood_pass(int N, bool gradient);
+    /// What the heads read: the encoder's last hidden layer, or the image x.
+    const T* encoded(const T* x) { return config_.hidden.empty() ? x : encoder_.output(); }
+    void encode_rows(const T* x, int N, const LatentNoise& noise) override;
+    /// q(z | x) of N images and K draws of each.
+    void draw(const T* x, int N, int K, const LatentNoise& noise);
+    /// Row losses of N images with K draws each, or with `d_output` the gradient of the weighted losses.
+    void likelihood(T* nll, T* d_output, const T* target, int N, int K);
 
     RenyiVaeConfig config_;
     DenseStack<T> encoder_, decoder_;
@@ -65,5 +70,8 @@ class RenyiVae : public Model<T> {
     DeviceBuffer<T> moments_, kl_, z_, ratio_, nll_, weights_, loss_, negative_elbo_;
     DeviceBuffer<T> d_moments_, d_hidden_;
 };
+
+/// A model of the same parameters for other sizes: K = `samples` draws of up to `rows` images at a time, four at least.
+RenyiVae<float> resized(RenyiVae<float>& vae, int samples, int rows, const Matmul& matmul);
 
 }  // namespace warpvae

@@ -43,7 +43,7 @@ ParameterLayout SpatialVae<T>::make_layout() {
     widths.insert(widths.end(), c.hidden.begin(), c.hidden.end());
     trunk_ = DenseStack<T>(layout, "encoder.", widths, Activation::kRelu, rule);
     heads_ = DenseLayer(layout, "heads", H, 2 * Z, Initial::glorot(H, Z), Initial());
-    if (has_pose()) {
+    if (this->has_pose()) {
         int features = H;
         if (c.kind == SpatialKind::kDoubleTransformer) {
             pose_trunk_ = DenseStack<T>(layout, "localisation.", {D_, c.localisation}, Activation::kRelu, rule);
@@ -77,7 +77,7 @@ ParameterLayout SpatialVae<T>::make_layout() {
 
 template <class T>
 SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, const Matmul& matmul)
-    : Model<T>(Model<T>::image_shape(config.height, config.width), R, max_rows, matmul),
+    : Autoencoder<T>(Model<T>::image_shape(config.height, config.width), R, max_rows, matmul),
       config_(config),
       D_(config.height * config.width),
       S_(config.pose_numbers()),
@@ -94,7 +94,7 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
     const std::size_t rows = std::size_t(R) * max_rows * config.samples, Z = config.latents;
     input_ = DeviceBuffer<T>(std::size_t(R) * max_rows * D_, "minibatch");
     if (config.samples > 1) {
-        repeated_ = DeviceBuffer<T>(rows * D_, "repeated minibatch");
+        this->allocate_repeated();
         for (DeviceBuffer<T>* mean : {&mean_reconstruction_, &mean_kl_, &mean_pose_kl_})
             *mean = DeviceBuffer<T>(std::size_t(R) * max_rows, "loss terms");
     }
@@ -107,7 +107,7 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
     kl_ = DeviceBuffer<T>(rows, "divergence");
     d_pixels_ = DeviceBuffer<T>(rows * D_, "pixel gradients");
     d_hidden_ = DeviceBuffer<T>(rows * heads_.in(), "hidden gradients");
-    if (!has_pose()) return;
+    if (!this->has_pose()) return;
     if (config.kind == SpatialKind::kDoubleTransformer || config.separate_trunk) pose_trunk_.allocate(rows);
     basis_ = on_device(config.pose == PoseKind::kSpline
                            ? thin_plate_spline_basis(config.control_points, config.height, config.width)
@@ -134,18 +134,14 @@ std::vector<LossTerm<T>> SpatialVae<T>::loss_terms() const {
     std::vector<LossTerm<T>> terms = {
         {"reconstruction", many ? mean_reconstruction_.data() : reconstruction_.data(), 1.0},
         {"kl", many ? mean_kl_.data() : kl_.data(), 1.0}};
-    if (has_pose() && config_.prior != PosePrior::kNone)
-        terms.push_back({"pose_kl", many ? mean_pose_kl_.data() : pose_kl_.data(), 1.0});
+    if (has_pose_prior()) terms.push_back({"pose_kl", many ? mean_pose_kl_.data() : pose_kl_.data(), 1.0});
     return terms;
 }
 
 template <class T>
-T* SpatialVae<T>::reference() {
-    return decoder_.output();
-}
-template <class T>
-T* SpatialVae<T>::output() {
-    return has_pose() ? warped_.data() : decoder_.output();
+Pose SpatialVae<T>::pose() const {
+    if (config_.kind == SpatialKind::kVae) return {};
+    return {S_, config_.last_form(), S_ - config_.warp_numbers()};
 }
 
 template <class T>
@@ -156,9 +152,6 @@ template <class T>
 Warp<T> SpatialVae<T>::last_warp() const {
     return {config_.last_form(), basis_.data(), config_.basis_size(), S_};
 }
-/// Where the second transform's numbers lie in a row of u.
-static int second_offset(const SpatialVaeConfig& c) { return c.pose_numbers() - c.warp_numbers(); }
-
 template <class T>
 GaussianPrior<T> SpatialVae<T>::pose_prior() const {
     if (config_.prior == PosePrior::kFull) return {};  // v ~ N(0, I)
@@ -185,10 +178,10 @@ void SpatialVae<T>::pose_forward(const T* features, int M, const LatentNoise& no
     const std::size_t rows = std::size_t(R_) * M;
     pose_heads_.forward(matmul_, parameters_, pose_moments_.data(), features, Activation::kNone, M);
     if (config_.prior == PosePrior::kNone) {  // a delta at f(x)
-        check(copy_on_device(drawn_.data(), pose_moments_.data(), rows * V_ * sizeof(T), stream()));
+        check(copy_on_device(drawn_.data(), pose_moments_.data(), rows * V_ * sizeof(T), this->stream()));
     } else {
         check(gaussian_sample_forward(drawn_.data(), pose_kl_.data(), static_cast<const T*>(pose_moments_.data()),
-                                      pose_prior(), config_.bound, pose_noise_of(noise), R_, M, V_, stream()));
+                                      pose_prior(), config_.bound, pose_noise_of(noise), R_, M, V_, this->stream()));
     }
     pose_from_drawn(M);
 }
@@ -202,10 +195,10 @@ void SpatialVae<T>::pose_from_drawn(int M) {
     if (config_.prior == PosePrior::kFull)
         pose_map_.forward(matmul_, parameters_, to, static_cast<const T*>(drawn_.data()), Activation::kNone, M);
     else
-        check(copy_on_device(to, drawn_.data(), rows * S_ * sizeof(T), stream()));
+        check(copy_on_device(to, drawn_.data(), rows * S_ * sizeof(T), this->stream()));
     if (limited)
         check(range_limit<T>(u_.data(), free_.data(), identity_.data(), range_.data(),
-                             config_.limit == RangeLimit::kTanh ? T(2) : T(1), rows, S_, stream()));
+                             config_.limit == RangeLimit::kTanh ? T(2) : T(1), rows, S_, this->stream()));
 }
 
 template <class T>
@@ -217,13 +210,13 @@ void SpatialVae<T>::encode_rows(const T* x, int M, const LatentNoise& noise) {
         pose_trunk_.forward(matmul_, parameters_, x, R_, M);
         pose_forward(pose_trunk_.output(), M, noise);
         check(warp_forward<T>(upright_.data(), x, u_.data(), first_warp(), std::size_t(R_) * M, sampled_, sampling_,
-                              stream()));
+                              this->stream()));
         seen = upright_.data();
     }
     trunk_.forward(matmul_, parameters_, seen, R_, M);
     heads_.forward(matmul_, parameters_, moments_.data(), static_cast<const T*>(trunk_.output()), Activation::kNone, M);
     check(gaussian_sample_forward(z_.data(), kl_.data(), static_cast<const T*>(moments_.data()), GaussianPrior<T>(),
-                                  config_.bound, noise, R_, M, config_.latents, stream()));
+                                  config_.bound, noise, R_, M, config_.latents, this->stream()));
     if (config_.kind == SpatialKind::kTransformer) {
         if (config_.separate_trunk) pose_trunk_.forward(matmul_, parameters_, x, R_, M);
         pose_forward(config_.separate_trunk ? pose_trunk_.output() : trunk_.output(), M, noise);
@@ -231,49 +224,44 @@ void SpatialVae<T>::encode_rows(const T* x, int M, const LatentNoise& noise) {
 }
 
 template <class T>
-void SpatialVae<T>::encode(int N, const LatentNoise& noise) {
-    encode_rows(input_.data(), N, noise);
-}
-
-template <class T>
-void SpatialVae<T>::decode(int N) {
+void SpatialVae<T>::decode_reference(int N) {
     const Range range("decoder.forward");
     decoder_.forward(matmul_, parameters_, z_.data(), R_, N);
 }
 
 template <class T>
 void SpatialVae<T>::transform(int N) {
-    if (!has_pose()) return;
+    if (!this->has_pose()) return;
     const Range range("transform.forward");
-    check(warp_forward<T>(warped_.data(), decoder_.output(), u_.data() + second_offset(config_), last_warp(),
-                          std::size_t(R_) * N, sampled_, sampling_, stream()));
+    check(warp_forward<T>(warped_.data(), decoder_.output(), u_.data() + pose().first, last_warp(), std::size_t(R_) * N,
+                          sampled_, sampling_, this->stream()));
+}
+
+template <class T>
+void SpatialVae<T>::decode(int N) {
+    decode_reference(N);
+    transform(N);
 }
 
 template <class T>
 void SpatialVae<T>::evaluate(int N, const LatentNoise& noise) {
     const int L = config_.samples, M = N * L;
     const std::size_t rows = std::size_t(R_) * N;
-    const T* x = input_.data();
-    if (L > 1) {
-        check(repeat_rows<T>(repeated_.data(), x, L, rows, D_, stream()));
-        x = repeated_.data();
-    }
     LatentNoise drawn = noise;
-    drawn.first_row = noise.first_row * L;
-    encode_rows(x, M, drawn);
+    drawn.first_row *= L;
+    this->encode_draws(N, L, drawn);
     decode(M);
-    transform(M);
     {
         // The gradient of the batch mean of -log p(x | z, u) with respect to x' (eq. 8), on the way.
         const Range range("loss");
-        check(bernoulli_from_probabilities<T>(reconstruction_.data(), d_pixels_.data(), output(), x,
-                                              T(config_.loss_scale / M), R_, M, D_, stream()));
+        check(bernoulli_from_probabilities<T>(reconstruction_.data(), d_pixels_.data(), output(),
+                                              this->repeated(input_.data(), N, L), T(config_.loss_scale / M), R_, M, D_,
+                                              this->stream()));
     }
     if (L == 1) return;
-    check(mean_rows<T>(mean_reconstruction_.data(), reconstruction_.data(), L, rows, stream()));
-    check(mean_rows<T>(mean_kl_.data(), kl_.data(), L, rows, stream()));
-    if (has_pose() && config_.prior != PosePrior::kNone)
-        check(mean_rows<T>(mean_pose_kl_.data(), pose_kl_.data(), L, rows, stream()));
+    check(mean_rows<T>(mean_reconstruction_.data(), reconstruction_.data(), L, rows, this->stream()));
+    check(mean_rows<T>(mean_kl_.data(), kl_.data(), L, rows, this->stream()));
+    if (has_pose_prior()) check(mean_rows<T>(mean_pose_kl_.data(), pose_kl_.data(), L, rows, this->stream()));
 }
 
 // --- backward --------------------------------------------------------------------------------------------------------
@@ -284,7 +272,7 @@ T* SpatialVae<T>::pose_backward(const T* features, Activation features_activatio
     const std::size_t rows = std::size_t(R_) * M;
     if (config_.limit != RangeLimit::kNone)
         check(range_limit_backward<T>(d_u_.data(), d_u_.data(), free_.data(), range_.data(),
-                                      config_.limit == RangeLimit::kTanh ? T(2) : T(1), rows, S_, stream()));
+                                      config_.limit == RangeLimit::kTanh ? T(2) : T(1), rows, S_, this->stream()));
     const T* d_drawn = d_u_.data();
     if (config_.prior == PosePrior::kFull) {
         pose_map_.backward(matmul_, parameters_, d_drawn_.data(), d_drawn, static_cast<const T*>(drawn_.data()),
@@ -295,12 +283,12 @@ T* SpatialVae<T>::pose_backward(const T* features, Activation features_activatio
     if (config_.prior != PosePrior::kNone) {
         const GaussianPrior<T> prior = pose_prior();
         check(gaussian_sample_backward<T>(d_pose_moments_.data(), d_drawn, drawn_.data(), pose_moments_.data(), prior,
-                                          config_.bound, weight, R_, M, V_, stream()));
+                                          config_.bound, weight, R_, M, V_, this->stream()));
         if (config_.prior != PosePrior::kFull)
             check(gaussian_prior_backward<T>(
                 config_.prior == PosePrior::kFitted ? parameters_.gradient(prior_mean_) : nullptr,
                 parameters_.gradient(prior_deviation_), parameters_.stride(), pose_moments_.data(), prior,
-                config_.bound, weight, R_, M, V_, stream()));
+                config_.bound, weight, R_, M, V_, this->stream()));
         d_moments = d_pose_moments_.data();
     }
     pose_heads_.backward(matmul_, parameters_, d_pose_hidden_.data(), d_moments, features, features_activation, M);
@@ -313,28 +301,28 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
     const int L = config_.samples, M = N * L;
     const std::size_t rows = std::size_t(R_) * M;
     const T weight = T(config_.loss_scale / M);
-    const T* x = L > 1 ? repeated_.data() : input_.data();
+    const T* x = this->repeated(input_.data(), N, L);
     const bool twice = config_.kind == SpatialKind::kDoubleTransformer;
 
     T* d_reference = d_pixels_.data();  // so far d x'
-    if (has_pose()) {
+    if (this->has_pose()) {
         const Range range("transform.backward");
         d_reference = d_reference_.data();
-        const int offset = second_offset(config_);
-        if (offset) check(fill_bytes(d_u_.data(), 0, rows * S_ * sizeof(T), stream()));
+        const int offset = pose().first;
+        if (offset) check(fill_bytes(d_u_.data(), 0, rows * S_ * sizeof(T), this->stream()));
         check(warp_backward<T>(d_reference, d_u_.data() + offset, false, d_pixels_.data(), decoder_.output(),
-                               u_.data() + offset, last_warp(), rows, sampled_, sampling_, stream()));
+                               u_.data() + offset, last_warp(), rows, sampled_, sampling_, this->stream()));
     }
     const T* d_z = nullptr;
     {
         const Range range("decoder.backward");
-        check(sigmoid_backward<T>(d_reference, d_reference, decoder_.output(), rows * D_, stream()));
+        check(sigmoid_backward<T>(d_reference, d_reference, decoder_.output(), rows * D_, this->stream()));
         d_z = decoder_.backward(matmul_, parameters_, d_reference, z_.data(), Activation::kNone, true, R_, M);
     }
     const Range range("encoder.backward");
     // Through z = mu + sigma epsilon and KL(q(z | x) || N(0, I)) (eq. 6) to the last hidden layer.
     check(gaussian_sample_backward<T>(d_moments_.data(), d_z, z_.data(), moments_.data(), GaussianPrior<T>(),
-                                      config_.bound, weight, R_, M, config_.latents, stream()));
+                                      config_.bound, weight, R_, M, config_.latents, this->stream()));
     heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
                     static_cast<const T*>(trunk_.output()), Activation::kRelu, M);
     if (config_.kind == SpatialKind::kTransformer) {
@@ -344,14 +332,14 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
         if (apart)
             pose_trunk_.backward(matmul_, parameters_, d_features, x, Activation::kNone, false, R_, M);
         else
-            check(add<T>(d_hidden_.data(), d_features, rows * heads_.in(), stream()));
+            check(add<T>(d_hidden_.data(), d_features, rows * heads_.in(), this->stream()));
     }
     const T* seen = twice ? upright_.data() : x;
     const T* d_upright = trunk_.backward(matmul_, parameters_, d_hidden_.data(), seen, Activation::kNone, twice, R_, M);
     if (!twice) return;
     // d u through y = T_u(x) joins d u through x' = T_u^-1(y').
     check(warp_backward<T>(nullptr, d_u_.data(), true, d_upright, x, u_.data(), first_warp(), rows, sampled_, sampling_,
-                           stream()));
+                           this->stream()));
     const T* d_features = pose_backward(pose_trunk_.output(), Activation::kRelu, weight, M);
     pose_trunk_.backward(matmul_, parameters_, d_features, x, Activation::kNone, false, R_, M);
 }
@@ -359,24 +347,30 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
 // --- evaluation ------------------------------------------------------------------------------------------------------
 
 template <class T>
-void SpatialVae<T>::add_log_ratio(T* ratio, int N) {
-    check(gaussian_log_ratio<T>(ratio, z_.data(), moments_.data(), GaussianPrior<T>(), config_.bound, R_, N,
-                                config_.latents, stream()));
-    if (has_pose() && config_.prior != PosePrior::kNone)
-        check(gaussian_log_ratio<T>(ratio, drawn_.data(), pose_moments_.data(), pose_prior(), config_.bound, R_, N, V_,
-                                    stream()));
+std::vector<const T*> SpatialVae<T>::divergences() const {
+    if (has_pose_prior()) return {kl_.data(), pose_kl_.data()};
+    return {kl_.data()};
 }
 
 template <class T>
-void SpatialVae<T>::negative_log_likelihood(T* nll, const T* target, int N) {
-    check(bernoulli_from_probabilities<T>(nll, nullptr, output(), target, T(1), R_, N, D_, stream()));
+void SpatialVae<T>::add_log_ratio(T* ratio, int N) {
+    Autoencoder<T>::add_log_ratio(ratio, N);
+    if (has_pose_prior())
+        check(gaussian_log_ratio<T>(ratio, drawn_.data(), pose_moments_.data(), pose_prior(), spread(), R_, N, V_,
+                                    this->stream()));
+}
+
+template <class T>
+void SpatialVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
+    check(bernoulli_from_probabilities<T>(nll, nullptr, output(), this->repeated(target, N, K), T(1), R_, N * K, D_,
+                                          this->stream()));
 }
 
 template <class T>
 void SpatialVae<T>::sample_prior(int N, const LatentNoise& noise) {
-    check(gaussian_prior_sample<T>(z_.data(), {}, noise, R_, N, config_.latents, stream()));
-    if (!has_pose() || config_.prior == PosePrior::kNone) return;
-    check(gaussian_prior_sample<T>(drawn_.data(), pose_prior(), pose_noise_of(noise), R_, N, V_, stream()));
+    Autoencoder<T>::sample_prior(N, noise);
+    if (!has_pose_prior()) return;
+    check(gaussian_prior_sample<T>(drawn_.data(), pose_prior(), pose_noise_of(noise), R_, N, V_, this->stream()));
     pose_from_drawn(N);
 }
 

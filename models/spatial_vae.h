@@ -8,8 +8,8 @@
 // x ~ Bernoulli(x'), from probabilities clipped to [1e-6, 1 - 1e-6]: the sigmoid comes before the warp. Forward, loss
 // and backward are written out in spatial_vae.cpp, read from top to bottom.
 #pragma once
+#include "models/autoencoder.h"
 #include "models/dense_stack.h"
-#include "models/model.h"
 
 namespace warpvae {
 
@@ -57,7 +57,7 @@ struct SpatialVaeConfig {
 };
 
 template <class T>
-class SpatialVae : public Model<T> {
+class SpatialVae : public Autoencoder<T> {
   public:
     /// Throws std::invalid_argument where the configuration has no meaning (a spline's closed inverse, 9 x 9 points).
     SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, const Matmul& matmul);
@@ -66,38 +66,41 @@ class SpatialVae : public Model<T> {
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
 
-    /// From minibatch(): u() and z() with their moments, and where the model has it y. N rows; L is not applied.
-    void encode(int N, const LatentNoise& noise);
-    /// y'() from z().
-    void decode(int N);
-    /// x'() from y'() and u().
-    void transform(int N);
-    /// log p(z, u) - log q(z, u | x) of the last encode, added to ratio [R, N].
-    void add_log_ratio(T* ratio, int N);
-    /// -log p(x | z, u) of the last transform for the images `target` [R, N, D]; nll [R, N].
-    void negative_log_likelihood(T* nll, const T* target, int N);
-    /// z() and u() drawn from the prior; a model without a prior on u (P0) keeps u() as it is.
-    void sample_prior(int N, const LatentNoise& noise);
+    int latents() const override { return config_.latents; }
+    Pose pose() const override;
+    int decoder_rows() const override { return this->max_rows() * config_.samples; }
+    /// u() is left as it is where it has no prior (P0).
+    void sample_prior(int N, const LatentNoise& noise) override;
+    T* z() override { return z_.data(); }
+    const T* moments() const override { return moments_.data(); }
+    Spread spread() const override { return spread_of(config_.bound); }
+    T* u() override { return u_.data(); }
+    std::vector<const T*> divergences() const override;
+    void add_log_ratio(T* ratio, int N) override;
+    void decode(int N) override;
+    T* output() override { return this->has_pose() ? warped_.data() : decoder_.output(); }
+    T* reference() override { return decoder_.output(); }
+    bool decodes_to_logits() const override { return false; }
+    void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) override;
+    int posteriors_per_image() const override { return config_.samples; }
 
-    T* z() { return z_.data(); }                                    ///< [R, N, Z]
-    const T* moments() const { return moments_.data(); }            ///< [R, N, 2Z]: mu, log sigma
-    T* u() { return u_.data(); }                                    ///< [R, N, S]
+    /// The two halves of decode: reference() from z(), then output() from reference() and u().
+    void decode_reference(int N);
+    void transform(int N);
     const T* pose_moments() const { return pose_moments_.data(); }  ///< [R, N, 2V], or [R, N, S] without a prior
     const T* upright() const { return upright_.data(); }            ///< y [R, N, D] of a DT-VAE
-    T* reference();                                                 ///< y' [R, N, D]
-    T* output();                                                    ///< x' [R, N, D]
     const SpatialVaeConfig& config() const { return config_; }
-    bool has_pose() const { return config_.kind != SpatialKind::kVae; }
 
   private:
-    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_, Model<T>::stream;
+    using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_;
 
     ParameterLayout make_layout();
-    void encode_rows(const T* x, int M, const LatentNoise& noise);
+    void encode_rows(const T* x, int M, const LatentNoise& noise) override;
     void pose_forward(const T* features, int M, const LatentNoise& noise);
     void pose_from_drawn(int M);
     T* pose_backward(const T* features, Activation features_activation, T weight, int M);
     GaussianPrior<T> pose_prior() const;
+    bool has_pose_prior() const { return this->has_pose() && config_.prior != PosePrior::kNone; }
     Warp<T> first_warp() const;
     Warp<T> last_warp() const;
 
@@ -109,7 +112,6 @@ class SpatialVae : public Model<T> {
     SampleShape sampled_;
     SampleOptions sampling_;
     DeviceBuffer<T> basis_, identity_, range_;
-    DeviceBuffer<T> repeated_;                         // each row of x L times
     DeviceBuffer<T> moments_, z_, upright_, warped_;   // y, x'
     DeviceBuffer<T> pose_moments_, drawn_, free_, u_;  // what is drawn, what the range limit takes, the warp's numbers
     DeviceBuffer<T> reconstruction_, kl_, pose_kl_;    // [R, N L]

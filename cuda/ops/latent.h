@@ -50,6 +50,16 @@ enum class DeviationBound {
     kDeviation,  ///< sigma is at least 1e-6
     kLogarithm,  ///< as the paper literally has it: s is at least 1e-6, so sigma at least 1
 };
+/// What the second half s of a Gaussian's moments (mu, s) says of its deviation sigma.
+enum class Spread {
+    kLogVariance,          ///< sigma = e^(s / 2)
+    kLogDeviation,         ///< sigma = e^s, kept at DeviationBound::kDeviation
+    kLogDeviationFromOne,  ///< sigma = e^s, kept at DeviationBound::kLogarithm
+    kVariance              ///< sigma = sqrt(s)
+};
+constexpr Spread spread_of(DeviationBound bound) {
+    return bound == DeviationBound::kDeviation ? Spread::kLogDeviation : Spread::kLogDeviationFromOne;
+}
 /// A diagonal Gaussian prior, each replica's own or one for all (stride 0). Device memory; null: mean 0, deviation 1.
 template <class T>
 struct GaussianPrior {
@@ -76,10 +86,10 @@ Status gaussian_prior_backward(T* dmean, T* dlog_deviation, std::size_t P, const
 template <class T>
 Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise noise, int R, int N, int Z,
                              Stream stream);
-/// ratio[r, n] += log prior(z) - log N(z; mu, sigma^2).
+/// ratio[r, n] += log prior(z) - log N(z; mu, sigma^2), of moments (mu, s) with s as `spread` says.
 template <class T>
-Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
-                          int R, int N, int Z, Stream stream);
+Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const GaussianPrior<T>& prior, Spread spread, int R,
+                          int N, int Z, Stream stream);
 
 // --- marginal likelihood: importance_weights.cuh ---------------------------------------------------------------------
 

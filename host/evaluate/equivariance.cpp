@@ -29,13 +29,12 @@ GridMatrix difference(const GridMatrix& A, const GridMatrix& B) {
 double inner(const GridMatrix& A, const GridMatrix& B) { return std::inner_product(A.begin(), A.end(), B.begin(), 0.); }
 double norm(const GridMatrix& A) { return std::sqrt(inner(A, A)); }
 
-/// The matrices of the last warp [n]; none for a model that has no affine one.
-std::vector<GridMatrix> last_matrices(const SpatialVaeConfig& config, const std::vector<float>& u) {
+/// The matrices of the warp that makes x' [n]; none for a model that has no affine one.
+std::vector<GridMatrix> last_matrices(const Pose& pose, const std::vector<float>& u) {
     std::vector<GridMatrix> out;
-    if (config.pose == PoseKind::kSpline) return out;
-    const std::size_t S = std::size_t(config.pose_numbers()), last = S - std::size_t(config.warp_numbers());
-    for (std::size_t first = 0; first < u.size(); first += S)
-        out.push_back(grid_matrix(u.data() + first + last, config.last_form()));
+    if (pose.form == WarpForm::kControlPoints) return out;
+    for (std::size_t row = 0; row < u.size(); row += std::size_t(pose.numbers))
+        out.push_back(grid_matrix(u.data() + row + pose.first, pose.form));
     return out;
 }
 
@@ -143,12 +142,11 @@ const std::vector<KnownChange>& equivariance_changes() {
     return changes;
 }
 
-std::vector<EquivarianceScore> measure_equivariance(SpatialVae<float>& model, const ImageSet& images,
+std::vector<EquivarianceScore> measure_equivariance(Autoencoder<float>& model, const ImageSet& images,
                                                     const std::vector<KnownChange>& changes, int r,
                                                     const Matmul& matmul) {
-    const SpatialVaeConfig& config = model.config();
     const ReplicaView before = view_replica(model, images.images, r, matmul);
-    const std::vector<GridMatrix> poses = last_matrices(config, before.u);
+    const std::vector<GridMatrix> poses = last_matrices(model.pose(), before.u);
     const std::vector<float> pixels = as_floats(images.images);
     std::vector<EquivarianceScore> scores;
     for (const KnownChange& change : changes) {
@@ -162,7 +160,7 @@ std::vector<EquivarianceScore> measure_equivariance(SpatialVae<float>& model, co
             total_change(before.reference, after.reference) / total_change(pixels, as_floats(changed));
         score.output_psnr = psnr(after.output, moved_output);
         score.unmoved_psnr = psnr(before.output, moved_output);
-        const PoseChange moved = pose_change(poses, last_matrices(config, after.u), G);
+        const PoseChange moved = pose_change(poses, last_matrices(model.pose(), after.u), G);
         score.pose_error = moved.error;
         score.pose_gain = moved.gain;
         scores.push_back(score);

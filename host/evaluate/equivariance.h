@@ -30,7 +30,7 @@
 #include <array>
 
 #include "data/affine_change.h"
-#include "host/evaluate/replica_view.h"
+#include "host/evaluate/reconstruction.h"
 
 namespace warpvae {
 
@@ -66,10 +66,10 @@ const std::vector<KnownChange>& equivariance_changes();
 
 struct EquivarianceScore {
     double reference_change = 0, output_psnr = 0, unmoved_psnr = 0;
-    double pose_error = 0, pose_gain = 0;  ///< NaN for a VAE and for splines
+    double pose_error = 0, pose_gain = 0;  ///< NaN without a pose and for splines
 };
 /// Of replica r, one for each change.
-std::vector<EquivarianceScore> measure_equivariance(SpatialVae<float>& model, const ImageSet& images,
+std::vector<EquivarianceScore> measure_equivariance(Autoencoder<float>& model, const ImageSet& images,
                                                     const std::vector<KnownChange>& changes, int r,
                                                     const Matmul& matmul);
 

@@ -1,94 +1,158 @@
 #include "host/evaluate/likelihood.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace warpvae {
 namespace {
 
-/// Mean over images, and its standard error.
-struct Mean {
-    double sum = 0, squares = 0;
-    std::size_t n = 0;
-    void add(double x) { sum += x, squares += x * x, ++n; }
-    double mean() const { return sum / double(n); }
-    double error() const {
-        if (n < 2) return 0;
-        return std::sqrt(std::max(0., squares / double(n) - mean() * mean()) / double(n - 1));
+enum class DrawnFrom { kPosterior, kPrior };
+
+/// Importance weights of images, a batch at a time.
+class Weigher {
+  public:
+    Weigher(Autoencoder<float>& model, const GivenImages& images, const LikelihoodOptions& options,
+            const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul)
+        : model_(model), images_(images), samples_(options.samples), seeds_(seeds), stream_(matmul.stream()) {
+        const int most = std::max(1, model.decoder_rows());
+        draws_ = options.draws_at_once ? std::min(options.draws_at_once, most) : (most < 4 ? most : most / 4 * 4);
+        images_at_once_ = std::max(1, most / draws_);
+        const std::size_t R = std::size_t(model.replicas());
+        ratio_ = DeviceBuffer<float>(R * images_at_once_ * draws_, "log weights");
+        nll_ = DeviceBuffer<float>(R * images_at_once_ * draws_, "log likelihoods");
+        weights_ = DeviceBuffer<LogWeights>(R * images_at_once_, "log weights");
+    }
+    int images_at_once() const { return images_at_once_; }
+
+    /// What K draws say of each image: [R, N].
+    std::vector<LogMeanExp> weigh(std::size_t first, int N, DrawnFrom from) {
+        weights_.zero(stream_);
+        for (int done = 0; done < samples_; done += draws_) {
+            const int K = std::min(draws_, samples_ - done);
+            // Drawing may overwrite what the model was given beside the images, so each pass puts it there anew.
+            put_images(model_, images_, first, N);
+            draw(first, N, done, K, from);
+            model_.decode(N * K);
+            model_.negative_log_likelihood(nll_.data(), model_.minibatch(), N, K);
+            check(accumulate_log_weights(weights_.data(), from == DrawnFrom::kPrior ? nullptr : ratio_.data(),
+                                         nll_.data(), model_.replicas() * N, K, stream_));
+        }
+        std::vector<LogMeanExp> out;
+        const std::vector<LogWeights> of_images = weights_.download(stream_);
+        for (int i = 0; i < model_.replicas() * N; ++i) out.push_back(of_images[i].result());
+        return out;
+    }
+
+  private:
+    void draw(std::size_t first, int N, int done, int K, DrawnFrom from) {
+        const bool alone = images_at_once_ == 1;
+        const std::uint64_t step = alone ? first : std::uint64_t(done / draws_);
+        step_.upload(&step, 1, 0, stream_);
+        LatentNoise noise;
+        noise.seeds = seeds_.data();
+        noise.step = step_.data();
+        noise.purpose = from == DrawnFrom::kPrior ? Purpose::kPrior : Purpose::kEvaluate;
+        noise.first_row = alone ? std::size_t(done) : first * draws_;
+        if (from == DrawnFrom::kPosterior) {
+            model_.encode_draws(N, K, noise);
+            ratio_.zero(stream_);
+            model_.add_log_ratio(ratio_.data(), N * K);
+            return;
+        }
+        // A pose without a prior is no draw: it stays the encoder's u = f(x). So does what is given beside the images.
+        if (model_.has_pose() || images_.give) model_.encode_draws(N, K, LatentNoise{});
+        model_.sample_prior(N * K, noise);
+    }
+
+    Autoencoder<float>& model_;
+    const GivenImages& images_;
+    int samples_, draws_, images_at_once_;
+    const DeviceBuffer<std::uint64_t>& seeds_;
+    Stream stream_;
+    DeviceBuffer<std::uint64_t> step_{1, "noise step"};
+    DeviceBuffer<float> ratio_, nll_;
+    DeviceBuffer<LogWeights> weights_;
+};
+
+/// Sums over images.
+struct Sums {
+    double count = 0, log_mean = 0, squares = 0, variance = 0, size = 0, mean_log = 0;
+    void add(const LogMeanExp& x, int samples) {
+        count += 1;
+        log_mean += x.log_mean, squares += x.log_mean * x.log_mean, mean_log += x.mean_log;
+        size += x.effective_sample_size;
+        variance += 1 / x.effective_sample_size - 1. / samples;
+    }
+    LikelihoodEstimate estimate(int samples) const {
+        LikelihoodEstimate e;
+        e.images = int(count), e.samples = samples;
+        e.log_likelihood = log_mean / count;
+        e.sampling_error = std::sqrt(std::max(0., variance)) / count;
+        const double spread = std::max(0., squares / count - e.log_likelihood * e.log_likelihood);
+        e.image_error = count > 1 ? std::sqrt(spread / (count - 1)) : 0;
+        e.effective_sample_size = size / count;
+        e.negative_elbo = -mean_log / count;
+        return e;
     }
 };
 
+std::size_t images_asked(const LikelihoodOptions& options, const GivenImages& images) {
+    return options.images ? std::min(options.images, images.set.count()) : images.set.count();
+}
+
 }  // namespace
 
-LikelihoodSummary marginal_likelihood(SpatialVae<float>& model, const DeviceImages& images, const Matmul& matmul,
+std::vector<LikelihoodEstimate> estimate_likelihood(Autoencoder<float>& model, const GivenImages& images,
+                                                    const LikelihoodOptions& options,
+                                                    const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul,
+                                                    const std::function<void(std::size_t)>& progress) {
+    const Range range("likelihood");
+    const std::size_t R = std::size_t(model.replicas()), count = images_asked(options, images);
+    Weigher weigher(model, images, options, seeds, matmul);
+    std::vector<Sums> sums(R);
+    for_batches(count, weigher.images_at_once(), [&](std::size_t first, int N) {
+        if (progress) progress(first);
+        const std::vector<LogMeanExp> weights = weigher.weigh(first, N, DrawnFrom::kPosterior);
+        for (std::size_t i = 0; i < weights.size(); ++i) sums[i / N].add(weights[i], options.samples);
+    });
+    if (progress) progress(count);
+    std::vector<LikelihoodEstimate> out;
+    for (const Sums& of_replica : sums) out.push_back(of_replica.estimate(options.samples));
+    return out;
+}
+
+LikelihoodSummary marginal_likelihood(Autoencoder<float>& model, const GivenImages& images, const Matmul& matmul,
                                       const LikelihoodOptions& options,
                                       const std::function<void(std::size_t)>& progress) {
     const Range range("likelihood");
-    const Stream stream = matmul.stream();
-    const int K = options.samples, D = model.config().height * model.config().width;
-    const int chunk = std::max(4, model.max_rows() / 4 * 4);  // noise is addressed by rows in fours
-    const std::size_t count = std::min(options.images, images.count());
+    const std::size_t count = images_asked(options, images);
     const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{options.seed});
-    DeviceBuffer<std::uint64_t> step(1, "image number");
-    DeviceBuffer<float> image(D, "image"), ratio(K, "log weights"), nll(K, "log likelihoods");
-    DeviceBuffer<LogMeanExp> result(1, "likelihood");
-    DeviceBuffer<double> kl(model.loss_terms().size(), "divergence");
-
-    Mean importance, naive, elbo, divergence, importance_size, naive_size;
+    LikelihoodOptions image_by_image = options;
+    image_by_image.draws_at_once = 0;
+    Weigher weigher(model, images, image_by_image, seeds, matmul);
+    Sums importance, naive;
+    double divergence = 0;
     for (std::size_t i = 0; i < count; ++i) {
         if (progress) progress(i);
-        const std::vector<std::uint64_t> number{i};
-        step.upload(number, stream);
-        check(gather_range(image.data(), images.table(), i, 1, 1, D, stream));
-        LatentNoise noise;
-        noise.seeds = seeds.data();
-        noise.step = step.data();
-        for (const bool from_prior : {false, true}) {
-            noise.purpose = from_prior ? Purpose::kPrior : Purpose::kEvaluate;
-            ratio.zero(stream);
-            for (int first = 0; first < K; first += chunk) {
-                const int rows = std::min(chunk, K - first);
-                noise.first_row = std::size_t(first);
-                check(repeat_rows<float>(model.minibatch(), image.data(), rows, 1, D, stream));
-                if (from_prior) {
-                    // A model without a prior on u keeps u = f(x): what it conditions on, not what it draws.
-                    if (first == 0 || K - first < chunk) model.encode(rows, LatentNoise{});
-                    model.sample_prior(rows, noise);
-                } else {
-                    model.encode(rows, noise);
-                    model.add_log_ratio(ratio.data() + first, rows);
-                }
-                model.decode(rows);
-                model.transform(rows);
-                model.negative_log_likelihood(nll.data() + first, model.minibatch(), rows);
-            }
-            check(log_mean_exp<float>(result.data(), from_prior ? nullptr : ratio.data(), nll.data(), 1, K, stream));
-            const LogMeanExp estimate = result.download(stream)[0];
-            if (from_prior) {
-                naive.add(estimate.log_mean), naive_size.add(estimate.effective_sample_size);
-            } else {
-                importance.add(estimate.log_mean), importance_size.add(estimate.effective_sample_size);
-                elbo.add(estimate.mean_log);
-                // KL(q || prior) of the image: the same in every row of the last chunk.
-                kl.zero(stream);
-                const auto terms = model.loss_terms();
-                for (std::size_t t = 1; t < terms.size(); ++t)
-                    check(accumulate_sum(kl.data() + t, 1, terms[t].rows, 1, 1, stream));
-                double total = 0;
-                for (double part : kl.download(stream)) total += part;
-                divergence.add(total);
-            }
+        importance.add(weigher.weigh(i, 1, DrawnFrom::kPosterior)[0], options.samples);
+        double of_image = 0;
+        for (const float* of_latent : model.divergences()) {  // its first row: all are draws of this image
+            float kl;
+            check(copy_to_host(&kl, of_latent, sizeof kl, matmul.stream()));
+            of_image += double(kl);
         }
+        divergence += of_image;
+        naive.add(weigher.weigh(i, 1, DrawnFrom::kPrior)[0], options.samples);
     }
     if (progress) progress(count);
+    const LikelihoodEstimate with_q = importance.estimate(options.samples),
+                             with_prior = naive.estimate(options.samples);
     LikelihoodSummary out;
-    out.images = int(count);
-    out.samples = K;
-    out.importance = importance.mean(), out.importance_error = importance.error();
-    out.naive = naive.mean(), out.naive_error = naive.error();
-    out.elbo = elbo.mean();
-    out.kl_to_prior = divergence.mean();
-    out.importance_size = importance_size.mean(), out.naive_size = naive_size.mean();
+    out.images = with_q.images, out.samples = with_q.samples;
+    out.importance = with_q.log_likelihood, out.importance_error = with_q.image_error;
+    out.naive = with_prior.log_likelihood, out.naive_error = with_prior.image_error;
+    out.elbo = -with_q.negative_elbo;
+    out.kl_to_prior = divergence / double(count);
+    out.importance_size = with_q.effective_sample_size, out.naive_size = with_prior.effective_sample_size;
     return out;
 }
 

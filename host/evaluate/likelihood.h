@@ -1,20 +1,43 @@
-// The marginal likelihood of images under a SpatialVae, by importance sampling with q and by plain sampling of the
-// prior (Vive, section VI.i), and how far the bound lies below it.
+// The marginal likelihood log p(x) of images under any auto-encoder: by importance sampling with q (Burda et al. 2016,
+// eq. 8), by plain sampling of the prior, and how far the bound lies below it (Vive, section VI.i).
 #pragma once
+#include <cstdint>
 #include <functional>
+#include <vector>
 
-#include "models/device_images.h"
-#include "models/spatial_vae.h"
+#include "host/evaluate/batches.h"
 
 namespace warpvae {
 
 struct LikelihoodOptions {
-    int samples = 5000;        ///< K, for each image and each way of sampling
-    std::size_t images = 100;  ///< the first so many of the set
-    std::uint64_t seed = 1;
+    int samples = 5000;        ///< K: draws of each image
+    std::size_t images = 100;  ///< the first so many of the set; 0: all
+    std::uint64_t seed = 1;    ///< of marginal_likelihood
+    /// Draws of one image that are decoded together, a multiple of four; 0: as many as the decoder takes. As many
+    /// images as it has room for then share a pass. Where that is one image, its number is the noise's step and the
+    /// draw is the row; else the pass is the step, and rows run over images and draws.
+    int draws_at_once = 0;
 };
 
-/// Means over images, in nats; standard errors are those of the mean over images, sampling included.
+/// Means over images, in nats.
+struct LikelihoodEstimate {
+    int images = 0, samples = 0;
+    double log_likelihood = 0;
+    double sampling_error = 0;         ///< standard error by the draws: each image's variance is 1/ESS - 1/K
+    double image_error = 0;            ///< standard error of the mean over images, draws included
+    double effective_sample_size = 0;  ///< mean over images, of K
+    double negative_elbo = 0;          ///< of the same draws
+    /// Half the 95 % confidence interval of this set's mean log p(x).
+    double half_interval() const { return 1.96 * sampling_error; }
+};
+/// Importance sampling, of each replica. `seeds` [R]; the noise (kEvaluate) is the same at every call.
+/// `progress(images done)` may throw.
+std::vector<LikelihoodEstimate> estimate_likelihood(Autoencoder<float>& model, const GivenImages& images,
+                                                    const LikelihoodOptions& options,
+                                                    const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul,
+                                                    const std::function<void(std::size_t)>& progress = {});
+
+/// Both ways of sampling side by side; standard errors are image_error's.
 struct LikelihoodSummary {
     int images = 0, samples = 0;
     double importance = 0, importance_error = 0;  ///< log p(x) with (z, u) drawn from q(z, u | x)
@@ -26,10 +49,9 @@ struct LikelihoodSummary {
     double gap() const { return importance - elbo; }
     double naive_gap() const { return naive - elbo; }
 };
-
-/// Of a model with one replica. Samples go through the model max_rows at a time: a few hundred on the CPU device, so
-/// that its activations stay in cache. `progress(images done)` may throw.
-LikelihoodSummary marginal_likelihood(SpatialVae<float>& model, const DeviceImages& images, const Matmul& matmul,
+/// Of a model with one replica, image by image (draws_at_once is not used). A model of a few hundred rows keeps its
+/// activations in cache on the CPU device. `progress(images done)` may throw.
+LikelihoodSummary marginal_likelihood(Autoencoder<float>& model, const GivenImages& images, const Matmul& matmul,
                                       const LikelihoodOptions& options,
                                       const std::function<void(std::size_t)>& progress = {});
 

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "data/glyphs.h"
-#include "host/evaluate/replica_view.h"
+#include "host/evaluate/reconstruction.h"
 
 namespace warpvae {
 
@@ -25,9 +25,9 @@ struct LinearRecovery {
 LinearRecovery recover_poses(const std::vector<float>& features, int F, const std::vector<GlyphPose>& poses);
 
 struct PoseRecovery {
-    std::optional<LinearRecovery> from_u;  ///< none for a VAE
+    std::optional<LinearRecovery> from_u;  ///< none without a pose
     LinearRecovery from_z;
 };
-PoseRecovery measure_pose_recovery(SpatialVae<float>& model, const GlyphSet& glyphs, int r, const Matmul& matmul);
+PoseRecovery measure_pose_recovery(Autoencoder<float>& model, const GlyphSet& glyphs, int r, const Matmul& matmul);
 
 }  // namespace warpvae

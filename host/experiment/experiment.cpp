@@ -6,7 +6,7 @@
 #include "data/files.h"
 #include "host/core/checkpoint.h"
 #include "host/core/training_run.h"
-#include "host/evaluate/vae_evaluation.h"
+#include "host/evaluate/elbo.h"
 
 namespace warpvae {
 namespace {

@@ -6,7 +6,8 @@
 
 #include "cuda/device/launch_options.h"
 #include "host/core/trainer.h"
-#include "host/evaluate/spatial_evaluation.h"
+#include "host/evaluate/elbo.h"
+#include "models/spatial_vae.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {
@@ -125,7 +126,7 @@ TEST(Denoising, WithoutNoiseTheElboIsTheUsualOne) {
         for (int r = 0; r < 2; ++r) {
             // With L samples one sums rows and the other means of L rows.
             EXPECT_NEAR(summaries[r].reconstruction, usual[r].reconstruction, 1e-6 * usual[r].reconstruction);
-            EXPECT_DOUBLE_EQ(summaries[r].kl, usual[r].kl);
+            EXPECT_NEAR(summaries[r].kl, usual[r].kl, 1e-6 * usual[r].kl);
         }
     }
 }
@@ -140,7 +141,6 @@ TEST(Denoising, TheCleanImageIsTheTarget) {
     noise.purpose = Purpose::kEvaluate;
     models.model.encode(8, noise);
     models.model.decode(8);
-    models.model.transform(8);
     std::vector<float> p(pictures.noisy.size());
     check(copy_to_host(p.data(), models.model.output(), p.size() * sizeof(float)));
     double nll = 0;

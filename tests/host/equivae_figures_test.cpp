@@ -9,6 +9,7 @@
 
 #include "cuda/device/launch_options.h"
 #include "data/glyphs.h"
+#include "host/evaluate/elbo.h"
 #include "host/experiments/equivae/samples.h"
 #include "host/show/caption_font.h"
 #include "host/show/png.h"
@@ -28,8 +29,8 @@ TEST(EquivaeFigures, InterpolationsAndGrids) {
 }
 
 TEST(EquivaeFigures, DimensionsInUse) {
-    EXPECT_EQ(active_dimensions({1, 5, 0.1f, -1, 5, -0.09f}, 3), 1);  // variances 1, 0, 0.009
-    EXPECT_EQ(active_dimensions({3, 4}, 2), 0);
+    EXPECT_EQ(active_units({1, 5, 0.1f, -1, 5, -0.09f}, 3), 1);  // variances 1, 0, 0.009
+    EXPECT_EQ(active_units({3, 4}, 2), 0);
 }
 
 TEST(EquivaeFigures, TheTwoMostProbableClasses) {

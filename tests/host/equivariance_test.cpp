@@ -10,6 +10,7 @@
 #include "cuda/device/launch_options.h"
 #include "data/error.h"
 #include "data/glyphs.h"
+#include "models/spatial_vae.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {

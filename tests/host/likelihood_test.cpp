@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "host/core/trainer.h"
+#include "models/spatial_vae.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {
@@ -66,7 +67,6 @@ double by_quadrature(Trained& t, std::size_t i) {
         for (int k = 0; k < n; ++k) z[k] = -8 + 16.f * float(first + k) / (kPoints - 1);
         check(copy_to_device(t.model.z(), z.data(), n * sizeof(float)));
         t.model.decode(n);
-        t.model.transform(n);
         t.model.negative_log_likelihood(nll.data(), t.model.minibatch(), n);
         check(copy_to_host(values.data(), nll.data(), n * sizeof(float)));
         for (int k = 0; k < n; ++k) {

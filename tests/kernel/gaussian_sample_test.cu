@@ -108,8 +108,12 @@ struct Latent {
         return out.download();
     }
     std::vector<T> log_ratio(const std::vector<T>& z, const std::vector<T>& start) const {
-        GuardedBuffer<T> ratio(start), Z(z), m(moments), a(arena);
-        check(gaussian_log_ratio(ratio.data(), Z.data(), m.data(), prior(a), bound, s.R, s.N, s.Z, nullptr));
+        return log_ratio(z, start, moments, spread_of(bound));
+    }
+    std::vector<T> log_ratio(const std::vector<T>& z, const std::vector<T>& start, const std::vector<T>& said,
+                             Spread spread) const {
+        GuardedBuffer<T> ratio(start), Z(z), m(said), a(arena);
+        check(gaussian_log_ratio(ratio.data(), Z.data(), m.data(), prior(a), spread, s.R, s.N, s.Z, nullptr));
         return ratio.download();
     }
     std::vector<T> draw_prior() const {
@@ -392,6 +396,26 @@ TEST(GaussianLogRatio, TwoPointsOfItAreTheDivergence) {
             expect_close(kl, divergence, Tolerance{5 * 4 * 3 * std::exp(8.) * kRounding<double>, 1e-13},
                          "kl from two points of the log-ratio");
         }
+}
+
+TEST(GaussianLogRatio, IsTheSameHoweverTheMomentsSayTheDeviation) {
+    for (const PriorKind kind : kPriors) {
+        Latent<double> latent({2, 7, 5}, kind, DeviationBound::kDeviation);
+        for (double& m : latent.moments) m = std::max(m, -8.);
+        const std::vector<double> z = latent.forward().z, start = Random(9).normals<double>(14);
+        auto variances = latent.moments, logarithms = latent.moments;
+        for (std::size_t i = 0; i < z.size(); ++i) {
+            const std::size_t at = i / 5 * 10 + 5 + i % 5;
+            variances[at] = std::exp(2 * latent.moments[at]);
+            logarithms[at] = 2 * latent.moments[at];
+        }
+        const std::vector<double> expected = latent.log_ratio(z, start);
+        // Of 5 terms, in which e^x is right to 1.5 ulp and a square doubles it.
+        const Tolerance allowed{64 * kRounding<double>, 64 * 5 * 8 * kRounding<double>};
+        expect_close(latent.log_ratio(z, start, variances, Spread::kVariance), expected, allowed, "from variances");
+        expect_close(latent.log_ratio(z, start, logarithms, Spread::kLogVariance), expected, allowed,
+                     "from log variances");
+    }
 }
 
 TEST(GaussianLogRatio, TheMeanOverSamplesIsTheDivergence) {

@@ -214,9 +214,9 @@ void gaussians() {
     TAKES(gaussian_prior_sample<float>(none, prior, noise, 0, 2, 3, S));
     TAKES(gaussian_prior_sample<float>(none, prior, noise, 2, 0, 3, S));
     TAKES(gaussian_prior_sample<float>(none, prior, noise, 2, 2, 0, S));
-    TAKES(gaussian_log_ratio<float>(none, ones, ones, prior, bound, 0, 2, 3, S));
-    TAKES(gaussian_log_ratio<float>(none, ones, ones, prior, bound, 2, 0, 3, S));
-    TAKES(gaussian_log_ratio<float>(kept(4), ones, ones, prior, bound, 2, 2, 0, S));
+    TAKES(gaussian_log_ratio<float>(none, ones, ones, prior, Spread::kLogDeviation, 0, 2, 3, S));
+    TAKES(gaussian_log_ratio<float>(none, ones, ones, prior, Spread::kLogDeviation, 2, 0, 3, S));
+    TAKES(gaussian_log_ratio<float>(kept(4), ones, ones, prior, Spread::kLogDeviation, 2, 2, 0, S));
     TAKES(log_mean_exp<float>(none, ones, ones, 0, 3, S));
     REFUSES(log_mean_exp<float>(none, ones, ones, 2, 0, S));
     TAKES(accumulate_log_weights<float>(none, ones, ones, 0, 3, S));

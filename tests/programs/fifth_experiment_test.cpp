@@ -6,8 +6,9 @@
 #include <optional>
 
 #include "data/files.h"
+#include "host/evaluate/elbo.h"
+#include "host/evaluate/features.h"
 #include "host/evaluate/pose_recovery.h"
-#include "host/evaluate/vae_evaluation.h"
 #include "host/experiment/presentation.h"
 #include "host/experiment/program.h"
 #include "models/dense_vae.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/evaluate/elbo.h"
 #include "host/evaluate/logistic_regression.h"
 #include "host/experiment/classifier_run.h"
 #include "host/experiments/equivae/trained.h"
@@ -124,7 +125,7 @@ class EquivaeEnsemble : public Ensemble {
         for (int r = 0; r < size(); ++r) {
             replicas_[r]->validation_nll = mean_of(latents[r].nll);
             replicas_[r]->validation_kl = mean_of(latents[r].kl);
-            replicas_[r]->active_units = active_dimensions(latents[r].v, replicas_[r]->latents);
+            replicas_[r]->active_units = active_units(latents[r].v, replicas_[r]->latents);
         }
     }
 

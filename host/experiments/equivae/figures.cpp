@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/evaluate/elbo.h"
 #include "host/evaluate/pca.h"
 #include "host/evaluate/umap.h"
 #include "host/experiment/presentation.h"
@@ -99,7 +100,7 @@ class Figures {
                       (latent == "r" ? "r of the validation images, from 5 other images of the class"
                                      : "v of the validation images (posterior means)") +
                       (flat ? "" : ", brought to two dimensions " + how + " (" + kept + ")") + "; coloured by class." +
-                      (latent == "v" ? " " + std::to_string(active_dimensions(rows, model_.Z)) + " of its " +
+                      (latent == "v" ? " " + std::to_string(active_units(rows, model_.Z)) + " of its " +
                                            std::to_string(model_.Z) + " dimensions are in use (variance above 0.01)."
                                      : ""));
     }

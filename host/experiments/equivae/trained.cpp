@@ -141,7 +141,7 @@ ImageSet TrainedEquivae::make(const std::vector<float>& r, const std::vector<flo
         check(copy_to_device(model.r(), r.data() + first * Z, rows * Z * sizeof(float), device.stream));
         check(copy_to_device(model.v(), v.data() + first * Z, rows * Z * sizeof(float), device.stream));
         model.decode(int(rows));
-        append_from_device(decoded, model.pixels(), rows * D);
+        append_from_device(decoded, model.output(), rows * D);
     }
     ImageSet set{split.train.height, split.train.width, {}, std::move(labels), split.train.channels};
     for (const float level : pixels.levels(std::move(decoded)))

@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include "host/evaluate/equivae_evaluation.h"
+#include "host/evaluate/equivae_classes.h"
 #include "host/experiments/equivae/equivae.h"
 
 namespace warpvae {

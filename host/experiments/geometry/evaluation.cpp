@@ -20,8 +20,7 @@ std::vector<double> alphas_of(const std::vector<GeometryReplica*>& replicas) {
 }
 int classes_of(const ImageSet& set) { return *std::max_element(set.labels.begin(), set.labels.end()) + 1; }
 
-/// Draws decoded at a time: about 128, a few images of which fill a core's cache; whole chunks, so that nothing is
-/// drawn for nothing.
+/// Draws decoded at a time: about 128. A few images' draws then fill a core's cache.
 int draws_of_chunk(int samples) {
     const int chunks = (samples + 127) / 128;
     return (samples + chunks - 1) / chunks;
@@ -55,7 +54,11 @@ std::vector<LikelihoodEstimate> shown_likelihood(const GeometryExperiment& exper
                        .total = std::int64_t(count),
                        .unit = "images",
                        .quiet = experiment.options().quiet});
-    return estimate_likelihood(model, test, count, o.likelihood_samples, seeds, matmul,
+    LikelihoodOptions options;
+    options.images = count;
+    options.draws_at_once = draws;
+    options.samples = (o.likelihood_samples + draws - 1) / draws * draws;  // whole passes: nothing is drawn for nothing
+    return estimate_likelihood(model, test, options, seeds, matmul,
                                [&](std::size_t done) { progress.update(std::int64_t(done)); });
 }
 
@@ -82,7 +85,7 @@ class GeometryEnsemble : public Ensemble {
     }
     std::vector<Json> after_epoch(int epoch) override {
         std::vector<Json> lines;
-        for (const BoundSummary& bound : evaluate_bound(vae_, test_, device_seeds, matmul))
+        for (const ElboSummary& bound : evaluate_elbo(vae_, test_, device_seeds, matmul))
             lines.push_back({{"test_negative_bound", bound.negative_bound},
                              {"test_negative_elbo", bound.negative_elbo},
                              {"active_units", bound.active_units}});
@@ -116,7 +119,7 @@ class GeometryEnsemble : public Ensemble {
     void read_bounds() {
         const int draws = options_.bound_samples;
         RenyiVae<float> model = resized(vae_, draws, evaluation_decoder_rows() / draws, matmul);
-        const auto bounds = evaluate_bound(model, test_, device_seeds, matmul);
+        const auto bounds = evaluate_elbo(model, test_, device_seeds, matmul);
         for (int r = 0; r < size(); ++r) replicas_[r]->bound = bounds[r];
     }
     /// Spectra of the means, and what both classifiers read.

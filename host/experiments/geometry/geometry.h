@@ -7,8 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "host/evaluate/renyi_evaluation.h"
+#include "host/evaluate/elbo.h"
+#include "host/evaluate/features.h"
+#include "host/evaluate/likelihood.h"
+#include "host/evaluate/reconstruction.h"
 #include "host/experiment/experiment.h"
+#include "models/renyi_vae.h"
 
 namespace warpvae {
 
@@ -61,7 +65,7 @@ struct GeometryReplica : Replica {
     bool wants_likelihood = true;  ///< false: of Figure 3 alone, evaluated without log p(x)
 
     MeanSpectrum spectrum;
-    BoundSummary bound;                           ///< of its own alpha, bound_samples draws
+    ElboSummary bound;                            ///< of its own alpha, bound_samples draws
     LikelihoodEstimate likelihood;                ///< importance sampling; no images: not asked for
     std::array<double, 3> accuracy{};             ///< logistic regression on kPosteriorFeatures, test set
     std::array<double, 3> sgd_mean{}, sgd_std{};  ///< argo's classifier, over its repeats

@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "data/transformed_sets.h"
-#include "host/evaluate/vae_evaluation.h"
+#include "host/evaluate/elbo.h"
+#include "host/evaluate/features.h"
+#include "host/evaluate/reconstruction.h"
 #include "host/experiment/experiment.h"
+#include "models/dense_vae.h"
 
 namespace warpvae {
 

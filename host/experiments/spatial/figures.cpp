@@ -59,7 +59,7 @@ void draw_prior(LoadedSpatial& loaded, std::uint64_t seed, int rows) {
     noise.seeds = seeds.data();
     noise.purpose = Purpose::kPrior;
     loaded.model.sample_prior(rows, noise);
-    loaded.model.decode(rows);
+    loaded.model.decode_reference(rows);
     check(stream_synchronize(loaded.stream));
 }
 
@@ -154,7 +154,7 @@ class Figures {
                 z.push_back(2 - 4.f * float(i) / (kSide - 1));
             }
         check(copy_to_device(loaded.model.z(), z.data(), z.size() * sizeof(float), loaded.stream));
-        loaded.model.decode(kSide * kSide);
+        loaded.model.decode_reference(kSide * kSide);
         const fs::path file = path("figure7-plane-" + r.group());
         write_sheet(
             file, download(loaded.model.reference(), std::size_t(kSide) * kSide * data_.train.pixels(), loaded.stream),
@@ -235,7 +235,6 @@ class Figures {
             check(gather_range(loaded.model.minibatch(), images.table(), 0, 1, n, int(D), loaded.stream));
             loaded.model.encode(n, LatentNoise{});
             loaded.model.decode(n);
-            loaded.model.transform(n);
             const auto out = download(loaded.model.output(), n * D, loaded.stream),
                        reference = download(loaded.model.reference(), n * D, loaded.stream);
             for (int i = 0; i < n; ++i) {
@@ -303,7 +302,7 @@ void draw_samples(const fs::path& path, const SpatialExperiment& experiment, con
             LoadedSpatial encoder(experiment, replica, 500);
             const DeviceImages train({&data.train.images}, {0}, int(data.train.pixels()));
             const auto poses = extract_poses(encoder.model, train, 0, encoder.matmul);
-            set_pose(loaded, summarise_poses(poses, model.config()).mean, n);
+            set_pose(loaded, summarise_poses(poses, model.pose()).mean, n);
         }
         model.transform(n);
         images = model.output();

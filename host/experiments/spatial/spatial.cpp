@@ -237,7 +237,7 @@ class SpatialEnsemble : public Ensemble {
             replicas_[r]->train_elbo = train_elbo[r];
             replicas_[r]->test_elbo = test_elbo[r];
             if (vae_.has_pose())
-                replicas_[r]->pose = summarise_poses(extract_poses(vae_, test_images_, r, matmul), vae_.config());
+                replicas_[r]->pose = summarise_poses(extract_poses(vae_, test_images_, r, matmul), vae_.pose());
         }
     }
 

@@ -7,11 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "host/evaluate/elbo.h"
+#include "host/evaluate/features.h"
 #include "host/evaluate/likelihood.h"
 #include "host/evaluate/linear_svm.h"
 #include "host/evaluate/pca.h"
-#include "host/evaluate/spatial_evaluation.h"
 #include "host/experiment/experiment.h"
+#include "models/spatial_vae.h"
 
 namespace warpvae {
 

@@ -1,12 +1,20 @@
-// What a trained EQUIVAE makes of images: latents, the classes that it reads from them in three ways, its bound. All R
+// What is asked of EQUIVAE alone: latents given r, an image by image, and the classes that it reads from images in
+// three ways. What all auto-encoders are asked (elbo.h, features.h, ...) it answers given r: complements_of. All R
 // replicas in the same launches; results on the host.
 #pragma once
 #include <cstdint>
 #include <vector>
 
+#include "host/evaluate/batches.h"
 #include "models/equivae.h"
 
 namespace warpvae {
+
+/// `images` with r of each from m others of its class (`classes`, of the same images): what other evaluations take in
+/// place of images. m is at most what the model and the smallest class allow. In the ablation r is the image's own. The
+/// complementary images are those of `seeds`, the same at every call. All must outlive it.
+GivenImages complements_of(Equivae<float>& model, const DeviceImages& images, const ClassSets& classes, int m,
+                           const DeviceBuffer<std::uint64_t>& seeds);
 
 /// One replica's numbers for n images.
 struct EquivaeLatents {
@@ -15,8 +23,7 @@ struct EquivaeLatents {
     std::vector<float> nll, kl;   ///< [n]: -log p(x | r, v), and KL(q(v | r, x) || N(0, I))
 };
 
-/// Latents of images whose classes are known: r from m others of each image's class (`classes`, of the same images).
-/// [R]. The complementary images are those of `seeds`, the same at every call. In the ablation r is the image's own.
+/// Latents of images whose classes are known, given complements_of them. [R].
 std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceImages& images, const ClassSets& classes,
                                             int m, const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul);
 
@@ -38,9 +45,6 @@ std::vector<std::vector<std::uint8_t>> most_likely_classes(Equivae<float>& model
 /// The most probable class of q(y | x). [R] of [n]. Semi-supervised models only.
 std::vector<std::vector<std::uint8_t>> classify_images(Equivae<float>& model, const DeviceImages& images,
                                                        const Matmul& matmul);
-
-/// Dimensions of rows [n, Z] that are in use: whose variance is above 0.01 (Burda et al. 2016).
-int active_dimensions(const std::vector<float>& rows, int Z);
 
 /// The share of `predicted` that is not `labels`.
 double error_rate(const std::vector<std::uint8_t>& predicted, const std::vector<std::uint8_t>& labels);

@@ -1,6 +1,5 @@
-// What RenyiVaes are asked: log p(x) against the closed form of a linear-Gaussian model, posteriors as features,
-// spectra of made-up means, decoded latents.
-#include "host/evaluate/renyi_evaluation.h"
+// Evaluation of a linear-Gaussian RenyiVae, whose answers are known: log p(x) against the closed form, the bounds'
+// order, posteriors as features, spectra of made-up means, decoded latents.
 
 #include <gtest/gtest.h>
 
@@ -9,16 +8,27 @@
 #include <random>
 
 #include "cuda/device/launch_options.h"
+#include "host/evaluate/elbo.h"
+#include "host/evaluate/features.h"
+#include "host/evaluate/likelihood.h"
+#include "host/evaluate/reconstruction.h"
+#include "models/renyi_vae.h"
 
 namespace warpvae {
 namespace {
 
 bool one_thread_blocks() { return launch_options().cpu_blocks == CpuBlocks::kOneThread; }
 
+LikelihoodOptions draws(std::size_t images, int samples, int at_once) {
+    LikelihoodOptions options;
+    options.images = images, options.samples = samples, options.draws_at_once = at_once;
+    return options;
+}
+
 /// z ~ N(0, I), x | z ~ N(W z + b, I) of 6 pixels and 2 latents; the encoder is linear, too.
-struct LinearGaussian {
+struct Model {
     static constexpr int kPixels = 6, kLatents = 2;
-    LinearGaussian(int samples, int rows, int R = 1)
+    Model(int samples, int rows, int R = 1)
         : vae(config(samples), std::vector<double>(std::size_t(R), 1.), rows, matmul) {
         std::vector<std::uint64_t> own;
         for (int r = 0; r < R; ++r) own.push_back(3 + r);
@@ -73,10 +83,11 @@ struct LinearGaussian {
     DeviceBuffer<std::uint64_t> seeds;
 };
 
-TEST(RenyiEvaluation, LikelihoodAgreesWithTheClosedFormWithinItsOwnInterval) {
+TEST(LinearGaussian, LikelihoodAgreesWithTheClosedFormWithinItsOwnInterval) {
     const int R = 2, samples = one_thread_blocks() ? 20000 : 500;
-    LinearGaussian model(100, 4, R);
-    const auto estimates = estimate_likelihood(model.vae, model.device_images, 0, samples, model.seeds, model.matmul);
+    Model model(100, 4, R);
+    const auto estimates =
+        estimate_likelihood(model.vae, model.device_images, draws(0, samples, 100), model.seeds, model.matmul);
     for (int r = 0; r < R; ++r) {
         double exact = 0;
         for (int i = 0; i < 11; ++i) exact += model.log_likelihood(i, r) / 11;
@@ -94,11 +105,11 @@ TEST(RenyiEvaluation, LikelihoodAgreesWithTheClosedFormWithinItsOwnInterval) {
     }
 }
 
-TEST(RenyiEvaluation, LikelihoodDoesNotDependOnNeighboursAndRoundsUpToWholeChunks) {
-    LinearGaussian two(8, 4, 2), one(8, 4);
-    const auto together = estimate_likelihood(two.vae, two.device_images, 5, 20, two.seeds, two.matmul);
-    const auto alone = estimate_likelihood(one.vae, one.device_images, 5, 20, one.seeds, one.matmul);
-    EXPECT_EQ(together[0].samples, 24);
+TEST(LinearGaussian, LikelihoodDoesNotDependOnNeighbours) {
+    Model two(8, 4, 2), one(8, 4);
+    const auto together = estimate_likelihood(two.vae, two.device_images, draws(5, 20, 8), two.seeds, two.matmul);
+    const auto alone = estimate_likelihood(one.vae, one.device_images, draws(5, 20, 8), one.seeds, one.matmul);
+    EXPECT_EQ(together[0].samples, 20) << "two chunks of 8 and one of 4";
     EXPECT_EQ(together[0].images, 5);
     if (!device_is_gpu()) {
         EXPECT_EQ(together[0].log_likelihood, alone[0].log_likelihood);
@@ -106,21 +117,21 @@ TEST(RenyiEvaluation, LikelihoodDoesNotDependOnNeighboursAndRoundsUpToWholeChunk
     EXPECT_NE(together[0].log_likelihood, together[1].log_likelihood);
 }
 
-TEST(RenyiEvaluation, TheBoundOfManyDrawsTightensAsAlphaFalls) {
-    LinearGaussian model(200, 4);
+TEST(LinearGaussian, TheBoundOfManyDrawsTightensAsAlphaFalls) {
+    Model model(200, 4);
     std::vector<double> bounds;
     for (const double alpha : {1., 0.5, 0., -1.}) {
         RenyiVae<float> vae(model.vae.config(), {alpha}, 4, model.matmul);
         vae.parameters().upload(0, model.vae_parameters(0));
-        bounds.push_back(-evaluate_bound(vae, model.device_images, model.seeds, model.matmul)[0].negative_bound);
+        bounds.push_back(-evaluate_elbo(vae, model.device_images, model.seeds, model.matmul)[0].negative_bound);
         if (bounds.size() > 1) {
             EXPECT_GT(bounds.back(), bounds[bounds.size() - 2]) << "alpha " << alpha;
         }
     }
 }
 
-TEST(RenyiEvaluation, PosteriorsAreTheEncodersAndSamplesAreDrawnFromThem) {
-    LinearGaussian model(1, 8, 2);
+TEST(LinearGaussian, PosteriorsAreTheEncodersAndSamplesAreDrawnFromThem) {
+    Model model(1, 8, 2);
     const Posteriors all = read_posteriors(model.vae, model.device_images, model.seeds, 0, model.matmul),
                      other = read_posteriors(model.vae, model.device_images, model.seeds, 1, model.matmul);
     const std::vector<float> means = all.means.download(), moments = all.moments.download(),
@@ -151,7 +162,7 @@ TEST(RenyiEvaluation, PosteriorsAreTheEncodersAndSamplesAreDrawnFromThem) {
     EXPECT_EQ(means, other.means.download());
 }
 
-TEST(RenyiEvaluation, SpectrumCountsAndMeasuresAlignment) {
+TEST(LinearGaussian, SpectrumCountsAndMeasuresAlignment) {
     // Independent columns of deviation 2, 0.5 and 0.05: two are informative, all lie on axes.
     const std::size_t n = 4000;
     std::mt19937 engine(1);
@@ -176,8 +187,8 @@ TEST(RenyiEvaluation, SpectrumCountsAndMeasuresAlignment) {
     EXPECT_NEAR(diagonal.alignment, std::sqrt(0.5), 1e-3);
 }
 
-TEST(RenyiEvaluation, ResizedModelsDecodeTheSame) {
-    LinearGaussian model(3, 4, 2);
+TEST(LinearGaussian, ResizedModelsDecodeTheSame) {
+    Model model(3, 4, 2);
     RenyiVae<float> other = resized(model.vae, 7, 8, model.matmul);
     EXPECT_EQ(other.config().samples, 7);
     const std::vector<float> z = {0.5f, -1, 2, 0.25f, 0, 0};

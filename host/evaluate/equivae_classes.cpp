@@ -1,25 +1,10 @@
-#include "host/evaluate/equivae_evaluation.h"
+#include "host/evaluate/equivae_classes.h"
 
 #include <algorithm>
 #include <limits>
 
-#include "host/evaluate/vae_evaluation.h"
-
 namespace warpvae {
 namespace {
-
-/// Calls body(first, rows) for images 0..count-1, gathered into the model's minibatch.
-template <class Body>
-void for_batches(Equivae<float>& model, const DeviceImages& images, int most, const Matmul& matmul, Body body) {
-    std::size_t step = std::min(most, model.evaluation_rows());
-    if (step > 4) step = step / 4 * 4;  // noise is addressed by rows in fours
-    for (std::size_t first = 0; first < images.count(); first += step) {
-        const int rows = int(std::min(step, images.count() - first));
-        check(gather_range(model.minibatch(), images.table(), first, model.replicas(), rows, int(model.image_size()),
-                           matmul.stream(), model.config().pixels));
-        body(first, rows);
-    }
-}
 
 /// Rows of [R, rows, width] on the device, added to each replica's own.
 void append(std::vector<std::vector<float>>& out, const float* device, int rows, int width, const Matmul& matmul) {
@@ -35,32 +20,37 @@ std::uint8_t largest(const float* x, int n) { return std::uint8_t(std::max_eleme
 
 }  // namespace
 
+GivenImages complements_of(Equivae<float>& model, const DeviceImages& images, const ClassSets& classes, int m,
+                           const DeviceBuffer<std::uint64_t>& seeds) {
+    const bool alone = model.config().self_complement;
+    m = alone ? 1 : std::min({m, model.config().max_complement, classes.smallest() - 1});
+    return {
+        images, [&model, &images, &classes, &seeds, alone, m](std::size_t first, int rows) {
+            if (!alone)
+                check(gather_complements<float>({model.sets(), rows, 0}, images.table(), classes.index(),
+                                                {seeds.data(), nullptr, MinibatchOrder::range(images.count(), first)},
+                                                m, model.replicas(), rows, model.input_shape(), model.stream()));
+            model.embed_sets(rows, m);
+        }};
+}
+
 std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceImages& images, const ClassSets& classes,
                                             int m, const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul) {
     const Range range("latents");
-    const int R = model.replicas(), Z = model.config().latents;
-    const GatherOptions shape = model.input_shape();
-    const bool alone = model.config().self_complement;
-    m = alone ? 1 : std::min({m, model.config().max_complement, classes.smallest() - 1});
+    const int R = model.replicas(), Z = model.latents();
     std::vector<std::vector<float>> r(R), v(R), v_sample(R), nll(R), kl(R);
-    LatentNoise noise;
-    noise.seeds = seeds.data();
-    noise.purpose = Purpose::kEvaluate;
-    for_batches(model, images, model.set_rows(), matmul, [&](std::size_t first, int rows) {
-        if (!alone)
-            check(gather_complements<float>({model.sets(), rows, 0}, images.table(), classes.index(),
-                                            {seeds.data(), nullptr, MinibatchOrder::range(images.count(), first)}, m, R,
-                                            rows, shape, matmul.stream()));
-        model.embed_sets(rows, m);
-        model.encode(rows, {});
-        model.decode(rows);
-        model.negative_log_likelihood(rows);
+    const GivenImages given = complements_of(model, images, classes, m, seeds);
+    for_batches(model, given, images.count(), model.max_rows(), [&](std::size_t first, int rows) {
+        model.bound(rows, {});
         append(r, model.r(), rows, Z, matmul);
         append(v, model.v(), rows, Z, matmul);
         append(nll, model.nll(), rows, 1, matmul);
         append(kl, model.kl(), rows, 1, matmul);
+        LatentNoise noise;
+        noise.seeds = seeds.data();
+        noise.purpose = Purpose::kEvaluate;
         noise.first_row = first;
-        check(reparameterise_forward(model.v(), model.moments(), noise, R, rows, Z, matmul.stream()));
+        model.encode(rows, noise);
         append(v_sample, model.v(), rows, Z, matmul);
     });
     std::vector<EquivaeLatents> out(R);
@@ -72,7 +62,7 @@ std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceI
 std::vector<std::vector<float>> embed_images(Equivae<float>& model, const DeviceImages& images, const Matmul& matmul) {
     const Range range("embed images");
     std::vector<std::vector<float>> out(model.replicas());
-    for_batches(model, images, model.evaluation_rows(), matmul, [&](std::size_t, int rows) {
+    for_batches(model, images, images.count(), model.max_rows(), [&](std::size_t, int rows) {
         model.embed(rows);
         append(out, model.embedding(), rows, model.config().latents, matmul);
     });
@@ -118,18 +108,20 @@ std::vector<std::vector<std::uint8_t>> most_likely_classes(Equivae<float>& model
     check(copy_to_device(model.r(), r.data(), r.size() * sizeof(float), matmul.stream()));
     check(stream_synchronize(matmul.stream()));
     std::vector<std::vector<std::uint8_t>> out(R);
-    for_batches(model, images, std::max(1, model.pair_rows() / K), matmul, [&](std::size_t, int rows) {
-        model.bound_by_class(rows, {});
-        std::vector<std::vector<float>> nll(R), kl(R);
-        append(nll, model.nll(), rows, K, matmul);
-        append(kl, model.kl(), rows, K, matmul);
-        for (int i = 0; i < R; ++i)
-            for (int n = 0; n < rows; ++n) {
-                float bound[256];
-                for (int k = 0; k < K; ++k) bound[k] = float(log_prior[k]) - nll[i][n * K + k] - kl[i][n * K + k];
-                out[i].push_back(largest(bound, K));
-            }
-    });
+    for_batches(model, images, images.count(), std::clamp(model.pair_rows() / K, 1, model.max_rows()),
+                [&](std::size_t, int rows) {
+                    model.bound_by_class(rows, {});
+                    std::vector<std::vector<float>> nll(R), kl(R);
+                    append(nll, model.nll(), rows, K, matmul);
+                    append(kl, model.kl(), rows, K, matmul);
+                    for (int i = 0; i < R; ++i)
+                        for (int n = 0; n < rows; ++n) {
+                            float bound[256];
+                            for (int k = 0; k < K; ++k)
+                                bound[k] = float(log_prior[k]) - nll[i][n * K + k] - kl[i][n * K + k];
+                            out[i].push_back(largest(bound, K));
+                        }
+                });
     return out;
 }
 
@@ -138,7 +130,7 @@ std::vector<std::vector<std::uint8_t>> classify_images(Equivae<float>& model, co
     const Range range("classify");
     const int R = model.replicas(), K = model.config().classes;
     std::vector<std::vector<std::uint8_t>> out(R);
-    for_batches(model, images, model.evaluation_rows(), matmul, [&](std::size_t, int rows) {
+    for_batches(model, images, images.count(), model.max_rows(), [&](std::size_t, int rows) {
         model.classify(rows);
         std::vector<std::vector<float>> logits(R);
         append(logits, model.class_logits(), rows, K, matmul);
@@ -146,15 +138,6 @@ std::vector<std::vector<std::uint8_t>> classify_images(Equivae<float>& model, co
             for (int n = 0; n < rows; ++n) out[i].push_back(largest(&logits[i][std::size_t(n) * K], K));
     });
     return out;
-}
-
-int active_dimensions(const std::vector<float>& rows, int Z) {
-    std::vector<double> sums(2 * Z);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        sums[i % Z] += double(rows[i]);
-        sums[Z + i % Z] += double(rows[i]) * double(rows[i]);
-    }
-    return active_units(sums.data(), Z, double(rows.size()) / Z);
 }
 
 double error_rate(const std::vector<std::uint8_t>& predicted, const std::vector<std::uint8_t>& labels) {

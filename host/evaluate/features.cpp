@@ -1,0 +1,134 @@
+#include "host/evaluate/features.h"
+
+#include <cmath>
+
+#include "host/evaluate/pca.h"
+
+namespace warpvae {
+namespace {
+
+constexpr double kInformativeVariance = 0.01;  // "carries information" (Peste et al., section 2.1)
+
+/// Noise of features of data set `set`, or none. It holds the set's number on the device.
+class FeatureNoise {
+  public:
+    FeatureNoise(const DeviceBuffer<std::uint64_t>& seeds, int set)
+        : seeds_(seeds), set_(std::vector<std::uint64_t>{std::uint64_t(set)}, "data set number") {}
+    LatentNoise of(FeatureKind kind, std::size_t first_row) const {
+        LatentNoise noise;
+        noise.seeds = kind == FeatureKind::kSample ? seeds_.data() : nullptr;
+        noise.step = set_.data();
+        noise.purpose = Purpose::kFeature;
+        noise.first_row = first_row;
+        return noise;
+    }
+
+  private:
+    const DeviceBuffer<std::uint64_t>& seeds_;
+    DeviceBuffer<std::uint64_t> set_;
+};
+
+/// Copies rows `from` [R, rows, width] to rows first..first + rows - 1 of `to` [R, count, width].
+void keep(DeviceBuffer<float>& to, std::size_t count, std::size_t first, const float* from, int R, int rows, int width,
+          Stream stream) {
+    for (int r = 0; r < R; ++r)
+        check(copy_on_device(to.data() + (r * count + first) * width, from + std::size_t(r) * rows * width,
+                             sizeof(float) * rows * width, stream));
+}
+
+}  // namespace
+
+const char* name_of(FeatureKind kind) { return kind == FeatureKind::kSample ? "sample" : "mean"; }
+
+DeviceBuffer<float> extract_features(Autoencoder<float>& model, const GivenImages& images, FeatureKind kind,
+                                     const DeviceBuffer<std::uint64_t>& seeds, int set, const Matmul& matmul) {
+    const Range range("features");
+    const int R = model.replicas(), Z = model.latents();
+    const std::size_t count = images.set.count();
+    const FeatureNoise noise(seeds, set);
+    DeviceBuffer<float> features(R * count * Z, "features");
+    for_batches(model, images, count, model.max_rows(), [&](std::size_t first, int rows) {
+        model.encode(rows, noise.of(kind, first));
+        keep(features, count, first, model.z(), R, rows, Z, matmul.stream());
+    });
+    check(stream_synchronize(matmul.stream()));
+    return features;
+}
+
+Posteriors read_posteriors(Autoencoder<float>& model, const GivenImages& images,
+                           const DeviceBuffer<std::uint64_t>& seeds, int set, const Matmul& matmul) {
+    const Range range("features");
+    const int R = model.replicas(), Z = model.latents();
+    const std::size_t count = images.set.count();
+    const FeatureNoise noise(seeds, set);
+    Posteriors out;
+    out.count = count, out.latents = Z;
+    out.means = DeviceBuffer<float>(R * count * Z, "posterior means");
+    out.moments = DeviceBuffer<float>(R * count * 2 * Z, "posterior moments");
+    out.samples = DeviceBuffer<float>(R * count * Z, "posterior samples");
+    for_batches(model, images, count, model.max_rows(), [&](std::size_t first, int rows) {
+        for (const FeatureKind kind : kFeatureKinds) {
+            model.encode(rows, noise.of(kind, first));
+            keep(kind == FeatureKind::kSample ? out.samples : out.means, count, first, model.z(), R, rows, Z,
+                 matmul.stream());
+        }
+        keep(out.moments, count, first, model.moments(), R, rows, 2 * Z, matmul.stream());
+    });
+    check(stream_synchronize(matmul.stream()));
+    return out;
+}
+
+std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& images, int r, const Matmul& matmul) {
+    const std::size_t S = std::size_t(model.pose().numbers), count = images.set.count();
+    std::vector<float> poses(count * S);
+    for_batches(model, images, count, model.max_rows(), [&](std::size_t first, int rows) {
+        model.encode(rows, LatentNoise{});
+        check(copy_to_host(poses.data() + first * S, model.u() + std::size_t(r) * rows * S, sizeof(float) * rows * S,
+                           matmul.stream()));
+    });
+    return poses;
+}
+
+PoseSummary summarise_poses(const std::vector<float>& poses, const Pose& pose) {
+    const std::size_t S = pose.numbers, n = poses.size() / S;
+    const bool is_affine = pose.form == WarpForm::kAffine || pose.form == WarpForm::kInverseAffine;
+    const bool is_pose = pose.form == WarpForm::kPose || pose.form == WarpForm::kInversePose;
+    PoseSummary out;
+    std::vector<double> product(S * S, 0.);
+    out.mean.assign(S, 0.);
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t a = 0; a < S; ++a) out.mean[a] += poses[i * S + a] / double(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        const float* u = poses.data() + i * S;
+        for (std::size_t a = 0; a < S; ++a)
+            for (std::size_t b = 0; b <= a; ++b) product[a * S + b] += (u[a] - out.mean[a]) * (u[b] - out.mean[b]);
+        if (is_affine) out.mean_determinant += (u[0] * u[4] - u[1] * u[3]) / double(n);
+        if (is_pose) out.mean_determinant += std::exp(u[1] + u[2]) / double(n);
+    }
+    for (std::size_t a = 0; a < S; ++a) {
+        out.deviation.push_back(std::sqrt(product[a * S + a] / double(n)));
+        for (std::size_t b = 0; b < a; ++b) {
+            const double scale = std::sqrt(product[a * S + a] * product[b * S + b]);
+            if (scale > 0)
+                out.largest_correlation = std::max(out.largest_correlation, std::abs(product[a * S + b]) / scale);
+        }
+    }
+    return out;
+}
+
+MeanSpectrum mean_spectrum(const float* means, std::size_t n, int Z, const Matmul& matmul) {
+    const Pca pca = fit_pca(matmul, means, n, Z, Z);
+    MeanSpectrum out;
+    double loadings = 0;
+    for (int j = 0; j < Z; ++j) {
+        out.eigenvalues.push_back(pca.variances[j] * double(n - 1) / double(n));
+        if (out.eigenvalues.back() <= kInformativeVariance) continue;
+        double largest = 0;
+        for (int i = 0; i < Z; ++i) largest = std::max(largest, std::abs(pca.directions[std::size_t(j) * Z + i]));
+        ++out.informative, loadings += largest;
+    }
+    if (out.informative) out.alignment = loadings / out.informative;
+    return out;
+}
+
+}  // namespace warpvae

@@ -1,0 +1,59 @@
+#include "host/evaluate/reconstruction.h"
+
+namespace warpvae {
+namespace {
+
+/// Rows of replica r of `all` [R, rows, width], to the host.
+void take(float* to, const float* all, int r, int rows, std::size_t width, const Matmul& matmul) {
+    check(copy_to_host(to, all + std::size_t(r) * rows * width, sizeof(float) * rows * width, matmul.stream()));
+}
+
+}  // namespace
+
+std::vector<float> reconstruct(Autoencoder<float>& model, const GivenImages& images, int n, int r,
+                               const Matmul& matmul) {
+    const std::size_t D = std::size_t(model.image_size());
+    n = std::min<int>(n, int(std::min<std::size_t>(images.set.count(), model.max_rows())));
+    std::vector<float> out(n * D);
+    put_images(model, images, 0, n);
+    model.encode(n, LatentNoise{});
+    model.decode(n);
+    take(out.data(), model.decoded_images(n), r, n, D, matmul);
+    return out;
+}
+
+std::vector<float> decode_latents(Autoencoder<float>& model, const std::vector<float>& z, int r, const Matmul& matmul) {
+    const int R = model.replicas();
+    const std::size_t Z = std::size_t(model.latents()), D = std::size_t(model.image_size()), n = z.size() / Z;
+    std::vector<float> images(n * D);
+    for_batches(n, model.decoder_rows(), [&](std::size_t first, int rows) {
+        std::vector<float> all(std::size_t(R) * rows * Z, 0.f);
+        std::copy_n(z.begin() + first * Z, rows * Z, all.begin() + std::size_t(r) * rows * Z);
+        check(copy_to_device(model.z(), all.data(), all.size() * sizeof(float), matmul.stream()));
+        model.decode(rows);
+        take(images.data() + first * D, model.decoded_images(rows), r, rows, D, matmul);
+    });
+    return images;
+}
+
+ReplicaView view_replica(Autoencoder<float>& model, const std::vector<std::uint8_t>& images, int r,
+                         const Matmul& matmul) {
+    const Range range("view");
+    const std::size_t D = std::size_t(model.image_size()), Z = std::size_t(model.latents()),
+                      S = std::size_t(model.pose().numbers);
+    const DeviceImages on_device({&images}, std::vector<int>(std::size_t(model.replicas()), 0), int(D));
+    const std::size_t n = on_device.count();
+    ReplicaView view{std::vector<float>(n * Z), std::vector<float>(n * S), std::vector<float>(n * D),
+                     std::vector<float>(n * D)};
+    for_batches(model, on_device, n, model.max_rows(), [&](std::size_t first, int rows) {
+        model.encode(rows, LatentNoise{});
+        model.decode(rows);
+        take(view.output.data() + first * D, model.decoded_images(rows), r, rows, D, matmul);
+        take(view.reference.data() + first * D, model.reference(), r, rows, D, matmul);
+        take(view.z.data() + first * Z, model.z(), r, rows, Z, matmul);
+        if (S) take(view.u.data() + first * S, model.u(), r, rows, S, matmul);
+    });
+    return view;
+}
+
+}  // namespace warpvae

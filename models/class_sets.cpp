@@ -1,6 +1,7 @@
 #include "models/class_sets.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 
 namespace warpvae {
@@ -11,11 +12,11 @@ ClassSets::ClassSets(const std::vector<const std::vector<std::uint8_t>*>& labels
     for (std::size_t r = 0; r < labels.size(); ++r) {
         const std::vector<std::uint8_t>& of = *labels[r];
         const std::string replica = " of replica " + std::to_string(r);
-        if (of.size() != count_) throw DeviceError("replicas need equally many labelled images");
+        if (of.size() != count_) throw std::invalid_argument("replicas need equally many labelled images");
         for (std::size_t i = 0; i < count_; ++i)
             if (of[i] >= classes)
-                throw DeviceError("image " + std::to_string(i) + replica + " has label " + std::to_string(of[i]) +
-                                  "; labels are 0 to " + std::to_string(classes - 1));
+                throw std::invalid_argument("image " + std::to_string(i) + replica + " has label " +
+                                            std::to_string(of[i]) + "; labels are 0 to " + std::to_string(classes - 1));
         const std::size_t first = members.size();
         starts.push_back(0);
         for (int k = 0; k < classes; ++k) {
@@ -26,9 +27,9 @@ ClassSets::ClassSets(const std::vector<const std::vector<std::uint8_t>*>& labels
             }
             const int size = static_cast<int>(members.size() - first - starts.back());
             if (size < 2)
-                throw DeviceError("class " + std::to_string(k) + replica + " has " + std::to_string(size) +
-                                  (size == 1 ? " labelled image" : " labelled images") +
-                                  "; two at least are needed (Feige, appendix A)");
+                throw std::invalid_argument("class " + std::to_string(k) + replica + " has " + std::to_string(size) +
+                                            (size == 1 ? " labelled image" : " labelled images") +
+                                            "; two at least are needed (Feige, appendix A)");
             starts.push_back(static_cast<std::uint32_t>(members.size() - first));
             smallest_ = std::min(smallest_, size);
         }

@@ -1,6 +1,7 @@
 #include "models/conv_stack.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace warpvae {
 
@@ -98,10 +99,10 @@ std::vector<ConvLayer> decoder_convolutions(int flat, int height, int width, int
     ConvLayer last;
     last.shape = {in, side, side, channels, 5, 1, height == side ? 2 : 0};
     if (flat % 4 || height != width || last.shape.y_height() != height)
-        throw DeviceError("a decoder of " + std::to_string(filters.size()) +
-                          " transposed convolutions makes images of " + std::to_string(side - 4) + " or " +
-                          std::to_string(side) + " pixels a side, not " + std::to_string(height) + " x " +
-                          std::to_string(width));
+        throw std::invalid_argument("a decoder of " + std::to_string(filters.size()) +
+                                    " transposed convolutions makes images of " + std::to_string(side - 4) + " or " +
+                                    std::to_string(side) + " pixels a side, not " + std::to_string(height) + " x " +
+                                    std::to_string(width));
     layers.push_back(last);
     return layers;
 }

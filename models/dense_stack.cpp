@@ -1,6 +1,7 @@
 #include "models/dense_stack.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace warpvae {
 
@@ -8,7 +9,7 @@ template <class T>
 DenseStack<T>::DenseStack(ParameterLayout& layout, const std::string& prefix, const std::vector<int>& widths,
                           Activation last, InitialRule rule, Dropout dropout, Activation hidden)
     : last_(last), hidden_(hidden), dropout_(dropout) {
-    if (dropout.rate > 0 && hidden != Activation::kRelu) throw DeviceError("dropout follows ReLUs alone");
+    if (dropout.rate > 0 && hidden != Activation::kRelu) throw std::invalid_argument("dropout follows ReLUs alone");
     for (std::size_t i = 0; i + 1 < widths.size(); ++i)
         layers_.emplace_back(layout, prefix + std::to_string(2 * i), widths[i], widths[i + 1], rule);
 }

@@ -1,6 +1,7 @@
 // Image sets on the device as bytes, and for each replica which one is its own.
 #pragma once
 #include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include "cuda/device/buffer.h"
@@ -13,7 +14,7 @@ class DeviceImages {
     /// `sets` hold equally many images of `pixels` bytes; replica r reads sets[which[r]].
     DeviceImages(const std::vector<const std::vector<std::uint8_t>*>& sets, const std::vector<int>& which, int pixels) {
         for (const auto* set : sets) {
-            if (set->size() != sets[0]->size()) throw DeviceError("replicas need training sets of one size");
+            if (set->size() != sets[0]->size()) throw std::invalid_argument("replicas need training sets of one size");
             storage_.emplace_back(*set, "images");
         }
         std::vector<const std::uint8_t*> table;

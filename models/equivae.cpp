@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace warpvae {
 namespace {
@@ -155,7 +156,7 @@ std::vector<LossTerm<T>> Equivae<T>::loss_terms() const {
 
 template <class T>
 std::uint64_t Equivae<T>::begin_step(const MinibatchOrder& order, std::uint64_t step) {
-    if (!data_.classes) throw DeviceError("EQUIVAE: a model without labelled images can only be evaluated");
+    if (!data_.classes) throw std::invalid_argument("EQUIVAE: a model without labelled images can only be evaluated");
     order_ = order;
     const int most = std::min<int>(config_.max_complement, int(data_.classes->smallest()) - 1);
     const int least = std::min(config_.min_complement, most);
@@ -467,7 +468,7 @@ void Equivae<T>::bound_by_class(int N, const LatentNoise& noise) {
 }
 template <class T>
 void Equivae<T>::classify(int N) {
-    if (!config_.semi_supervised) throw DeviceError("EQUIVAE: a supervised model has no q(y|x)");
+    if (!config_.semi_supervised) throw std::invalid_argument("EQUIVAE: a supervised model has no q(y|x)");
     pairs_ = rows_alone(N);
     embed(N);
     classify_images({});

@@ -1,6 +1,7 @@
 #include "models/parameters.h"
 
 #include <cmath>
+#include <stdexcept>
 
 namespace warpvae {
 
@@ -32,7 +33,7 @@ std::size_t ParameterLayout::count() const {
 const ParameterInfo& ParameterLayout::at(std::size_t element) const {
     for (const ParameterInfo& tensor : tensors_)
         if (element < tensor.offset + padded(tensor.count)) return tensor;
-    throw DeviceError("no parameter lies at offset " + std::to_string(element));
+    throw std::invalid_argument("no parameter lies at offset " + std::to_string(element));
 }
 
 template <class T>

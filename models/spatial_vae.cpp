@@ -1,6 +1,7 @@
 #include "models/spatial_vae.h"
 
 #include <cmath>
+#include <stdexcept>
 
 namespace warpvae {
 

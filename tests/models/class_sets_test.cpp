@@ -20,7 +20,7 @@ std::string refusal(const std::vector<Labels>& labels, int classes) {
     for (const Labels& of : labels) table.push_back(&of);
     try {
         ClassSets sets(table, classes);
-    } catch (const DeviceError& error) {
+    } catch (const std::invalid_argument& error) {
         return error.what();
     }
     return "";

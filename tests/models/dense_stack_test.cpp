@@ -144,7 +144,7 @@ TEST(DenseStack, DropoutFollowsReLUsAlone) {
     ParameterLayout layout;
     EXPECT_THROW(
         DenseStack<float>(layout, "", kWidths, Activation::kNone, InitialRule::kTorch, {0.5, 0}, Activation::kElu),
-        DeviceError);
+        std::invalid_argument);
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ TEST(Equivae, RefusesImagesThatItsDecoderCannotMake) {
     try {
         Equivae<float> model(config, 1, 1, {}, matmul, convolver);
         FAIL();
-    } catch (const DeviceError& error) {
+    } catch (const std::invalid_argument& error) {
         EXPECT_NE(std::string(error.what()).find("28 or 32 pixels a side, not 27 x 27"), std::string::npos)
             << error.what();
     }

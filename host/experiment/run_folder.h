@@ -17,8 +17,8 @@ class RunFolder {
     RunFolder() = default;
     /// Takes the folder until this ends, and changes nothing in it. Throws UsageError, Error.
     RunFolder(std::filesystem::path path, Entry entry);
-    /// Once nothing is left to be refused: removes the run that is overwritten and writes config.toml. Does nothing when
-    /// a run is resumed, or from the second call on.
+    /// Once nothing is left to be refused: removes the run that is overwritten and writes config.toml. Does nothing
+    /// when a run is resumed, or from the second call on.
     void begin(const Settings& settings) const;
 
     const std::filesystem::path& path() const { return path_; }

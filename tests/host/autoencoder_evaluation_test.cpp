@@ -215,8 +215,9 @@ TEST(AutoencoderEvaluation, FeaturesReconstructionsAndViewsAreTheSamePosteriors)
         EXPECT_NE(draws, others) << "each set has noise of its own";
         EXPECT_NE(draws, means);
         const auto moments = posteriors.moments.download();
-        if (name != "dtvae")  // its z depends on the u drawn
+        if (name != "dtvae") {  // its z depends on the u drawn
             for (std::size_t i = 0; i < means.size(); ++i) EXPECT_EQ(means[i], moments[i / Z * 2 * Z + i % Z]);
+        }
         if (name == "equivae") continue;  // below, images come without their r
         for (int r = 0; r < R; ++r) {
             const ReplicaView view = view_replica(*s.model, s.pixels, r, s.matmul);

@@ -17,8 +17,8 @@ struct TinyRun {
         : data{make_glyphs(80, 1, Part::kTrain).set, pose_test_glyphs(20).set, "glyphs", ""},
           paper(few_models()),
           options(few_epochs()),
-          run_folder(folder.path(), RunFolder::Entry::kNew, declared()),
-          run(options, settings, run_folder, data),
+          run_folder(folder.path(), RunFolder::Entry::kNew),
+          run(options, declared(), run_folder, data),
           experiment(run, paper),
           replicas(experiment.replicas()) {}
     static SpatialOptions few_models() {

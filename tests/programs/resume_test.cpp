@@ -53,14 +53,16 @@ TEST_P(Resume, EverySettingIsReusedRightlyOrRefused) {
         const auto shown = tables("resumed");
         if (resumed.status != 0) {
             EXPECT_EQ(lines_of(resumed.error), 1) << change << "\n" << resumed.error;
-            EXPECT_EQ(shown, tables("first")) << change << ": what was refused changed nothing";
+            EXPECT_TRUE(shown == tables("first")) << change << ": what was refused changed nothing";
             ++refused;
             continue;
         }
         fs::remove_all(at("new"));
         const Result fresh = run("table --quiet --config " + at("first/config.toml") + " --out " + at("new") + change);
         ASSERT_EQ(fresh.status, 0) << change << "\n" << fresh.error;
-        EXPECT_EQ(shown, tables("new")) << "table --resume" << change << " shows what other settings made";
+        for (const auto& [name, text] : tables("new"))
+            EXPECT_TRUE(shown.contains(name) && shown.at(name) == text)
+                << "table --resume" << change << ": " << name << " is another than a new run's";
         ++same;
     }
     std::printf("%s: %d settings reused rightly, %d refused\n", program.c_str(), same, refused);
@@ -83,10 +85,11 @@ TEST_P(Resume, OtherImagesOfTheSameNumberAreRefused) {
     ASSERT_EQ(run("table" + short_run() + " --out " + at("run")).status, 0) << read_file(at("error.txt"));
     // The same set by name, other digits: what decides is the images, not the name.
     const std::string data = at("data");
-    ASSERT_EQ(std::system((std::string(WARPVAE_BIN) + "/dataset make glyphs --seed 5 --count 1200 --test-count 100 --data " +
-                           data + " >/dev/null 2>&1")
-                              .c_str()),
-              0);
+    ASSERT_EQ(
+        std::system((std::string(WARPVAE_BIN) + "/dataset make glyphs --seed 5 --count 1200 --test-count 100 --data " +
+                     data + " >/dev/null 2>&1")
+                        .c_str()),
+        0);
     expect_failure(1, "training-images", "table --quiet --resume " + at("run") + " --data " + data);
 }
 

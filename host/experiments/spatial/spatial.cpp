@@ -66,7 +66,7 @@ void add_settings(Settings& s, SpatialOptions& o) {
           one_of<RangeLimit>(
               {{"none", RangeLimit::kNone}, {"tanh", RangeLimit::kTanh}, {"sigmoid", RangeLimit::kSigmoid}}),
           "keep u within a range of the identity");
-    s.add("limit-range", c.limit_range, kTraining, number(positive()), "that range");
+    s.add("limit-range", c.limit_range, kTraining, number(positive()), "how far from the identity --limit lets u go");
     s.add("samples", c.samples, kTraining, whole(1, 1000), "draws of (z, u) for each image and step: L of equation 8");
     s.add(
         "deviation-bound", c.bound, kTraining,

@@ -11,8 +11,8 @@ namespace warpvae {
 
 class ClassSets {
   public:
-    /// labels[r]: replica r's, one byte an image, equally many for all; a class must have two images at least, for an
-    /// image to have another beside it. Throws std::invalid_argument.
+    /// labels[r]: replica r's labels, one byte an image, equally many for all replicas. Each class needs two images at
+    /// least, so that every image has another of its class. Throws std::invalid_argument.
     ClassSets(const std::vector<const std::vector<std::uint8_t>*>& labels, int classes);
 
     /// Valid while this lives.

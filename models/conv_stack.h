@@ -1,5 +1,5 @@
-// Convolutions in a row with ReLUs between, or transposed ones, R replicas at once: images are [R, N, H, W, C]. Each
-// layer knows its backward; no autograd.
+// Convolutions or transposed convolutions in a row, with ReLUs between, R replicas at once. Images are [R, N, H, W, C].
+// Each layer has its forward and its backward; there is no autograd.
 #pragma once
 #include <string>
 #include <vector>
@@ -48,11 +48,12 @@ class ConvStack {
     DeviceBuffer<T> d_hidden_[2], partials_;
 };
 
-/// The convolutions that begin EQUIVAE's networks (Feige 2019, appendix B): 5 x 5, the first of stride 1, the others of
-/// stride 2, padded with 2 pixels on all sides, so that each halves the size, rounded up.
+/// The convolutions that begin EQUIVAE's networks (Feige 2019, appendix B). They are 5 x 5 with 2 pixels of padding on
+/// all sides. The first has stride 1; each other has stride 2 and halves the size, rounded up.
 std::vector<ConvLayer> encoder_convolutions(int height, int width, int channels, const std::vector<int>& filters);
-/// Those that mirror them: from 2 x 2 pixels of flat / 4 channels, a transposed one of stride 2 for each of `filters`
-/// doubles the size, and a last one of stride 1 keeps it (32 pixels of SVHN) or takes 4 pixels off (28 of MNIST).
+/// The decoder's mirror image of them. It starts from 2 x 2 pixels of flat / 4 channels. For each of `filters` a
+/// transposed convolution of stride 2 doubles the size. A last one of stride 1 keeps the size (SVHN's 32 pixels)
+/// or takes 4 pixels off (MNIST's 28).
 std::vector<ConvLayer> decoder_convolutions(int flat, int height, int width, int channels,
                                             const std::vector<int>& filters);
 

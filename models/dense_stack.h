@@ -1,5 +1,5 @@
 // Dense layers in a row with one activation between them (a ReLU unless said otherwise), R replicas at once: the
-// trunks, encoders and decoders of the models here. Each layer knows its backward; no autograd.
+// trunks, encoders and decoders of the models here. Each layer has its forward and its backward; there is no autograd.
 #pragma once
 #include <string>
 #include <vector>
@@ -8,11 +8,11 @@
 
 namespace warpvae {
 
-/// Dropout after each hidden layer's ReLU (Srivastava et al. 2014). No other activation allows it: the derivative is
-/// read from the output, and of a dropped ReLU's output the sign is still right.
+/// Dropout after each hidden layer's ReLU (Srivastava et al. 2014). Only ReLUs allow it: the backward reads the
+/// derivative from the output, and a dropped ReLU's output, 0, still gives the right one.
 struct Dropout {
     double rate = 0;
-    int first_layer = 0;  ///< number of the first one's masks: no two layers of a model may share one
+    int first_layer = 0;  ///< number of the first layer's masks; no two layers of a model may share a number
 };
 
 template <class T>

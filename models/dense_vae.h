@@ -1,5 +1,5 @@
 // The variational auto-encoder of Kingma and Welling (2014) from dense layers, R replicas at once: the model of Mills
-// (2024) with hidden = {400}. Forward, loss and backward are written out in dense_vae.cpp, read from top to bottom.
+// (2024) with hidden = {400}. dense_vae.cpp writes forward, loss and backward out, from top to bottom.
 #pragma once
 #include "models/autoencoder.h"
 #include "models/dense_stack.h"

@@ -1,4 +1,4 @@
-// Image sets on the device as bytes, and for each replica which one is its own.
+// Image sets on the device as bytes. Each replica reads one of the sets; several may read the same.
 #pragma once
 #include <cstdint>
 #include <stdexcept>

@@ -7,14 +7,14 @@
 namespace warpvae {
 namespace {
 
-/// One draw for all replicas from the step alone (SplitMix64's finaliser): shapes belong to the experiment.
+/// A random number that follows from the step alone (SplitMix64's finaliser), so that all replicas have the same m.
 std::uint64_t hash_of(std::uint64_t step) {
     std::uint64_t x = step + 0x9e3779b97f4a7c15ull;
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
     x = (x ^ x >> 27) * 0x94d049bb133111ebull;
     return x ^ x >> 31;
 }
-/// Rows of (a, b) for rows of a and b: no image is part of several.
+/// Pairs of row n of one array with row n of another.
 PairShape rows_alone(int rows) { return {0, 0, rows}; }
 
 }  // namespace
@@ -182,7 +182,7 @@ PairShape Equivae<T>::pairs_of(int N) const {
     return config_.semi_supervised ? PairShape{N, config_.classes, labelled_} : rows_alone(N);
 }
 
-/// Labelled images beside the unlabelled minibatch, and for each class or image its complementary images.
+/// Gathers labelled images behind the unlabelled minibatch, and the complementary images of each class or image.
 template <class T>
 void Equivae<T>::gather_labelled(const LatentNoise& noise) {
     if (config_.self_complement) return;
@@ -207,8 +207,8 @@ void Equivae<T>::gather_labelled(const LatentNoise& noise) {
 
 // --- forward ---------------------------------------------------------------------------------------------------------
 
-/// f_inv(x) of single images, which no gradient passes: what q(y | x) is given beside x, and the latent of an image
-/// whose class is not known.
+/// f_inv(x) of single images. q(y | x) reads it beside x, and it tells the class of an unlabelled image. No gradient
+/// passes through it.
 template <class T>
 void Equivae<T>::embed(int N) {
     const Range range("embed");
@@ -218,7 +218,7 @@ void Equivae<T>::embed(int N) {
                          this->stream()));
 }
 
-/// r of sets of m images (eq. 2): the mean lies after the first dense layer, two more follow.
+/// r of sets of m images (eq. 2). The mean is taken after the first dense layer; two more layers follow.
 template <class T>
 void Equivae<T>::embed_sets(int sets, int m) {
     const Range range("invariant.forward");
@@ -273,7 +273,8 @@ void Equivae<T>::classify_images(const LatentNoise& drop) {
     class_head_.forward(matmul_, parameters_, class_in_.data(), R_, images, drop);
 }
 
-/// -log p(x | r, v) of every pair, and its gradient by the pixels in their place where the rows' weights are given.
+/// nll = -log p(target | r, v) of every pair; d_pixels = the gradient of the weighted sum by output(), which it may
+/// overwrite. Either may be null.
 template <class T>
 void Equivae<T>::likelihood(T* nll, T* d_pixels, const T* target, PairShape shape, T scale, const T* weights) {
     const Range range("loss");
@@ -307,15 +308,15 @@ void Equivae<T>::forward(int N, const LatentNoise& noise) {
 
 // --- loss and backward -----------------------------------------------------------------------------------------------
 
-/// What a labelled image's loss weighs beside the mean over N unlabelled ones.
+/// The weight of one labelled image's loss beside the mean over the unlabelled ones.
 template <class T>
 T Equivae<T>::labelled_scale() const {
     if (config_.mixing == LabelledMixing::kPaired) return T(1) / T(std::max(pairs_.labelled, 1));
     return T(1) / T(pairs_.unlabelled);
 }
 
-/// The rows of the loss terms; with `weights` also what each pair weighs in the gradient, and the classifier's
-/// gradient in the place of its logits (eq. 4 to 7).
+/// Fills the rows of the loss terms (eq. 4 to 7). With `weights` it also gives each pair's weight in the gradient, and
+/// overwrites the classifier's logits with their gradient.
 template <class T>
 void Equivae<T>::class_loss(T* weights) {
     const ClassExpectation<T> out{weights,
@@ -354,7 +355,7 @@ void Equivae<T>::gradients(int N, const LatentNoise& noise) {
     if (config_.semi_supervised) classifier_backward(noise);
 }
 
-/// From the pixels back to r and v: dL/dr is returned, dL/dv left in decoder_v_.
+/// From the pixels back to r and v. Returns dL/dr; d_v_ points to dL/dv.
 template <class T>
 const T* Equivae<T>::decoder_backward(T* d_pixels) {
     const Range range("decoder.backward");
@@ -373,7 +374,7 @@ const T* Equivae<T>::decoder_backward(T* d_pixels) {
                                pairs_.sets());
 }
 
-/// Through v = mu + sigma epsilon and the divergence to q(v | r, x)'s parameters; dL/dr is returned.
+/// Through v = mu + sigma epsilon and the divergence to q(v | r, x)'s parameters. Returns dL/dr.
 template <class T>
 const T* Equivae<T>::equivariant_backward(int N) {
     const Range range("equivariant.backward");
@@ -411,7 +412,7 @@ void Equivae<T>::invariant_backward(const T* d_r_decoder, const T* d_r_encoder) 
     inv_trunk_.backward(convolver_, matmul_, parameters_, d_inv_.data(), sets_images(), R_, sets * m_);
 }
 
-/// q(y | x) down to its own trunk; f_inv(x) is an input like x (the paper's stop_grad).
+/// From q(y | x) back to its own trunk. f_inv(x) is an input like x (the paper's stop_grad).
 template <class T>
 void Equivae<T>::classifier_backward(const LatentNoise& drop) {
     const Range range("classifier.backward");

@@ -1,5 +1,5 @@
-// EQUIVAE (Feige 2019, "Invariant-Equivariant Representation Learning for Multi-Class Data"): what makes an image's
-// class goes through r, a function of *other* images of the class, and what is left through the stochastic v. R
+// EQUIVAE (Feige 2019, "Invariant-Equivariant Representation Learning for Multi-Class Data"). The latent r carries the
+// class: it is a function of *other* images of the class. The stochastic latent v carries the rest of the image. R
 // replicas at once.
 //
 //   r_y = 1/m sum_j f_inv(x_j), x_j of class y, none of them x     (eq. 2; the mean is taken inside f_inv)
@@ -7,9 +7,9 @@
 //   x ~ p(x | r_y, v)                                              Bernoulli, or Gaussian
 //   q(y | x)                                                       where only some images are labelled (eq. 5)
 //
-// Supervised: -L_lab averaged over the minibatch. Semi-supervised: -L_unlab averaged over the unlabelled images, the
-// sum over classes exact, plus -L_lab - log q(y|x) of labelled ones. Forward, loss and backward are written out in
-// equivae.cpp, read from top to bottom.
+// The supervised loss is -L_lab, averaged over the minibatch. The semi-supervised loss is -L_unlab, averaged over the
+// unlabelled images with an exact sum over classes, plus -L_lab - log q(y|x) of labelled ones. equivae.cpp writes
+// forward, loss and backward out, from top to bottom.
 #pragma once
 #include <string>
 #include <vector>
@@ -22,12 +22,12 @@
 
 namespace warpvae {
 
-/// Of the Gaussian likelihood's deviation: 1, one learned number, or one for each channel.
+/// The deviation of the Gaussian likelihood: 1, one learned number, or a learned number for each channel.
 enum class DeviationKind { kUnit, kLearned, kPerChannel };
-/// How labelled images join unlabelled ones.
+/// How many labelled images a semi-supervised step takes beside its unlabelled ones.
 enum class LabelledMixing {
-    kPaired,  ///< min(batch, labelled) of them each step, cycled; both losses are means
-    kSum,     ///< each once an epoch, spread evenly over its steps: the literal sum over the data set (eq. 16)
+    kPaired,  ///< min(batch, labelled) of them, going round the labelled set; both losses are means
+    kSum,     ///< every labelled image once an epoch, spread evenly over its steps: the sum of eq. 16
 };
 
 struct EquivaeConfig {
@@ -52,7 +52,7 @@ struct EquivaeConfig {
     static EquivaeConfig for_latents(int latents);
 };
 
-/// What a training step takes beside its minibatch. All must outlive the model.
+/// What a training step reads besides its minibatch. All of it must outlive the model.
 struct EquivaeData {
     const DeviceImages* images = nullptr;  ///< labelled images; supervised: the trainer's own
     const DeviceImages* labels = nullptr;  ///< one byte each
@@ -63,8 +63,8 @@ struct EquivaeData {
 template <class T>
 class Equivae : public Autoencoder<T> {
   public:
-    /// `max_rows`: images of a minibatch at most, labelled ones not counted where there are unlabelled. Without `data`
-    /// the model can only be evaluated.
+    /// `max_rows`: the most images of a minibatch; a semi-supervised step's labelled images come on top. Without `data`
+    /// the model can be evaluated but not trained.
     Equivae(const EquivaeConfig& config, int R, int max_rows, const EquivaeData& data, const Matmul& matmul,
             const Convolver& convolver);
 
@@ -74,9 +74,9 @@ class Equivae : public Autoencoder<T> {
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
 
-    // As an auto-encoder it is a model of x given r: put r() there, row n for image n, before `encode` or `decode`.
+    // As an auto-encoder it is a model of x given r. Fill r(), row n for image n, before `encode` or `decode`.
     int latents() const override { return config_.latents; }
-    /// Repeats the N rows of r() too: they have to be put there anew for the next call.
+    /// This repeats the N rows of r() too: fill r() anew before the next call.
     void encode_draws(int N, int K, const LatentNoise& noise) override;
     T* z() override { return v_.data(); }
     const T* moments() const override { return moments_.data(); }
@@ -93,9 +93,9 @@ class Equivae : public Autoencoder<T> {
     void embed(int N);
     /// r() [R, S, Z] of S sets of m images; fill sets() [R, S, m, D] before.
     void embed_sets(int S, int m);
-    /// nll() and kl() [R, N, classes] of each image of minibatch() with each class, whose r are the first rows of r().
+    /// Fills nll() and kl() [R, N, classes] for each image of minibatch() with each class. r() holds a row a class.
     void bound_by_class(int N, const LatentNoise& noise);
-    /// class_logits() [R, N, classes] of q(y | x) for minibatch(), nothing dropped. Semi-supervised models only.
+    /// Fills class_logits() [R, N, classes] of q(y | x) from minibatch(), without dropout. Semi-supervised models only.
     void classify(int N);
 
     T* sets() { return sets_.data(); }
@@ -106,8 +106,8 @@ class Equivae : public Autoencoder<T> {
     const T* nll() const { return nll_.data(); }
     const T* class_logits() { return class_head_.output(); }
     const EquivaeConfig& config() const { return config_; }
-    /// Most pairs of an image and a class in bound_by_class. All else takes max_rows() rows; embed_sets so many sets of
-    /// config().max_complement images.
+    /// The most pairs of an image and a class in bound_by_class. Every other call takes max_rows() rows, and embed_sets
+    /// max_rows() sets of config().max_complement images.
     int pair_rows() const { return max_pairs_; }
 
   private:

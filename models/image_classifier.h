@@ -1,5 +1,5 @@
-// Classifiers that the papers' models are compared with: dense layers and a softmax on pixels (Mills 2024), behind
-// convolutions (Feige 2019's benchmarks), or on another model's frozen features. R replicas at once.
+// The classifiers that the papers compare their models with: dense layers and a softmax that read pixels (Mills 2024),
+// convolutions (Feige 2019's benchmarks), or the frozen features of another model. R replicas at once.
 #pragma once
 #include <functional>
 #include <map>
@@ -21,7 +21,7 @@ struct ImageClassifierConfig {
     InitialRule rule = InitialRule::kTorch;
 };
 
-/// Another model's features of images, as they are: no gradient passes.
+/// Another model's features of images. That model does not train: no gradient reaches it.
 template <class T>
 struct FrozenFeatures {
     int size = 0;                             ///< numbers of an image

@@ -1,4 +1,4 @@
-// What a decoder's output is the parameter of.
+// The distribution of an image given its latents, whose parameter is the decoder's output.
 #pragma once
 
 namespace warpvae {

@@ -1,4 +1,4 @@
-// What a trainer asks of a model: where its minibatch goes, and one call that turns it into gradients.
+// The interface between a trainer and a model: the trainer fills the model's minibatch and asks for the gradients.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,21 +7,21 @@
 
 namespace warpvae {
 
-/// One part of the loss: a number for each row of the minibatch, or for `count` rows of the model's own each step. An
-/// epoch's figure is the mean over its rows, or the mean over its steps of scale * the sum of those.
+/// One part of the loss: a number for each row of the minibatch, or with `per_step` for each of `count` rows that the
+/// model chooses. An epoch's figure is the mean over all rows of its minibatches; with `per_step` it is the mean over
+/// its steps of scale * the sum over the `count` rows.
 template <class T>
 struct LossTerm {
     std::string name;       ///< as metrics.jsonl calls it
     const T* rows;          ///< device [R, N], or R times `count` numbers `row_stride` apart
     double weight;          ///< in the loss
-    bool per_step = false;  ///< rows of the model's own
+    bool per_step = false;  ///< the rows are not those of the minibatch
     int count = 0;
     std::size_t row_stride = 0;  ///< 0: N
     double scale = 1;
 };
 
-/// R replicas of one model, which train in the same launches. A model of images of shape [height, width, channels]
-/// takes up to max_rows() of them at a time, for each replica.
+/// R replicas of one model, which train in the same launches. Each replica takes up to max_rows() images at a time.
 template <class T>
 class Model {
   public:
@@ -35,17 +35,18 @@ class Model {
     /// D: the numbers of an image.
     int image_size() const { return shape_.height * shape_.width * shape_.channels; }
     Stream stream() const { return matmul_.stream(); }
-    /// Device [R, batch_rows(N), D]: fill the first N rows of each replica, then call `gradients` or `evaluate` with
-    /// that N.
+    /// Device [R, batch_rows(N), D]. The caller fills the first N rows of each replica, then calls `gradients` or
+    /// `evaluate` with that N.
     virtual T* minibatch() { return input_.data(); }
     virtual int batch_rows(int N) const { return N; }
-    /// Told before each step's gather: for models that gather more than images, or in several shapes. The answer names
-    /// the shape of all that the step launches apart from N; a step is recorded once for each.
+    /// The trainer calls this before it gathers a step's images, for models that gather more than images or have steps
+    /// of several shapes. The answer identifies the shape of what the step launches, N apart: the trainer records one
+    /// graph for each answer.
     virtual std::uint64_t begin_step(const MinibatchOrder& order, std::uint64_t step) {
         (void)order, (void)step;
         return 0;
     }
-    /// Forward and backward: fills parameters().gradients() with the gradient of the loss averaged over the N rows.
+    /// Forward and backward: fills the gradients of parameters() with that of the loss, averaged over the N rows.
     virtual void gradients(int N, const LatentNoise& noise) = 0;
     /// Forward alone: fills the rows of loss_terms().
     virtual void evaluate(int N, const LatentNoise& noise) = 0;

@@ -10,10 +10,10 @@
 
 namespace warpvae {
 
-/// What a tensor starts as: centre + U(-bound, bound).
+/// What a tensor holds before training: centre + U(-bound, bound).
 struct Initial {
     double bound = 0;
-    std::vector<double> centre;  ///< repeated over the tensor; none: 0
+    std::vector<double> centre;  ///< repeated over the tensor; empty: 0
     /// torch.nn.Linear's default, for weights and biases.
     static Initial torch(int fan_in);
     /// Lasagne's GlorotUniform for weights (Glorot and Bengio 2010), times `gain`.

@@ -1,6 +1,6 @@
-// The variational auto-encoder of Peste, Malago and Sarbu (2017), trained on Renyi's bound of K draws (Li and Turner
-// 2016), R replicas at once and each with an order alpha of its own: one ensemble trains all alphas. alpha = 1 is the
-// ELBO, alpha = 0 the importance-weighted auto-encoder (Burda et al. 2016).
+// The variational auto-encoder of Peste, Malago and Sarbu (2017). It trains on Renyi's bound of K draws (Li and Turner
+// 2016). Each of its R replicas has an order alpha of its own, so one ensemble trains all alphas. alpha = 1 is the
+// ELBO; alpha = 0 is the importance-weighted auto-encoder (Burda et al. 2016).
 #pragma once
 #include "models/autoencoder.h"
 #include "models/dense_stack.h"
@@ -19,7 +19,7 @@ struct RenyiVaeConfig {
     InitialRule initial = InitialRule::kXavier;
     Likelihood likelihood = Likelihood::kBernoulli;  ///< or Gaussian of unit deviation
     bool analytic_kl = true;                         ///< alpha = 1: the KL in closed form
-    double clipped_probability = 0;  ///< p: Bernoulli probabilities are kept in [p, 1 - p]; 0: they are not
+    double clipped_probability = 0;                  ///< p: Bernoulli probabilities are kept in [p, 1 - p]; 0: no bound
 };
 
 template <class T>
@@ -30,7 +30,7 @@ class RenyiVae : public Autoencoder<T> {
 
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
-    /// Minus the bound, which is the loss; minus the mean log weight of the same draws, of no weight.
+    /// Minus the bound, which is the loss, and minus the mean log weight of the same draws, which is only reported.
     std::vector<LossTerm<T>> loss_terms() const override;
 
     int latents() const override { return config_.latents; }

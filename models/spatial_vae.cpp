@@ -167,13 +167,13 @@ GaussianPrior<T> SpatialVae<T>::pose_prior() const {
 
 // --- forward ---------------------------------------------------------------------------------------------------------
 
-/// The pose's own noise.
+/// The noise of the pose: that of z at another address.
 static LatentNoise pose_noise_of(LatentNoise noise) {
     noise.purpose = Purpose(std::uint32_t(noise.purpose) + std::uint32_t(Purpose::kPose));
     return noise;
 }
 
-/// q(u | x) = N(mu_u, diag sigma_u^2) from the last hidden layer, a draw of it, and the numbers of the warp.
+/// From the last hidden layer to q(u | x) = N(mu_u, diag sigma_u^2), a draw of it, and the numbers of the warp.
 template <class T>
 void SpatialVae<T>::pose_forward(const T* features, int M, const LatentNoise& noise) {
     const std::size_t rows = std::size_t(R_) * M;
@@ -187,7 +187,7 @@ void SpatialVae<T>::pose_forward(const T* features, int M, const LatentNoise& no
     pose_from_drawn(M);
 }
 
-/// u = limit(W v + b), each where the model has it.
+/// u = limit(W v + b). W and b exist with a full prior, the limit where one is set.
 template <class T>
 void SpatialVae<T>::pose_from_drawn(int M) {
     const std::size_t rows = std::size_t(R_) * M;
@@ -267,7 +267,7 @@ void SpatialVae<T>::evaluate(int N, const LatentNoise& noise) {
 
 // --- backward --------------------------------------------------------------------------------------------------------
 
-/// From d u to the gradient of the features that u was made from, in d_pose_hidden_.
+/// From d u back to the features that u was made from. Their gradient lies in d_pose_hidden_.
 template <class T>
 T* SpatialVae<T>::pose_backward(const T* features, Activation features_activation, T weight, int M) {
     const std::size_t rows = std::size_t(R_) * M;

@@ -1,12 +1,12 @@
-// The models of Vive, "Variational generation of images by deep spatial architectures": a VAE, and two that have the
-// pose of the image as a second latent u, which a spatial transformer layer puts to work. R replicas at once.
+// The models of Vive, "Variational generation of images by deep spatial architectures": a VAE, and two whose second
+// latent u is the pose of the image. A spatial transformer layer applies u to the decoded image. R replicas at once.
 //
 //   VAE      z ~ q(z|x)                             x' = dec(z)
 //   T-VAE    z, u ~ q(z|x) q(u|x)                   x' = T_u(dec(z))       dec(z): the digit in reference pose
 //   DT-VAE   u ~ q(u|x), y = T_u(x), z ~ q(z|y)     x' = T_u^-1(dec(z))    y: the input, pose undone
 //
-// x ~ Bernoulli(x'), from probabilities clipped to [1e-6, 1 - 1e-6]: the sigmoid comes before the warp. Forward, loss
-// and backward are written out in spatial_vae.cpp, read from top to bottom.
+// The sigmoid comes before the warp, so x ~ Bernoulli(x') is read from probabilities, clipped to [1e-6, 1 - 1e-6].
+// spatial_vae.cpp writes forward, loss and backward out, from top to bottom.
 #pragma once
 #include "models/autoencoder.h"
 #include "models/dense_stack.h"
@@ -14,7 +14,11 @@
 namespace warpvae {
 
 enum class SpatialKind { kVae, kTransformer, kDoubleTransformer };
-enum class PoseKind { kAffine, kPose5, kSpline };  ///< 6 numbers; psi, log Sx, log Sy, Tx, Ty; control points' offsets
+enum class PoseKind {
+    kAffine,  ///< a 2 x 3 matrix
+    kPose5,   ///< psi, log Sx, log Sy, Tx, Ty
+    kSpline,  ///< the offsets of a thin-plate spline's control points
+};
 
 /// What is known of u before the image (section V.iii); P0 is the paper's uniform prior with a delta posterior.
 enum class PosePrior {
@@ -23,7 +27,8 @@ enum class PosePrior {
     kFitted,     ///< P2, P3, P4: N(nu, diag tau^2), both fitted
     kFull,       ///< P5: u = W v + b with v ~ N(0, I_k): N(b, W W^T), of rank k at most
 };
-enum class SecondTransform { kInverse, kIndependent };  ///< of a DT-VAE: undoes the first, or has numbers of its own
+/// A DT-VAE's second warp undoes the first, or has numbers of its own.
+enum class SecondTransform { kInverse, kIndependent };
 enum class RangeLimit { kNone, kTanh, kSigmoid };
 
 struct SpatialVaeConfig {
@@ -35,13 +40,13 @@ struct SpatialVaeConfig {
     int rank = 0;  ///< k of kFull; 0: as many as u has numbers
     SecondTransform second = SecondTransform::kInverse;
     RangeLimit limit = RangeLimit::kNone;
-    double limit_range = 1;                ///< u stays within this of the identity
+    double limit_range = 1;                ///< the most that a number of u may differ from the identity's
     std::vector<int> hidden = {256, 256};  ///< of the encoder; the decoder mirrors them
     int latents = 8;
     int localisation = 128;       ///< hidden units between x and u in a DT-VAE
     bool separate_trunk = false;  ///< T-VAE: u has an encoder of its own
     int samples = 1;              ///< L: draws of (z, u) for each image (eq. 8)
-    double loss_scale = 1;        ///< times the batch mean of -ELBO: Adadelta is not indifferent to it
+    double loss_scale = 1;        ///< factor of the loss; unlike Adam, Adadelta's steps depend on it
     DeviationBound bound = DeviationBound::kDeviation;
 
     WarpForm first_form() const;

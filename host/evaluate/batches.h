@@ -1,4 +1,4 @@
-// A set of images through an auto-encoder, batch by batch: what every evaluation here begins with.
+// Puts a set of images through an auto-encoder, batch by batch. Every evaluation here begins with it.
 #pragma once
 #include <algorithm>
 #include <functional>
@@ -18,7 +18,7 @@ void for_batches(std::size_t count, int most, Body body) {
     for (std::size_t first = 0; first < count; first += step) body(first, int(std::min(step, count - first)));
 }
 
-/// A set of images, and what a model is given beside them (EQUIVAE's r).
+/// A set of images, and what a model is given with them (EQUIVAE's r).
 struct GivenImages {
     GivenImages(const DeviceImages& of) : set(of) {}
     GivenImages(const DeviceImages& of, std::function<void(std::size_t first, int rows)> beside)
@@ -41,7 +41,7 @@ void for_batches(Autoencoder<float>& model, const GivenImages& images, std::size
     });
 }
 
-/// Decoder rows of a chunk in evaluation: what keeps a core's cache, or fills a GPU.
+/// How many rows to decode at a time in evaluation: few enough for a core's cache, or enough to fill a GPU.
 int evaluation_decoder_rows();
 
 }  // namespace warpvae

@@ -26,7 +26,7 @@ Claim judged(std::string name, std::string statement, std::string evidence, int 
     claim.p = trials ? sign_test(successes, trials) : 1;
     claim.holds = trials && 2 * successes > trials;
     if (!trials) {
-        claim.evidence += "The run has not the models that this claim compares.";
+        claim.evidence += "This run trained no models for this comparison.";
         return claim;
     }
     char line[128];

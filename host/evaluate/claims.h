@@ -1,10 +1,10 @@
-// A paper's statements, tried on measured models over seeds.
+// A paper's statements, and whether the measured models bear them out, seed by seed.
 #pragma once
 #include <string>
 
 namespace warpvae {
 
-/// A claim of the paper, tried on the measured replicas.
+/// One statement of a paper and what the measured replicas say of it.
 struct Claim {
     std::string name, statement;  ///< "C1", ...
     std::string evidence;         ///< numbers, in one sentence

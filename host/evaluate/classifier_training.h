@@ -1,4 +1,4 @@
-// Training and trying the classifiers that a model is compared with.
+// Trains the classifiers that a model is compared with, and measures their accuracy.
 #pragma once
 #include <cstdint>
 #include <functional>

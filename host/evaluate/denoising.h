@@ -1,5 +1,5 @@
-// What a trained auto-encoder makes of spoilt images (Vive: "better ... denoising"): the clean image is looked for in
-// what the model decodes from the mean of q(z, u | noisy).
+// Denoising with a trained auto-encoder (Vive: "better ... denoising"): it encodes a noisy image, decodes the mean of
+// q(z, u | noisy), and the result is compared with the clean image.
 #pragma once
 #include <vector>
 

@@ -1,6 +1,6 @@
-// What is asked of EQUIVAE alone: latents given r, an image by image, and the classes that it reads from images in
-// three ways. What all auto-encoders are asked (elbo.h, features.h, ...) it answers given r: complements_of. All R
-// replicas in the same launches; results on the host.
+// Evaluation that only EQUIVAE needs: its latents image by image, and three ways of reading an image's class. Other
+// evaluation (elbo.h, features.h, ...) takes it as any auto-encoder, with the images of complements_of. All R replicas
+// run in the same launches; results lie on the host.
 #pragma once
 #include <cstdint>
 #include <vector>

@@ -1,6 +1,6 @@
-// What the host decides for one problem of a batch that L-BFGS solves on the device (cuda/lbfgs.cuh): the line search
-// and the end. The objective is convex, so its slope along a direction only grows: the search is for a step where the
-// slope is small enough in size. Objectives and slopes may carry the rounding of float sums.
+// L-BFGS solves a batch of problems on the device (cuda/lbfgs.cuh). This class decides on the host how one problem goes
+// on: its line search and its end. The objective is convex, so its slope grows along a direction, and the search looks
+// for a step where the slope is close enough to 0. Objectives and slopes may carry the rounding of float sums.
 #pragma once
 #include "cuda/ops.h"
 

@@ -24,8 +24,8 @@ inline constexpr std::size_t kRowProducts = std::size_t(1) << 25;
 void for_row_products(const Matmul& matmul, const float* x, std::size_t n, int D, const char* name, RowProducts body,
                       std::size_t products = kRowProducts);
 
-/// Candidates that are looked at beyond k. A row's neighbour could be missed only if so many others lie within rounding
-/// of the product (some 1e-6 of the rows' squared lengths) of it.
+/// How many candidates beyond k are examined. A neighbour can be missed only if so many other rows are equally near up
+/// to the rounding of the products (some 1e-6 of the rows' squared lengths).
 inline constexpr int kSpareCandidates = 16;
 /// x: device [n, D], D >= 1; 1 <= k < n. Throws Error as for_row_products and for other sizes.
 Neighbours nearest_neighbours(const Matmul& matmul, const float* x, std::size_t n, int D, int k,

@@ -1,6 +1,6 @@
-// How well a model's u tells the pose that a glyph was drawn in, and how much of the pose is left in z: R^2 of each
-// number of the pose after the best linear map from u, or from the mean of z. The first half of the rows fits the map,
-// the other half is scored (linear_fit.h). Only `glyphs` can be asked: of no published set is the pose known.
+// How well a model's u tells the pose that a glyph was drawn in, and how much of the pose is left in z. The measure is
+// R^2 of each number of the pose after the best linear map from u, or from the mean of z. The first half of the rows
+// fits the map; the other half is scored (linear_fit.h). Only for `glyphs` is the true pose known.
 //
 // A map from u alone knows no digit's class: what each class calls upright has to agree for an R^2 near 1.
 #pragma once

@@ -1,5 +1,5 @@
-// Rows of data in chunks of a fixed length, for products in float over each chunk whose sums are added in double: short
-// enough for float sums, fixed so that the bits are.
+// Rows of data in chunks of a fixed length. Products are summed in float within a chunk and in double over the chunks:
+// a chunk is short enough for float sums, and its fixed length fixes the bits.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace warpvae {
 
-/// Rows 0..n-1 as a batch of whole chunks, and what is left.
+/// Rows 0..n-1 as whole chunks and a shorter last one.
 struct RowChunks {
     static constexpr std::size_t kRows = 4096;  ///< of a whole chunk
     struct Part {

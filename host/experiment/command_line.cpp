@@ -44,7 +44,7 @@ void add_setting(CLI::App& app, const Setting& s, Values& values) {
         s.is_flag ? app.add_flag_function(
                         "--" + s.name, [take](std::int64_t count) { take(count > 0 ? "true" : "false"); }, s.help)
                   : app.add_option_function<std::string>("--" + s.name, take, s.help);
-    if (!s.group.empty()) option->group(s.group);
+    option->group(s.commands.empty() ? s.group : "Of this command");
     if (s.is_flag) return;
     option->type_name(s.type)->default_str(s.text());
 }
@@ -83,13 +83,18 @@ void add_command(CLI::App& app, const CommandLine::Form& form, const CommandLine
     CLI::App& sub = *app.add_subcommand(command.name, command.help);
     sub.footer(examples_of(form.footer, form.program + " " + command.name));
     sub.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    sub.set_help_flag("-h,--help", "print this help and end")->group("The run");
+    sub.set_help_flag("-h,--help", "print this help and end");
     if (!command.operands.name.empty())
         sub.add_option(command.operands.name, line.operands, command.operands.help)
-            ->expected(0, command.operands.most)
+            ->expected(-1)
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
             ->required(command.operands.least > 0)
             ->type_name("");
+    const auto add_settings = [&](bool own) {
+        for (const Setting& s : settings.all())
+            if (s.commands.empty() != own && s.is_of(command.name)) add_setting(sub, s, line.values);
+    };
+    add_settings(true);  // what not every command takes stands first
     sub.add_option("--out", line.out, "folder for everything the run writes")->type_name("DIR")->group("The run");
     sub.add_option("--resume", line.resume, "go on with the run in DIR, with its own settings")
         ->type_name("DIR")
@@ -99,10 +104,7 @@ void add_command(CLI::App& app, const CommandLine::Form& form, const CommandLine
         ->group("The run");
     sub.add_flag("--overwrite", line.overwrite, "start anew in a folder that already holds a run")->group("The run");
     sub.add_flag("--quiet", line.quiet, "no progress bar, no remarks")->group("The run");
-    // What this command alone takes stands first.
-    for (const bool own : {true, false})
-        for (const Setting& s : settings.all())
-            if (s.commands.empty() != own && s.is_of(command.name)) add_setting(sub, s, line.values);
+    add_settings(false);
 }
 
 }  // namespace

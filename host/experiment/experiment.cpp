@@ -174,7 +174,12 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
     run.metrics = out_ / "metrics.jsonl";
     for (const Replica* replica : replicas)
         run.replicas.push_back({folder_of(*replica), replica->name(), origin(*replica).training});
-    run.after_epoch = [&] { return group->after_epoch(int(trainer.epoch())); };
+    run.after_epoch = [&] {
+        std::vector<Json> lines = group->after_epoch(int(trainer.epoch()));
+        for (Json& line : lines)
+            if (line.is_object()) line["test_images"] = run_.test_images;  // that its numbers are of
+        return lines;
+    };
     run_training(trainer, group->model(), run);
     for (const Replica* replica : replicas) begun_.insert(folder_of(*replica));
     if (!evaluate) return;

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,10 @@ struct ImageSet {
     std::size_t pixels() const { return std::size_t(height) * std::size_t(width); }
     /// Bytes of one image.
     std::size_t image_size() const { return pixels() * std::size_t(channels); }
+    /// The bytes of image i.
+    std::span<const std::uint8_t> image(std::size_t i) const {
+        return std::span(images).subspan(i * image_size(), image_size());
+    }
     /// Keeps the first `n` images, if there are more.
     void truncate(std::size_t n);
 };

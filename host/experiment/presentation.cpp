@@ -13,6 +13,13 @@
 #include "host/show/format.h"
 
 namespace warpvae {
+namespace {
+
+bool is_of(const FigureFile& figure, const std::string& prefix) {
+    return figure.path.filename().string().starts_with(prefix);
+}
+
+}  // namespace
 
 Table empty_table(const std::string& paper, const std::string& title, const std::string& dataset, int decimals) {
     Table table{paper, title, dataset, device_name(), {}};
@@ -58,6 +65,11 @@ std::filesystem::path finish(Report& report, const Experiment& experiment) {
     return path;
 }
 
+void Drawings::add_lines(const std::string& name, const Axes& axes, const std::vector<Series>& lines,
+                         std::string caption) {
+    if (!lines.empty() && line_plot(path(name), axes, lines)) add(name, std::move(caption));
+}
+
 void add_claims(Report& report, const std::vector<Claim>& claims) {
     for (const Claim& claim : claims)
         report.claim(claim.name + ". " + claim.statement,
@@ -67,11 +79,23 @@ void add_claims(Report& report, const std::vector<Claim>& claims) {
                      claim.evidence);
 }
 
+void add_section(Report& report, const std::string& heading, const std::string& text, const Table& table,
+                 const std::vector<FigureFile>& figures, const std::vector<std::string>& prefixes,
+                 Report::Width width) {
+    const bool any_figure = std::any_of(figures.begin(), figures.end(), [&](const FigureFile& figure) {
+        return std::any_of(prefixes.begin(), prefixes.end(), [&](const auto& prefix) { return is_of(figure, prefix); });
+    });
+    if (table.rows.empty() && !any_figure) return;
+    report.section(heading);
+    if (!text.empty()) report.paragraph(text);
+    if (!table.rows.empty()) report.table(table);
+    for (const std::string& prefix : prefixes) add_figures(report, figures, prefix, width);
+}
+
 void add_figures(Report& report, const std::vector<FigureFile>& figures, const std::string& prefix,
                  Report::Width width) {
     for (const FigureFile& figure : figures)
-        if (figure.path.filename().string().rfind(prefix, 0) == 0)
-            report.figure(read_file(figure.path), figure.caption, width);
+        if (is_of(figure, prefix)) report.figure(read_file(figure.path), figure.caption, width);
 }
 
 std::string holding(const std::vector<Claim>& claims) {

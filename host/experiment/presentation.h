@@ -18,12 +18,16 @@ namespace warpvae {
 
 /// Without rows yet, of this device.
 Table empty_table(const std::string& paper, const std::string& title, const std::string& dataset, int decimals = 4);
-/// Over the members of a row, of each its `value`: a member pointer or a function.
+/// Of each member of a row its `value`: a member pointer or a function.
 template <class M, class V>
-Cell cell_over(const char* test, const std::vector<M>& members, V value, std::optional<double> paper = {}) {
+std::vector<double> values_over(const std::vector<M>& members, V value) {
     std::vector<double> values;
     for (const M& member : members) values.push_back(double(std::invoke(value, member)));
-    return measured_cell(test, values, paper);
+    return values;
+}
+template <class M, class V>
+Cell cell_over(const std::string& test, const std::vector<M>& members, V value, std::optional<double> paper = {}) {
+    return measured_cell(test, values_over(members, value), paper);
 }
 /// Writes `name`.json and .md into the run's folder and prints the table; nothing for a table without rows.
 void show_table(const std::filesystem::path& folder, const Table& table, const std::string& name = "table");
@@ -36,7 +40,27 @@ std::string measured(const std::string& authors, const Experiment& experiment);
 /// Adds the run's settings and writes report.html into its folder; the page's path.
 std::filesystem::path finish(Report& report, const Experiment& experiment);
 
+/// What a run draws: PNG files in its folder's figures/, each with what it shows.
+class Drawings {
+  public:
+    explicit Drawings(const Experiment& experiment) : folder_(experiment.out() / "figures") {}
+    std::filesystem::path path(const std::string& name) const { return folder_ / (name + ".png"); }
+    void add(const std::string& name, std::string caption) { files.push_back({path(name), std::move(caption)}); }
+    /// Draws lines; nothing where there are none, or no gnuplot.
+    void add_lines(const std::string& name, const Axes& axes, const std::vector<Series>& lines, std::string caption);
+
+    std::vector<FigureFile> files;
+
+  private:
+    std::filesystem::path folder_;
+};
+
 void add_claims(Report& report, const std::vector<Claim>& claims);
+/// A section of a table, if it has rows, and of the figures whose files' names begin with one of `prefixes`; nothing
+/// where there is neither.
+void add_section(Report& report, const std::string& heading, const std::string& text, const Table& table,
+                 const std::vector<FigureFile>& figures = {}, const std::vector<std::string>& prefixes = {},
+                 Report::Width width = Report::Width::half);
 /// Those whose file's name begins so.
 void add_figures(Report& report, const std::vector<FigureFile>& figures, const std::string& prefix,
                  Report::Width width);

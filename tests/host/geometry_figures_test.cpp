@@ -9,7 +9,6 @@
 #include <set>
 
 #include "data/glyphs.h"
-#include "host/experiments/geometry/report.h"
 #include "host/experiments/geometry/table.h"
 #include "host/show/png.h"
 #include "tests/support/gnuplot.h"

@@ -31,15 +31,9 @@ struct Features {
     const float* data;
     int width;
 };
-Features features_of(const Posteriors& posteriors, PosteriorFeature feature) {
-    switch (feature) {
-        case PosteriorFeature::kMeanVariance:
-            return {posteriors.moments.data(), 2 * posteriors.latents};
-        case PosteriorFeature::kSample:
-            return {posteriors.samples.data(), posteriors.latents};
-        default:
-            return {posteriors.means.data(), posteriors.latents};
-    }
+/// Of kPosteriorFeatures.
+std::array<Features, 3> features_of(const Posteriors& p) {
+    return {{{p.means.data(), p.latents}, {p.moments.data(), 2 * p.latents}, {p.samples.data(), p.latents}}};
 }
 
 /// An estimation for hundreds of seconds: shown, and left at Ctrl-C.
@@ -96,7 +90,7 @@ class GeometryEnsemble : public Ensemble {
         const auto accuracy = separability(posteriors(train_, 0), posteriors(test_, 1));
         for (std::size_t r = 0; r < lines.size(); ++r) {
             for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f)
-                lines[r][std::string("accuracy_") + code_of(kPosteriorFeatures[f])] = accuracy[r][f];
+                lines[r][std::string("accuracy_") + kPosteriorFeatures[f].code] = accuracy[r][f];
             lines[r]["accuracy_of"] = experiment_.separability_origin();
         }
         return lines;
@@ -132,8 +126,7 @@ class GeometryEnsemble : public Ensemble {
         }
         if (!options_.sgd_repeats) return;
         for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f) {
-            const auto right =
-                sgd_accuracy(features_of(train, kPosteriorFeatures[f]), features_of(test, kPosteriorFeatures[f]));
+            const auto right = sgd_accuracy(features_of(train)[f], features_of(test)[f]);
             for (int r = 0; r < size(); ++r) {
                 double sum = 0, squares = 0;
                 for (const double a : right[r]) sum += a, squares += a * a;
@@ -151,8 +144,7 @@ class GeometryEnsemble : public Ensemble {
         regression.classes = classes_;
         std::vector<std::array<double, 3>> accuracy(size());
         for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f) {
-            const Features from = features_of(train, kPosteriorFeatures[f]),
-                           on = features_of(test, kPosteriorFeatures[f]);
+            const Features from = features_of(train)[f], on = features_of(test)[f];
             const LogisticRegressionFit fit = fit_logistic_regression(exact, from.data, train_labels_.table(), size(),
                                                                       train_labels_.count(), from.width, regression);
             for (const LogisticRegressionCertificate& certificate : fit.certificates)

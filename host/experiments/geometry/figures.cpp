@@ -4,7 +4,6 @@
 #include <cmath>
 #include <functional>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "host/experiment/presentation.h"
@@ -15,9 +14,7 @@
 namespace warpvae {
 namespace {
 
-namespace fs = std::filesystem;
-
-using Value = std::function<double(const GeometryReplica&)>;
+using Value = std::function<double(const GeometryReplica*)>;
 
 constexpr double kInformative = 0.01;  // the eigenvalue of a component that carries information
 constexpr int kGrey = 7;               // of the plots' colours
@@ -33,175 +30,144 @@ constexpr PlanePair kPlanePairs[] = {{-1.5, 0.2, 1.5, 0.2}, {-1.5, 0.1, 1.5, 0.4
 
 std::string counted(std::size_t n, const char* what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
 
-class Figures {
+class Figures : public Drawings {
   public:
     Figures(const GeometryExperiment& experiment, const std::vector<GeometryReplica>& replicas)
-        : experiment_(experiment), o_(experiment.of_paper()), replicas_(replicas) {
-        for (const GeometryReplica& r : replicas)
-            if (r.epochs) by_shape_[r.latents][r.alpha].push_back(&r);
-        measured_ =
-            counted(experiment.options().seeds, "seed") + " of " + counted(experiment.options().epochs, "epoch");
-    }
+        : Drawings(experiment),
+          experiment_(experiment),
+          o_(experiment.of_paper()),
+          replicas_(replicas),
+          rows_(evaluated_rows(replicas)),
+          measured_(counted(experiment.options().seeds, "seed") + " of " +
+                    counted(experiment.options().epochs, "epoch")) {}
 
     std::vector<FigureFile> draw() {
         for (const int k : o_.latents) spectrum(k);
         components();
         bounds();
-        for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f) separability(f);
+        separability();
         geodesics();
         transitions();
-        return files_;
+        return files;
     }
 
   private:
-    using Members = std::vector<const GeometryReplica*>;
-
-    fs::path path(const std::string& name) const { return experiment_.out() / "figures" / (name + ".png"); }
-    void add(const fs::path& file, const std::string& caption) { files_.push_back({file, caption}); }
-    void plot(const std::string& name, const Axes& axes, const std::vector<Series>& series,
-              const std::string& caption) {
-        if (!series.empty() && line_plot(path(name), axes, series)) add(path(name), caption);
-    }
-    static Axes axes_of(std::string title, std::string x, std::string y) {
-        Axes axes;
-        axes.title = std::move(title), axes.x = std::move(x), axes.y = std::move(y);
-        axes.width = 900, axes.height = 600;
-        return axes;
-    }
-    const std::map<double, Members>& of_latents(int k) const {
-        static const std::map<double, Members> none;
-        const auto found = by_shape_.find(k);
-        return found == by_shape_.end() ? none : found->second;
+    static Axes axes_of(const std::string& title, const char* x, const char* y) {
+        return {.title = title, .x = x, .y = y, .width = 900, .height = 600};
     }
 
-    /// A value against alpha, of the models with k latents; infinite alphas have no place on the axis.
-    Series against_alpha(const std::string& name, int k, int colour, const Value& value, bool of_likelihood) const {
-        Series series{name, {}, {}, {}, colour};
-        for (const auto& [alpha, members] : of_latents(k)) {
-            if (!std::isfinite(alpha)) continue;
-            std::vector<double> values;
-            for (const GeometryReplica* r : members)
-                if (!of_likelihood || r->likelihood.images) values.push_back(value(*r));
-            if (!values.empty()) add_point(series, alpha, values);
+    void spectrum(int k) {
+        std::vector<Series> all;
+        for (const auto& [alpha, members] : rows_[k]) {
+            Series& series = all.emplace_back(Series{formatted("alpha = %g", alpha), {}, {}, {}});
+            for (int rank = 0; rank < k; ++rank)
+                add_point(series, rank + 1,
+                          values_over(members, [rank](auto* r) { return r->spectrum.eigenvalues.at(rank); }));
         }
-        return series;
+        if (all.empty()) return;
+        all.push_back({"0.01", {1, double(k)}, {kInformative, kInformative}, {}, kGrey, true});
+        Axes axes = axes_of(formatted("k = %d", k), "rank", "eigenvalue");
+        axes.log_y = axes.integer_x = true;
+        add_lines(formatted("figure1-k%d", k), axes, all,
+                  formatted("Figure 1, k = %d. Eigenvalues of the covariance of the posterior means over %zu test "
+                            "images, falling, one line for each alpha: the mean over seeds and a band of one standard "
+                            "deviation (%s; the paper: 10 runs of 1000 epochs). Components above the dashed line at "
+                            "0.01 count as informative.",
+                            k, experiment_.test_set().count(), measured_.c_str()));
+    }
+
+    struct Line {
+        const char* name;  ///< with a place for k
+        Value value;       ///< NaN: not known
+        bool dashed = false;
+    };
+    /// Lines of each k against alpha; infinite alphas have no place on the axis.
+    std::vector<Series> against_alpha(const std::vector<Line>& lines) {
+        std::vector<Series> all;
+        for (std::size_t i = 0; i < o_.latents.size(); ++i)
+            for (const Line& line : lines) {
+                Series series{formatted(line.name, o_.latents[i]), {}, {}, {}, int(i), line.dashed};
+                for (const auto& [alpha, members] : rows_[o_.latents[i]]) {
+                    std::vector<double> values = values_over(members, line.value);
+                    std::erase_if(values, [](double value) { return std::isnan(value); });
+                    if (std::isfinite(alpha) && !values.empty()) add_point(series, alpha, values);
+                }
+                if (!series.x.empty()) all.push_back(series);
+            }
+        return all;
     }
     std::string without_infinite() const {
         const bool any = std::any_of(o_.alphas.begin(), o_.alphas.end(), [](double a) { return !std::isfinite(a); });
         return any ? " Infinite alphas are in the table only." : "";
     }
 
-    void spectrum(int k) {
-        Axes axes = axes_of(formatted("k = %d", k), "rank", "eigenvalue");
-        axes.log_y = axes.integer_x = true;
-        std::vector<Series> all;
-        for (const auto& [alpha, members] : of_latents(k)) {
-            Series series{formatted("alpha = %g", alpha), {}, {}, {}};
-            for (int rank = 0; rank < k; ++rank) {
-                std::vector<double> values;
-                for (const GeometryReplica* r : members) values.push_back(r->spectrum.eigenvalues.at(rank));
-                add_point(series, rank + 1, values);
-            }
-            all.push_back(series);
-        }
-        if (all.empty()) return;
-        all.push_back({"0.01", {1, double(k)}, {kInformative, kInformative}, {}, kGrey, true});
-        plot(formatted("figure1-k%d", k), axes, all,
-             formatted("Figure 1, k = %d. Eigenvalues of the covariance of the posterior means over %zu test images, "
-                       "falling, one line for each alpha: the mean over seeds and a band of one standard deviation "
-                       "(%s; the paper: 10 runs of 1000 epochs). Components above the dashed line at 0.01 count as "
-                       "informative.",
-                       k, experiment_.test_set().count(), measured_.c_str()));
-    }
-
     void components() {
-        std::vector<Series> all;
-        for (std::size_t i = 0; i < o_.latents.size(); ++i) {
-            const int k = o_.latents[i];
-            const Series series = against_alpha(
-                formatted("k = %d", k), k, int(i), [](const GeometryReplica& r) { return r.spectrum.informative; },
-                false);
-            if (!series.x.empty()) all.push_back(series);
-        }
-        plot("figure2-components", axes_of("Components that carry information", "alpha", "eigenvalues above 0.01"), all,
-             "Figure 2, left. Principal components of the posterior means with an eigenvalue above 0.01, against "
-             "alpha: mean and standard deviation over seeds (" +
-                 measured_ + "; the paper: 10 runs of 1000 epochs)." + without_infinite());
+        add_lines("figure2-components", axes_of("Components that carry information", "alpha", "eigenvalues above 0.01"),
+                  against_alpha({{"k = %d", [](auto* r) { return r->spectrum.informative; }}}),
+                  "Figure 2, left. Principal components of the posterior means with an eigenvalue above 0.01, against "
+                  "alpha: mean and standard deviation over seeds (" +
+                      measured_ + "; the paper: 10 runs of 1000 epochs)." + without_infinite());
     }
 
     void bounds() {
-        std::vector<Series> all;
-        for (std::size_t i = 0; i < o_.latents.size(); ++i) {
-            const int k = o_.latents[i];
-            const Series likelihood = against_alpha(
-                formatted("k = %d: log p(x)", k), k, int(i),
-                [](const GeometryReplica& r) { return r.likelihood.log_likelihood; }, true);
-            Series bound = against_alpha(
-                formatted("k = %d: bound", k), k, int(i),
-                [](const GeometryReplica& r) { return -r.bound.negative_bound; }, false);
-            bound.dashed = true;
-            for (const Series& series : {likelihood, bound})
-                if (!series.x.empty()) all.push_back(series);
-        }
+        const std::vector<Line> lines = {
+            {"k = %d: log p(x)", [](auto* r) { return r->likelihood.images ? r->likelihood.log_likelihood : NAN; }},
+            {"k = %d: bound", [](auto* r) { return -r->bound.negative_bound; }, true}};
         const std::string images =
             o_.likelihood_images ? formatted("the first %zu", o_.likelihood_images) : std::string("all");
-        plot("figure2-likelihood", axes_of("The bound and log p(x)", "alpha", "nats per test image"), all,
-             formatted("Figure 2, right. Dashed: each model's own Renyi bound of %d draws on the test set; solid: log "
-                       "p(x) by importance sampling with %d draws, %s test images. Mean and standard deviation over "
-                       "seeds (%s; the paper: 10 runs of 1000 epochs, 10 and 2000 draws).%s",
-                       o_.bound_samples, o_.likelihood_samples, images.c_str(), measured_.c_str(),
-                       without_infinite().c_str()));
+        add_lines("figure2-likelihood", axes_of("The bound and log p(x)", "alpha", "nats per test image"),
+                  against_alpha(lines),
+                  formatted("Figure 2, right. Dashed: each model's own Renyi bound of %d draws on the test set; solid: "
+                            "log p(x) by importance sampling with %d draws, %s test images. Mean and standard "
+                            "deviation over seeds (%s; the paper: 10 runs of 1000 epochs, 10 and 2000 draws).%s",
+                            o_.bound_samples, o_.likelihood_samples, images.c_str(), measured_.c_str(),
+                            without_infinite().c_str()));
     }
 
-    /// Accuracies of every seed by k and epoch: read once for the three figures.
-    using Accuracies = std::map<int, std::map<int, std::vector<std::array<double, 3>>>>;
-    const Accuracies& accuracies() {
-        if (accuracies_) return *accuracies_;
-        accuracies_.emplace();
+    /// Of each feature: accuracies of every seed by k and epoch.
+    std::array<std::map<int, std::map<int, std::vector<double>>>, 3> accuracies() const {
         std::map<std::string, std::vector<Json>> points;
         for (Json& line : MetricsLog(experiment_.out() / "metrics.jsonl").read())
             if (line.contains("accuracy_of")) points[line.value("replica", "")].push_back(std::move(line));
         const std::string origin = experiment_.separability_origin();
+        std::array<std::map<int, std::map<int, std::vector<double>>>, 3> found;
         bool any_left_out = false;
         for (const GeometryReplica& r : experiment_.separability_replicas())
             for (const Json& point : points[r.name()]) {
-                if (point.at("accuracy_of") != origin) {
-                    any_left_out = true;
-                    continue;
-                }
-                std::array<double, 3> accuracy{};
-                for (std::size_t f = 0; f < accuracy.size(); ++f)
-                    accuracy[f] = point.at(std::string("accuracy_") + code_of(kPosteriorFeatures[f]));
-                (*accuracies_)[r.latents][point.at("epoch")].push_back(accuracy);
+                const bool is_same = point.at("accuracy_of") == origin;
+                any_left_out = any_left_out || !is_same;
+                for (std::size_t f = 0; f < found.size() && is_same; ++f)
+                    found[f][r.latents][point.at("epoch")].push_back(
+                        point.at(std::string("accuracy_") + kPosteriorFeatures[f].code));
             }
         if (any_left_out)
             log_warning(
                 "Figure 3 leaves out accuracies that were read, while training, from other test images or with another "
                 "--regularisation");
-        return *accuracies_;
+        return found;
     }
 
-    void separability(std::size_t f) {
-        const char* feature = name_of(kPosteriorFeatures[f]);
-        std::vector<Series> all;
-        for (const auto& [k, epochs] : accuracies()) {
-            Series series{formatted("k = %d", k), {}, {}, {}};
-            for (const auto& [epoch, of_seeds] : epochs) {
-                std::vector<double> values;
-                for (const auto& accuracy : of_seeds) values.push_back(accuracy[f]);
-                add_point(series, epoch, values);
-            }
-            all.push_back(series);
-        }
-        Axes axes = axes_of(std::string("Features: ") + feature, "epoch", "test accuracy");
-        axes.integer_x = true;
+    void separability() {
+        const auto all = accuracies();
         const char* places[] = {"left", "centre", "right"};
-        plot(std::string("figure3-") + code_of(kPosteriorFeatures[f]), axes, all,
-             formatted("Figure 3, %s. Test accuracy of a logistic regression (C = %g) on %s of q(z|x), while VAEs of k "
-                       "latents train on the KL bound (alpha = 1); mean and standard deviation over seeds. ",
-                       places[f], o_.C, feature) +
-                 "The regression is solved to its optimum at every checkpoint. The paper does not say how its "
-                 "classifier was trained, nor which k it shows. Each figure has an accuracy axis of its own.");
+        for (std::size_t f = 0; f < all.size(); ++f) {
+            const char* feature = kPosteriorFeatures[f].name;
+            std::vector<Series> lines;
+            for (const auto& [k, epochs] : all[f]) {
+                Series& series = lines.emplace_back(Series{formatted("k = %d", k), {}, {}, {}});
+                for (const auto& [epoch, of_seeds] : epochs) add_point(series, epoch, of_seeds);
+            }
+            Axes axes = axes_of(std::string("Features: ") + feature, "epoch", "test accuracy");
+            axes.integer_x = true;
+            add_lines(std::string("figure3-") + kPosteriorFeatures[f].code, axes, lines,
+                      formatted("Figure 3, %s. Test accuracy of a logistic regression (C = %g) on %s of q(z|x), while "
+                                "VAEs of k latents train on the KL bound (alpha = 1); mean and standard deviation over "
+                                "seeds. ",
+                                places[f], o_.C, feature) +
+                          "The regression is solved to its optimum at every checkpoint. The paper does not say how "
+                          "its classifier was trained, nor which k it shows. Each figure has an accuracy axis of its "
+                          "own.");
+        }
     }
 
     void geodesics() {
@@ -241,13 +207,14 @@ class Figures {
         }
         Axes axes = axes_of("Geodesics of Gaussians", "mu", "sigma");
         axes.width = 1300;
-        plot("figure4-geodesics", axes, all,
-             "Figure 4. Fisher-Rao geodesics between univariate Gaussians (mu, sigma), solid, and straight lines "
-             "between the same ends, dashed. Halfway sigma is " +
-                 told +
-                 formatted("; the distances are %.3f, %.3f and %.3f. ", distances[0], distances[1], distances[2]) +
-                 "The paper does not name its ends. Its authors' program draws half circles of (mu, sigma) itself, "
-                 "which rise higher: a geodesic is half an ellipse, a circle of (mu / sqrt 2, sigma).");
+        add_lines(
+            "figure4-geodesics", axes, all,
+            "Figure 4. Fisher-Rao geodesics between univariate Gaussians (mu, sigma), solid, and straight lines "
+            "between the same ends, dashed. Halfway sigma is " +
+                told +
+                formatted("; the distances are %.3f, %.3f and %.3f. ", distances[0], distances[1], distances[2]) +
+                "The paper does not name its ends. Its authors' program draws half circles of (mu, sigma) itself, "
+                "which rise higher: a geodesic is half an ellipse, a circle of (mu / sqrt 2, sigma).");
     }
 
     /// The first trained replica of the largest alpha below 1, or of 1.
@@ -263,20 +230,15 @@ class Figures {
         const GeometryReplica* replica = shown();
         const ImageSet& test = experiment_.test_set();
         if (!replica || test.count() == 0) return;
-        const std::size_t D = test.image_size();
         const auto loaded = experiment_.load(*replica, kRows);
-        const auto image = [&](std::size_t i) {
-            const auto begin = test.images.begin() + std::ptrdiff_t(i * D);
-            return std::vector<std::uint8_t>(begin, begin + std::ptrdiff_t(D));
-        };
         for (const auto& [first, last] : kPairs) {
             const std::size_t i = std::size_t(first) % test.count(), j = std::size_t(last) % test.count();
-            const TransitionFrames found = interpolate(*loaded, image(i), image(j), o_.interpolation);
-            const fs::path file = path(formatted("figure5-%d-%d", first, last));
+            const TransitionFrames found = interpolate(*loaded, test.image(i), test.image(j), o_.interpolation);
+            const std::string name = formatted("figure5-%d-%d", first, last);
             draw_interpolation(
-                file, found, test.height, test.width,
+                path(name), found, test.height, test.width,
                 formatted("From test image %zu (a %d) to %zu (a %d)", i, test.labels[i], j, test.labels[j]));
-            add(file, caption_of(*replica, found, i, j));
+            add(name, caption_of(*replica, found, i, j));
         }
     }
 
@@ -302,10 +264,8 @@ class Figures {
     const GeometryExperiment& experiment_;
     const GeometryOptions& o_;
     const std::vector<GeometryReplica>& replicas_;
-    std::map<int, std::map<double, Members>> by_shape_;  // evaluated replicas by k and alpha
-    std::string measured_;
-    std::optional<Accuracies> accuracies_;
-    std::vector<FigureFile> files_;
+    GeometryRows rows_;
+    const std::string measured_;
 };
 
 }  // namespace

@@ -114,14 +114,6 @@ void add_settings(Settings& settings, GeometryOptions& options) {
     add_evaluation_settings(settings, options);
 }
 
-const char* name_of(PosteriorFeature feature) {
-    constexpr const char* kNames[] = {"means", "means and variances", "samples"};
-    return kNames[int(feature)];
-}
-const char* code_of(PosteriorFeature feature) {
-    constexpr const char* kCodes[] = {"mean", "mean_variance", "sample"};
-    return kCodes[int(feature)];
-}
 const char* name_of(GaussianCurve curve) { return name_in(kCurves, curve); }
 
 std::string GeometryReplica::group() const { return "k" + std::to_string(latents) + "-alpha" + formatted("%g", alpha); }
@@ -161,6 +153,13 @@ void GeometryReplica::fields(Fields& f) {
     });
 }
 
+GeometryRows evaluated_rows(const std::vector<GeometryReplica>& replicas) {
+    GeometryRows rows;
+    for (const GeometryReplica& r : replicas)
+        if (r.epochs) rows[r.latents][r.alpha].push_back(&r);
+    return rows;
+}
+
 // --- which models, which images --------------------------------------------------------------------------------------
 
 GeometryExperiment::GeometryExperiment(const Run& run, const GeometryOptions& options)
@@ -176,24 +175,15 @@ std::vector<std::uint8_t> GeometryExperiment::as_seen(std::vector<std::uint8_t> 
     return options_.binarisation == Binarisation::kGrey ? grey : binarised(grey, kBinariseSeed, 2);
 }
 
-std::vector<GeometryReplica> GeometryExperiment::table_replicas() const {
+std::vector<GeometryReplica> GeometryExperiment::every(const std::vector<int>& latents,
+                                                       const std::vector<double>& alphas) const {
     std::vector<GeometryReplica> all;
-    for (const int latents : options_.latents)
+    for (const int k : latents)
         for (int s = 0; s < options().seeds; ++s)
-            for (const double alpha : options_.alphas) {
+            for (const double alpha : alphas) {
                 GeometryReplica& replica = all.emplace_back();
-                replica.alpha = alpha, replica.latents = latents, replica.seed = options().seed + s;
+                replica.alpha = alpha, replica.latents = k, replica.seed = options().seed + s;
             }
-    return all;
-}
-
-std::vector<GeometryReplica> GeometryExperiment::separability_replicas() const {
-    std::vector<GeometryReplica> all;
-    for (const int latents : options_.separability_latents)
-        for (int s = 0; s < options().seeds; ++s) {
-            GeometryReplica& replica = all.emplace_back();
-            replica.latents = latents, replica.seed = options().seed + s;
-        }
     return all;
 }
 

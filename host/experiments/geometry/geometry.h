@@ -3,6 +3,7 @@
 // what their latents carry.
 #pragma once
 #include <array>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,12 +24,12 @@ enum class Binarisation {
     kGrey      ///< grey levels as they are
 };
 
-/// What a linear classifier reads of q(z|x) (Figure 3).
-enum class PosteriorFeature { kMean, kMeanVariance, kSample };
+/// What a linear classifier reads of q(z|x) (Figure 3), in words and in files.
+struct PosteriorFeature {
+    const char *name, *code;
+};
 inline constexpr std::array<PosteriorFeature, 3> kPosteriorFeatures = {
-    PosteriorFeature::kMean, PosteriorFeature::kMeanVariance, PosteriorFeature::kSample};
-const char* name_of(PosteriorFeature feature);  ///< "means", "means and variances", "samples"
-const char* code_of(PosteriorFeature feature);  ///< "mean", "mean_variance", "sample": in files
+    {{"means", "mean"}, {"means and variances", "mean_variance"}, {"samples", "sample"}}};
 
 const char* name_of(GaussianCurve curve);  ///< "fisher-rao"
 
@@ -79,6 +80,10 @@ struct GeometryReplica : Replica {
     void fields(Fields& f) override;
 };
 
+/// Evaluated replicas by k and alpha.
+using GeometryRows = std::map<int, std::map<double, std::vector<const GeometryReplica*>>>;
+GeometryRows evaluated_rows(const std::vector<GeometryReplica>& replicas);
+
 /// A trained model alone on the device.
 using LoadedRenyi = OnDevice<RenyiVae<float>>;
 /// Posteriors of byte images [n, D], host: moments [n, 2Z] of means and variances.
@@ -90,8 +95,10 @@ class GeometryExperiment : public Experiment {
     /// test set.
     GeometryExperiment(const Run& run, const GeometryOptions& options);
 
-    std::vector<GeometryReplica> table_replicas() const;         ///< every alpha, k and seed
-    std::vector<GeometryReplica> separability_replicas() const;  ///< alpha = 1, every k of Figure 3, every seed
+    /// Every alpha, k and seed.
+    std::vector<GeometryReplica> table_replicas() const { return every(options_.latents, options_.alphas); }
+    /// Every k of Figure 3 and every seed.
+    std::vector<GeometryReplica> separability_replicas() const { return every(options_.separability_latents, {1}); }
     /// Those of the table, then those that Figure 3 alone has.
     std::vector<GeometryReplica> replicas() const;
 
@@ -114,6 +121,8 @@ class GeometryExperiment : public Experiment {
     std::unique_ptr<Ensemble> ensemble(const std::vector<Replica*>& replicas) override;
 
   private:
+    std::vector<GeometryReplica> every(const std::vector<int>& latents, const std::vector<double>& alphas) const;
+
     const GeometryOptions& options_;
     ImageSet train_, seen_train_, test_;
 };

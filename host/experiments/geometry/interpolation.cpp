@@ -16,7 +16,10 @@ constexpr std::size_t kBatch = 32;     // pairs whose transitions are decoded at
 constexpr int kSheetWidth = 56;        // of an image on a sheet, output pixels at least
 enum Draw { kEnds, kFrames, kPairs };  // steps of the streams of random numbers
 
-void append(std::vector<float>& to, const std::vector<float>& from) { to.insert(to.end(), from.begin(), from.end()); }
+template <class T, class From>
+void append(std::vector<T>& to, const From& from) {
+    to.insert(to.end(), from.begin(), from.end());
+}
 
 /// Moments [n, 2Z] with the variances as deviations: points of the manifold.
 std::vector<float> gaussians(std::vector<float> moments, int Z) {
@@ -131,13 +134,13 @@ double sharpness(std::span<const float> frames, int steps) {
     return sum > 0 ? largest * (steps - 1) / sum : 1;
 }
 
-TransitionFrames interpolate(LoadedRenyi& loaded, const std::vector<std::uint8_t>& a,
-                             const std::vector<std::uint8_t>& b, const InterpolationOptions& options) {
+TransitionFrames interpolate(LoadedRenyi& loaded, std::span<const std::uint8_t> a, std::span<const std::uint8_t> b,
+                             const InterpolationOptions& options) {
     const int S = options.steps, Z = loaded.model.config().latents;
     const std::size_t D = a.size();
     const Stream stream = loaded.stream;
     const std::vector<float> times = even_times(S);
-    std::vector<std::uint8_t> images = a;
+    std::vector<std::uint8_t> images(a.begin(), a.end());
     images.insert(images.end(), b.begin(), b.end());
     const std::vector<float> ends = gaussians(posterior_moments(loaded, images), Z);
     const std::vector<float> from(ends.begin(), ends.begin() + 2 * Z), to(ends.begin() + 2 * Z, ends.end());
@@ -209,11 +212,8 @@ TransitionStatistics measure_transitions(const GeometryExperiment& experiment, c
         const std::size_t n = std::min(kBatch, chosen.size() - first);
         std::vector<std::uint8_t> from, to;
         for (std::size_t i = first; i < first + n; ++i) {
-            const auto add = [&](std::vector<std::uint8_t>& images, int image) {
-                const auto begin = test.images.begin() + std::ptrdiff_t(image * D);
-                images.insert(images.end(), begin, begin + std::ptrdiff_t(D));
-            };
-            add(from, chosen[i].first), add(to, chosen[i].second);
+            append(from, test.image(chosen[i].first));
+            append(to, test.image(chosen[i].second));
         }
         const std::vector<float> a = gaussians(posterior_moments(*loaded, from), Z),
                                  b = gaussians(posterior_moments(*loaded, to), Z);

@@ -34,8 +34,8 @@ struct TransitionFrames {
                                    ///< of the line of deviations at the same t
 };
 /// a, b: bytes [D], as the models see them. Throws UsageError unless there are two steps at least.
-TransitionFrames interpolate(LoadedRenyi& loaded, const std::vector<std::uint8_t>& a,
-                             const std::vector<std::uint8_t>& b, const InterpolationOptions& options);
+TransitionFrames interpolate(LoadedRenyi& loaded, std::span<const std::uint8_t> a, std::span<const std::uint8_t> b,
+                             const InterpolationOptions& options);
 
 /// Of frames [steps, D]: the first that is nearer to the last than to the first one; the last where none is.
 int change_over(std::span<const float> frames, int steps);

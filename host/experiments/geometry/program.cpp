@@ -4,7 +4,6 @@
 
 #include "host/experiment/presentation.h"
 #include "host/experiments/geometry/figures.h"
-#include "host/experiments/geometry/report.h"
 #include "host/experiments/geometry/table.h"
 #include "host/log.h"
 #include "host/programs.h"
@@ -120,8 +119,8 @@ class GeometryProgram : public Program {
             if (*number >= test.count())
                 throw UsageError("\"" + text + "\": there are " + std::to_string(test.count()) +
                                  " test images, from 0");
-            const auto first = test.images.begin() + std::ptrdiff_t(*number * test.pixels());
-            return {first, first + std::ptrdiff_t(test.pixels())};
+            const auto image = test.image(*number);
+            return {image.begin(), image.end()};
         }
         const std::vector<UserImage> images = read_user_images({text}, test.height, test.width);
         if (!images[0].note.empty()) log_info(images[0].name + ": " + images[0].note);

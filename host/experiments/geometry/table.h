@@ -1,11 +1,14 @@
-// The numbers of Peste et al. (2017): measured tables, and the paper's statements N2 to N8 with their verdicts.
+// The numbers of Peste et al. (2017): measured tables, the paper's statements N2 to N8 with their verdicts, and the
+// page that shows them.
 #pragma once
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "host/evaluate/claims.h"
 #include "host/experiments/geometry/interpolation.h"
+#include "host/show/figure_file.h"
 #include "host/show/table.h"
 
 namespace warpvae {
@@ -21,5 +24,15 @@ Table geometry_separability_table(const std::vector<GeometryReplica>& replicas, 
 /// The statements N2 to N8 (checklist), each with its numbers. N8 needs `transitions`.
 std::vector<Claim> geometry_claims(const std::vector<GeometryReplica>& replicas,
                                    const std::optional<TransitionStatistics>& transitions);
+
+/// Everything that a run has; empty tables and lists are left out.
+struct GeometryReport {
+    std::vector<GeometryReplica> replicas;
+    Table components, separability;
+    std::vector<Claim> claims;
+    std::vector<FigureFile> figures;
+};
+/// Writes report.html into the run's folder and returns its path.
+std::filesystem::path write_geometry_report(const GeometryExperiment& experiment, const GeometryReport& run);
 
 }  // namespace warpvae

@@ -109,7 +109,7 @@ TEST_F(EquivaeProgram, BenchmarksAreOfTheirOwnRun) {
                               at("run") + kSmall;
     ASSERT_EQ(run(table).status, 0);
     const std::string before = read_file(at("run/table_semi.json")),
-                      name = "run/benchmark-labels20-z8-1epochs-seed1.json";
+                      name = "run/benchmark-labels20-z8-1epochs-seed1/result.json";
     const Json benchmark = Json::parse(read_file(at(name)));
     EXPECT_EQ(benchmark.at("training").at("batches"), "0:20");
     EXPECT_FALSE(benchmark.at("training").contains("mixing")) << "both models stand beside it";
@@ -119,11 +119,11 @@ TEST_F(EquivaeProgram, BenchmarksAreOfTheirOwnRun) {
     EXPECT_EQ(read_file(at("run/table_semi.json")), before);
     // The benchmark trained for longer is another one; the models stay.
     ASSERT_EQ(run("table --benchmark-steps 30 --quiet --resume " + at("run")).status, 0);
-    EXPECT_TRUE(fs::exists(at("run/benchmark-labels20-z8-30epochs-seed1.json")));
+    EXPECT_TRUE(fs::exists(at("run/benchmark-labels20-z8-30epochs-seed1/result.json")));
     EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 2);
     // Another learning rate: nothing of the old run is left.
     ASSERT_EQ(run(table + " --learning-rate 0.01 --overwrite").status, 0);
-    EXPECT_FALSE(fs::exists(at("run/benchmark-labels20-z8-30epochs-seed1.json")));
+    EXPECT_FALSE(fs::exists(at("run/benchmark-labels20-z8-30epochs-seed1/result.json")));
     EXPECT_EQ(Json::parse(read_file(at(name))).at("training").at("learning-rate"), "0.01");
 }
 

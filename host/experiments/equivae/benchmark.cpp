@@ -76,7 +76,7 @@ double EquivaeExperiment::benchmark(const EquivaeReplica& of, bool converged) co
         error = 1 - classifier.accuracy(data().test);
     };
     read_or_make(
-        name + ".json", origin(own, {{"benchmark-steps", ""}}), [&](Fields& f) { f("error", error); }, train);
+        name + "/result.json", origin(own, {{"benchmark-steps", ""}}), [&](Fields& f) { f("error", error); }, train);
     return error;
 }
 

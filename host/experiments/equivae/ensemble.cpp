@@ -2,6 +2,7 @@
 // and the classifiers that the paper compares with.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "host/evaluate/elbo.h"
 #include "host/evaluate/logistic_regression.h"
@@ -16,11 +17,7 @@ constexpr int kNeuralEpochs = 10;            ///< of the dropout net on frozen f
 
 using Bytes = std::vector<std::uint8_t>;
 
-double mean_of(const std::vector<float>& x) {
-    double sum = 0;
-    for (const float value : x) sum += double(value);
-    return sum / double(x.size());
-}
+double mean_of(const std::vector<float>& x) { return std::accumulate(x.begin(), x.end(), 0.) / double(x.size()); }
 
 /// Accuracy on `test` of a logistic regression fitted to `train`, rows of d numbers with labels.
 double probe(const Matmul& matmul, const std::vector<float>& train, const Bytes& train_labels,
@@ -40,6 +37,7 @@ class EquivaeEnsemble : public Ensemble {
     EquivaeEnsemble(const EquivaeExperiment& experiment, const std::vector<Replica*>& replicas)
         : Ensemble(replicas, experiment.options().math),
           experiment_(experiment),
+          replicas_(typed<EquivaeReplica>(replicas)),
           split_(experiment.split()),
           test_(experiment.data().test),
           convolver_(stream, experiment.options().math),
@@ -47,7 +45,6 @@ class EquivaeEnsemble : public Ensemble {
           validation_(shared(split_.validation)),
           validation_classes_(class_sets(split_.validation.labels)),
           complement_seeds_(std::vector<std::uint64_t>(seeds.size(), kComplementSeed), "seeds") {
-        for (Replica* replica : replicas) replicas_.push_back(static_cast<EquivaeReplica*>(replica));
         const EquivaeReplica& first = *replicas_[0];
         std::vector<const Bytes*> labels(size(), &split_.train.labels);
         if (is_semi()) {
@@ -107,7 +104,7 @@ class EquivaeEnsemble : public Ensemble {
     }
     std::vector<int> each() const {
         std::vector<int> which(size());
-        for (int r = 0; r < size(); ++r) which[r] = r;
+        std::iota(which.begin(), which.end(), 0);
         return which;
     }
     DeviceImages own_images(ImageSet LabelledSplit::*part) const {
@@ -205,9 +202,9 @@ class EquivaeEnsemble : public Ensemble {
     }
 
     const EquivaeExperiment& experiment_;
+    const std::vector<EquivaeReplica*> replicas_;
     const EquivaeSplit& split_;
     const ImageSet& test_;
-    std::vector<EquivaeReplica*> replicas_;
     std::vector<LabelledSplit> splits_;  // [R], semi-supervised
     const Convolver convolver_;
     const PixelStatistics pixels_;

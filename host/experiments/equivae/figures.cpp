@@ -14,8 +14,6 @@
 namespace warpvae {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr int kNeighbours = 15;        // of UMAP and of trustworthiness
 constexpr int kSampleRows = 10;        // Figure 4, left
 constexpr int kSteps = 8;              // Figure 4, middle: rows between an image and another
@@ -32,16 +30,15 @@ std::string figure_of(const std::string& figure, int Z) {
     return Z == 2 ? "As Figure " + figure + ", with two-dimensional r and v. " : "Figure " + figure + ". ";
 }
 
-class Figures {
+class Figures : public Drawings {
   public:
     Figures(const EquivaeExperiment& experiment, const EquivaeReplica& replica, Judge* judge)
-        : out_(experiment.out()),
+        : Drawings(experiment),
           seed_(experiment.options().seed),
           reduction_(experiment.of_paper().reduction),
           judge_(judge),
           model_(experiment, replica),
-          held_out_(model_.split.validation),
-          size_(held_out_.image_size()) {}
+          held_out_(model_.split.validation) {}
 
     std::vector<FigureFile> draw() {
         if (model_.Z == 2) {
@@ -55,23 +52,23 @@ class Figures {
         samples();
         interpolations();
         swaps();
-        return files_;
+        return files;
     }
 
   private:
-    fs::path path(const std::string& figure) const {
-        return out_ / "figures" / (figure + "-" + model_.replica.group() + ".png");
-    }
-    void add(const fs::path& file, const std::string& caption) { files_.push_back({file, caption}); }
+    std::string of_model(const std::string& figure) const { return figure + "-" + model_.replica.group(); }
     void write(const ImageGrid& sheet, const std::string& figure, const std::string& caption) {
-        sheet.write(path(figure));
-        add(path(figure), caption);
+        sheet.write(path(of_model(figure)));
+        add(of_model(figure), caption);
     }
     ImageGrid grid(int rows, int columns, int scale = 2, int gap = 2) const {
         return ImageGrid(rows, columns, held_out_.height, held_out_.width, sheet_style(held_out_, scale, gap));
     }
-    void put(ImageGrid& sheet, int row, int column, const ImageSet& made, std::size_t i) const {
-        sheet.set(row, column, std::span(made.images).subspan(i * size_, size_));
+    /// `times` rows of r, the mean of class k.
+    std::vector<float> r_of_class(int k, int times) const {
+        std::vector<float> r;
+        for (int i = 0; i < times; ++i) add_row(r, model_.r_y, k, model_.Z);
+        return r;
     }
     /// How many of `what` are read as they should be, beside what the same readers make of real images.
     std::string told(const std::string& what, const std::string& whose, const ClassShares& made) {
@@ -85,24 +82,26 @@ class Figures {
 
     void scatter(const std::string& name, const std::string& figure, const std::string& latent,
                  const std::vector<float>& rows) {
-        const bool flat = model_.Z == 2;
+        const bool flat = model_.Z == 2, is_r = latent == "r", is_umap = reduction_ == Reduction::kUmap;
         const PlanePoints points = reduce(model_.device.matmul, rows, model_.Z, reduction_, seed_);
-        const std::string method = reduction_ == Reduction::kUmap ? "UMAP" : "principal component";
-        Axes axes;
-        axes.title = latent == "r" ? "Invariant latent r" : "Equivariant latent v";
-        axes.x = flat ? latent + "1" : method + " 1", axes.y = flat ? latent + "2" : method + " 2";
-        axes.width = 900, axes.height = 700;
-        const fs::path file = path(name);
-        if (!scatter_plot(file, axes, points.x, points.y, held_out_.labels)) return;
-        const std::string kept = formatted("trustworthiness %.3f", points.trustworthiness);
-        const std::string how = reduction_ == Reduction::kUmap ? "by UMAP" : "along two principal components";
-        add(file, "Figure " + figure + ". " +
-                      (latent == "r" ? "r of the validation images, from 5 other images of the class"
-                                     : "v of the validation images (posterior means)") +
-                      (flat ? "" : ", brought to two dimensions " + how + " (" + kept + ")") + "; coloured by class." +
-                      (latent == "v" ? " " + std::to_string(active_units(rows, model_.Z)) + " of its " +
-                                           std::to_string(model_.Z) + " dimensions are in use (variance above 0.01)."
-                                     : ""));
+        const std::string axis = flat ? latent : is_umap ? "UMAP " : "principal component ";
+        const Axes axes = {.title = is_r ? "Invariant latent r" : "Equivariant latent v",
+                           .x = axis + "1",
+                           .y = axis + "2",
+                           .width = 900,
+                           .height = 700};
+        if (!scatter_plot(path(of_model(name)), axes, points.x, points.y, held_out_.labels)) return;
+        std::string caption = "Figure " + figure + ". " +
+                              (is_r ? "r of the validation images, from 5 other images of the class"
+                                    : "v of the validation images (posterior means)");
+        if (!flat)
+            caption += formatted(", brought to two dimensions %s (trustworthiness %.3f)",
+                                 is_umap ? "by UMAP" : "along two principal components", points.trustworthiness);
+        caption += "; coloured by class.";
+        if (!is_r)
+            caption += formatted(" %d of its %d dimensions are in use (variance above 0.01).",
+                                 active_units(rows, model_.Z), model_.Z);
+        add(of_model(name), caption);
     }
 
     void samples() {
@@ -125,17 +124,18 @@ class Figures {
         ImageGrid sheet = grid(kSteps + 2, K);
         for (int k = 0; k < K; ++k) {
             const std::vector<int>& members = model_.members[k];
-            const auto [a, b] = unlike_pair(members);
-            std::vector<std::uint8_t> ends(model_.image(a).begin(), model_.image(a).end());
-            ends.insert(ends.end(), model_.image(b).begin(), model_.image(b).end());
-            std::vector<float> r, from, to;
-            for (int i = 0; i < kSteps; ++i) add_row(r, model_.r_y, k, Z);
+            const int other = unlike(members);
+            const auto a = held_out_.image(members[0]), b = held_out_.image(other);
+            std::vector<std::uint8_t> ends(a.begin(), a.end());
+            ends.insert(ends.end(), b.begin(), b.end());
+            const std::vector<float> r = r_of_class(k, kSteps);
+            std::vector<float> from, to;
             const std::vector<float> v = model_.encode(ends, r);
             add_row(from, v, 0, Z), add_row(to, v, 1, Z);
             const ImageSet made = model_.make(r, interpolate(from, to, kSteps));
-            sheet.set(0, k, model_.image(a));
-            for (int i = 0; i < kSteps; ++i) put(sheet, 1 + i, k, made, i);
-            sheet.set(kSteps + 1, k, model_.image(b));
+            sheet.set(0, k, a);
+            for (int i = 0; i < kSteps; ++i) sheet.set(1 + i, k, made.image(i));
+            sheet.set(kSteps + 1, k, b);
         }
         sheet.row_caption(0, "x");
         sheet.row_caption(kSteps + 1, "x'");
@@ -148,8 +148,8 @@ class Figures {
                   "is farthest from x's; between them what lies on the line from v to v', r the class's mean.");
     }
 
-    /// The first member, and of those after it the one farthest in v.
-    std::pair<int, int> unlike_pair(const std::vector<int>& members) const {
+    /// Of the members after the first the one farthest from it in v.
+    int unlike(const std::vector<int>& members) const {
         const int Z = model_.Z, first = members[0];
         const float* v = model_.validation.v.data();
         int other = first;
@@ -159,7 +159,7 @@ class Figures {
             for (int j = 0; j < Z; ++j) distance += std::pow(v[members[i] * Z + j] - v[first * Z + j], 2.f);
             if (distance > most) most = distance, other = members[i];
         }
-        return {first, other};
+        return other;
     }
 
     void swaps() {
@@ -173,9 +173,9 @@ class Figures {
         const ImageSet made = model_.make(r, v);
         ImageGrid sheet = grid(K + 1, K + 1);
         for (int i = 0; i < K; ++i) {
-            sheet.set(1 + i, 0, model_.image(model_.members[i][0]));
-            sheet.set(0, 1 + i, model_.image(model_.members[i][0]));
-            for (int j = 0; j < K; ++j) put(sheet, 1 + i, 1 + j, made, i * K + j);
+            sheet.set(1 + i, 0, held_out_.image(model_.members[i][0]));
+            sheet.set(0, 1 + i, held_out_.image(model_.members[i][0]));
+            for (int j = 0; j < K; ++j) sheet.set(1 + i, 1 + j, made.image(i * K + j));
             sheet.row_caption(1 + i, std::to_string(i));
         }
         caption_classes(sheet, 1);
@@ -214,10 +214,8 @@ class Figures {
         if (shown < 1) return;
         ImageGrid sheet = grid(kSide, shown * kSide, 1, 1);
         for (int s = 0; s < shown; ++s) {
-            std::vector<float> r;
-            for (int i = 0; i < kSide * kSide; ++i) add_row(r, model_.r_y, kFirst + s, 2);
-            const ImageSet made = model_.make(r, v);
-            for (int i = 0; i < kSide * kSide; ++i) put(sheet, i / kSide, s * kSide + i % kSide, made, i);
+            const ImageSet made = model_.make(r_of_class(kFirst + s, kSide * kSide), v);
+            for (int i = 0; i < kSide * kSide; ++i) sheet.set(i / kSide, s * kSide + i % kSide, made.image(i));
             sheet.column_caption(s * kSide + kSide / 2, std::to_string(kFirst + s));
             sheet.break_after_column((s + 1) * kSide - 1);
         }
@@ -230,15 +228,12 @@ class Figures {
         for (int k = 0; k < model_.classes; ++k) sheet.column_caption(first + k, std::to_string(k));
     }
 
-    const fs::path out_;
     const std::uint64_t seed_;
     const Reduction reduction_;
     Judge* const judge_;
     TrainedEquivae model_;
     const ImageSet& held_out_;
-    const std::size_t size_;
     std::optional<ClassShares> real_;
-    std::vector<FigureFile> files_;
 };
 
 }  // namespace
@@ -286,34 +281,42 @@ std::vector<FigureFile> draw_model(const EquivaeExperiment& experiment, const Eq
 }
 
 std::vector<FigureFile> draw_learning_curves(const EquivaeExperiment& experiment, const EquivaeReplica& replica) {
-    Series series[] = {{"ELBO", {}, {}, {}, 0},   {"", {}, {}, {}, 0, true}, {"reconstruction", {}, {}, {}, 2},
-                       {"", {}, {}, {}, 2, true}, {"-KL", {}, {}, {}, 1},    {"", {}, {}, {}, 1, true}};
+    std::vector<Json> epochs = MetricsLog(experiment.out() / "metrics.jsonl").read();
+    std::erase_if(epochs, [&](const Json& line) { return line.value("replica", "") != replica.name(); });
+    if (epochs.empty()) return {};
     const auto number = [](const Json& line, const std::string& key) {
         return line.contains(key) && line[key].is_number() ? line[key].get<double>() : NAN;
     };
-    for (const Json& line : MetricsLog(experiment.out() / "metrics.jsonl").read()) {
-        if (line.value("replica", "") != replica.name()) continue;
-        for (const bool validation : {false, true}) {
-            const std::string which = validation ? "validation_" : "";
-            const double nll = number(line, which + "reconstruction"), kl = number(line, which + "kl");
-            const double values[] = {-nll - kl, -nll, -kl};
-            for (int i = 0; i < 3; ++i) {
-                series[2 * i + validation].x.push_back(number(line, "epoch"));
-                series[2 * i + validation].y.push_back(values[i]);
+    struct Term {
+        const char* name;
+        double (*of)(double nll, double kl);
+        int colour;
+    };
+    std::vector<Series> lines;
+    for (const Term& term : {Term{"ELBO", [](double nll, double kl) { return -nll - kl; }, 0},
+                             {"reconstruction", [](double nll, double) { return -nll; }, 2},
+                             {"-KL", [](double, double kl) { return -kl; }, 1}})
+        for (const std::string which : {"", "validation_"}) {
+            const bool dashed = !which.empty();
+            Series& line = lines.emplace_back(Series{dashed ? "" : term.name, {}, {}, {}, term.colour, dashed});
+            for (const Json& epoch : epochs) {
+                line.x.push_back(number(epoch, "epoch"));
+                line.y.push_back(term.of(number(epoch, which + "reconstruction"), number(epoch, which + "kl")));
             }
         }
-    }
-    if (series[0].x.empty()) return {};
-    Axes axes;
-    axes.title = "Learning curves (dashed: validation images)";
-    axes.x = "epoch", axes.y = "nats an image";
-    axes.integer_x = true;
-    axes.width = 1100, axes.height = 640;
-    const fs::path file = experiment.out() / "figures" / ("figure3-learning-" + replica.group() + ".png");
-    if (!line_plot(file, axes, {std::begin(series), std::end(series)})) return {};
-    return {{file, figure_of("3, right", replica.latents) +
-                       "The bound and the two terms that it is the sum of, by epoch; training images with m "
-                       "drawn at every step, validation images (dashed) with m = 5 and v at the posterior's mean."}};
+    const Axes axes = {.title = "Learning curves (dashed: validation images)",
+                       .x = "epoch",
+                       .y = "nats an image",
+                       .integer_x = true,
+                       .width = 1100,
+                       .height = 640};
+    Drawings drawings(experiment);
+    drawings.add_lines("figure3-learning-" + replica.group(), axes, lines,
+                       figure_of("3, right", replica.latents) +
+                           "The bound and the two terms that it is the sum of, by epoch; training images with m "
+                           "drawn at every step, validation images (dashed) with m = 5 and v at the posterior's "
+                           "mean.");
+    return drawings.files;
 }
 
 std::vector<FigureFile> draw_equivae_figures(const EquivaeExperiment& experiment) {

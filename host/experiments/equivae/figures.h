@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "host/experiments/equivae/judge.h"
+#include "host/experiments/equivae/benchmark.h"
 #include "host/show/figure_file.h"
 
 namespace warpvae {

@@ -1,8 +1,8 @@
-#include "host/experiments/equivae/judge.h"
-
+// The judge, and the shares of samples and swaps whose class is read as it was asked for.
 #include <algorithm>
 
 #include "host/core/checkpoint.h"
+#include "host/experiments/equivae/benchmark.h"
 
 namespace warpvae {
 namespace {

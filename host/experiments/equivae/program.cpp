@@ -3,8 +3,8 @@
 
 #include "host/experiment/presentation.h"
 #include "host/experiments/equivae/figures.h"
-#include "host/experiments/equivae/report.h"
 #include "host/experiments/equivae/samples.h"
+#include "host/experiments/equivae/table.h"
 #include "host/programs.h"
 
 namespace warpvae {
@@ -40,14 +40,14 @@ class EquivaeProgram : public Program {
         add({"table",
              "--which supervised: Table 1, error rates with all labels; --which semi: Table 2, with few; and the "
              "paper's claims. Trains the models and the classifiers that they are compared with",
-             [&] { table(); }});
+             [&] { show(experiment_->replicas(paper_.which)); }});
         add({"figures", "Figures 3 to 5; trains the models that they need and the run has not",
              [&] { print_figures(figures()); }});
         add({"train", "train the models of --which without evaluating them: weights, checkpoints, metrics",
              [&] { experiment_->train(experiment_->replicas(paper_.which)); }});
         add({"evaluate",
              "the tables of the models that a run has trained, without training more of them",
-             [&] { evaluate(); },
+             [&] { show(experiment_->trained(all_replicas())); },
              {},
              true});
         add({"classify",
@@ -90,8 +90,9 @@ class EquivaeProgram : public Program {
   private:
     static constexpr int kMostImages = 100000;
 
-    /// Prints and writes the tables that these replicas have rows in.
-    EquivaeReport show(const std::vector<EquivaeReplica>& replicas) {
+    /// Trains and reads these replicas, prints and writes the tables that they have rows in.
+    EquivaeReport show(std::vector<EquivaeReplica> replicas) {
+        experiment_->train_and_evaluate(replicas);
         EquivaeReport run{replicas, {}, {}, {}, {}};
         const auto has = [&](EquivaeKind kind) {
             return std::any_of(replicas.begin(), replicas.end(), [&](const auto& r) { return r.kind == kind; });
@@ -112,24 +113,12 @@ class EquivaeProgram : public Program {
             for (const EquivaeReplica& replica : experiment_->replicas(kind)) all.push_back(replica);
         return all;
     }
-    void table() {
-        std::vector<EquivaeReplica> replicas = experiment_->replicas(paper_.which);
-        experiment_->train_and_evaluate(replicas);
-        show(replicas);
-    }
-    void evaluate() {
-        std::vector<EquivaeReplica> replicas = experiment_->trained(all_replicas());
-        experiment_->train_and_evaluate(replicas);
-        show(replicas);
-    }
     std::vector<FigureFile> figures() {
         experiment_->train(experiment_->shown_replicas());
         return draw_equivae_figures(*experiment_);
     }
     void report() {
-        std::vector<EquivaeReplica> replicas = all_replicas();
-        experiment_->train_and_evaluate(replicas);
-        EquivaeReport run = show(replicas);
+        EquivaeReport run = show(all_replicas());
         run.figures = figures();
         std::printf("report: %s\n", write_equivae_report(*experiment_, run).c_str());
     }

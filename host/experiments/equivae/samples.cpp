@@ -68,15 +68,14 @@ void draw_samples(const fs::path& path, const EquivaeExperiment& experiment, con
     for (int i = 0; i < rows; ++i)
         for (const int k : classes) add_row(r, model.r_y, k, model.Z), add_row(v, style, i, model.Z);
     const ImageSet made = model.make(r, v);
-    const std::size_t size = made.image_size(), across = classes.size();
+    const std::size_t across = classes.size();
     ImageGrid sheet(rows, front + int(across), made.height, made.width, sheet_style(made));
     for (int i = 0; i < rows; ++i) {
         if (front) {
             sheet.set(i, 0, std::span<const std::uint8_t>(images[i].pixels));
             sheet.row_caption(i, images[i].name);
         }
-        for (std::size_t c = 0; c < across; ++c)
-            sheet.set(i, front + int(c), std::span(made.images).subspan((i * across + c) * size, size));
+        for (std::size_t c = 0; c < across; ++c) sheet.set(i, front + int(c), made.image(i * across + c));
     }
     if (front) {
         sheet.column_caption(0, "style");

@@ -21,8 +21,8 @@ ImageSet empty_like(const ImageSet& set) {
     return out;
 }
 void add_image(ImageSet& to, const ImageSet& from, std::size_t i) {
-    const auto first = from.images.begin() + std::ptrdiff_t(i * from.image_size());
-    to.images.insert(to.images.end(), first, first + std::ptrdiff_t(from.image_size()));
+    const auto image = from.image(i);
+    to.images.insert(to.images.end(), image.begin(), image.end());
     to.labels.push_back(from.labels[i]);
 }
 

@@ -47,9 +47,8 @@ constexpr SemiRow kTable2[] = {
 constexpr double kSupervisedSlack = 0.0018;
 
 Table errors_table(const std::string& title, const std::string& dataset) {
-    Table table = empty_table(kPaper, title, dataset);
+    Table table = empty_table(kPaper, title, dataset, 2);
     table.percent = true;
-    table.decimals = 2;
     return table;
 }
 
@@ -64,18 +63,13 @@ std::vector<double> values_of(const Members& members, Score score) {
 }
 
 std::vector<Members> rows_of(const std::vector<EquivaeReplica>& replicas, EquivaeKind kind) {
-    std::vector<Members> rows;
-    for (const EquivaeReplica& replica : replicas) {
-        if (replica.kind != kind) continue;
-        auto row = std::find_if(rows.begin(), rows.end(),
-                                [&](const auto& members) { return members[0]->group() == replica.group(); });
-        if (row == rows.end()) row = rows.insert(rows.end(), Members());
-        row->push_back(&replica);
-    }
+    std::vector<Members> rows = by_group(replicas);
+    std::erase_if(rows, [kind](const Members& members) { return members[0]->kind != kind; });
     return rows;
 }
 
-Cell scored(const char* test, const std::vector<double>& values, const PaperScore* paper, double slack) {
+Cell scored(const char* test, const Members& members, Score score, const PaperScore* paper, double slack = 0) {
+    const std::vector<double> values = values_of(members, score);
     Cell cell = measured_cell(test, values, paper ? std::optional(paper->mean / 100) : std::nullopt);
     if (!paper || values.empty()) return cell;
     const double own = cell.n > 1 ? cell.std / std::sqrt(cell.n - 1.) : 0, theirs = paper->error / 100;
@@ -88,21 +82,19 @@ std::string shown_name(const std::string& dataset) {
     return dataset == "mnist" ? "MNIST" : dataset == "svhn" ? "SVHN" : dataset;
 }
 std::string run_of(const Members& members) {
-    return formatted("%d-d, %d epochs", members[0]->latents, members[0]->epochs);
+    return members.empty() ? kAbsent : formatted("%d-d, %d epochs", members[0]->latents, members[0]->epochs);
 }
 
 }  // namespace
 
 Table equivae_supervised_table(const std::vector<EquivaeReplica>& replicas, const std::string& dataset) {
     Table table = errors_table("Table 1: supervised error rates", dataset);
-    const auto rows = rows_of(replicas, EquivaeKind::kSupervised);
     const auto add = [&](const std::string& set, const SupervisedRow& row, const PaperScore* paper) {
-        const auto add_row = [&](const std::string& run, const Cell& cell) {
-            table.rows.push_back({{{"data", shown_name(set)}, {"technique", row.technique}, {"run", run}}, {cell}});
-        };
-        if (set != dataset) return add_row(kAbsent, scored("error", {}, paper, 0));
+        const std::vector<Members> absent(1);
+        const auto rows = set == dataset ? rows_of(replicas, EquivaeKind::kSupervised) : absent;
         for (const Members& members : rows)
-            add_row(run_of(members), scored("error", values_of(members, row.score), paper, kSupervisedSlack));
+            table.rows.push_back({{{"data", shown_name(set)}, {"technique", row.technique}, {"run", run_of(members)}},
+                                  {scored("error", members, row.score, paper, kSupervisedSlack)}});
     };
     if (dataset != "mnist" && dataset != "svhn")
         for (std::size_t i = 0; i < 3; ++i) add(dataset, kTable1[i], nullptr);
@@ -112,76 +104,66 @@ Table equivae_supervised_table(const std::vector<EquivaeReplica>& replicas, cons
 
 Table equivae_semi_table(const std::vector<EquivaeReplica>& replicas, const std::string& dataset) {
     Table table = errors_table("Table 2: semi-supervised error rates", dataset);
-    const auto rows = rows_of(replicas, EquivaeKind::kSemiSupervised);
-    for (const auto& members : rows) {
+    for (const Members& members : rows_of(replicas, EquivaeKind::kSemiSupervised)) {
         const EquivaeReplica& first = *members[0];
         const SemiRow* paper = nullptr;
         for (const SemiRow& row : kTable2)
             if (row.dataset == dataset && row.labels == first.labels) paper = &row;
-        const auto cell = [&](const char* test, Score score, const PaperScore* of_paper) {
-            return scored(test, values_of(members, score), of_paper, 0);
-        };
         table.rows.push_back(
             {{{"data", shown_name(dataset)},
               {"labels", first.labels},
               {"mixing", name_of(first.mixing)},
               {"run", run_of(members)}},
-             {cell("EQUIVAE", &EquivaeReplica::classifier, paper ? &paper->equivae : nullptr),
-              cell("benchmark, converged", &EquivaeReplica::benchmark, paper ? &paper->benchmark : nullptr),
-              cell("benchmark, as many passes", &EquivaeReplica::short_benchmark, nullptr)}});
+             {scored("EQUIVAE", members, &EquivaeReplica::classifier, paper ? &paper->equivae : nullptr),
+              scored("benchmark, converged", members, &EquivaeReplica::benchmark, paper ? &paper->benchmark : nullptr),
+              scored("benchmark, as many passes", members, &EquivaeReplica::short_benchmark, nullptr)}});
     }
     for (const SemiRow& row : kTable2) {
         if (row.dataset == dataset) continue;
         if (row.dataset == std::string("mnist") && dataset != "svhn") continue;  // another set stands in for it
         table.rows.push_back(
             {{{"data", shown_name(row.dataset)}, {"labels", row.labels}, {"mixing", "-"}, {"run", kAbsent}},
-             {scored("EQUIVAE", {}, &row.equivae, 0), scored("benchmark, converged", {}, &row.benchmark, 0)}});
+             {scored("EQUIVAE", {}, {}, &row.equivae), scored("benchmark, converged", {}, {}, &row.benchmark)}});
     }
     return table;
 }
 
-namespace {
-
-const std::pair<const char*, Score> kLatentScores[] = {{"active of v", &EquivaeReplica::active_units},
-                                                       {"error by distance", &EquivaeReplica::distance},
-                                                       {"error by bound", &EquivaeReplica::likelihood},
-                                                       {"they agree", &EquivaeReplica::agreement},
-                                                       {"class from f_inv(x)", &EquivaeReplica::probe_r},
-                                                       {"class from v", &EquivaeReplica::probe_v},
-                                                       {"class from draws of v", &EquivaeReplica::probe_v_sample}};
-
-}  // namespace
-
 Table equivae_latents_table(const std::vector<EquivaeReplica>& replicas, const std::string& dataset) {
     Table table = empty_table(kPaper, "What the latents carry, beyond the paper", dataset);
-    for (const EquivaeKind kind : {EquivaeKind::kSupervised, EquivaeKind::kSemiSupervised, EquivaeKind::kUnsupervised})
-        for (const auto& members : rows_of(replicas, kind)) {
-            std::vector<double> nll, kl;
-            for (const EquivaeReplica* r : members) nll.push_back(r->validation_nll), kl.push_back(r->validation_kl);
-            Row out{{{"model", members[0]->group()}, {"epochs", members[0]->epochs}},
-                    {measured_cell("validation nll", nll), measured_cell("validation KL", kl)}};
-            for (const auto& [name, score] : kLatentScores)
-                if (const auto values = values_of(members, score); !values.empty())
-                    out.cells.push_back(measured_cell(name, values));
-            table.rows.push_back(out);
-        }
+    const std::pair<const char*, Score> scores[] = {{"active of v", &EquivaeReplica::active_units},
+                                                    {"error by distance", &EquivaeReplica::distance},
+                                                    {"error by bound", &EquivaeReplica::likelihood},
+                                                    {"they agree", &EquivaeReplica::agreement},
+                                                    {"class from f_inv(x)", &EquivaeReplica::probe_r},
+                                                    {"class from v", &EquivaeReplica::probe_v},
+                                                    {"class from draws of v", &EquivaeReplica::probe_v_sample}};
+    for (const Members& members : by_group(replicas)) {
+        Row row{{{"model", members[0]->group()}, {"epochs", members[0]->epochs}},
+                {cell_over("validation nll", members, &EquivaeReplica::validation_nll),
+                 cell_over("validation KL", members, &EquivaeReplica::validation_kl)}};
+        for (const auto& [name, score] : scores)
+            if (const auto values = values_of(members, score); !values.empty())
+                row.cells.push_back(measured_cell(name, values));
+        table.rows.push_back(row);
+    }
     return table;
 }
 
 std::vector<Claim> equivae_claims(const std::vector<EquivaeReplica>& replicas) {
     std::vector<Claim> claims;
+    // Of the supervised replicas that have both scores: whether most pass `test`, and the means of both, in percent.
     const auto supervised = [&](const char* name, const char* statement, auto test, const char* format, Score a,
                                 Score b) {
-        int good = 0, seen = 0;
-        double sum_a = 0, sum_b = 0;
+        int good = 0;
+        std::vector<double> of_a, of_b;
         for (const EquivaeReplica& r : replicas) {
             if (r.kind != EquivaeKind::kSupervised || !(r.*a) || !(r.*b)) continue;
-            ++seen, good += test(*(r.*a), *(r.*b));
-            sum_a += *(r.*a), sum_b += *(r.*b);
+            good += test(*(r.*a), *(r.*b));
+            of_a.push_back(100 * *(r.*a)), of_b.push_back(100 * *(r.*b));
         }
-        const int n = std::max(seen, 1);
-        claims.push_back(
-            judged(name, statement, seen ? formatted(format, 100 * sum_a / n, 100 * sum_b / n) : "", good, seen));
+        const std::string evidence =
+            of_a.empty() ? "" : formatted(format, measured_cell("", of_a).mean, measured_cell("", of_b).mean);
+        claims.push_back(judged(name, statement, evidence, good, int(of_a.size())));
     };
     supervised(
         "F1", "The nearest r_y classifies as well as a net on f_inv(x): error rates within 0.2 points.",

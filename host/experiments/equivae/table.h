@@ -1,10 +1,13 @@
-// Feige's two tables beside the measured error rates, what the latents carry, and the paper's claims.
+// Feige's two tables beside the measured error rates, what the latents carry, the paper's claims, and the page that
+// shows them.
 #pragma once
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "host/evaluate/claims.h"
 #include "host/experiments/equivae/equivae.h"
+#include "host/show/figure_file.h"
 #include "host/show/table.h"
 
 namespace warpvae {
@@ -19,5 +22,14 @@ Table equivae_semi_table(const std::vector<EquivaeReplica>& replicas, const std:
 Table equivae_latents_table(const std::vector<EquivaeReplica>& replicas, const std::string& dataset);
 
 std::vector<Claim> equivae_claims(const std::vector<EquivaeReplica>& replicas);
+
+/// Everything that a run has; empty tables and lists are left out.
+struct EquivaeReport {
+    std::vector<EquivaeReplica> replicas;
+    Table supervised, semi, latents;
+    std::vector<FigureFile> figures;
+};
+/// Writes report.html into the run's folder and returns its path.
+std::filesystem::path write_equivae_report(const EquivaeExperiment& experiment, const EquivaeReport& run);
 
 }  // namespace warpvae

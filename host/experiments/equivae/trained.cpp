@@ -57,24 +57,11 @@ TrainedEquivae::TrainedEquivae(const EquivaeExperiment& experiment, const Equiva
       experiment_(experiment) {
     model.parameters().upload(0, experiment.weights(of, model.parameters().layout()));
     const ImageSet& set = split.validation;
-    const DeviceImages images({&set.images}, {0}, int(set.image_size()));
     const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{kComplementSeed}, "seeds");
-    validation =
-        equivae_latents(model, images, ClassSets({&set.labels}, classes), kShownComplement, seeds, device.matmul)[0];
+    validation = equivae_latents(model, alone(set.images), ClassSets({&set.labels}, classes), kShownComplement, seeds,
+                                 device.matmul)[0];
     r_y = class_means(validation.r, set.labels, classes);
     for (std::size_t i = 0; i < set.count(); ++i) members[set.labels[i]].push_back(int(i));
-}
-
-/// Calls body(first, rows) for images that lie in the model's minibatch then.
-template <class Body>
-void TrainedEquivae::for_minibatches(const std::vector<std::uint8_t>& bytes, Body body) {
-    const DeviceImages images({&bytes}, {0}, int(model.image_size()));
-    for (std::size_t first = 0; first < images.count(); first += kRows) {
-        const int rows = int(std::min<std::size_t>(kRows, images.count() - first));
-        check(gather_range(model.minibatch(), images.table(), first, 1, rows, int(model.image_size()), device.stream,
-                           model.config().pixels));
-        body(first, rows);
-    }
 }
 
 void TrainedEquivae::append_from_device(std::vector<float>& to, const float* from, std::size_t n) const {
@@ -85,8 +72,8 @@ void TrainedEquivae::append_from_device(std::vector<float>& to, const float* fro
 const std::vector<float>& TrainedEquivae::labelled_means() {
     if (!labelled_means_.empty()) return labelled_means_;
     const ImageSet labelled = experiment_.labelled_images(replica);
-    const DeviceImages images({&labelled.images}, {0}, int(labelled.image_size()));
-    return labelled_means_ = class_means(embed_images(model, images, device.matmul)[0], labelled.labels, classes);
+    const std::vector<float> embedded = embed_images(model, alone(labelled.images), device.matmul)[0];
+    return labelled_means_ = class_means(embedded, labelled.labels, classes);
 }
 
 std::vector<float> TrainedEquivae::draw(std::size_t n, std::uint64_t which) const {
@@ -97,7 +84,8 @@ std::vector<float> TrainedEquivae::draw(std::size_t n, std::uint64_t which) cons
 
 std::vector<float> TrainedEquivae::encode(const std::vector<std::uint8_t>& images, const std::vector<float>& r) {
     std::vector<float> v;
-    for_minibatches(images, [&](std::size_t first, int rows) {
+    const DeviceImages on_device = alone(images);
+    for_batches(model, on_device, on_device.count(), kRows, [&](std::size_t first, int rows) {
         check(copy_to_device(model.r(), r.data() + first * Z, std::size_t(rows) * Z * sizeof(float), device.stream));
         model.encode(rows, {});
         append_from_device(v, model.v(), std::size_t(rows) * Z);
@@ -106,12 +94,9 @@ std::vector<float> TrainedEquivae::encode(const std::vector<std::uint8_t>& image
 }
 
 std::vector<float> TrainedEquivae::distance_probabilities(const std::vector<std::uint8_t>& images) {
-    std::vector<float> x, out;
-    for_minibatches(images, [&](std::size_t, int rows) {
-        model.embed(rows);
-        append_from_device(x, model.embedding(), std::size_t(rows) * Z);
-    });
+    const std::vector<float> x = embed_images(model, alone(images), device.matmul)[0];
     const std::vector<float>& means = labelled_means();
+    std::vector<float> out;
     for (std::size_t i = 0; i < x.size(); i += Z)
         for (int k = 0; k < classes; ++k) {
             float distance = 0;
@@ -124,7 +109,8 @@ std::vector<float> TrainedEquivae::distance_probabilities(const std::vector<std:
 
 std::vector<float> TrainedEquivae::classifier_probabilities(const std::vector<std::uint8_t>& images) {
     std::vector<float> out;
-    for_minibatches(images, [&](std::size_t, int rows) {
+    const DeviceImages on_device = alone(images);
+    for_batches(model, on_device, on_device.count(), kRows, [&](std::size_t, int rows) {
         model.classify(rows);
         append_from_device(out, model.class_logits(), std::size_t(rows) * classes);
     });
@@ -136,22 +122,17 @@ ImageSet TrainedEquivae::make(const std::vector<float>& r, const std::vector<flo
                               std::vector<std::uint8_t> labels) {
     const std::size_t n = v.size() / Z, D = model.image_size();
     std::vector<float> decoded;
-    for (std::size_t first = 0; first < n; first += kRows) {
-        const std::size_t rows = std::min<std::size_t>(kRows, n - first);
-        check(copy_to_device(model.r(), r.data() + first * Z, rows * Z * sizeof(float), device.stream));
-        check(copy_to_device(model.v(), v.data() + first * Z, rows * Z * sizeof(float), device.stream));
-        model.decode(int(rows));
+    for_batches(n, kRows, [&](std::size_t first, int rows) {
+        const std::size_t bytes = std::size_t(rows) * Z * sizeof(float);
+        check(copy_to_device(model.r(), r.data() + first * Z, bytes, device.stream));
+        check(copy_to_device(model.v(), v.data() + first * Z, bytes, device.stream));
+        model.decode(rows);
         append_from_device(decoded, model.output(), rows * D);
-    }
+    });
     ImageSet set{split.train.height, split.train.width, {}, std::move(labels), split.train.channels};
     for (const float level : pixels.levels(std::move(decoded)))
         set.images.push_back(std::uint8_t(std::lround(level * 255)));
     return set;
-}
-
-std::span<const std::uint8_t> TrainedEquivae::image(int i) const {
-    const std::size_t size = split.validation.image_size();
-    return std::span(split.validation.images).subspan(i * size, size);
 }
 
 void add_row(std::vector<float>& to, const std::vector<float>& from, std::size_t i, int Z) {

@@ -1,6 +1,5 @@
 // A trained EQUIVAE alone on the device: the images that it makes, and the classes that it reads.
 #pragma once
-#include <span>
 #include <vector>
 
 #include "host/evaluate/equivae_classes.h"
@@ -52,12 +51,11 @@ struct TrainedEquivae {
     std::vector<float> classifier_probabilities(const std::vector<std::uint8_t>& images);
     /// What rows of r and v decode to, as images of the split's shape with these classes.
     ImageSet make(const std::vector<float>& r, const std::vector<float>& v, std::vector<std::uint8_t> labels = {});
-    /// The bytes of validation image i.
-    std::span<const std::uint8_t> image(int i) const;
 
   private:
-    template <class Body>
-    void for_minibatches(const std::vector<std::uint8_t>& bytes, Body body);
+    DeviceImages alone(const std::vector<std::uint8_t>& images) const {
+        return DeviceImages({&images}, {0}, int(split.train.image_size()));
+    }
     void append_from_device(std::vector<float>& to, const float* from, std::size_t n) const;
     const std::vector<float>& labelled_means();
 

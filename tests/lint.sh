@@ -86,7 +86,7 @@ door "the command line library" 'CLI/' 'host/experiment/command_line\.cpp' 'host
 door "the TOML library" 'toml\+\+' 'host/files/config_file\.cpp'
 door "the JSON library" 'nlohmann/' 'host/files/json\.h'
 door "the log library" 'spdlog/' 'host/[a-z_]+\.(h|cpp)'
-door "the PNG library" 'stb_image' 'host/show/png\.cpp'
+door "the PNG library" 'stb_image' 'data/png\.cpp'
 door "the compression library" 'zlib\.h' 'data/[a-z_]+\.cpp'
 door "the MATLAB file library" 'matio' 'data/[a-z_]+\.cpp'
 door "the download library" 'curl/' 'data/[a-z_]+\.cpp'

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "data/files.h"
+#include "data/png.h"
 #include "host/show/caption_font.h"
-#include "host/show/png.h"
 
 namespace warpvae {
 namespace {

@@ -15,11 +15,11 @@
 #include "data/idx.h"
 #include "data/matlab.h"
 #include "data/npy.h"
+#include "data/png.h"
+#include "data/user_images.h"
 #include "host/files/config_file.h"
 #include "host/files/metrics_log.h"
 #include "host/files/safetensors.h"
-#include "host/show/png.h"
-#include "host/user_images.h"
 
 namespace warpvae {
 namespace {

@@ -9,10 +9,10 @@
 
 #include "cuda/device/launch_options.h"
 #include "data/glyphs.h"
+#include "data/png.h"
 #include "host/evaluate/elbo.h"
 #include "host/experiments/equivae/samples.h"
 #include "host/show/caption_font.h"
-#include "host/show/png.h"
 #include "tests/support/device_test.h"
 #include "tests/support/gnuplot.h"
 #include "tests/support/temporary_folder.h"

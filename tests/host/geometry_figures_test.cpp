@@ -10,7 +10,6 @@
 
 #include "data/glyphs.h"
 #include "host/experiments/geometry/table.h"
-#include "host/show/png.h"
 #include "tests/support/gnuplot.h"
 #include "tests/support/temporary_folder.h"
 

@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "data/error.h"
-#include "host/show/png.h"
+#include "data/png.h"
 #include "tests/support/temporary_folder.h"
 
 namespace warpvae {

@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "data/files.h"
-#include "host/show/png.h"
+#include "data/png.h"
 #include "tests/support/gnuplot.h"
 #include "tests/support/temporary_folder.h"
 

@@ -1,5 +1,5 @@
 // PNG bytes decoded by another library's reader give the same pixels back.
-#include "host/show/png.h"
+#include "data/png.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "data/files.h"
-#include "host/show/png.h"
+#include "data/png.h"
 
 namespace warpvae {
 namespace {

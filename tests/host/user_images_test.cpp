@@ -1,13 +1,13 @@
 // A user's pictures: what a PNG or an IDX file holds comes out as grey images of the model's size, and every kind of
 // damage is one clear line.
-#include "host/user_images.h"
+#include "data/user_images.h"
 
 #include <cmath>
 #include <random>
 
 #include "data/gzip.h"
 #include "data/idx.h"
-#include "host/show/png.h"
+#include "data/png.h"
 #include "tests/support/temporary_folder.h"
 
 namespace warpvae {

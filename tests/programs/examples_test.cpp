@@ -4,8 +4,8 @@
 
 #include <sstream>
 
+#include "data/png.h"
 #include "host/programs.h"
-#include "host/show/png.h"
 #include "tests/support/program_test.h"
 #include "tests/support/short_runs.h"
 

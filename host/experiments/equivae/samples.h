@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
+#include "data/user_images.h"
 #include "host/experiments/equivae/trained.h"
 #include "host/show/image_grid.h"
-#include "host/user_images.h"
 
 namespace warpvae {
 

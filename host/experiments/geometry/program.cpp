@@ -2,12 +2,12 @@
 // Variational Auto-Encoders", from data to report.
 #include <cstdio>
 
+#include "data/user_images.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/geometry/figures.h"
 #include "host/experiments/geometry/table.h"
 #include "host/log.h"
 #include "host/programs.h"
-#include "host/user_images.h"
 
 namespace warpvae {
 namespace {

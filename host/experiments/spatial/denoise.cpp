@@ -5,11 +5,11 @@
 #include <cstdio>
 #include <span>
 
+#include "data/png.h"
+#include "data/user_images.h"
 #include "host/experiment/presentation.h"
 #include "host/log.h"
 #include "host/show/image_grid.h"
-#include "host/show/png.h"
-#include "host/user_images.h"
 
 namespace warpvae {
 namespace {

@@ -1,4 +1,4 @@
-#include "host/user_images.h"
+#include "data/user_images.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include "data/files.h"
 #include "data/gzip.h"
 #include "data/idx.h"
-#include "host/show/png.h"
+#include "data/png.h"
 
 namespace warpvae {
 namespace {

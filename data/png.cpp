@@ -1,4 +1,4 @@
-#include "host/show/png.h"
+#include "data/png.h"
 
 #include <array>
 #include <cstdlib>

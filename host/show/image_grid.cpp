@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <sstream>
 #include <string_view>
 
 #include "data/files.h"
@@ -36,11 +38,25 @@ char32_t next_code(std::string_view& text) {
     return code;
 }
 
-const CaptionGlyph& glyph(char32_t code) {
-    for (const CaptionGlyph& g : kCaptionFont) {
-        if (g.code == code) return g;
-    }
-    return glyph(U'?');
+struct Glyph {
+    int width = 0;
+    std::string coverage;
+};
+
+const Glyph& glyph(char32_t code) {
+    static const std::map<char32_t, Glyph> font = [] {
+        std::map<char32_t, Glyph> out;
+        std::istringstream lines(kCaptionFont);
+        for (std::string line; std::getline(lines, line);) {
+            if (line.empty()) continue;
+            std::string_view rest = line;
+            Glyph& one = out[next_code(rest)];
+            std::istringstream(std::string(rest)) >> one.width >> one.coverage;
+        }
+        return out;
+    }();
+    const auto found = font.find(code);
+    return found == font.end() ? font.at(U'?') : found->second;
 }
 
 int text_width(std::string_view text) {
@@ -49,22 +65,20 @@ int text_width(std::string_view text) {
     return width;
 }
 
-int coverage(char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; }
-
 /// An RGB picture that text and images are drawn on.
 struct Canvas {
     int width, height;
     std::vector<std::uint8_t> rgb;
 
-    Canvas(int w, int h, Colour paper) : width(w), height(h), rgb(static_cast<std::size_t>(w) * h * 3) {
+    Canvas(int w, int h, Colour paper) : width(w), height(h), rgb(std::size_t(w) * h * 3) {
         for (std::size_t i = 0; i < rgb.size(); i += 3) put(i, paper);
     }
     void put(std::size_t at, Colour c) {
-        rgb[at] = static_cast<std::uint8_t>(c.r);
-        rgb[at + 1] = static_cast<std::uint8_t>(c.g);
-        rgb[at + 2] = static_cast<std::uint8_t>(c.b);
+        rgb[at] = std::uint8_t(c.r);
+        rgb[at + 1] = std::uint8_t(c.g);
+        rgb[at + 2] = std::uint8_t(c.b);
     }
-    std::size_t at(int x, int y) const { return (static_cast<std::size_t>(y) * width + x) * 3; }
+    std::size_t at(int x, int y) const { return (std::size_t(y) * width + x) * 3; }
 
     void blend(int x, int y, Colour ink, int alpha) {  // alpha of 15
         if (x < 0 || y < 0 || x >= width || y >= height) return;
@@ -87,16 +101,14 @@ struct Canvas {
     void text(int x, int y, std::string_view words, Colour ink, bool upright = true) {
         int pen = 0;
         while (!words.empty()) {
-            const CaptionGlyph& g = glyph(next_code(words));
+            const Glyph& g = glyph(next_code(words));
             int i = 0;
-            for (const char* p = g.coverage; *p; p++, i++) {
+            for (const char c : g.coverage) {
                 const int across = pen + i % g.width, down = i / g.width;
-                if (*p == '0') continue;
-                if (upright) {
-                    blend(x + across, y + down, ink, coverage(*p));
-                } else {
-                    blend(x + down, y - across, ink, coverage(*p));
-                }
+                i += c < 'g' ? 1 : c - 'g' + 1;
+                if (c >= 'g') continue;
+                blend(x + (upright ? across : down), y + (upright ? down : -across), ink,
+                      c <= '9' ? c - '0' : c - 'a' + 10);
             }
             pen += g.width;
         }
@@ -112,13 +124,13 @@ struct ImageGrid::Layout {
     int cell_w, cell_h;  // one image, enlarged
     int room_w, room_h;  // the same with its caption
     bool turned;         // the column captions read upwards: they are wider than their columns
-    int group_gap;
+    int gap, group_gap, rows_in_group;
     const int *row_breaks, *column_breaks;
 
-    int x(int column, int gap) const {
+    int x(int column) const {
         return left + column * (room_w + gap) + (room_w - cell_w) / 2 + kBreak * column_breaks[column];
     }
-    int y(int row, int gap, int rows_in_group) const {
+    int y(int row) const {
         return top + row * (room_h + gap) + row / rows_in_group * group_gap + kBreak * row_breaks[row];
     }
 };
@@ -133,26 +145,24 @@ ImageGrid::ImageGrid(int rows, int columns, int height, int width, ImageGridStyl
         throw Error(sheet +
                     ": the style needs 1 or 3 channels, scale and rows_in_group of at least 1, no negative gap");
     }
-    const double pixels = (static_cast<double>(height) * style.scale + style.gap) * rows *
-                          (static_cast<double>(width) * style.scale + style.gap) * columns;
-    if (pixels * 3 > static_cast<double>(kMostBytes) * 0.75) {
+    const double pixels =
+        (double(height) * style.scale + style.gap) * rows * (double(width) * style.scale + style.gap) * columns;
+    if (pixels * 3 > double(kMostBytes) * 0.75) {
         throw Error(sheet + " at scale " + std::to_string(style.scale) + " is too large: choose fewer images");
     }
-    const auto cells = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
+    const auto cells = std::size_t(rows) * std::size_t(columns);
     pixels_.resize(cells * image_size());
-    filled_.resize(cells);
-    row_captions_.resize(static_cast<std::size_t>(rows));
-    column_captions_.resize(static_cast<std::size_t>(columns));
-    cell_captions_.resize(cells);
-    row_breaks_.resize(static_cast<std::size_t>(rows));
-    column_breaks_.resize(static_cast<std::size_t>(columns));
+    filled_.resize(cells), cell_captions_.resize(cells);
+    row_captions_.resize(rows), row_breaks_.resize(rows);
+    column_captions_.resize(columns), column_breaks_.resize(columns);
 }
 
-void ImageGrid::check_cell(int row, int column) const {
+std::size_t ImageGrid::cell(int row, int column) const {
     if (row < 0 || row >= rows_ || column < 0 || column >= columns_) {
         throw Error("no cell (" + std::to_string(row) + ", " + std::to_string(column) + ") in a sheet of " +
                     std::to_string(rows_) + " x " + std::to_string(columns_) + " images");
     }
+    return std::size_t(row) * std::size_t(columns_) + column;
 }
 
 void ImageGrid::set(int row, int column, std::span<const std::uint8_t> image) {
@@ -160,62 +170,52 @@ void ImageGrid::set(int row, int column, std::span<const std::uint8_t> image) {
         throw Error("an image of " + std::to_string(image.size()) + " values for a cell of " +
                     std::to_string(image_size()));
     }
-    check_cell(row, column);
-    const std::size_t index = static_cast<std::size_t>(row) * static_cast<std::size_t>(columns_) + column;
-    std::copy(image.begin(), image.end(), pixels_.begin() + static_cast<std::ptrdiff_t>(index * image_size()));
+    const std::size_t index = cell(row, column);
+    std::copy(image.begin(), image.end(), pixels_.begin() + std::ptrdiff_t(index * image_size()));
     filled_[index] = true;
 }
 
 void ImageGrid::set(int row, int column, std::span<const float> image) {
     std::vector<std::uint8_t> bytes(image.size());
     std::transform(image.begin(), image.end(), bytes.begin(), [](float v) {
-        return static_cast<std::uint8_t>(std::isnan(v) ? 128 : std::lround(std::clamp(v, 0.0f, 1.0f) * 255.0f));
+        return std::uint8_t(std::isnan(v) ? 128 : std::lround(std::clamp(v, 0.0f, 1.0f) * 255.0f));
     });
     set(row, column, std::span<const std::uint8_t>(bytes));
 }
 
-void ImageGrid::row_caption(int row, std::string text) {
-    check_cell(row, 0);
-    row_captions_[static_cast<std::size_t>(row)] = std::move(text);
-}
+void ImageGrid::row_caption(int row, std::string text) { row_captions_[cell(row, 0) / columns_] = std::move(text); }
 
-void ImageGrid::column_caption(int column, std::string text) {
-    check_cell(0, column);
-    column_captions_[static_cast<std::size_t>(column)] = std::move(text);
+void ImageGrid::column_caption(int column, std::string text) { column_captions_[cell(0, column)] = std::move(text); }
+
+void ImageGrid::cell_caption(int row, int column, std::string text) {
+    cell_captions_[cell(row, column)] = std::move(text);
 }
 
 void ImageGrid::break_after_row(int row) {
-    check_cell(row, 0);
-    for (int after = row + 1; after < rows_; after++) row_breaks_[static_cast<std::size_t>(after)]++;
+    for (std::size_t after = cell(row, 0) / columns_ + 1; after < row_breaks_.size(); after++) row_breaks_[after]++;
 }
 
 void ImageGrid::break_after_column(int column) {
-    check_cell(0, column);
-    for (int after = column + 1; after < columns_; after++) column_breaks_[static_cast<std::size_t>(after)]++;
+    for (std::size_t after = cell(0, column) + 1; after < column_breaks_.size(); after++) column_breaks_[after]++;
 }
 
-void ImageGrid::cell_caption(int row, int column, std::string text) {
-    check_cell(row, column);
-    cell_captions_[static_cast<std::size_t>(row) * static_cast<std::size_t>(columns_) + column] = std::move(text);
-}
-
-void ImageGrid::frame(int row, int column) {
-    check_cell(row, column);
-    frames_.emplace_back(row, column);
-}
+void ImageGrid::frame(int row, int column) { frames_.push_back(cell(row, column)); }
 
 ImageGrid::Layout ImageGrid::layout() const {
-    int row_text = 0, column_text = 0, cell_text = 0;
-    for (const std::string& caption : row_captions_) row_text = std::max(row_text, text_width(caption));
-    for (const std::string& caption : column_captions_) column_text = std::max(column_text, text_width(caption));
-    for (const std::string& caption : cell_captions_) cell_text = std::max(cell_text, text_width(caption));
-
+    const auto widest = [](const std::vector<std::string>& captions) {
+        int width = 0;
+        for (const std::string& caption : captions) width = std::max(width, text_width(caption));
+        return width;
+    };
+    const int row_text = widest(row_captions_), column_text = widest(column_captions_),
+              cell_text = widest(cell_captions_);
     Layout l{};
     l.row_breaks = row_breaks_.data(), l.column_breaks = column_breaks_.data();
     l.cell_w = width_ * style_.scale;
     l.cell_h = height_ * style_.scale;
     l.room_w = std::max(l.cell_w, cell_text ? cell_text + kLetterGap : 0);
     l.room_h = l.cell_h + (cell_text ? kCellCaptionGap + kCaptionHeight : 0);
+    l.gap = style_.gap, l.rows_in_group = style_.rows_in_group;
     l.group_gap = style_.rows_in_group > 1 ? 3 * style_.gap : 0;
     l.turned = column_text + kLetterGap > l.room_w + style_.gap;
     l.left = style_.margin + (row_text ? row_text + kCaptionGap + 4 : 0);
@@ -236,17 +236,17 @@ std::string ImageGrid::png() const {
     const Layout l = layout();
     const Colour paper = style_.dark ? Colour{17, 19, 24} : Colour{255, 255, 255};
     const Colour ink = style_.dark ? Colour{222, 226, 234} : Colour{38, 43, 54};
-    Canvas canvas(static_cast<int>(l.width), static_cast<int>(l.height), paper);
+    Canvas canvas(int(l.width), int(l.height), paper);
 
     if (!title_.empty()) canvas.text(style_.margin, style_.margin, title_, ink);
     for (int row = 0; row < rows_; row++) {
-        const std::string& caption = row_captions_[static_cast<std::size_t>(row)];
-        const int y = l.y(row, style_.gap, style_.rows_in_group) + (l.cell_h - kCaptionHeight) / 2;
+        const std::string& caption = row_captions_[row];
+        const int y = l.y(row) + (l.cell_h - kCaptionHeight) / 2;
         canvas.text(l.left - kCaptionGap - 4 - text_width(caption), y, caption, ink);
     }
     for (int column = 0; column < columns_; column++) {
-        const std::string& caption = column_captions_[static_cast<std::size_t>(column)];
-        const int x = l.x(column, style_.gap);
+        const std::string& caption = column_captions_[column];
+        const int x = l.x(column);
         if (l.turned) {
             canvas.text(x + (l.cell_w - kCaptionHeight) / 2, l.top - kCaptionGap / 2, caption, ink, false);
         } else {
@@ -259,13 +259,12 @@ std::string ImageGrid::png() const {
     for (std::size_t index = 0; index < filled_.size(); index++) {
         if (!filled_[index]) continue;
         const std::uint8_t* image = pixels_.data() + index * image_size();
-        const int left = l.x(static_cast<int>(index) % columns_, style_.gap);
-        const int top = l.y(static_cast<int>(index) / columns_, style_.gap, style_.rows_in_group);
+        const int left = l.x(int(index) % columns_), top = l.y(int(index) / columns_);
         const std::string& caption = cell_captions_[index];
         canvas.text(left + (l.cell_w - text_width(caption)) / 2, top + l.cell_h + kCellCaptionGap, caption, ink);
         for (int y = 0; y < l.cell_h; y++) {
             for (int x = 0; x < l.cell_w; x++) {
-                const std::size_t pixel = static_cast<std::size_t>(y / style_.scale) * width_ + x / style_.scale;
+                const std::size_t pixel = std::size_t(y / style_.scale) * width_ + x / style_.scale;
                 const std::uint8_t* p = image + pixel * style_.channels;
                 Colour c{p[0], p[green], p[blue]};
                 if (style_.invert) c = {255 - c.r, 255 - c.g, 255 - c.b};
@@ -274,8 +273,8 @@ std::string ImageGrid::png() const {
         }
     }
     const int border = std::clamp(style_.gap / 2, 1, kCellCaptionGap);
-    for (const auto& [row, column] : frames_)
-        canvas.border(l.x(column, style_.gap), l.y(row, style_.gap, style_.rows_in_group), l.cell_w, l.cell_h, border);
+    for (const std::size_t index : frames_)
+        canvas.border(l.x(int(index) % columns_), l.y(int(index) / columns_), l.cell_w, l.cell_h, border);
     return encode_png(canvas.width, canvas.height, 3, canvas.rgb.data());
 }
 

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace warpvae {
@@ -24,9 +23,6 @@ class ImageGrid {
   public:
     /// Throws Error where a size is not positive or the sheet would pass 512 MiB.
     ImageGrid(int rows, int columns, int height, int width, ImageGridStyle style = {});
-
-    int rows() const { return rows_; }
-    int columns() const { return columns_; }
 
     /// One image [H, W, C] into one cell: bytes, or floats in [0, 1] (clamped; NaN as mid-grey).
     void set(int row, int column, std::span<const std::uint8_t> image);
@@ -64,7 +60,8 @@ class ImageGrid {
         return static_cast<std::size_t>(style_.channels) * static_cast<std::size_t>(height_) *
                static_cast<std::size_t>(width_);
     }
-    void check_cell(int row, int column) const;
+    /// The number of a cell, row by row. Throws Error where the sheet has none.
+    std::size_t cell(int row, int column) const;
     Layout layout() const;
 
     int rows_, columns_, height_, width_;
@@ -73,7 +70,7 @@ class ImageGrid {
     std::vector<bool> filled_;                     // [rows, columns]
     std::vector<int> row_breaks_, column_breaks_;  // before each row and column
     std::vector<std::string> row_captions_, column_captions_, cell_captions_;
-    std::vector<std::pair<int, int>> frames_;  // row, column
+    std::vector<std::size_t> frames_;  // cells
     std::string title_;
 };
 

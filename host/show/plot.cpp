@@ -9,12 +9,12 @@
 #include <array>
 #include <cerrno>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "data/files.h"
 #include "host/log.h"
+#include "host/show/format.h"
 
 extern char** environ;
 
@@ -65,6 +65,10 @@ int run_gnuplot(const fs::path& folder) {
     return WIFEXITED(status) && WEXITSTATUS(status) != 127 ? WEXITSTATUS(status) : WIFEXITED(status) ? -1 : 1;
 }
 
+[[noreturn]] void cannot_draw(const fs::path& path, const std::string& why) {
+    throw Error("cannot draw " + path.string() + ": " + why);
+}
+
 bool draw(const fs::path& path, const std::string& script) {
     const ScratchFolder folder;
     write_file(folder.path / "script", script);
@@ -77,8 +81,7 @@ bool draw(const fs::path& path, const std::string& script) {
     if (status != 0 || !png.starts_with("\x89PNG")) {
         std::string said = read_file(folder.path / "complaints");
         std::replace(said.begin(), said.end(), '\n', ' ');
-        throw Error("cannot draw " + path.string() + ": gnuplot ended with status " + std::to_string(status) + ": " +
-                    said.substr(0, 300));
+        cannot_draw(path, "gnuplot ended with status " + std::to_string(status) + ": " + said.substr(0, 300));
     }
     write_file(path, png);
     return true;
@@ -94,11 +97,7 @@ std::string gnuplot_string(const std::string& text) {
     return out + "'";
 }
 
-std::string number(double value) {
-    char text[40];
-    std::snprintf(text, sizeof text, "%.9g", value);
-    return text;
-}
+std::string number(double value) { return formatted("%.9g", value); }
 
 std::string colour(std::size_t i) { return std::string("rgb '") + kColours[i % kColourCount] + "'"; }
 
@@ -141,11 +140,25 @@ std::string nothing_to_draw(const Axes& axes) {
            "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\n";
 }
 
+bool has_place(const Axes& axes, double x, double y) {
+    return std::isfinite(x) && std::isfinite(y) && !(axes.log_x && x <= 0) && !(axes.log_y && y <= 0);
+}
+
 struct Range {
     double low = INFINITY, high = -INFINITY;
     void add(double v) {
         low = std::min(low, v);
         high = std::max(high, v);
+    }
+};
+
+/// Points as lines of a data block, and where they lie.
+struct Points {
+    std::string lines;
+    Range x, y;
+    void add(double at_x, double at_y, const std::string& more = "") {
+        x.add(at_x), y.add(at_y);
+        lines += number(at_x) + " " + number(at_y) + more + "\n";
     }
 };
 
@@ -186,24 +199,24 @@ bool line_plot(const fs::path& path, const Axes& axes, const std::vector<Series>
         const Series& one = series[s];
         const std::string ink = colour(one.colour < 0 ? s : std::size_t(one.colour));
         if (one.x.size() != one.y.size() || (!one.std.empty() && one.std.size() != one.y.size())) {
-            throw Error("cannot draw " + path.string() + ": series " + one.name + " has columns of different lengths");
+            cannot_draw(path, "series " + one.name + " has columns of different lengths");
         }
-        std::string points, band;
+        Points points;
+        std::string band;
         for (std::size_t i = 0; i < one.x.size(); i++) {
             const double x = one.x[i], y = one.y[i];
-            if (!std::isfinite(x) || !std::isfinite(y) || (axes.log_x && x <= 0) || (axes.log_y && y <= 0)) continue;
+            if (!has_place(axes, x, y)) continue;
             x_range.add(x);
-            points += number(x) + " " + number(y) + "\n";
+            points.add(x, y);
             if (one.std.empty() || !std::isfinite(one.std[i])) continue;
             const double low = axes.log_y ? std::max(y - one.std[i], y * 1e-3) : y - one.std[i];
             band += number(x) + " " + number(low) + " " + number(y + one.std[i]) + "\n";
         }
-        if (points.empty()) continue;
-        if (!band.empty()) {
+        if (points.lines.empty()) continue;
+        if (!band.empty())
             script.add(script.block(band) + " using 1:2:3 with filledcurves linecolor " + ink + " notitle");
-        }
-        const bool single = std::count(points.begin(), points.end(), '\n') == 1;
-        lines.emplace_back(script.block(points),
+        const bool single = std::count(points.lines.begin(), points.lines.end(), '\n') == 1;
+        lines.emplace_back(script.block(points.lines),
                            std::string(" using 1:2 with ") +
                                (single ? "points pointtype 7 pointsize 1.4" : "lines linewidth 3") +
                                (one.dashed && !single ? " dashtype (9, 5)" : "") + " linecolor " + ink + " title " +
@@ -228,30 +241,22 @@ bool line_plot(const fs::path& path, const Axes& axes, const std::vector<Series>
 bool scatter_plot(const fs::path& path, const Axes& axes, std::span<const float> x, std::span<const float> y,
                   std::span<const std::uint8_t> classes) {
     if (x.size() != y.size() || x.size() != classes.size()) {
-        throw Error("cannot draw " + path.string() + ": its x, y and classes have different lengths");
+        cannot_draw(path, "its x, y and classes have different lengths");
     }
     // All points are one block in the order they came, so no class is drawn over all others.
-    std::string points;
+    Points points;
     std::array<bool, kColourCount> seen{};
-    Range x_range, y_range;
     for (std::size_t i = 0; i < x.size(); i++) {
-        if (classes[i] >= kColourCount) {
-            throw Error("cannot draw " + path.string() + ": class " + std::to_string(classes[i]) + " is not in 0..9");
-        }
-        if (!std::isfinite(x[i]) || !std::isfinite(y[i]) || (axes.log_x && x[i] <= 0) || (axes.log_y && y[i] <= 0)) {
-            continue;
-        }
+        if (classes[i] >= kColourCount) cannot_draw(path, "class " + std::to_string(classes[i]) + " is not in 0..9");
+        if (!has_place(axes, x[i], y[i])) continue;
         seen[classes[i]] = true;
-        x_range.add(x[i]);
-        y_range.add(y[i]);
-        points += number(x[i]) + " " + number(y[i]) + " " +
-                  std::to_string(std::stoul(kColours[classes[i]] + 1, nullptr, 16)) + "\n";
+        points.add(x[i], y[i], " " + std::to_string(std::stoul(kColours[classes[i]] + 1, nullptr, 16)));
     }
-    if (points.empty()) return draw(path, nothing_to_draw(axes));
+    if (points.lines.empty()) return draw(path, nothing_to_draw(axes));
     Script script;
-    const double count = static_cast<double>(x.size());
+    const double count = double(x.size());
     const double size = std::clamp(1.6 - 0.3 * std::log10(count + 1), 0.35, 1.2);
-    script.add(script.block(points) + " using 1:2:3 with points pointtype 7 pointsize " + number(size) +
+    script.add(script.block(points.lines) + " using 1:2:3 with points pointtype 7 pointsize " + number(size) +
                " linecolor rgb variable notitle");
     for (std::size_t c = 0; c < seen.size(); c++) {
         if (seen[c]) {
@@ -260,45 +265,38 @@ bool scatter_plot(const fs::path& path, const Axes& axes, std::span<const float>
         }
     }
     std::string head = preamble(axes);
-    if (!axes.log_x) head += range_of("x", x_range);
-    if (!axes.log_y) head += range_of("y", y_range);
+    if (!axes.log_x) head += range_of("x", points.x);
+    if (!axes.log_y) head += range_of("y", points.y);
     return draw(path, script.whole(head));
 }
 
 bool scatter_panels(const fs::path& path, const Axes& axes, const std::vector<Panel>& panels, int columns) {
     if (panels.empty() || columns < 1) return draw(path, nothing_to_draw(axes));
-    const std::size_t across = static_cast<std::size_t>(columns), down = (panels.size() + across - 1) / across;
+    const std::size_t across = std::size_t(columns), down = (panels.size() + across - 1) / across;
     Script script;  // its data come first: gnuplot takes none within a multiplot
     std::string plots;
     for (const Panel& panel : panels) {
         if (panel.at_x.size() != panel.at_y.size())
-            throw Error("cannot draw " + path.string() + ": panel " + panel.title +
-                        " has columns of different lengths");
-        std::string points;
-        Range x_range, y_range;
-        for (std::size_t i = 0; i < panel.at_x.size(); i++) {
-            const double x = panel.at_x[i], y = panel.at_y[i];
-            if (!std::isfinite(x) || !std::isfinite(y)) continue;
-            x_range.add(x);
-            y_range.add(y);
-            points += number(x) + " " + number(y) + "\n";
-        }
+            cannot_draw(path, "panel " + panel.title + " has columns of different lengths");
+        Points points;
+        for (std::size_t i = 0; i < panel.at_x.size(); i++)
+            if (std::isfinite(panel.at_x[i]) && std::isfinite(panel.at_y[i])) points.add(panel.at_x[i], panel.at_y[i]);
         plots += "set title " + gnuplot_string(panel.title) + " textcolor rgb '#171b24'\nset xlabel " +
                  gnuplot_string(panel.x) + "\nset ylabel " + gnuplot_string(panel.y) + "\n";
-        if (points.empty()) {
+        if (points.lines.empty()) {
             plots += "set xrange [0:1]\nset yrange [0:1]\nset xtics 1\nset ytics 1\nplot NaN notitle\n";
             continue;
         }
         if (panel.diagonal) {
-            x_range.add(y_range.low);
-            x_range.add(y_range.high);
-            y_range = x_range;
+            points.x.add(points.y.low);
+            points.x.add(points.y.high);
+            points.y = points.x;
         }
-        plots +=
-            range_of("x", x_range) + few_tics("x", x_range) + range_of("y", y_range) + few_tics("y", y_range) + "plot ";
+        plots += range_of("x", points.x) + few_tics("x", points.x) + range_of("y", points.y) + few_tics("y", points.y) +
+                 "plot ";
         if (panel.diagonal) plots += "x with lines linewidth 1.5 linecolor rgb '#8a93a3' notitle, ";
         const double size = std::clamp(1.4 - 0.3 * std::log10(double(panel.at_x.size()) + 1), 0.3, 1.0);
-        plots += script.block(points) + " using 1:2 with points pointtype 7 pointsize " + number(size) +
+        plots += script.block(points.lines) + " using 1:2 with points pointtype 7 pointsize " + number(size) +
                  " linecolor rgb '#a03b6fb6' notitle\n";  // half transparent
     }
     const std::string head = terminal(axes, 15) + "unset key\nset multiplot layout " + std::to_string(down) + "," +
@@ -318,20 +316,18 @@ bool comparison_plot(const fs::path& path, const Axes& axes, const std::vector<C
     bool any_paper = false;
     for (std::size_t s = 0; s < series.size(); s++) {
         // Series of one category stand side by side; the paper's mark stands just left of the measured one.
-        const double offset = (static_cast<double>(s) - 0.5 * static_cast<double>(series.size() - 1)) * 0.7 /
-                              static_cast<double>(series.size());
-        const double beside = 0.14 / static_cast<double>(series.size());
+        const double offset = (double(s) - 0.5 * double(series.size() - 1)) * 0.7 / double(series.size());
+        const double beside = 0.14 / double(series.size());
         std::string measured, paper;
         for (const ComparisonPoint& point : series[s].points) {
             const auto label = std::find(labels.begin(), labels.end(), point.label) - labels.begin();
-            const double x = static_cast<double>(label) + offset;
+            const double x = double(label) + offset;
             if (std::isfinite(point.mean)) {
                 measured += number(x + beside) + " " + number(point.mean) + " " +
                             number(std::isfinite(point.std) ? point.std : 0) + "\n";
             }
-            if (point.paper && std::isfinite(*point.paper)) {
+            if (point.paper && std::isfinite(*point.paper))
                 paper += number(x - beside) + " " + number(*point.paper) + "\n";
-            }
         }
         any_paper |= !paper.empty();
         if (!paper.empty()) {
@@ -352,15 +348,14 @@ bool comparison_plot(const fs::path& path, const Axes& axes, const std::vector<C
     std::string head = preamble(axes);
     std::size_t letters = 0;
     for (const std::string& label : labels) letters += label.size() + 2;
-    const bool turned = static_cast<int>(letters) * 12 > axes.width * 7 / 10;
+    const bool turned = int(letters) * 12 > axes.width * 7 / 10;
     head += std::string("set xtics ") + (turned ? "rotate by -35 left " : "") + "(";
     for (std::size_t i = 0; i < labels.size(); i++)
         head += (i ? ", " : "") + gnuplot_string(labels[i]) + " " + std::to_string(i);
-    head += ")\nset grid noxtics\nset bars 0.5\nset xrange [-0.6:" + number(static_cast<double>(labels.size()) - 0.4) +
-            "]\n";
+    head += ")\nset grid noxtics\nset bars 0.5\nset xrange [-0.6:" + number(double(labels.size()) - 0.4) + "]\n";
     // Thin lines between categories instead of a grid through them.
     for (std::size_t i = 1; i < labels.size(); i++) {
-        const std::string x = number(static_cast<double>(i) - 0.5);
+        const std::string x = number(double(i) - 0.5);
         head +=
             "set arrow from first " + x + ", graph 0 to first " + x + ", graph 1 nohead back linecolor rgb '#e7eaf0'\n";
     }

@@ -6,10 +6,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+
+#include "host/show/format.h"
 
 namespace warpvae {
 namespace {
@@ -37,28 +38,20 @@ std::string short_number(double value) {
     constexpr const char* kSuffix[] = {"", "k", "M", "G", "T"};
     std::size_t i = 0;
     for (; std::abs(value) >= 999.5 && i + 1 < std::size(kSuffix); i++) value /= 1000;
-    char text[32];
-    std::snprintf(text, sizeof text,
-                  value >= 99.95 || value == std::floor(value) ? "%.0f%s"
-                  : value >= 9.995                             ? "%.1f%s"
-                                                               : "%.2f%s",
-                  value, kSuffix[i]);
-    return text;
+    const char* const format = value >= 99.95 || value == std::floor(value) ? "%.0f%s"
+                               : value >= 9.995                             ? "%.1f%s"
+                                                                            : "%.2f%s";
+    return formatted(format, value, kSuffix[i]);
 }
 
+/// "1.5k steps", "2.3 MB"
 std::string amount(double value, const std::string& unit) {
-    if (unit != "bytes") return short_number(value);
     std::string text = short_number(value);
-    std::string suffix = "B";
-    if (std::isalpha(static_cast<unsigned char>(text.back()))) {
-        suffix = std::string(1, text.back() == 'k' ? 'K' : text.back()) + "B";
-        text.pop_back();
-    }
-    return text + " " + suffix;
-}
-
-std::size_t width_of(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+    if (unit != "bytes") return text + " " + unit;
+    if (!std::isalpha(static_cast<unsigned char>(text.back()))) return text + " B";
+    const char suffix = text.back() == 'k' ? 'K' : text.back();
+    text.back() = ' ';
+    return text + suffix + "B";
 }
 
 /// The first `columns` characters of UTF-8 text.
@@ -73,15 +66,9 @@ std::string cut(const std::string& text, std::size_t columns) {
 }  // namespace
 
 std::string clock_time(double seconds) {
-    const auto whole = static_cast<std::int64_t>(std::ceil(std::clamp(seconds, 0.0, 1e9)));
-    char text[40];
-    if (whole >= 3600) {
-        std::snprintf(text, sizeof text, "%d:%02d:%02d", static_cast<int>(whole / 3600),
-                      static_cast<int>(whole / 60 % 60), static_cast<int>(whole % 60));
-    } else {
-        std::snprintf(text, sizeof text, "%d:%02d", static_cast<int>(whole / 60), static_cast<int>(whole % 60));
-    }
-    return text;
+    const int whole = int(std::ceil(std::clamp(seconds, 0.0, 1e9)));
+    if (whole >= 3600) return formatted("%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
+    return formatted("%d:%02d", whole / 60, whole % 60);
 }
 
 Progress::Progress(Options options) : options_(std::move(options)) {
@@ -116,19 +103,15 @@ void Progress::finish() {
 std::string Progress::status(double now, std::string_view text) const {
     std::string out;
     const auto add = [&](const std::string& part) { out += (out.empty() ? "" : "  ") + part; };
-    if (options_.total > 0) {
-        char percent[16];
-        std::snprintf(percent, sizeof percent, "%3d%%",
-                      static_cast<int>(done_ * 100.0 / static_cast<double>(options_.total)));
-        add(percent);
-    } else {
-        add(amount(static_cast<double>(done_), options_.unit) + (options_.unit == "bytes" ? "" : " " + options_.unit));
-    }
-    const double elapsed = now - began_, worked = static_cast<double>(done_ - options_.start);
+    if (options_.total > 0)
+        add(formatted("%3d%%", int(done_ * 100.0 / double(options_.total))));
+    else
+        add(amount(double(done_), options_.unit));
+    const double elapsed = now - began_, worked = double(done_ - options_.start);
     if (elapsed > 0 && worked > 0) {
         const double rate = worked / elapsed;
-        add(amount(rate, options_.unit) + (options_.unit == "bytes" ? "/s" : " " + options_.unit + "/s"));
-        if (options_.total > 0) add(clock_time(static_cast<double>(options_.total - done_) / rate) + " left");
+        add(amount(rate, options_.unit) + "/s");
+        if (options_.total > 0) add(clock_time(double(options_.total - done_) / rate) + " left");
     }
     if (!text.empty()) add(std::string(text));
     return out;
@@ -136,14 +119,13 @@ std::string Progress::status(double now, std::string_view text) const {
 
 std::string Progress::bar(double now, std::string_view text) const {
     // The last column stays free: some terminals wrap when it is written.
-    const auto columns = static_cast<std::size_t>(std::max(options_.columns() - 1, 1));
+    const auto columns = std::size_t(std::max(options_.columns() - 1, 1));
     const std::string tail = status(now, text);
     std::string out = options_.label.empty() ? "" : options_.label + " ";
-    const std::size_t used = width_of(out) + width_of(tail) + 1;
+    const std::size_t used = display_width(out) + display_width(tail) + 1;
     if (options_.total > 0 && used + kLeastBarColumns <= columns) {
-        const auto width = static_cast<int>(std::min<std::size_t>(kBarColumns, columns - used));
-        const int halves =
-            static_cast<int>(2.0 * width * static_cast<double>(done_) / static_cast<double>(options_.total));
+        const auto width = int(std::min<std::size_t>(kBarColumns, columns - used));
+        const int halves = int(2.0 * width * double(done_) / double(options_.total));
         for (int i = 0; i < width; i++) out += 2 * i + 1 < halves ? "━" : 2 * i < halves ? "╸" : "─";
         out += " ";
     }

@@ -36,7 +36,6 @@ class Progress {
 
     /// `done` of `total` units; cheap enough to call at every step.
     void update(std::int64_t done, std::string_view text = "");
-    void label(std::string_view label) { options_.label = label; }
     /// Clears the bar. The destructor does so too.
     void finish();
 

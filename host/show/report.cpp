@@ -1,6 +1,7 @@
 #include "host/show/report.h"
 
 #include <cstdint>
+#include <map>
 
 #include "data/files.h"
 #include "host/show/report_style.h"
@@ -9,28 +10,15 @@ namespace warpvae {
 namespace {
 
 std::string escape(std::string_view text) {
+    static const std::map<char, const char*> entities = {
+        {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
     std::string out;
     for (const char c : text) {
-        switch (c) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            case '\'':
-                out += "&#39;";
-                break;
-            default:
-                // HTML has no place for other control characters.
-                if (static_cast<unsigned char>(c) >= ' ' || c == '\n' || c == '\t') out += c;
-        }
+        if (const auto entity = entities.find(c); entity != entities.end())
+            out += entity->second;
+        else if (static_cast<unsigned char>(c) >= ' ' || c == '\n' ||
+                 c == '\t')  // HTML has no other control characters
+            out += c;
     }
     return out;
 }
@@ -54,7 +42,7 @@ std::string base64(std::string_view bytes) {
     out.reserve((bytes.size() + 2) / 3 * 4);
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         const auto byte = [&](std::size_t j) {
-            return j < bytes.size() ? static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[j])) : 0u;
+            return j < bytes.size() ? std::uint32_t(static_cast<unsigned char>(bytes[j])) : 0u;
         };
         const std::uint32_t triple = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
         out += digits[triple >> 18];
@@ -74,6 +62,17 @@ std::string png_size(std::string_view png) {
         return std::to_string(v);
     };
     return " width=\"" + big_endian(16) + "\" height=\"" + big_endian(20) + "\"";
+}
+
+/// What a table begins with, up to its body; the first `texts` columns are text, the others numbers.
+std::string table_head(const std::string& caption, const std::vector<std::string>& columns, std::size_t texts) {
+    std::string out = "<div class=\"card\"><div class=\"scroll\"><table>\n";
+    if (!caption.empty()) out += "<caption>" + caption + "</caption>\n";
+    out += "<thead><tr>";
+    for (std::size_t i = 0; i < columns.size(); i++)
+        out +=
+            (i < texts ? "<th scope=\"col\">" : "<th scope=\"col\" class=\"number\">") + escape(columns[i]) + "</th>";
+    return out + "</tr></thead>\n<tbody>\n";
 }
 
 std::string slug(std::size_t section) { return "section-" + std::to_string(section + 1); }
@@ -108,35 +107,27 @@ Report& Report::paragraph(std::string_view text) {
     return *this;
 }
 
-Report& Report::highlights(const Pairs& numbers) {
+Report& Report::list(const Pairs& pairs, const char* kind, const char* entry) {
     begin(Run::none);
-    body_ += "<dl class=\"highlights\">\n";
-    for (const auto& [name, value] : numbers) {
-        body_ += "<div class=\"card\"><dt>" + escape(name) + "</dt><dd>" + escape(value) + "</dd></div>\n";
-    }
+    body_ += std::string("<dl class=\"") + kind + "\">\n";
+    for (const auto& [name, value] : pairs)
+        body_ += entry + ("<dt>" + escape(name)) + "</dt><dd>" + escape(value) + "</dd></div>\n";
     body_ += "</dl>\n";
     return *this;
 }
 
-Report& Report::key_values(const Pairs& pairs) {
-    begin(Run::none);
-    body_ += "<dl class=\"card settings\">\n";
-    for (const auto& [name, value] : pairs) {
-        body_ += "<div><dt>" + escape(name) + "</dt><dd>" + escape(value) + "</dd></div>\n";
-    }
-    body_ += "</dl>\n";
-    return *this;
-}
+Report& Report::highlights(const Pairs& numbers) { return list(numbers, "highlights", "<div class=\"card\">"); }
+
+Report& Report::key_values(const Pairs& pairs) { return list(pairs, "card settings", "<div>"); }
 
 Report& Report::table(const Table& table) {
     begin(Run::none);
     const TableText text = table_text(table);
     std::string title = table.paper + ", " + table.table + " · " + table.dataset;
     if (!table.device.empty()) title += " · " + table.device;
-    body_ += "<div class=\"card\"><div class=\"scroll\"><table>\n<caption>" + escape(title) + "</caption>\n<thead><tr>";
-    for (const std::string& key : text.keys) body_ += "<th scope=\"col\">" + escape(key) + "</th>";
-    for (const std::string& test : text.tests) body_ += "<th scope=\"col\" class=\"number\">" + escape(test) + "</th>";
-    body_ += "</tr></thead>\n<tbody>\n";
+    std::vector<std::string> columns = text.keys;
+    columns.insert(columns.end(), text.tests.begin(), text.tests.end());
+    body_ += table_head(escape(title), columns, text.keys.size());
     for (std::size_t row = 0; row < text.entries.size(); row++) {
         const auto& values = text.key_values[row];
         // Rows that share the first key stand under one cell.
@@ -154,9 +145,7 @@ Report& Report::table(const Table& table) {
             body_ += "<td class=\"number";
             if (entry.pass) body_ += *entry.pass ? " pass" : " fail";
             body_ += "\">";
-            if (entry.present) {
-                body_ += "<b>" + std::string(entry.pass == false ? "✗ " : "") + escape(entry.mean) + "</b>";
-            }
+            if (entry.present) body_ += (entry.pass == false ? "<b>✗ " : "<b>") + escape(entry.mean) + "</b>";
             if (!entry.std.empty()) body_ += "<span class=\"std\"> ± " + entry.std + "</span>";
             if (!entry.paper.empty()) body_ += "<span class=\"paper\">paper " + entry.paper + "</span>";
             body_ += "</td>";
@@ -170,19 +159,12 @@ Report& Report::table(const Table& table) {
 Report& Report::table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows,
                       std::string_view caption) {
     begin(Run::none);
-    body_ += "<div class=\"card\"><div class=\"scroll\"><table>\n";
-    if (!caption.empty()) body_ += "<caption>" + inline_text(caption) + "</caption>\n";
-    body_ += "<thead><tr>";
-    for (std::size_t i = 0; i < head.size(); i++) {
-        body_ += (i ? "<th scope=\"col\" class=\"number\">" : "<th scope=\"col\">") + escape(head[i]) + "</th>";
-    }
-    body_ += "</tr></thead>\n<tbody>\n";
+    body_ += table_head(inline_text(caption), head, 1);
     for (const auto& row : rows) {
         body_ += "<tr>";
-        for (std::size_t i = 0; i < row.size(); i++) {
+        for (std::size_t i = 0; i < row.size(); i++)
             body_ += i ? "<td class=\"number\">" + escape(row[i]) + "</td>"
                        : "<th scope=\"row\">" + escape(row[i]) + "</th>";
-        }
         body_ += "</tr>\n";
     }
     body_ += "</tbody></table></div></div>\n";
@@ -199,11 +181,8 @@ Report& Report::figure(std::string_view png, std::string_view caption, Width wid
 
 Report& Report::claim(std::string_view text, Verdict verdict, std::string_view evidence) {
     begin(Run::claims);
-    const char* const kind = verdict == Verdict::holds ? "holds" : verdict == Verdict::fails ? "fails" : "untested";
-    const char* const badge = verdict == Verdict::holds   ? "✓ holds"
-                              : verdict == Verdict::fails ? "✗ does not hold"
-                                                          : "– not tested";
-    body_ += std::string("<div class=\"claim\"><div><span class=\"badge ") + kind + "\">" + badge +
+    constexpr const char* kBadges[] = {"holds\">✓ holds", "fails\">✗ does not hold", "untested\">– not tested"};
+    body_ += std::string("<div class=\"claim\"><div><span class=\"badge ") + kBadges[int(verdict)] +
              "</span></div><div><p>" + inline_text(text) + "</p>";
     if (!evidence.empty()) body_ += "<p class=\"evidence\">" + inline_text(evidence) + "</p>";
     body_ += "</div></div>\n";
@@ -220,9 +199,8 @@ std::string Report::html() const {
     if (!subtitle_.empty()) out += "<p class=\"subtitle\">" + inline_text(subtitle_) + "</p>\n";
     if (sections_.size() > 1) {
         out += "<nav>";
-        for (std::size_t i = 0; i < sections_.size(); i++) {
+        for (std::size_t i = 0; i < sections_.size(); i++)
             out += "<a href=\"#" + slug(i) + "\">" + escape(sections_[i]) + "</a>\n";
-        }
         out += "</nav>\n";
     }
     out += "</div></header>\n<main>\n" + body_ + (run_ == Run::none ? "" : "</div>\n");

@@ -45,6 +45,8 @@ class Report {
   private:
     enum class Run { none, figures, claims };  // neighbours of one kind share a box
     void begin(Run run);
+    /// Names and values as a list of this CSS class; `entry` opens each.
+    Report& list(const Pairs& pairs, const char* kind, const char* entry);
 
     std::string title_, subtitle_, body_;
     std::vector<std::string> sections_;

@@ -2,26 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "data/files.h"
+#include "host/show/format.h"
 
 namespace warpvae {
 namespace {
 
-std::string fixed(double value, int decimals) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%.*f", decimals, value);
-    return text;
-}
+std::string fixed(double value, int decimals) { return formatted("%.*f", decimals, value); }
 
 std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
-
-/// Columns a terminal uses for UTF-8 text: code points (every character printed here is one column wide).
-std::size_t display_width(const std::string& text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
 
 std::string escape_markdown(const std::string& text) {
     std::string out;
@@ -31,8 +22,6 @@ std::string escape_markdown(const std::string& text) {
     }
     return out;
 }
-
-std::string verdict_mark(const TableText::Entry& entry) { return entry.pass == false ? " ✗" : ""; }
 
 std::string caption(const Table& table) {
     std::string out = table.paper + ", " + table.table + " on " + table.dataset;
@@ -51,7 +40,7 @@ Cell measured_cell(std::string test, const std::vector<double>& values, std::opt
                    std::optional<double> tolerance) {
     Cell cell;
     cell.test = std::move(test);
-    cell.n = static_cast<int>(values.size());
+    cell.n = int(values.size());
     cell.paper = paper;
     cell.tolerance = tolerance;
     double sum = 0, squares = 0;
@@ -78,7 +67,7 @@ TableText table_text(const Table& table) {
     TableText text;
     const auto position = [](std::vector<std::string>& names, const std::string& name) {
         const auto found = std::find(names.begin(), names.end(), name);
-        const auto index = static_cast<std::size_t>(found - names.begin());
+        const auto index = std::size_t(found - names.begin());
         if (found == names.end()) names.push_back(name);
         return index;
     };
@@ -189,7 +178,7 @@ std::string to_markdown(const Table& table) {
             if (entry.present) out += " " + entry.mean;
             if (!entry.std.empty()) out += " ± " + entry.std;
             if (!entry.paper.empty()) out += " (" + entry.paper + ")";
-            out += verdict_mark(entry) + " |";
+            out += entry.pass == false ? " ✗ |" : " |";
         }
         out += "\n";
     }
@@ -201,52 +190,35 @@ std::string to_terminal(const Table& table, bool colour) {
     const auto paint = [&](const std::string& s, const char* code) {
         return colour && !s.empty() ? std::string("\033[") + code + "m" + s + "\033[0m" : s;
     };
-    const auto pad = [](std::size_t used, std::size_t width) {
-        return std::string(width > used ? width - used : 0, ' ');
-    };
-
+    const bool judged = table.score().judged > 0;
     const auto cell = [&](const TableText::Entry& entry, bool painted) {
         if (!entry.present) return std::string();
         const char* code = entry.pass == true ? "32" : entry.pass == false ? "31" : "0";
         std::string out = painted && entry.pass ? paint(entry.mean, code) : entry.mean;
         if (!entry.std.empty()) out += " ± " + entry.std;
         if (!entry.paper.empty()) out += painted ? paint(" (" + entry.paper + ")", "2") : " (" + entry.paper + ")";
-        if (table.score().judged) out += entry.pass == false ? (painted ? paint(" ✗", code) : " ✗") : "  ";
+        if (judged) out += entry.pass == false ? (painted ? paint(" ✗", code) : " ✗") : "  ";
         return out;
     };
 
-    std::string out = paint(caption(table), "1") + "\n\n", rule;
-    std::vector<std::size_t> widths;
-    for (std::size_t k = 0; k < text.keys.size(); k++) {
-        std::size_t width = display_width(text.keys[k]);
-        for (const auto& values : text.key_values) width = std::max(width, display_width(values[k]));
-        widths.push_back(width);
-        out += text.keys[k] + pad(display_width(text.keys[k]), width + 2);
-        for (std::size_t i = 0; i < width; i++) rule += "─";
-        rule += "  ";
-    }
-    const std::size_t keys = widths.size();
-    for (std::size_t t = 0; t < text.tests.size(); t++) {
-        std::size_t width = display_width(text.tests[t]);
-        for (const auto& entries : text.entries) width = std::max(width, display_width(cell(entries[t], false)));
-        widths.push_back(width);
-        out += text.tests[t] + pad(display_width(text.tests[t]), width) + "  ";
-        for (std::size_t i = 0; i < width; i++) rule += "─";
-        rule += "  ";
-    }
-    const auto trimmed = [](std::string line) { return line.erase(line.find_last_not_of(' ') + 1) + "\n"; };
-    out = trimmed(std::move(out)) + trimmed(std::move(rule));
-    for (std::size_t row = 0; row < text.entries.size(); row++) {
-        std::string line;
-        for (std::size_t k = 0; k < keys; k++) {
-            line += text.key_values[row][k] + pad(display_width(text.key_values[row][k]), widths[k] + 2);
-        }
-        for (std::size_t t = 0; t < text.tests.size(); t++) {
-            const TableText::Entry& entry = text.entries[row][t];
-            line += cell(entry, true) + pad(display_width(cell(entry, false)), widths[keys + t] + 2);
-        }
-        out += trimmed(std::move(line));
-    }
+    std::vector<std::string> lines(2 + text.entries.size());  // the head, a rule, the rows
+    /// `entry(row, painted)`: colours take no room on the screen, so widths are those of the text without them.
+    const auto add_column = [&](const std::string& head, auto entry) {
+        std::size_t width = display_width(head);
+        for (std::size_t row = 0; row < text.entries.size(); row++)
+            width = std::max(width, display_width(entry(row, false)));
+        lines[0] += head + std::string(width - display_width(head) + 2, ' ');
+        for (std::size_t i = 0; i < width; i++) lines[1] += "─";
+        lines[1] += "  ";
+        for (std::size_t row = 0; row < text.entries.size(); row++)
+            lines[2 + row] += entry(row, true) + std::string(width - display_width(entry(row, false)) + 2, ' ');
+    };
+    for (std::size_t k = 0; k < text.keys.size(); k++)
+        add_column(text.keys[k], [&](std::size_t row, bool) { return text.key_values[row][k]; });
+    for (std::size_t t = 0; t < text.tests.size(); t++)
+        add_column(text.tests[t], [&](std::size_t row, bool painted) { return cell(text.entries[row][t], painted); });
+    std::string out = paint(caption(table), "1") + "\n\n";
+    for (std::string& line : lines) out += line.erase(line.find_last_not_of(' ') + 1) + "\n";
     return out + "\n" + table_legend(table) + "\n";
 }
 

@@ -8,6 +8,10 @@ void put_images(Autoencoder<float>& model, const GivenImages& images, std::size_
     if (images.give) images.give(first, rows);
 }
 
+void take_rows(float* to, const float* all, int r, int rows, std::size_t width, Stream stream) {
+    check(copy_to_host(to, all + std::size_t(r) * rows * width, sizeof(float) * rows * width, stream));
+}
+
 int evaluation_decoder_rows() { return device_is_gpu() ? 8192 : 512; }
 
 }  // namespace warpvae

@@ -20,8 +20,7 @@ void for_batches(std::size_t count, int most, Body body) {
 
 /// A set of images, and what a model is given with them (EQUIVAE's r).
 struct GivenImages {
-    GivenImages(const DeviceImages& of) : set(of) {}
-    GivenImages(const DeviceImages& of, std::function<void(std::size_t first, int rows)> beside)
+    GivenImages(const DeviceImages& of, std::function<void(std::size_t first, int rows)> beside = {})
         : set(of), give(std::move(beside)) {}
     const DeviceImages& set;
     /// Puts what belongs to images first..first + rows - 1 into the model; those images lie in its minibatch. May be
@@ -40,6 +39,9 @@ void for_batches(Autoencoder<float>& model, const GivenImages& images, std::size
         body(first, rows);
     });
 }
+
+/// Rows of replica r of `all` [R, rows, width], to the host.
+void take_rows(float* to, const float* all, int r, int rows, std::size_t width, Stream stream);
 
 /// How many rows to decode at a time in evaluation: few enough for a core's cache, or enough to fill a GPU.
 int evaluation_decoder_rows();

@@ -5,11 +5,8 @@
 #include <cstdio>
 
 namespace warpvae {
-namespace {
 
 constexpr double kSignificant = 0.05;
-
-}  // namespace
 
 double sign_test(int successes, int trials) {
     double p = 0, term = std::pow(0.5, trials);  // C(trials, trials) / 2^trials, then downwards
@@ -22,13 +19,13 @@ double sign_test(int successes, int trials) {
 
 Claim judged(std::string name, std::string statement, std::string evidence, int successes, int trials) {
     Claim claim{std::move(name), std::move(statement), std::move(evidence)};
-    claim.tested = trials > 0;
-    claim.p = trials ? sign_test(successes, trials) : 1;
-    claim.holds = trials && 2 * successes > trials;
     if (!trials) {
         claim.evidence += "This run trained no models for this comparison.";
         return claim;
     }
+    claim.tested = true;
+    claim.p = sign_test(successes, trials);
+    claim.holds = 2 * successes > trials;
     char line[128];
     std::snprintf(line, sizeof line, " It holds for %d of %d seeds (sign test p = %.3g%s).", successes, trials, claim.p,
                   claim.holds && claim.p > kSignificant ? ", too few seeds to be significant" : "");

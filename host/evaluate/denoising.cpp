@@ -49,11 +49,7 @@ std::vector<DenoisingSummary> evaluate_denoising(Autoencoder<float>& model, cons
         check(psnr<float>(decibels.data(), model.minibatch(), clean.data(), R, rows, D, stream));
         add_up(kNoisyPsnr, decibels.data(), rows);
 
-        LatentNoise drawn;
-        drawn.seeds = seeds.data();
-        drawn.purpose = Purpose::kEvaluate;
-        drawn.first_row = first * L;
-        model.encode_draws(rows, L, drawn);
+        model.encode_draws(rows, L, {.seeds = seeds.data(), .purpose = Purpose::kEvaluate, .first_row = first * L});
         model.decode(rows * L);
         model.negative_log_likelihood(nll.data(), clean.data(), rows, L);
         add_up(kNll, nll.data(), rows * L, 1. / L);
@@ -79,15 +75,13 @@ std::vector<DenoisingSummary> evaluate_denoising(Autoencoder<float>& model, cons
 DenoisingPictures denoising_pictures(Autoencoder<float>& model, const DeviceImages& images, Degradation noise,
                                      std::size_t n, int r, const DeviceBuffer<std::uint64_t>& seeds,
                                      const Matmul& matmul) {
-    const Stream stream = matmul.stream();
     const std::size_t D = std::size_t(model.image_size()), count = std::min(n, images.count());
     DeviceBuffer<float> clean(std::size_t(model.replicas()) * model.max_rows() * D, "clean images");
     DenoisingPictures out;
     for (auto* pictures : {&out.clean, &out.noisy, &out.denoised, &out.reference}) pictures->resize(count * D);
     degrade_all(model, images, count, noise, seeds, clean.data(), [&](std::size_t first, int rows) {
         const auto take = [&](std::vector<float>& pictures, const float* of_all) {
-            check(copy_to_host(pictures.data() + first * D, of_all + std::size_t(r) * rows * D,
-                               sizeof(float) * rows * D, stream));
+            take_rows(pictures.data() + first * D, of_all, r, rows, D, matmul.stream());
         };
         take(out.clean, clean.data());
         take(out.noisy, model.minibatch());

@@ -5,10 +5,6 @@ namespace {
 
 constexpr double kActiveVariance = 0.01;
 
-bool ends_with(const std::string& name, const std::string& end) {
-    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-}
-
 /// `means` of the terms.
 ElboSummary summary_of(const std::vector<LossTerm<float>>& terms, const std::vector<double>& means) {
     ElboSummary out;
@@ -16,7 +12,7 @@ ElboSummary summary_of(const std::vector<LossTerm<float>>& terms, const std::vec
         const std::string& name = terms[i].name;
         if (name == "reconstruction") out.reconstruction = means[i];
         if (name == "pose_kl") out.pose_kl = means[i];
-        if (ends_with(name, "kl")) out.kl += means[i];
+        if (name.ends_with("kl")) out.kl += means[i];
         if (name == "negative_elbo") out.negative_elbo = means[i];
         out.negative_bound += terms[i].weight * means[i];
     }
@@ -24,8 +20,7 @@ ElboSummary summary_of(const std::vector<LossTerm<float>>& terms, const std::vec
     return out;
 }
 
-}  // namespace
-
+/// `sums` [2, Z] are those of the means and of their squares over n images.
 int active_units(const double* sums, int Z, double n) {
     int active = 0;
     for (int j = 0; j < Z; ++j) {
@@ -34,6 +29,8 @@ int active_units(const double* sums, int Z, double n) {
     }
     return active;
 }
+
+}  // namespace
 
 int active_units(const std::vector<float>& means, int Z) {
     std::vector<double> sums(2 * Z);
@@ -54,11 +51,7 @@ std::vector<ElboSummary> evaluate_elbo(Autoencoder<float>& model, const GivenIma
     sums.zero(stream);
     moments.zero(stream);
     for_batches(model, images, images.set.count(), model.max_rows(), [&](std::size_t first, int rows) {
-        LatentNoise noise;
-        noise.seeds = seeds.data();
-        noise.purpose = Purpose::kEvaluate;
-        noise.first_row = first;
-        model.bound(rows, noise);
+        model.bound(rows, {.seeds = seeds.data(), .purpose = Purpose::kEvaluate, .first_row = first});
         for (std::size_t i = 0; i < terms.size(); ++i)
             check(accumulate_sum(sums.data() + i, terms.size(), terms[i].rows, R, rows, stream));
         check(accumulate_moments(moments.data(), model.moments(), R, rows * posteriors, Z, 2 * Z, stream));

@@ -21,10 +21,8 @@ struct ElboSummary {
 std::vector<ElboSummary> evaluate_elbo(Autoencoder<float>& model, const GivenImages& images,
                                        const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul);
 
-/// Latents in use: their posterior mean varies over the images with variance above 0.01 (Burda et al. 2016).
-/// `sums` [2, Z] are those of the means and of their squares over n images.
-int active_units(const double* sums, int Z, double n);
-/// The same from the means themselves, rows [n, Z].
+/// Latents in use: their posterior mean, rows [n, Z], varies over the images with variance above 0.01 (Burda et al.
+/// 2016).
 int active_units(const std::vector<float>& means, int Z);
 
 }  // namespace warpvae

@@ -8,12 +8,11 @@ namespace {
 
 /// Rows of [R, rows, width] on the device, added to each replica's own.
 void append(std::vector<std::vector<float>>& out, const float* device, int rows, int width, const Matmul& matmul) {
-    const std::size_t count = std::size_t(rows) * width;
-    std::vector<float> host(out.size() * count);
-    check(copy_to_host(host.data(), device, host.size() * sizeof(float), matmul.stream()));
-    for (std::size_t r = 0; r < out.size(); ++r)
-        out[r].insert(out[r].end(), host.begin() + std::ptrdiff_t(r * count),
-                      host.begin() + std::ptrdiff_t((r + 1) * count));
+    for (std::size_t r = 0; r < out.size(); ++r) {
+        const std::size_t before = out[r].size();
+        out[r].resize(before + std::size_t(rows) * width);
+        take_rows(out[r].data() + before, device, int(r), rows, width, matmul.stream());
+    }
 }
 
 std::uint8_t largest(const float* x, int n) { return std::uint8_t(std::max_element(x, x + n) - x); }
@@ -46,11 +45,7 @@ std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceI
         append(v, model.v(), rows, Z, matmul);
         append(nll, model.nll(), rows, 1, matmul);
         append(kl, model.kl(), rows, 1, matmul);
-        LatentNoise noise;
-        noise.seeds = seeds.data();
-        noise.purpose = Purpose::kEvaluate;
-        noise.first_row = first;
-        model.encode(rows, noise);
+        model.encode(rows, {.seeds = seeds.data(), .purpose = Purpose::kEvaluate, .first_row = first});
         append(v_sample, model.v(), rows, Z, matmul);
     });
     std::vector<EquivaeLatents> out(R);

@@ -155,15 +155,13 @@ std::vector<EquivarianceScore> measure_equivariance(Autoencoder<float>& model, c
         const std::vector<std::uint8_t> changed = warp_images(images, {map}, Interpolation::kBilinear);
         const ReplicaView after = view_replica(model, changed, r, matmul);
         const std::vector<float> moved_output = warp_floats(before.output, G, images.height, images.width);
-        EquivarianceScore score;
-        score.reference_change =
-            total_change(before.reference, after.reference) / total_change(pixels, as_floats(changed));
-        score.output_psnr = psnr(after.output, moved_output);
-        score.unmoved_psnr = psnr(before.output, moved_output);
         const PoseChange moved = pose_change(poses, last_matrices(model.pose(), after.u), G);
-        score.pose_error = moved.error;
-        score.pose_gain = moved.gain;
-        scores.push_back(score);
+        scores.push_back({.reference_change = total_change(before.reference, after.reference) /
+                                              total_change(pixels, as_floats(changed)),
+                          .output_psnr = psnr(after.output, moved_output),
+                          .unmoved_psnr = psnr(before.output, moved_output),
+                          .pose_error = moved.error,
+                          .pose_gain = moved.gain});
     }
     return scores;
 }

@@ -9,24 +9,14 @@ namespace {
 
 constexpr double kInformativeVariance = 0.01;  // "carries information" (Peste et al., section 2.1)
 
-/// Noise of features of data set `set`, or none. It holds the set's number on the device.
-class FeatureNoise {
-  public:
-    FeatureNoise(const DeviceBuffer<std::uint64_t>& seeds, int set)
-        : seeds_(seeds), set_(std::vector<std::uint64_t>{std::uint64_t(set)}, "data set number") {}
-    LatentNoise of(FeatureKind kind, std::size_t first_row) const {
-        LatentNoise noise;
-        noise.seeds = kind == FeatureKind::kSample ? seeds_.data() : nullptr;
-        noise.step = set_.data();
-        noise.purpose = Purpose::kFeature;
-        noise.first_row = first_row;
-        return noise;
-    }
-
-  private:
-    const DeviceBuffer<std::uint64_t>& seeds_;
-    DeviceBuffer<std::uint64_t> set_;
-};
+/// Noise of features of the data set whose number lies in `set`, or none.
+LatentNoise feature_noise(FeatureKind kind, const DeviceBuffer<std::uint64_t>& seeds,
+                          const DeviceBuffer<std::uint64_t>& set, std::size_t first_row) {
+    return {.seeds = kind == FeatureKind::kSample ? seeds.data() : nullptr,
+            .step = set.data(),
+            .purpose = Purpose::kFeature,
+            .first_row = first_row};
+}
 
 /// Copies rows `from` [R, rows, width] to rows first..first + rows - 1 of `to` [R, count, width].
 void keep(DeviceBuffer<float>& to, std::size_t count, std::size_t first, const float* from, int R, int rows, int width,
@@ -45,10 +35,10 @@ DeviceBuffer<float> extract_features(Autoencoder<float>& model, const GivenImage
     const Range range("features");
     const int R = model.replicas(), Z = model.latents();
     const std::size_t count = images.set.count();
-    const FeatureNoise noise(seeds, set);
+    const DeviceBuffer<std::uint64_t> number(std::vector<std::uint64_t>{std::uint64_t(set)}, "data set number");
     DeviceBuffer<float> features(R * count * Z, "features");
     for_batches(model, images, count, model.max_rows(), [&](std::size_t first, int rows) {
-        model.encode(rows, noise.of(kind, first));
+        model.encode(rows, feature_noise(kind, seeds, number, first));
         keep(features, count, first, model.z(), R, rows, Z, matmul.stream());
     });
     check(stream_synchronize(matmul.stream()));
@@ -60,7 +50,7 @@ Posteriors read_posteriors(Autoencoder<float>& model, const GivenImages& images,
     const Range range("features");
     const int R = model.replicas(), Z = model.latents();
     const std::size_t count = images.set.count();
-    const FeatureNoise noise(seeds, set);
+    const DeviceBuffer<std::uint64_t> number(std::vector<std::uint64_t>{std::uint64_t(set)}, "data set number");
     Posteriors out;
     out.count = count, out.latents = Z;
     out.means = DeviceBuffer<float>(R * count * Z, "posterior means");
@@ -68,7 +58,7 @@ Posteriors read_posteriors(Autoencoder<float>& model, const GivenImages& images,
     out.samples = DeviceBuffer<float>(R * count * Z, "posterior samples");
     for_batches(model, images, count, model.max_rows(), [&](std::size_t first, int rows) {
         for (const FeatureKind kind : kFeatureKinds) {
-            model.encode(rows, noise.of(kind, first));
+            model.encode(rows, feature_noise(kind, seeds, number, first));
             keep(kind == FeatureKind::kSample ? out.samples : out.means, count, first, model.z(), R, rows, Z,
                  matmul.stream());
         }
@@ -83,8 +73,7 @@ std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& i
     std::vector<float> poses(count * S);
     for_batches(model, images, count, model.max_rows(), [&](std::size_t first, int rows) {
         model.encode(rows, LatentNoise{});
-        check(copy_to_host(poses.data() + first * S, model.u() + std::size_t(r) * rows * S, sizeof(float) * rows * S,
-                           matmul.stream()));
+        take_rows(poses.data() + first * S, model.u(), r, rows, S, matmul.stream());
     });
     return poses;
 }

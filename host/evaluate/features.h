@@ -35,8 +35,8 @@ std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& i
 struct PoseSummary {
     std::vector<double> mean, deviation;  ///< [S] over the set
     double largest_correlation = 0;       ///< between two numbers of u over the set, in size
-    double mean_determinant =
-        0;  ///< of an affine u's 2 x 2 part: above 1 the warp shrinks what it is given; 0 for splines
+    /// Of an affine u's 2 x 2 part: above 1 the warp shrinks what it is given; 0 for splines.
+    double mean_determinant = 0;
 };
 /// poses [n, S].
 PoseSummary summarise_poses(const std::vector<float>& poses, const Pose& pose);
@@ -45,8 +45,8 @@ PoseSummary summarise_poses(const std::vector<float>& poses, const Pose& pose);
 struct MeanSpectrum {
     std::vector<double> eigenvalues;  ///< [Z] of the covariance (over n), falling
     int informative = 0;              ///< eigenvalues above 0.01
-    double alignment =
-        0;  ///< mean over informative eigenvectors of their largest loading in size: 1 where they are axes
+    /// Mean over informative eigenvectors of their largest loading in size: 1 where they are axes.
+    double alignment = 0;
 };
 /// means: device [n, Z].
 MeanSpectrum mean_spectrum(const float* means, std::size_t n, int Z, const Matmul& matmul);

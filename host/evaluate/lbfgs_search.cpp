@@ -64,4 +64,36 @@ void LbfgsSearch::finish(LbfgsControl& control, double allowance) {
     certificate_.converged = certificate_.gradient_norm <= allowance * tolerance_;
 }
 
+LbfgsProblems::LbfgsProblems(int problems, std::size_t unknowns, const char* what)
+    : Q(problems), P(unknowns), control(std::size_t(Q)), scalars(std::size_t(Q)), device_control(Q), device_scalars(Q) {
+    for (auto* vector : {&theta, &gradient, &trial, &trial_gradient, &direction, &product})
+        *vector = DeviceBuffer<double>(Q * P, what);
+    for (auto* vectors : {&history_s, &history_y}) *vectors = DeviceBuffer<double>(Q * P * kLbfgsMemory, what);
+    for (auto* numbers : {&rho, &alpha}) *numbers = DeviceBuffer<double>(std::size_t(Q) * kLbfgsMemory, what);
+    state = {theta.data(),     gradient.data(),  trial.data(), trial_gradient.data(), direction.data(),
+             history_s.data(), history_y.data(), rho.data(),   alpha.data()};
+}
+
+bool LbfgsProblems::any_active(int first, int count) const {
+    return std::any_of(control.begin() + first, control.begin() + first + count,
+                       [](const LbfgsControl& c) { return c.active; });
+}
+
+bool LbfgsProblems::is_renewal_due(int q) const {
+    const int iteration = search[q].certificate().iterations;
+    return control[q].redirect && (iteration & (iteration - 1)) == 0;
+}
+
+void LbfgsProblems::reset(Stream stream) {
+    for (auto* vector : {&theta, &gradient, &trial, &trial_gradient, &direction}) vector->zero(stream);
+    device_scalars.zero(stream);
+    control.assign(std::size_t(Q), LbfgsControl{1, 0, 0, 0, 0, 1.});
+    device_control.upload(control, stream);
+}
+
+void LbfgsProblems::accept(Stream stream) {
+    device_control.upload(control, stream);
+    check(lbfgs_accept(state, device_control.data(), Q, P, stream));
+}
+
 }  // namespace warpvae

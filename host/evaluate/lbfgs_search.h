@@ -2,7 +2,10 @@
 // on: its line search and its end. The objective is convex, so its slope grows along a direction, and the search looks
 // for a step where the slope is close enough to 0. Objectives and slopes may carry the rounding of float sums.
 #pragma once
-#include "cuda/ops.h"
+#include <vector>
+
+#include "cuda/device/buffer.h"
+#include "cuda/ops/linear_models.h"
 
 namespace warpvae {
 
@@ -41,6 +44,45 @@ class LbfgsSearch {
     double low_ = 0, low_slope_ = 0;    // the longest step known to be too short
     double high_ = 0, high_slope_ = 0;  // the shortest known to be too long, 0 while there is none
     int trials_ = 0;
+};
+
+/// Q problems of P unknowns each, on the device: what two classifiers share. Memory is named for its user, `what`.
+struct LbfgsProblems {
+    LbfgsProblems(int problems, std::size_t unknowns, const char* what);
+
+    bool any_active(int first, int count) const;
+    bool any_active() const { return any_active(0, Q); }
+    /// Whether problem q's preconditioner is renewed now: at its iterations 0, 1, 2, 4, 8, ...
+    bool is_renewal_due(int q) const;
+    /// All vectors become 0, and every problem active.
+    void reset(Stream stream);
+    /// Takes over the trial points that have been accepted.
+    void accept(Stream stream);
+    /// From trial points whose scalars the searches know, to the end of every problem: direct() makes directions,
+    /// evaluate() the objectives at the trial points, and their scalars.
+    template <class Direct, class Evaluate>
+    void minimise(Stream stream, Direct direct, Evaluate evaluate) {
+        while (any_active()) {
+            accept(stream);
+            direct();
+            check(lbfgs_trial(state, device_control.data(), Q, P, stream));
+            evaluate();
+            for (int q = 0; q < Q; ++q)
+                if (control[q].active) search[q].decide(control[q], scalars[q]);
+        }
+        accept(stream);
+    }
+
+    const int Q;
+    const std::size_t P;
+    std::vector<LbfgsControl> control;
+    std::vector<LbfgsScalars> scalars;
+    std::vector<LbfgsSearch> search;  ///< to be filled once the gradients at the start are known
+    DeviceBuffer<double> theta, gradient, trial, trial_gradient, direction, product;  ///< [Q, P]
+    DeviceBuffer<double> history_s, history_y, rho, alpha;
+    DeviceBuffer<LbfgsControl> device_control;
+    DeviceBuffer<LbfgsScalars> device_scalars;
+    LbfgsState<double> state;
 };
 
 }  // namespace warpvae

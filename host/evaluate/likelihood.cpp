@@ -47,11 +47,10 @@ class Weigher {
         const bool alone = images_at_once_ == 1;
         const std::uint64_t step = alone ? first : std::uint64_t(done / draws_);
         step_.upload(&step, 1, 0, stream_);
-        LatentNoise noise;
-        noise.seeds = seeds_.data();
-        noise.step = step_.data();
-        noise.purpose = from == DrawnFrom::kPrior ? Purpose::kPrior : Purpose::kEvaluate;
-        noise.first_row = alone ? std::size_t(done) : first * draws_;
+        const LatentNoise noise{.seeds = seeds_.data(),
+                                .step = step_.data(),
+                                .purpose = from == DrawnFrom::kPrior ? Purpose::kPrior : Purpose::kEvaluate,
+                                .first_row = alone ? std::size_t(done) : first * draws_};
         if (from == DrawnFrom::kPosterior) {
             model_.encode_draws(N, K, noise);
             ratio_.zero(stream_);

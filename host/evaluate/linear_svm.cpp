@@ -7,7 +7,7 @@
 
 #include "cuda/device/buffer.h"
 #include "data/error.h"
-#include "host/evaluate/row_chunks.h"
+#include "host/evaluate/rows.h"
 
 namespace warpvae {
 
@@ -31,17 +31,6 @@ void check_labels(const std::vector<std::uint8_t>& labels, std::size_t n, int K)
                         ", but labels must be below " + std::to_string(K));
 }
 
-void check_finite(const float* features, int R, std::size_t rows, int d, Stream stream) {
-    DeviceBuffer<unsigned long long> first(std::vector<unsigned long long>(std::size_t(R), ~0ull));
-    check(first_non_finite(first.data(), features, R, rows * std::size_t(d), stream));
-    const auto found = first.download(stream);
-    for (int r = 0; r < R; ++r)
-        if (found[r] != ~0ull)
-            throw Error(kName + "feature " + std::to_string(found[r] % unsigned(d)) + " of row " +
-                        std::to_string(found[r] / unsigned(d)) + " of replica " + std::to_string(r) +
-                        " is not a finite number");
-}
-
 /// scores [chunks, P, rows] of each part = W [P, d] x^T, x [n, d].
 void compute_scores(const Matmul& matmul, float* scores, const float* W, const float* x, const RowChunks::Part& part,
                     int P, int d) {
@@ -62,20 +51,12 @@ class Solver {
           n_(n),
           d_(d),
           K_(options.classes),
+          Q_(R * options.classes * F),
           options_(options),
+          lbfgs_(Q_, std::size_t(d) + 1, "linear SVM"),
           labels_(labels),
           folds_(folds.empty() ? std::vector<std::uint8_t>(n) : folds) {
         const std::size_t d1 = std::size_t(d) + 1, rows = std::size_t(R) * K_, P = std::size_t(K_) * F;
-        Q_ = R * K_ * F;
-        const auto vectors = [&](std::size_t count) { return DeviceBuffer<double>(Q_ * d1 * count, "linear SVM"); };
-        theta_ = vectors(1), gradient_ = vectors(1), trial_ = vectors(1), trial_gradient_ = vectors(1);
-        direction_ = vectors(1), product_ = vectors(1);
-        history_s_ = vectors(kLbfgsMemory), history_y_ = vectors(kLbfgsMemory);
-        rho_ = DeviceBuffer<double>(std::size_t(Q_) * kLbfgsMemory), alpha_ = DeviceBuffer<double>(rho_.size());
-        state_ = {theta_.data(),     gradient_.data(),  trial_.data(), trial_gradient_.data(), direction_.data(),
-                  history_s_.data(), history_y_.data(), rho_.data(),   alpha_.data()};
-        device_control_ = DeviceBuffer<LbfgsControl>(std::size_t(Q_));
-        device_scalars_ = DeviceBuffer<LbfgsScalars>(std::size_t(Q_));
         weights_ = DeviceBuffer<float>(R * P * d), bias_ = DeviceBuffer<float>(R * P);
         scores_ = DeviceBuffer<float>(P * n, "linear SVM's scores");
         weight_sums_ = DeviceBuffer<float>(R * chunks_.count * P * d);
@@ -89,17 +70,14 @@ class Solver {
     }
 
     LinearSvmFit run() {
-        for (auto* vector : {&theta_, &gradient_, &trial_, &trial_gradient_, &direction_}) vector->zero(stream_);
-        device_scalars_.zero(stream_);
-        scalars_.resize(std::size_t(Q_));
-        control_.assign(std::size_t(Q_), LbfgsControl{1, 0, 0, 0, 0, 1.});
+        lbfgs_.reset(stream_);
         evaluate({0, F_, F_});
         for (int q = 0; q < Q_; ++q) {
-            const double size = scalars_[q].gradient_size;
-            require_finite(size, q);
+            const double size = lbfgs_.scalars[q].gradient_size;
+            require_no_overflow(size, q);
             sizes_.push_back(size);
-            search_.emplace_back(options_.gradient_tolerance * size, options_.coefficient_tolerance,
-                                 options_.max_iterations);
+            lbfgs_.search.emplace_back(options_.gradient_tolerance * size, options_.coefficient_tolerance,
+                                       options_.max_iterations);
         }
         minimise({0, 1, F_});
         if (F_ > 1) {
@@ -111,66 +89,51 @@ class Solver {
     }
 
   private:
-    void require_finite(double value, int q) const {
+    void require_no_overflow(double value, int q) const {
         if (!std::isfinite(value))
             throw Error(kName + "the features of replica " + std::to_string(q / (K_ * F_)) +
                         " are too large: sums over them overflow; scale them down");
     }
-    bool any_active(int first, int count) const {
-        return std::any_of(control_.begin() + first, control_.begin() + first + count,
-                           [](const LbfgsControl& c) { return c.active; });
-    }
 
     /// From trial, whose scalars are known, to the optima of these fits.
     void minimise(SvmFits fits) {
-        const auto P = static_cast<std::size_t>(d_) + 1;
         for (int q = 0; q < Q_; ++q) {
-            control_[q] = {};
-            if (q % F_ >= fits.first && q % F_ < fits.first + fits.count) search_[q].start(control_[q], scalars_[q]);
+            lbfgs_.control[q] = {};
+            if (q % F_ >= fits.first && q % F_ < fits.first + fits.count)
+                lbfgs_.search[q].start(lbfgs_.control[q], lbfgs_.scalars[q]);
         }
-        while (any_active(0, Q_)) {
-            device_control_.upload(control_, stream_);
-            check(lbfgs_accept(state_, device_control_.data(), Q_, P, stream_));
-            if (fits.first == 0) {
-                std::vector<char> due;
-                for (int q = 0; q < Q_; q += F_) {
-                    const int iteration = search_[q].certificate().iterations;
-                    due.push_back(control_[q].redirect && (iteration & (iteration - 1)) == 0);
-                }
-                renew_preconditioners(due);
-            }
+        const auto direct = [&] {
+            std::vector<char> due;
+            for (int q = 0; q < Q_; q += F_) due.push_back(fits.first == 0 && lbfgs_.is_renewal_due(q));
+            renew_preconditioners(due);
             compute_direction(fits);
-            check(lbfgs_trial(state_, device_control_.data(), Q_, P, stream_));
+        };
+        lbfgs_.minimise(stream_, direct, [&] {
             evaluate(fits);
             for (int q = 0; q < Q_; ++q)
-                if (control_[q].active) {
-                    require_finite(scalars_[q].slope, q);
-                    search_[q].decide(control_[q], scalars_[q]);
-                }
-        }
-        device_control_.upload(control_, stream_);
-        check(lbfgs_accept(state_, device_control_.data(), Q_, P, stream_));
+                if (lbfgs_.control[q].active) require_no_overflow(lbfgs_.scalars[q].slope, q);
+        });
     }
 
     /// The folds' trial points become the fit on all rows.
     void start_folds() {
-        const std::size_t P = static_cast<std::size_t>(d_) + 1;
-        std::vector<double> theta = theta_.download(stream_);
+        const std::size_t P = lbfgs_.P;
+        std::vector<double> theta = lbfgs_.theta.download(stream_);
         for (std::size_t q = 0; q < std::size_t(Q_); ++q)
             if (q % F_ != 0) std::copy_n(theta.begin() + (q - q % F_) * P, P, theta.begin() + q * P);
-        trial_.upload(theta, stream_);
-        for (int q = 0; q < Q_; ++q) control_[q].active = q % F_ != 0;
+        lbfgs_.trial.upload(theta, stream_);
+        for (int q = 0; q < Q_; ++q) lbfgs_.control[q].active = q % F_ != 0;
         evaluate({1, F_ - 1, F_});
     }
 
     /// The objectives, their slopes and their gradients at the trial points.
     void evaluate(SvmFits fits) {
-        device_control_.upload(control_, stream_);
+        lbfgs_.device_control.upload(lbfgs_.control, stream_);
         const int P = K_ * fits.count;
-        const auto d = static_cast<std::size_t>(d_);
-        check(svm_parameters(weights_.data(), bias_.data(), trial_.data(), fits, R_, K_, d_, stream_));
+        const auto d = std::size_t(d_);
+        check(svm_parameters(weights_.data(), bias_.data(), lbfgs_.trial.data(), fits, R_, K_, d_, stream_));
         for (int r = 0; r < R_; ++r) {
-            if (!any_active(r * K_ * F_, K_ * F_)) continue;
+            if (!lbfgs_.any_active(r * K_ * F_, K_ * F_)) continue;
             const float* x = features_ + r * n_ * d;
             for (const RowChunks::Part& part : chunks_.parts) {
                 const std::size_t row = part.first * kChunk, sums = (r * chunks_.count + part.first) * P;
@@ -184,18 +147,17 @@ class Solver {
                                       part.rows));
             }
         }
-        check(
-            svm_objective(state_, device_scalars_.data(),
-                          {weight_sums_.data(), bias_sums_.data(), loss_sums_.data(), static_cast<int>(chunks_.count)},
-                          device_control_.data(), options_.C, fits, R_, K_, d_, stream_));
-        device_scalars_.download(scalars_.data(), scalars_.size(), 0, stream_);
+        check(svm_objective(lbfgs_.state, lbfgs_.device_scalars.data(),
+                            {weight_sums_.data(), bias_sums_.data(), loss_sums_.data(), int(chunks_.count)},
+                            lbfgs_.device_control.data(), options_.C, fits, R_, K_, d_, stream_));
+        lbfgs_.device_scalars.download(lbfgs_.scalars.data(), lbfgs_.scalars.size(), 0, stream_);
     }
 
     /// Inverses of the generalised Hessian of the fit on all rows, at theta, for the replicas' classes that are due.
     void renew_preconditioners(const std::vector<char>& due) {
         if (std::find(due.begin(), due.end(), 1) == due.end()) return;
         const int D = d_ + 1;
-        check(svm_parameters(weights_.data(), bias_.data(), theta_.data(), {0, 1, F_}, R_, K_, d_, stream_));
+        check(svm_parameters(weights_.data(), bias_.data(), lbfgs_.theta.data(), {0, 1, F_}, R_, K_, d_, stream_));
         for (int r = 0; r < R_; ++r) {
             const auto first = due.begin() + r * K_, last = first + K_;
             if (std::find(first, last, 1) == last) continue;
@@ -210,7 +172,7 @@ class Solver {
         }
         for (std::size_t begin = 0, end = 0; begin < due.size(); begin = end + 1) {
             for (end = begin; end < due.size() && due[end];) ++end;
-            check(spd_inverse(inverse_.data() + begin * D * D, static_cast<int>(end - begin), D, stream_));
+            check(spd_inverse(inverse_.data() + begin * D * D, int(end - begin), D, stream_));
         }
     }
 
@@ -236,23 +198,24 @@ class Solver {
 
     void compute_direction(SvmFits fits) {
         const int D = d_ + 1;
-        const std::size_t P = static_cast<std::size_t>(D), first = fits.first * P;
-        check(lbfgs_first_loop(state_, device_control_.data(), Q_, P, stream_));
-        check(warpvae::matmul(matmul_, product_.data() + first, F_ * P, Op::kNone, direction_.data() + first, F_ * P,
-                              Op::kNone, inverse_.data(), P * P, R_ * K_, fits.count, D, D));
-        check(
-            lbfgs_second_loop(state_, device_scalars_.data(), product_.data(), device_control_.data(), Q_, P, stream_));
+        const std::size_t P = std::size_t(D), first = fits.first * P;
+        check(lbfgs_first_loop(lbfgs_.state, lbfgs_.device_control.data(), Q_, P, stream_));
+        check(warpvae::matmul(matmul_, lbfgs_.product.data() + first, F_ * P, Op::kNone,
+                              lbfgs_.direction.data() + first, F_ * P, Op::kNone, inverse_.data(), P * P, R_ * K_,
+                              fits.count, D, D));
+        check(lbfgs_second_loop(lbfgs_.state, lbfgs_.device_scalars.data(), lbfgs_.product.data(),
+                                lbfgs_.device_control.data(), Q_, P, stream_));
     }
 
     LinearSvmFit result() const {
-        const auto d = static_cast<std::size_t>(d_);
+        const auto d = std::size_t(d_);
         LinearSvmFit fit{R_, K_, F_, d_, {}, {}, {}};
-        const std::vector<double> theta = theta_.download(stream_);
+        const std::vector<double> theta = lbfgs_.theta.download(stream_);
         for (std::size_t q = 0; q < std::size_t(Q_); ++q) {
             const double* values = theta.data() + q * (d + 1);
             fit.weights.insert(fit.weights.end(), values, values + d);
-            fit.intercepts.push_back(static_cast<float>(values[d]));
-            fit.certificates.push_back(search_[q].certificate());
+            fit.intercepts.push_back(float(values[d]));
+            fit.certificates.push_back(lbfgs_.search[q].certificate());
             if (sizes_[q] > 0) fit.certificates[q].gradient_norm /= sizes_[q];
         }
         return fit;
@@ -263,22 +226,13 @@ class Solver {
     const float* features_;
     const int F_, R_;
     const std::size_t n_;
-    const int d_, K_;
+    const int d_, K_, Q_;
     const LinearSvmOptions options_;
     const RowChunks chunks_{n_};
-    int Q_ = 0;
-
-    std::vector<LbfgsControl> control_;  // of problem (r, k, f), as all that follows
-    std::vector<LbfgsScalars> scalars_;
-    std::vector<LbfgsSearch> search_;
+    LbfgsProblems lbfgs_;        // of problem (r, k, f), as all that follows
     std::vector<double> sizes_;  // of the gradients at 0
 
     DeviceBuffer<std::uint8_t> labels_, folds_;
-    LbfgsState<double> state_{};
-    DeviceBuffer<double> theta_, gradient_, trial_, trial_gradient_, direction_, product_;  // [R, K, F, d + 1]
-    DeviceBuffer<double> history_s_, history_y_, rho_, alpha_;
-    DeviceBuffer<LbfgsControl> device_control_;
-    DeviceBuffer<LbfgsScalars> device_scalars_;
     DeviceBuffer<float> weights_, bias_, scores_, weight_sums_;
     DeviceBuffer<double> bias_sums_, loss_sums_;
     DeviceBuffer<double> inverse_;  // [R, K, d + 1, d + 1]
@@ -292,7 +246,7 @@ std::vector<unsigned> count_correct(const Matmul& matmul, const LinearSvmFit& fi
                                     const std::vector<std::uint8_t>& labels, const std::vector<std::uint8_t>& folds) {
     const int K = fit.classes, d = fit.features, R = fit.replicas;
     const std::size_t m = labels.size();
-    check_finite(features, R, m, d, matmul.stream());
+    require_finite(kName, features, R, m, d, "replica", matmul.stream());
     const SvmFits fits = folds.empty() ? SvmFits{0, 1, fit.fits} : SvmFits{1, fit.fits - 1, fit.fits};
     const int P = K * fits.count;
     std::vector<float> kept, kept_bias;  // [R, K, fits.count, d]
@@ -332,13 +286,7 @@ std::array<std::size_t, 256> fold_sizes(const std::vector<std::uint8_t>& folds) 
 LinearSvmFit fit_linear_svm(const Matmul& matmul, const float* features, const std::vector<std::uint8_t>& labels,
                             const std::vector<std::uint8_t>& folds, int R, std::size_t n, int d,
                             const LinearSvmOptions& options) {
-    if (R < 1 || n < 1 || d < 1)
-        throw Error(kName + "needs at least one replica, row and feature, not " + std::to_string(R) + ", " +
-                    std::to_string(n) + " and " + std::to_string(d));
-    if (!(options.C > 0) || !std::isfinite(options.C))
-        throw Error(kName + "C must be positive and finite, not " + std::to_string(options.C));
-    if (options.classes < 2 || options.classes > 256)
-        throw Error(kName + "needs 2 to 256 classes, not " + std::to_string(options.classes));
+    require_fit(kName, "replica", R, n, d, options.C, options.classes);
     check_labels(labels, n, options.classes);
     for (int k = 0; k < options.classes; ++k)
         if (std::find(labels.begin(), labels.end(), k) == labels.end()) throw Error(kName + rows_of_class(0, k));
@@ -352,7 +300,7 @@ LinearSvmFit fit_linear_svm(const Matmul& matmul, const float* features, const s
         for (int f = 0; f < F - 1; ++f)
             if (sizes[f] == 0) throw Error(kName + "fold " + std::to_string(f) + " has no rows");
     }
-    check_finite(features, R, n, d, matmul.stream());
+    require_finite(kName, features, R, n, d, "replica", matmul.stream());
     const Range range("linear_svm.fit");
     return Solver(matmul, features, labels, folds, F, R, n, d, options).run();
 }
@@ -397,7 +345,7 @@ std::vector<std::uint8_t> stratified_folds(const std::vector<std::uint8_t>& labe
             throw Error(kName + rows_of_class(count, label) + ", fewer than the " + std::to_string(folds) + " folds");
         for (int f = 0; f < folds; ++f)
             for (std::size_t place = first; place < first + count; ++place)
-                if (place % folds == std::size_t(f)) of_class[label].push_back(static_cast<std::uint8_t>(f));
+                if (place % folds == std::size_t(f)) of_class[label].push_back(std::uint8_t(f));
         first += count;
     }
     std::array<std::size_t, 256> used{};
@@ -425,7 +373,7 @@ std::vector<SvmScores> cross_validate_linear_svm(const Matmul& matmul, const flo
         s.cv_std = std::sqrt(s.cv_std);
         s.test = test[r];
         s.certificate.converged = true;
-        const auto problems = static_cast<std::size_t>(fit.classes) * fit.fits;
+        const auto problems = std::size_t(fit.classes) * fit.fits;
         for (std::size_t p = 0; p < problems; ++p) {
             const LinearSvmCertificate& c = fit.certificates[r * problems + p];
             LinearSvmCertificate& worst = s.certificate;

@@ -7,7 +7,7 @@
 
 #include "cuda/device/buffer.h"
 #include "data/error.h"
-#include "host/evaluate/row_chunks.h"
+#include "host/evaluate/rows.h"
 
 namespace warpvae {
 
@@ -16,54 +16,38 @@ namespace {
 constexpr std::size_t kChunk = RowChunks::kRows;
 constexpr std::size_t kSample = 8192;  // rows that the Hessian's blocks are estimated from
 constexpr std::size_t kSampleChunk = 1024;
+const std::string kName = "logistic regression: ";
 
 class Solver {
   public:
     Solver(const Matmul& matmul, const float* features, const std::uint8_t* const* labels, int Q, std::size_t n, int d,
            const LogisticRegressionOptions& options)
-        : matmul_(matmul), stream_(matmul.stream()), features_(features), Q_(Q), n_(n), d_(d), options_(options) {
+        : matmul_(matmul),
+          stream_(matmul.stream()),
+          features_(features),
+          Q_(Q),
+          n_(n),
+          d_(d),
+          options_(options),
+          lbfgs_(Q, std::size_t(options.classes) * (std::size_t(d) + 1), "logistic regression") {
         allocate();
         check_inputs(labels);
     }
 
     LogisticRegressionFit run() {
         start();
-        while (std::any_of(control_.begin(), control_.end(), [](const LbfgsControl& c) { return c.active; })) {
-            for (int q = 0; q < Q_; ++q) {
-                const int iteration = search_[q].certificate().iterations;
-                if (control_[q].redirect && (iteration & (iteration - 1)) == 0) renew_preconditioner(q);
-            }
-            device_control_.upload(control_, stream_);
-            check(lbfgs_accept(state_, device_control_.data(), Q_, P_, stream_));
-            compute_direction();
-            check(lbfgs_trial(state_, device_control_.data(), Q_, P_, stream_));
-            evaluate();
-            for (int q = 0; q < Q_; ++q)
-                if (control_[q].active) search_[q].decide(control_[q], scalars_[q]);
-        }
-        device_control_.upload(control_, stream_);
-        check(lbfgs_accept(state_, device_control_.data(), Q_, P_, stream_));
+        lbfgs_.minimise(
+            stream_, [&] { compute_direction(); }, [&] { evaluate(); });
         return result();
     }
 
   private:
     void allocate() {
         const auto Q = std::size_t(Q_), K = std::size_t(options_.classes), d = std::size_t(d_), D = d + 1;
-        P_ = K * D;
         samples_ = std::min(n_, kSample);
-        const auto vectors = [&](std::size_t count) {
-            return DeviceBuffer<double>(Q * P_ * count, "logistic regression");
-        };
-        theta_ = vectors(1), gradient_ = vectors(1), trial_ = vectors(1), trial_gradient_ = vectors(1);
-        direction_ = vectors(1), product_ = vectors(1);
-        history_s_ = vectors(kLbfgsMemory), history_y_ = vectors(kLbfgsMemory);
-        rho_ = DeviceBuffer<double>(Q * kLbfgsMemory), alpha_ = DeviceBuffer<double>(Q * kLbfgsMemory);
-        state_ = {theta_.data(),     gradient_.data(),  trial_.data(), trial_gradient_.data(), direction_.data(),
-                  history_s_.data(), history_y_.data(), rho_.data(),   alpha_.data()};
         inverse_ = DeviceBuffer<double>(Q * K * D * D, "logistic regression's preconditioner");
         weights_ = DeviceBuffer<float>(Q * K * d), bias_ = DeviceBuffer<float>(Q * K);
         counts_ = DeviceBuffer<unsigned>(Q * 256);
-        device_control_ = DeviceBuffer<LbfgsControl>(Q), device_scalars_ = DeviceBuffer<LbfgsScalars>(Q);
 
         logits_ = DeviceBuffer<float>(chunks_.rows() * K, "logits"), losses_ = DeviceBuffer<float>(chunks_.rows());
         weight_sums_ = DeviceBuffer<float>(Q * chunks_.count * K * d),
@@ -78,7 +62,6 @@ class Solver {
     }
 
     void check_inputs(const std::uint8_t* const* labels) {
-        const std::string name = "logistic regression: ";
         counts_.zero(stream_);
         check(label_counts(counts_.data(), labels, Q_, n_, stream_));
         const std::vector<unsigned> counts = counts_.download(stream_);
@@ -87,25 +70,18 @@ class Solver {
             const unsigned* count = counts.data() + 256 * q;
             for (int label = K; label < 256; ++label)
                 if (count[label])
-                    throw Error(name + std::to_string(count[label]) + " rows of problem " + std::to_string(q) +
+                    throw Error(kName + std::to_string(count[label]) + " rows of problem " + std::to_string(q) +
                                 " have the label " + std::to_string(label) + ", but labels must be below " +
                                 std::to_string(K));
             const auto present = K - std::count(count, count + K, 0u);
             if (present < 2)
-                throw Error(name + "all rows of problem " + std::to_string(q) +
+                throw Error(kName + "all rows of problem " + std::to_string(q) +
                             " have the same label; it needs rows of two classes at least");
-            present_.push_back(static_cast<int>(present));
+            present_.push_back(int(present));
         }
         counts_of_ = counts;
 
-        DeviceBuffer<unsigned long long> first(std::vector<unsigned long long>(std::size_t(Q_), ~0ull));
-        check(first_non_finite(first.data(), features_, Q_, n_ * std::size_t(d_), stream_));
-        const auto found = first.download(stream_);
-        for (int q = 0; q < Q_; ++q)
-            if (found[q] != ~0ull)
-                throw Error(name + "feature " + std::to_string(found[q] % unsigned(d_)) + " of row " +
-                            std::to_string(found[q] / unsigned(d_)) + " of problem " + std::to_string(q) +
-                            " is not a finite number");
+        require_finite(kName, features_, Q_, n_, d_, "problem", stream_);
 
         // The chunks of a problem are a batch of their own: one label pointer for each.
         std::vector<const std::uint8_t*> start(std::size_t(Q_), nullptr), table;
@@ -117,37 +93,33 @@ class Solver {
 
     /// theta = 0 becomes the current point.
     void start() {
-        control_.assign(std::size_t(Q_), LbfgsControl{1, 0, 0, 0, 0, 1.});
-        scalars_.resize(std::size_t(Q_));
-        for (auto* vector : {&theta_, &gradient_, &trial_, &trial_gradient_, &direction_}) vector->zero(stream_);
-        device_control_.upload(control_, stream_);
-        device_scalars_.zero(stream_);
+        lbfgs_.reset(stream_);
         evaluate();
         for (int q = 0; q < Q_; ++q) {
-            const double size = scalars_[q].gradient_size;
+            const double size = lbfgs_.scalars[q].gradient_size;
             if (!std::isfinite(size))
-                throw Error("logistic regression: the features of problem " + std::to_string(q) +
+                throw Error(kName + "the features of problem " + std::to_string(q) +
                             " are too large: sums over them overflow; scale them down");
-            search_.emplace_back(options_.gradient_tolerance * std::max(1., size), options_.coefficient_tolerance,
-                                 options_.max_iterations);
-            search_[q].start(control_[q], scalars_[q]);
+            lbfgs_.search.emplace_back(options_.gradient_tolerance * std::max(1., size), options_.coefficient_tolerance,
+                                       options_.max_iterations);
+            lbfgs_.search[q].start(lbfgs_.control[q], lbfgs_.scalars[q]);
         }
     }
 
     /// F, its slope and its gradient at the trial points.
     void evaluate() {
         const int K = options_.classes;
-        check(logistic_parameters(weights_.data(), bias_.data(), trial_.data(), counts_.data(), Q_, K, d_, stream_));
+        check(logistic_parameters(weights_.data(), bias_.data(), lbfgs_.trial.data(), counts_.data(), Q_, K, d_,
+                                  stream_));
         loss_sums_.zero(stream_);
         for (int q = 0; q < Q_; ++q)
-            if (control_[q].active)
+            if (lbfgs_.control[q].active)
                 for (const RowChunks::Part& part : chunks_.parts) sum_over(q, part);
         const double lambda = 1 / (options_.C * double(n_));
-        check(logistic_objective(
-            state_, device_scalars_.data(),
-            {weight_sums_.data(), bias_sums_.data(), loss_sums_.data(), static_cast<int>(chunks_.count)},
-            counts_.data(), device_control_.data(), lambda, n_, Q_, K, d_, stream_));
-        device_scalars_.download(scalars_.data(), scalars_.size(), 0, stream_);
+        check(logistic_objective(lbfgs_.state, lbfgs_.device_scalars.data(),
+                                 {weight_sums_.data(), bias_sums_.data(), loss_sums_.data(), int(chunks_.count)},
+                                 counts_.data(), lbfgs_.device_control.data(), lambda, n_, Q_, K, d_, stream_));
+        lbfgs_.device_scalars.download(lbfgs_.scalars.data(), lbfgs_.scalars.size(), 0, stream_);
     }
 
     /// Classes first: logits^T = W x^T, then sums of (p - onehot)^T (x, 1), each chunk for itself.
@@ -178,7 +150,7 @@ class Solver {
         double* inverse = inverse_.data() + std::size_t(q) * K * D * D;
         const double scale = double(present_[q]) / (present_[q] - 1) / double(samples_);
         for (std::size_t first = 0; first < samples_; first += kSampleChunk) {
-            const int rows = static_cast<int>(std::min(kSampleChunk, samples_ - first));
+            const int rows = int(std::min(kSampleChunk, samples_ - first));
             const std::size_t stride = std::size_t(rows) * D;
             check(sample_rows(sample_.data(), features_ + std::size_t(q) * n_ * d, first, samples_, rows, d_, n_,
                               stream_));
@@ -196,25 +168,27 @@ class Solver {
 
     void compute_direction() {
         const int K = options_.classes, D = d_ + 1;
-        check(lbfgs_first_loop(state_, device_control_.data(), Q_, P_, stream_));
-        check(warpvae::matmul(matmul_, product_.data(), D, Op::kNone, inverse_.data(), std::size_t(D) * D, Op::kNone,
-                              direction_.data(), D, Q_ * K, D, 1, D));
-        check(centre_classes(product_.data(), counts_.data(), Q_, K, D, stream_));
-        check(lbfgs_second_loop(state_, device_scalars_.data(), product_.data(), device_control_.data(), Q_, P_,
-                                stream_));
+        for (int q = 0; q < Q_; ++q)
+            if (lbfgs_.is_renewal_due(q)) renew_preconditioner(q);
+        check(lbfgs_first_loop(lbfgs_.state, lbfgs_.device_control.data(), Q_, lbfgs_.P, stream_));
+        check(warpvae::matmul(matmul_, lbfgs_.product.data(), D, Op::kNone, inverse_.data(), std::size_t(D) * D,
+                              Op::kNone, lbfgs_.direction.data(), D, Q_ * K, D, 1, D));
+        check(centre_classes(lbfgs_.product.data(), counts_.data(), Q_, K, D, stream_));
+        check(lbfgs_second_loop(lbfgs_.state, lbfgs_.device_scalars.data(), lbfgs_.product.data(),
+                                lbfgs_.device_control.data(), Q_, lbfgs_.P, stream_));
     }
 
     LogisticRegressionFit result() const {
         const auto K = std::size_t(options_.classes), d = std::size_t(d_);
         LogisticRegressionFit fit;
         fit.problems = Q_, fit.classes = options_.classes, fit.features = d_;
-        for (const LbfgsSearch& search : search_) fit.certificates.push_back(search.certificate());
-        const std::vector<double> theta = theta_.download(stream_);
+        for (const LbfgsSearch& search : lbfgs_.search) fit.certificates.push_back(search.certificate());
+        const std::vector<double> theta = lbfgs_.theta.download(stream_);
         for (std::size_t row = 0; row < std::size_t(Q_) * K; ++row) {
             const double* values = theta.data() + row * (d + 1);
             fit.weights.insert(fit.weights.end(), values, values + d);
             const bool present = counts_of_[row / K * 256 + row % K] != 0;
-            fit.intercepts.push_back(present ? static_cast<float>(values[d]) : -std::numeric_limits<float>::infinity());
+            fit.intercepts.push_back(present ? float(values[d]) : -std::numeric_limits<float>::infinity());
         }
         return fit;
     }
@@ -227,20 +201,13 @@ class Solver {
     const int d_;
     const LogisticRegressionOptions options_;
     const RowChunks chunks_{n_};
-    std::size_t P_ = 0, samples_ = 0;
+    std::size_t samples_ = 0;
+    LbfgsProblems lbfgs_;  // theta is [Q, K, d + 1]
 
-    std::vector<LbfgsControl> control_;
-    std::vector<LbfgsScalars> scalars_;
-    std::vector<LbfgsSearch> search_;
     std::vector<int> present_;         // classes that have rows
     std::vector<unsigned> counts_of_;  // rows of each class [Q, 256]
 
-    LbfgsState<double> state_{};
-    DeviceBuffer<double> theta_, gradient_, trial_, trial_gradient_, direction_, product_;  // [Q, K, d + 1]
-    DeviceBuffer<double> history_s_, history_y_, rho_, alpha_;
     DeviceBuffer<double> inverse_;  // [Q, K, d + 1, d + 1]
-    DeviceBuffer<LbfgsControl> device_control_;
-    DeviceBuffer<LbfgsScalars> device_scalars_;
     DeviceBuffer<unsigned> counts_;
     DeviceBuffer<float> weights_, bias_, logits_, losses_, weight_sums_, bias_sums_, ones_;
     DeviceBuffer<double> loss_sums_;
@@ -253,14 +220,7 @@ class Solver {
 LogisticRegressionFit fit_logistic_regression(const Matmul& matmul, const float* features,
                                               const std::uint8_t* const* labels, int Q, std::size_t n, int d,
                                               const LogisticRegressionOptions& options) {
-    const std::string name = "logistic regression: ";
-    if (Q < 1 || n < 1 || d < 1)
-        throw Error(name + "needs at least one problem, row and feature, not " + std::to_string(Q) + ", " +
-                    std::to_string(n) + " and " + std::to_string(d));
-    if (!(options.C > 0) || !std::isfinite(options.C))
-        throw Error(name + "C must be positive and finite, not " + std::to_string(options.C));
-    if (options.classes < 2 || options.classes > 256)
-        throw Error(name + "needs 2 to 256 classes, not " + std::to_string(options.classes));
+    require_fit(kName, "problem", Q, n, d, options.C, options.classes);
     const Range range("logistic_regression.fit");
     return Solver(matmul, features, labels, Q, n, d, options).run();
 }
@@ -286,14 +246,13 @@ void predict_logistic_regression(const Matmul& matmul, const LogisticRegressionF
 std::vector<double> logistic_regression_accuracy(const Matmul& matmul, const LogisticRegressionFit& fit,
                                                  const float* features, const std::uint8_t* const* labels,
                                                  std::size_t m) {
-    if (m < 1) throw Error("logistic regression: there are no rows to measure an accuracy on");
+    if (m < 1) throw Error(kName + "there are no rows to measure an accuracy on");
     const auto Q = std::size_t(fit.problems);
     DeviceBuffer<std::uint8_t> predicted(Q * m, "predictions");
     DeviceBuffer<unsigned long long> correct(Q);
     correct.zero(matmul.stream());
     predict_logistic_regression(matmul, fit, predicted.data(), features, m);
-    check(accumulate_correct(correct.data(), predicted.data(), labels, 0, fit.problems, static_cast<int>(m),
-                             matmul.stream()));
+    check(accumulate_correct(correct.data(), predicted.data(), labels, 0, fit.problems, int(m), matmul.stream()));
     std::vector<double> accuracy;
     for (const unsigned long long count : correct.download(matmul.stream()))
         accuracy.push_back(double(count) / double(m));

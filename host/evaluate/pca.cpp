@@ -5,7 +5,7 @@
 #include <string>
 
 #include "data/error.h"
-#include "host/evaluate/row_chunks.h"
+#include "host/evaluate/rows.h"
 
 namespace warpvae {
 
@@ -13,17 +13,11 @@ namespace {
 
 constexpr std::size_t kChunk = RowChunks::kRows;
 
-/// Calls body(first row, rows) for one chunk after the other.
-template <class Body>
-void for_chunks(std::size_t n, Body body) {
-    for (std::size_t first = 0; first < n; first += kChunk) body(first, static_cast<int>(std::min(kChunk, n - first)));
-}
-
 /// Adds up the chunks' sums [chunks, count].
 std::vector<double> sum_of_chunks(const DeviceBuffer<double>& sums, std::size_t chunks, std::size_t count,
                                   DeviceBuffer<double>& total, Stream stream) {
     total = DeviceBuffer<double>(count, "PCA");
-    check(column_sum(total.data(), sums.data(), count, 1, static_cast<int>(chunks), static_cast<int>(count), stream));
+    check(column_sum(total.data(), sums.data(), count, 1, int(chunks), int(count), stream));
     return total.download(stream);
 }
 
@@ -31,11 +25,11 @@ std::vector<double> sum_of_chunks(const DeviceBuffer<double>& sums, std::size_t 
 
 std::vector<double> mean_of_rows(const Matmul& matmul, const float* x, std::size_t n, int D) {
     const Stream stream = matmul.stream();
-    const auto d = static_cast<std::size_t>(D);
+    const auto d = std::size_t(D);
     const std::size_t rows = std::min(n, kChunk), chunks = RowChunks(n).count;
     const DeviceBuffer<double> ones(std::vector<double>(rows, 1.));
     DeviceBuffer<double> values(rows * d, "PCA"), sums(chunks * d), total;
-    for_chunks(n, [&](std::size_t first, int count) {
+    for_row_chunks(n, [&](std::size_t first, int count) {
         check(centre_rows(values.data(), x + first * d, nullptr, count, D, stream));
         check(warpvae::matmul(matmul, sums.data() + first / kChunk * d, 0, Op::kNone, ones.data(), 0, Op::kNone,
                               values.data(), 0, 1, 1, D, count));
@@ -54,18 +48,14 @@ Pca fit_pca(const Matmul& matmul, const float* x, std::size_t n, int D, int comp
         throw Error(name + "1 to " + std::to_string(D) + " components are possible, not " + std::to_string(components));
     const Range range("pca.fit");
     const Stream stream = matmul.stream();
-    const auto d = static_cast<std::size_t>(D);
-    DeviceBuffer<unsigned long long> bad(std::vector<unsigned long long>{~0ull});
-    check(first_non_finite(bad.data(), x, 1, n * d, stream));
-    if (const auto at = bad.download(stream)[0]; at != ~0ull)
-        throw Error(name + "feature " + std::to_string(at % d) + " of row " + std::to_string(at / d) +
-                    " is not a finite number");
+    const auto d = std::size_t(D);
+    require_finite(name, x, 1, n, D, nullptr, stream);
 
     Pca pca{D, components, mean_of_rows(matmul, x, n, D), {}, {}, 0};
     const DeviceBuffer<double> mean(pca.mean);
     const std::size_t chunks = RowChunks(n).count;
     DeviceBuffer<double> values(std::min(n, kChunk) * d, "PCA"), sums(chunks * d * d, "PCA's covariance"), matrix;
-    for_chunks(n, [&](std::size_t first, int count) {
+    for_row_chunks(n, [&](std::size_t first, int count) {
         check(centre_rows(values.data(), x + first * d, mean.data(), count, D, stream));
         check(warpvae::matmul(matmul, sums.data() + first / kChunk * d * d, 0, Op::kTranspose, values.data(), 0,
                               Op::kNone, values.data(), 0, 1, D, D, count));
@@ -77,7 +67,7 @@ Pca fit_pca(const Matmul& matmul, const float* x, std::size_t n, int D, int comp
     check(symmetric_eigen(values_of.data(), vectors.data(), matrix.data(), D, stream));
     const std::vector<double> eigenvalues = values_of.download(stream), rows = vectors.download(stream);
     for (std::size_t z = 1; z <= std::size_t(components); ++z) {  // they ascend
-        const auto first = rows.begin() + static_cast<std::ptrdiff_t>((d - z) * d), last = first + D;
+        const auto first = rows.begin() + std::ptrdiff_t((d - z) * d), last = first + D;
         const double largest =
             *std::max_element(first, last, [](double a, double b) { return std::abs(a) < std::abs(b); });
         for (auto value = first; value != last; ++value) pca.directions.push_back(largest < 0 ? -*value : *value);
@@ -89,13 +79,13 @@ Pca fit_pca(const Matmul& matmul, const float* x, std::size_t n, int D, int comp
 DeviceBuffer<float> project_pca(const Matmul& matmul, const Pca& pca, const float* x, std::size_t n, PcaCentre centre) {
     const Range range("pca.project");
     const Stream stream = matmul.stream();
-    const auto d = static_cast<std::size_t>(pca.features), Z = static_cast<std::size_t>(pca.components);
+    const auto d = std::size_t(pca.features), Z = std::size_t(pca.components);
     DeviceBuffer<float> out(n * Z, "PCA's projection");
     if (n == 0) return out;
     const DeviceBuffer<double> mean(centre == PcaCentre::kOwn ? mean_of_rows(matmul, x, n, pca.features) : pca.mean);
     const DeviceBuffer<float> directions(std::vector<float>(pca.directions.begin(), pca.directions.end()));
     DeviceBuffer<float> centred(std::min(n, kChunk) * d, "PCA");
-    for_chunks(n, [&](std::size_t first, int count) {
+    for_row_chunks(n, [&](std::size_t first, int count) {
         check(centre_rows(centred.data(), x + first * d, mean.data(), count, pca.features, stream));
         check(warpvae::matmul(matmul, out.data() + first * Z, 0, Op::kNone, centred.data(), 0, Op::kTranspose,
                               directions.data(), 0, 1, count, pca.components, pca.features));

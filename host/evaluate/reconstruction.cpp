@@ -1,14 +1,6 @@
 #include "host/evaluate/reconstruction.h"
 
 namespace warpvae {
-namespace {
-
-/// Rows of replica r of `all` [R, rows, width], to the host.
-void take(float* to, const float* all, int r, int rows, std::size_t width, const Matmul& matmul) {
-    check(copy_to_host(to, all + std::size_t(r) * rows * width, sizeof(float) * rows * width, matmul.stream()));
-}
-
-}  // namespace
 
 std::vector<float> reconstruct(Autoencoder<float>& model, const GivenImages& images, int n, int r,
                                const Matmul& matmul) {
@@ -18,7 +10,7 @@ std::vector<float> reconstruct(Autoencoder<float>& model, const GivenImages& ima
     put_images(model, images, 0, n);
     model.encode(n, LatentNoise{});
     model.decode(n);
-    take(out.data(), model.decoded_images(n), r, n, D, matmul);
+    take_rows(out.data(), model.decoded_images(n), r, n, D, matmul.stream());
     return out;
 }
 
@@ -31,7 +23,7 @@ std::vector<float> decode_latents(Autoencoder<float>& model, const std::vector<f
         std::copy_n(z.begin() + first * Z, rows * Z, all.begin() + std::size_t(r) * rows * Z);
         check(copy_to_device(model.z(), all.data(), all.size() * sizeof(float), matmul.stream()));
         model.decode(rows);
-        take(images.data() + first * D, model.decoded_images(rows), r, rows, D, matmul);
+        take_rows(images.data() + first * D, model.decoded_images(rows), r, rows, D, matmul.stream());
     });
     return images;
 }
@@ -48,10 +40,10 @@ ReplicaView view_replica(Autoencoder<float>& model, const std::vector<std::uint8
     for_batches(model, on_device, n, model.max_rows(), [&](std::size_t first, int rows) {
         model.encode(rows, LatentNoise{});
         model.decode(rows);
-        take(view.output.data() + first * D, model.decoded_images(rows), r, rows, D, matmul);
-        take(view.reference.data() + first * D, model.reference(), r, rows, D, matmul);
-        take(view.z.data() + first * Z, model.z(), r, rows, Z, matmul);
-        if (S) take(view.u.data() + first * S, model.u(), r, rows, S, matmul);
+        take_rows(view.output.data() + first * D, model.decoded_images(rows), r, rows, D, matmul.stream());
+        take_rows(view.reference.data() + first * D, model.reference(), r, rows, D, matmul.stream());
+        take_rows(view.z.data() + first * Z, model.z(), r, rows, Z, matmul.stream());
+        if (S) take_rows(view.u.data() + first * S, model.u(), r, rows, S, matmul.stream());
     });
     return view;
 }

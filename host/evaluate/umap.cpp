@@ -22,7 +22,7 @@ struct Entry {
 /// of 1e-4 parts equal points, and each axis is stretched over 0..10.
 std::vector<float> start(const Matmul& matmul, const float* x, std::size_t n, int D, const UmapOptions& options) {
     const Stream stream = matmul.stream();
-    const auto C = static_cast<std::size_t>(options.components);
+    const auto C = std::size_t(options.components);
     const Pca pca = fit_pca(matmul, x, n, D, options.components);
     std::vector<float> at = project_pca(matmul, pca, x, n).download(stream);
     DeviceBuffer<float> draws(n * C, "UMAP");
@@ -54,15 +54,13 @@ struct DeviceGraph {
                     kept.push_back(graph.neighbours[e]);
                     rate.push_back(graph.weights[e] / strongest);
                 }
-            first.push_back(static_cast<unsigned>(kept.size()));
+            first.push_back(unsigned(kept.size()));
         }
         offsets = DeviceBuffer<unsigned>(first, "UMAP's graph");
         neighbours = DeviceBuffer<int>(kept, "UMAP's graph");
         rates = DeviceBuffer<float>(rate, "UMAP's graph");
     }
-    LayoutGraph view() const {
-        return {offsets.data(), neighbours.data(), rates.data(), static_cast<int>(offsets.size() - 1)};
-    }
+    LayoutGraph view() const { return {offsets.data(), neighbours.data(), rates.data(), int(offsets.size() - 1)}; }
     DeviceBuffer<unsigned> offsets;
     DeviceBuffer<int> neighbours;
     DeviceBuffer<float> rates;
@@ -110,7 +108,7 @@ FuzzyGraph fuzzy_graph(const Neighbours& neighbours, Stream stream) {
     DeviceBuffer<float> weights(n * k, "UMAP's memberships"), rho(n), sigma(n);
     DeviceBuffer<double> total(1);
     total.zero(stream);
-    check(accumulate_sum(total.data(), 0, neighbours.distances.data(), 1, static_cast<int>(n * k), stream));
+    check(accumulate_sum(total.data(), 0, neighbours.distances.data(), 1, int(n * k), stream));
     const double mean = total.download(stream)[0] / (double(n) * double(k + 1));
     check(fuzzy_membership(weights.data(), rho.data(), sigma.data(), neighbours.distances.data(), mean, n, neighbours.k,
                            stream));
@@ -120,7 +118,7 @@ FuzzyGraph fuzzy_graph(const Neighbours& neighbours, Stream stream) {
     // Row i's own entries and, as the rows are walked in order, those of its column, sorted; then both as one.
     std::vector<std::vector<Entry>> incoming(n);
     for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t m = i * k; m < (i + 1) * k; ++m) incoming[to[m]].push_back({static_cast<int>(i), w[m]});
+        for (std::size_t m = i * k; m < (i + 1) * k; ++m) incoming[to[m]].push_back({int(i), w[m]});
     FuzzyGraph graph{rho.download(stream), sigma.download(stream), {0}, {}, {}};
     std::vector<Entry> own(k);
     const auto add = [&](int column, float weight) {
@@ -137,7 +135,7 @@ FuzzyGraph fuzzy_graph(const Neighbours& neighbours, Stream stream) {
             a += is_both;
         }
         for (; a != own.end(); ++a) add(a->column, a->weight);
-        graph.offsets.push_back(static_cast<unsigned>(graph.neighbours.size()));
+        graph.offsets.push_back(unsigned(graph.neighbours.size()));
     }
     return graph;
 }
@@ -167,7 +165,7 @@ DeviceBuffer<float> umap(const Matmul& matmul, const float* x, std::size_t n, in
     LayoutStep step{float(curve.a),           float(curve.b), 0, float(options.repulsion),
                     options.negative_samples, options.seed,   0, 0};
     for (int epoch = 1; epoch < epochs; ++epoch) {  // umap-learn's epoch 0 moves nothing
-        step.epoch = static_cast<std::uint32_t>(epoch);
+        step.epoch = std::uint32_t(epoch);
         step.learning_rate = float(options.learning_rate * (1 - double(epoch) / epochs));
         step.half = 0;
         check(layout_half_epoch(next.data(), at.data(), graph.view(), step, options.components, stream));
@@ -190,7 +188,7 @@ double trustworthiness(const Matmul& matmul, const float* x, std::size_t n, int 
                      [&](const float* products, const float* norms, int first, int rows) {
                          const std::size_t at = std::size_t(first) * std::size_t(k);
                          check(neighbour_ranks(ranks.data() + at, near.indices.data() + at, products, norms, first,
-                                               rows, static_cast<int>(n), k, stream));
+                                               rows, int(n), k, stream));
                      });
     double excess = 0;  // whole numbers: exact in any order
     for (const int rank : ranks.download(stream)) excess += std::max(0, rank - k);

@@ -63,59 +63,17 @@ void list(const Options& options) {
     std::printf("data folder: %s\n\n", folder.c_str());
     for (const KnownSet& set : known_sets()) {
         const SetStatus status = inspect_set(set, folder);
-        std::string state;
-        switch (status.presence) {
-            case Presence::kPresent:
-                state = "here, " + status.detail;
-                break;
-            case Presence::kIncomplete:
-                state = "incomplete: " + status.detail;
-                break;
-            case Presence::kDamaged:
-                state = "unusable: " + status.detail;
-                break;
-            case Presence::kAbsent:
-                state = set.make ? "made when it is asked for; keep one with `dataset make " + set.name + "`"
-                                 : "not here: `dataset fetch " + set.name + "`";
-        }
+        const std::string state = status.presence == Presence::kPresent      ? "here, " + status.detail
+                                  : status.presence == Presence::kIncomplete ? "incomplete: " + status.detail
+                                  : status.presence == Presence::kDamaged    ? "unusable: " + status.detail
+                                  : set.make
+                                      ? "made when it is asked for; keep one with `dataset make " + set.name + "`"
+                                      : "not here: `dataset fetch " + set.name + "`";
         std::printf("%-14s %s\n%-14s %s\n", set.name.c_str(), set.what.c_str(), "", state.c_str());
     }
 }
 
 // --- fetch -----------------------------------------------------------------------------------------------------------
-
-/// A bar for each file, and a line about each mirror that failed. Only on a terminal: in a log, the one line at the end
-/// says enough.
-class FetchDisplay {
-  public:
-    void attach(FetchOptions& fetch) {
-        fetch.notice = [this](const std::string& line) {
-            clear();
-            log_warning(line);
-        };
-        fetch.progress = [this](const FetchProgress& progress) { update(progress); };
-    }
-    void clear() {
-        bar_.reset();
-        file_.clear();
-    }
-
-  private:
-    void update(const FetchProgress& progress) {
-        if (progress.file != file_) {
-            file_ = progress.file;
-            Progress::Options style;
-            style.label = file_;
-            style.total = static_cast<std::int64_t>(progress.total);
-            style.start = static_cast<std::int64_t>(progress.bytes);
-            style.unit = "bytes";
-            bar_.emplace(style);
-        }
-        bar_->update(static_cast<std::int64_t>(progress.bytes));
-    }
-    std::optional<Progress> bar_;
-    std::string file_;
-};
 
 void fetch(const Options& options) {
     const KnownSet& set = known_set(options.name);
@@ -125,12 +83,28 @@ void fetch(const Options& options) {
     }
     FetchOptions fetch;
     if (!options.mirror.empty()) fetch.mirrors = {options.mirror};
-    FetchDisplay display;
-    if (!options.quiet && isatty(STDERR_FILENO)) display.attach(fetch);
+    // A bar for each file, and a line about each mirror that failed. Only on a terminal: in a log, the one line at the
+    // end says enough.
+    std::optional<Progress> bar;
+    std::string file;
+    if (!options.quiet && isatty(STDERR_FILENO)) {
+        fetch.notice = [&](const std::string& line) {
+            bar.reset();
+            file.clear();
+            log_warning(line);
+        };
+        fetch.progress = [&](const FetchProgress& now) {
+            const auto bytes = std::int64_t(now.bytes), total = std::int64_t(now.total);
+            if (now.file != file)
+                bar.emplace(Progress::Options{.label = now.file, .total = total, .start = bytes, .unit = "bytes"});
+            file = now.file;
+            bar->update(bytes);
+        };
+    }
     set_go_on_command("dataset fetch " + set.name +
                       (options.data.empty() ? "" : " --data " + shell_quoted(options.data)));
     const int fetched = fetch_set(set, options.folder(), fetch);
-    display.clear();
+    bar.reset();
     load_set(set.name, options.folder());  // can it be used? and MATLAB files become IDX now
     if (options.quiet) return;
     std::printf(
@@ -166,15 +140,13 @@ void make(const Options& options) {
 // --- transform -------------------------------------------------------------------------------------------------------
 
 void transform(const TransformOptions& options, bool quiet) {
-    AffineChange change;
-    change.rotation = options.rotate;
-    change.shear = options.shear;
-    change.scale_x = options.scale.front();
-    change.scale_y = options.scale.back();
-    change.translate_x = options.translate[0];
-    change.translate_y = options.translate[1];
-    change.centre = options.centre == "pixels" ? Centre::kPixels : Centre::kHalfSize;
-    const AffineMap map = affine_map(change);
+    const AffineMap map = affine_map({.scale_x = options.scale.front(),
+                                      .scale_y = options.scale.back(),
+                                      .shear = options.shear,
+                                      .rotation = options.rotate,
+                                      .translate_x = options.translate[0],
+                                      .translate_y = options.translate[1],
+                                      .centre = options.centre == "pixels" ? Centre::kPixels : Centre::kHalfSize});
     require_device();
     IdxArray images = read_idx(options.in, kAnyImageRank);
     const std::vector<std::size_t> shape = images.shape;
@@ -254,20 +226,16 @@ void show_images(const Options& options, const ShowOptions& show) {
     ImageSet& set = shown.set;
     if (show.count) set.truncate(show.count);
     if (!set.count()) throw Error(show.what + ": holds no images to show");
-    const std::vector<SheetRow> rows = rows_of(shown, static_cast<std::size_t>(show.columns), show.count > 0);
+    const std::vector<SheetRow> rows = rows_of(shown, std::size_t(show.columns), show.count > 0);
     std::size_t widest = 0;
     for (const SheetRow& row : rows) widest = std::max(widest, row.images.size());
-    ImageGridStyle style;
-    style.scale = show.scale;
-    style.dark = true;
-    style.channels = set.channels;
-    ImageGrid grid(static_cast<int>(rows.size()), static_cast<int>(widest), set.height, set.width, style);
+    ImageGrid grid(int(rows.size()), int(widest), set.height, set.width,
+                   {.channels = set.channels, .scale = show.scale, .dark = true});
     grid.title(shown.title);
-    for (int r = 0; r < static_cast<int>(rows.size()); ++r) {
+    for (int r = 0; r < int(rows.size()); ++r) {
         const SheetRow& row = rows[std::size_t(r)];
         if (shown.has_labels) grid.row_caption(r, row.caption);
-        for (std::size_t c = 0; c < row.images.size(); ++c)
-            grid.set(r, static_cast<int>(c), image_of(set, row.images[c]));
+        for (std::size_t c = 0; c < row.images.size(); ++c) grid.set(r, int(c), image_of(set, row.images[c]));
     }
     grid.write(show.out);
     if (!options.quiet) std::printf("%s\n", show.out.c_str());

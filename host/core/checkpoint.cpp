@@ -1,6 +1,7 @@
 #include "host/core/checkpoint.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <span>
 
@@ -13,12 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Prefixes of the optimiser's two arrays.
-struct MomentNames {
-    const char *first, *second;
-};
-MomentNames moment_names(Optimiser optimiser) {
-    return optimiser == Optimiser::kAdam ? MomentNames{"adam.m.", "adam.v."}
-                                         : MomentNames{"adadelta.squares.", "adadelta.updates."};
+std::array<const char*, 2> moment_names(Optimiser optimiser) {
+    if (optimiser == Optimiser::kAdam) return {"adam.m.", "adam.v."};
+    return {"adadelta.squares.", "adadelta.updates."};
 }
 
 void add_arena(SafeTensors& file, const std::string& prefix, const ParameterLayout& layout,
@@ -58,10 +56,10 @@ std::optional<Trainer::State> load_checkpoint(const fs::path& path, const Parame
     state.step = step[0];
     state.values = read_arena(file, "", layout, path);
     const std::string any = layout.tensors().front().name;
-    if (file.contains(moment_names(Optimiser::kAdadelta).first + any)) state.optimiser = Optimiser::kAdadelta;
-    const MomentNames names = moment_names(state.optimiser);
-    state.first_moments = read_arena(file, names.first, layout, path);
-    state.second_moments = read_arena(file, names.second, layout, path);
+    if (file.contains(moment_names(Optimiser::kAdadelta)[0] + any)) state.optimiser = Optimiser::kAdadelta;
+    const auto [first, second] = moment_names(state.optimiser);
+    state.first_moments = read_arena(file, first, layout, path);
+    state.second_moments = read_arena(file, second, layout, path);
     state.loss_sums = file.at("loss_sums").values<double>();
     return state;
 }
@@ -86,9 +84,9 @@ void save_checkpoint(const fs::path& folder, const ParameterLayout& layout, cons
                      const Metadata& metadata) {
     SafeTensors file;
     add_arena(file, "", layout, state.values);
-    const MomentNames names = moment_names(state.optimiser);
-    add_arena(file, names.first, layout, state.first_moments);
-    add_arena(file, names.second, layout, state.second_moments);
+    const auto [first, second] = moment_names(state.optimiser);
+    add_arena(file, first, layout, state.first_moments);
+    add_arena(file, second, layout, state.second_moments);
     file.tensors.push_back(Tensor::of<std::uint64_t>("step", {1}, std::span<const std::uint64_t>(&state.step, 1)));
     file.tensors.push_back(Tensor::of<double>("loss_sums", {std::int64_t(state.loss_sums.size())},
                                               std::span<const double>(state.loss_sums)));

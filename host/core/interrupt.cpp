@@ -1,6 +1,5 @@
 #include "host/core/interrupt.h"
 
-#include <array>
 #include <csignal>
 
 #include "cuda/device/device.h"
@@ -8,10 +7,9 @@
 namespace warpvae {
 namespace {
 
-constexpr std::array<int, 2> kSignals{SIGINT, SIGTERM};
+constexpr int kSignals[] = {SIGINT, SIGTERM};
 
 volatile std::sig_atomic_t caught = 0;
-std::array<struct sigaction, 2> previous{};
 
 // Only a flag and sigaction: both are allowed inside a signal handler.
 extern "C" void warpvae_on_interrupt(int) {
@@ -32,16 +30,10 @@ void catch_interrupts() {
     action.sa_handler = warpvae_on_interrupt;
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_RESTART;  // reads and writes under way go on
-    for (std::size_t i = 0; i < kSignals.size(); i++) ::sigaction(kSignals[i], &action, &previous[i]);
+    for (const int signal : kSignals) ::sigaction(signal, &action, nullptr);
     set_interruption_hook([] {
         if (interrupted()) throw Interrupted();
     });
-}
-
-InterruptGuard::InterruptGuard() { catch_interrupts(); }
-InterruptGuard::~InterruptGuard() {
-    set_interruption_hook(nullptr);
-    for (std::size_t i = 0; i < kSignals.size(); i++) ::sigaction(kSignals[i], &previous[i], nullptr);
 }
 
 }  // namespace warpvae

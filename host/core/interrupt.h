@@ -16,13 +16,4 @@ bool interrupted();
 /// launch of a kernel is one) throws Interrupted.
 void catch_interrupts();
 
-/// Catches them while it lives; at its end gives back what was there before.
-class InterruptGuard {
-  public:
-    InterruptGuard();
-    ~InterruptGuard();
-    InterruptGuard(const InterruptGuard&) = delete;
-    InterruptGuard& operator=(const InterruptGuard&) = delete;
-};
-
 }  // namespace warpvae

@@ -23,22 +23,6 @@ namespace {
 
 std::string go_on_command;
 
-}  // namespace
-
-void set_go_on_command(std::string command) { go_on_command = std::move(command); }
-
-std::string shell_quoted(const std::string& text) {
-    const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-        return std::isalnum(c) || std::strchr("_-+./,:=@%", c);
-    });
-    if (plain) return text;
-    std::string out = "'";
-    for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return out + "'";
-}
-
-namespace {
-
 /// A program that is started with its standard files closed would get their numbers for files of its own, and print
 /// into those.
 void open_standard_files() {
@@ -83,6 +67,18 @@ int end_of(const char* name, const std::function<void()>& body) {
 }
 
 }  // namespace
+
+void set_go_on_command(std::string command) { go_on_command = std::move(command); }
+
+std::string shell_quoted(const std::string& text) {
+    const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return std::isalnum(c) || std::strchr("_-+./,:=@%", c);
+    });
+    if (plain) return text;
+    std::string out = "'";
+    for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out + "'";
+}
 
 int run_program(const char* name, const std::function<void()>& body) {
     open_standard_files();

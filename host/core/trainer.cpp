@@ -45,10 +45,7 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
         check(gather(model_.minibatch(), images_.table(), {seeds_.data(), device_step_.data(), order}, R, rows, options,
                      stream));
     }
-    LatentNoise noise;
-    noise.seeds = seeds_.data();
-    noise.step = device_step_.data();
-    model_.gradients(rows, noise);
+    model_.gradients(rows, {.seeds = seeds_.data(), .step = device_step_.data()});
     {
         const Range optimiser_range("optimiser");
         ParameterArena<float>& parameters = model_.parameters();
@@ -78,10 +75,7 @@ Graph Trainer::record_step(int rows, const MinibatchOrder& order) {
     if (capture) {
         // Libraries load their kernels at the first call, which a capture may not contain. This call changes no state:
         // it fills gradients that the step itself fills anew.
-        LatentNoise noise;
-        noise.seeds = seeds_.data();
-        noise.step = device_step_.data();
-        model_.gradients(rows, noise);
+        model_.gradients(rows, {.seeds = seeds_.data(), .step = device_step_.data()});
         check(stream_synchronize(matmul_.stream()));
     }
     return Graph(

@@ -36,11 +36,10 @@ std::string value(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
+            out += {'\\', c};
         } else if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') {
             char code[8];
-            std::snprintf(code, sizeof code, "\\u%04X", static_cast<unsigned>(static_cast<unsigned char>(c)));
+            std::snprintf(code, sizeof code, "\\u%04X", unsigned(static_cast<unsigned char>(c)));
             out += code;
         } else {
             out += c;
@@ -78,11 +77,10 @@ void claim(std::vector<std::string>& names, std::string_view name, const char* w
 ConfigFile& ConfigFile::comment(std::string_view text) {
     text_ += "# ";
     for (const char c : text) {
-        if (c == '\n') {
+        if (c == '\n')
             text_ += "\n# ";
-        } else {
+        else
             text_ += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-        }
     }
     text_ += "\n";
     return *this;

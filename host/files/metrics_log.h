@@ -14,8 +14,6 @@ class MetricsLog {
   public:
     explicit MetricsLog(std::filesystem::path path) : path_(std::move(path)) {}
 
-    const std::filesystem::path& path() const { return path_; }
-
     /// One more record; numbers that are not finite become null. Throws Error naming the file.
     void append(const Json& record);
 

@@ -30,7 +30,7 @@ std::optional<std::uint64_t> byte_count(const std::vector<std::int64_t>& shape, 
     std::uint64_t bytes = size_of(dtype);
     for (const std::int64_t size : shape) {
         if (size < 0) return {};
-        if (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(size), &bytes)) return {};
+        if (__builtin_mul_overflow(bytes, std::uint64_t(size), &bytes)) return {};
     }
     return bytes;
 }
@@ -109,7 +109,7 @@ class Reader {
         }
         out.dtype = type->dtype;
         for (const std::uint64_t size : sizes(entry["shape"], tensor + " shape")) {
-            out.shape.push_back(static_cast<std::int64_t>(size));
+            out.shape.push_back(std::int64_t(size));
         }
         const std::vector<std::uint64_t> range = sizes(entry["data_offsets"], tensor + " data_offsets");
         if (range.size() != 2 || range[0] > range[1]) fail(tensor + " has data_offsets that are not [begin, end]");
@@ -139,7 +139,7 @@ class Reader {
         std::vector<std::uint64_t> out;
         for (const Json& value : values) {
             if (!value.is_number_unsigned() ||
-                value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+                value.get<std::uint64_t>() > std::uint64_t(std::numeric_limits<std::int64_t>::max())) {
                 fail(what + " holds " + shortened(value) + ", not a size");
             }
             out.push_back(value.get<std::uint64_t>());
@@ -167,9 +167,9 @@ class Reader {
 
 }  // namespace
 
-std::size_t size_of(DType dtype) { return kTypes[static_cast<int>(dtype)].size; }
+std::size_t size_of(DType dtype) { return kTypes[int(dtype)].size; }
 
-const char* name_of(DType dtype) { return kTypes[static_cast<int>(dtype)].name; }
+const char* name_of(DType dtype) { return kTypes[int(dtype)].name; }
 
 bool SafeTensors::contains(std::string_view name) const {
     return std::any_of(tensors.begin(), tensors.end(), [&](const Tensor& t) { return t.name == name; });

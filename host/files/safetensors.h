@@ -26,28 +26,12 @@ enum class DType { F32, F64, I64, U64, U8 };
 std::size_t size_of(DType dtype);
 const char* name_of(DType dtype);
 
-template <class T>
-constexpr DType dtype_of();
-template <>
-constexpr DType dtype_of<float>() {
-    return DType::F32;
-}
-template <>
-constexpr DType dtype_of<double>() {
-    return DType::F64;
-}
-template <>
-constexpr DType dtype_of<std::int64_t>() {
-    return DType::I64;
-}
-template <>
-constexpr DType dtype_of<std::uint64_t>() {
-    return DType::U64;
-}
-template <>
-constexpr DType dtype_of<std::uint8_t>() {
-    return DType::U8;
-}
+// The type that a value of C++ has in the file.
+constexpr DType dtype_of(float) { return DType::F32; }
+constexpr DType dtype_of(double) { return DType::F64; }
+constexpr DType dtype_of(std::int64_t) { return DType::I64; }
+constexpr DType dtype_of(std::uint64_t) { return DType::U64; }
+constexpr DType dtype_of(std::uint8_t) { return DType::U8; }
 
 struct Tensor {
     std::string name;
@@ -57,7 +41,7 @@ struct Tensor {
 
     template <class T>
     static Tensor of(std::string name, std::vector<std::int64_t> shape, std::span<const T> values) {
-        Tensor tensor{std::move(name), dtype_of<T>(), std::move(shape), {}};
+        Tensor tensor{std::move(name), dtype_of(T{}), std::move(shape), {}};
         tensor.bytes.resize(values.size_bytes());
         if (!values.empty()) std::memcpy(tensor.bytes.data(), values.data(), values.size_bytes());
         return tensor;
@@ -66,8 +50,8 @@ struct Tensor {
     /// The values; throws Error naming the tensor if it holds another type.
     template <class T>
     std::vector<T> values() const {
-        if (dtype != dtype_of<T>()) {
-            throw Error("tensor " + name + " holds " + name_of(dtype) + ", not " + name_of(dtype_of<T>()));
+        if (dtype != dtype_of(T{})) {
+            throw Error("tensor " + name + " holds " + name_of(dtype) + ", not " + name_of(dtype_of(T{})));
         }
         std::vector<T> out(bytes.size() / sizeof(T));
         if (!out.empty()) std::memcpy(out.data(), bytes.data(), out.size() * sizeof(T));

@@ -11,19 +11,10 @@ Status gaussian_head_forward(T* moments, T* z, T* kl, const T* h, const T* W, co
     return launch(gaussian_head_forward_kernel<T>, for_blocks(gaussian_head_blocks(N), R), stream, moments, z, kl, h, W,
                   b, P, noise, N, H, Z);
 }
-template <class T>
-Status gaussian_head_backward(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight, int R, int N, int Z,
-                              Stream stream, const T* row_weights) {
-    return launch(gaussian_head_backward_kernel<T>, for_blocks(N, R, Block::any(32)), stream, dmoments, dz, z, moments,
-                  kl_weight, row_weights, Z);
-}
 
-#define WARPVAE_INSTANTIATE(T)                                                                                     \
-    template Status gaussian_head_forward(T*, T*, T*, const T*, const T*, const T*, std::size_t, LatentNoise, int, \
-                                          int, int, int, Stream);                                                  \
-    template Status gaussian_head_backward(T*, const T*, const T*, const T*, T, int, int, int, Stream, const T*);
-WARPVAE_INSTANTIATE(float)
-WARPVAE_INSTANTIATE(double)
-#undef WARPVAE_INSTANTIATE
+template Status gaussian_head_forward(float*, float*, float*, const float*, const float*, const float*, std::size_t,
+                                      LatentNoise, int, int, int, int, Stream);
+template Status gaussian_head_forward(double*, double*, double*, const double*, const double*, const double*,
+                                      std::size_t, LatentNoise, int, int, int, int, Stream);
 
 }  // namespace warpvae

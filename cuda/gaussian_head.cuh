@@ -12,9 +12,8 @@
 // reduction's. Reads h once per latent (from L1) and W once per block (from L2). Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
-#include "cuda/gaussian_kl.cuh"
-#include "cuda/ops/latent.h"
-#include "cuda/reparameterise.cuh"
+#include "cuda/gaussian_moments.cuh"
+#include "cuda/philox.cuh"
 
 namespace warpvae {
 
@@ -61,33 +60,15 @@ __global__ void gaussian_head_forward_kernel(T* moments, T* z, T* kl, const T* h
             const std::size_t row = row0 + n;
             moments[row * 2 * Z + j] = mu[n];
             moments[row * 2 * Z + Z + j] = logvar[n];
-            z[row * Z + j] = noise.seeds ? reparameterised(mu[n], logvar[n], T(epsilon.v[n])) : mu[n];
-            divergence[n] += gaussian_kl_of(mu[n], logvar[n]);
+            const Deviation<T> d = deviation_of<Spread::kLogVariance>(logvar[n]);
+            z[row * Z + j] = noise.seeds ? mu[n] + d.sigma * T(epsilon.v[n]) : mu[n];
+            divergence[n] += divergence_of(mu[n], d.log_sigma, T(1));
         }
     }
 #pragma unroll
     for (int n = 0; n < kHeadRows; ++n) {
         const T total = block_sum(divergence[n]);
         if (threadIdx.x == 0 && n < rows) kl[row0 + n] = total;
-    }
-}
-
-template <class T>
-__global__ void gaussian_head_backward_kernel(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight,
-                                              const T* row_weights, int Z) {
-    const std::size_t row = std::size_t(blockIdx.y) * gridDim.x + blockIdx.x;
-    if (row_weights) kl_weight *= row_weights[row];
-    const T* mu = moments + row * 2 * Z;
-    const T* logvar = mu + Z;
-    const T* sample = z + row * Z;
-    const T* g = dz + row * Z;
-    T* dmu = dmoments + row * 2 * Z;
-    T* dlogvar = dmu + Z;
-    const auto latents = block_stride(Z);
-    WARPVAE_SIMD()
-    for (int j = latents.first; j < latents.last; j += latents.step) {
-        dmu[j] = g[j] + kl_weight * mu[j];
-        dlogvar[j] = T(0.5) * g[j] * (sample[j] - mu[j]) + kl_weight * gaussian_kl_dlogvar(logvar[j]);
     }
 }
 

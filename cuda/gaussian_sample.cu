@@ -1,48 +1,74 @@
 #include "cuda/gaussian_sample.cuh"
 
+#include <type_traits>
+
 #include "cuda/device/launch.cuh"
 
 namespace warpvae {
 
+/// body(constant), where decltype(constant)::value is `spread`.
+template <class Body>
+static Status with_spread(Spread spread, Body body) {
+    switch (spread) {
+        case Spread::kLogVariance:
+            return body(std::integral_constant<Spread, Spread::kLogVariance>());
+        case Spread::kLogDeviation:
+            return body(std::integral_constant<Spread, Spread::kLogDeviation>());
+        case Spread::kLogDeviationFromOne:
+            return body(std::integral_constant<Spread, Spread::kLogDeviationFromOne>());
+        default:
+            return body(std::integral_constant<Spread, Spread::kVariance>());
+    }
+}
+
+/// The usual VAE's: log variances and N(0, I), known when compiling, so that the loops over latents vectorise.
 template <class T>
-Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
+static bool is_plain(const GaussianPrior<T>& prior, Spread spread) {
+    return spread == Spread::kLogVariance && !prior.mean && !prior.log_deviation;
+}
+
+template <class T>
+Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrior<T>& prior, Spread spread,
                                LatentNoise noise, int R, int N, int Z, Stream stream) {
     if (noise.first_row % 4) return {kInvalidValue};
-    return launch(gaussian_sample_forward_kernel<T>, for_blocks(sample_blocks(N), R, Block::any(32)), stream, z, kl,
-                  moments, prior, bound, noise, N, Z);
+    const auto with = [&](auto kernel) {
+        return launch(kernel, for_blocks(sample_blocks(N), R, Block::any(32)), stream, z, kl, moments, prior, noise, N,
+                      Z);
+    };
+    if (is_plain(prior, spread)) return with(gaussian_sample_forward_kernel<Spread::kLogVariance, true, T>);
+    return with_spread(spread,
+                       [&](auto of) { return with(gaussian_sample_forward_kernel<decltype(of)::value, false, T>); });
 }
 
 template <class T>
 Status gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments, const GaussianPrior<T>& prior,
-                                DeviationBound bound, T kl_weight, int R, int N, int Z, Stream stream) {
-    return launch(gaussian_sample_backward_kernel<T>, for_blocks(N, R, Block::any(32)), stream, dmoments, dz, z,
-                  moments, prior, bound, kl_weight, Z);
+                                Spread spread, T kl_weight, int R, int N, int Z, Stream stream, const T* row_weights) {
+    const auto with = [&](auto kernel) {
+        return launch(kernel, for_blocks(N, R, Block::any(32)), stream, dmoments, dz, z, moments, prior, kl_weight,
+                      row_weights, Z);
+    };
+    if (is_plain(prior, spread)) return with(gaussian_sample_backward_kernel<Spread::kLogVariance, true, T>);
+    return with_spread(spread,
+                       [&](auto of) { return with(gaussian_sample_backward_kernel<decltype(of)::value, false, T>); });
 }
 
 template <class T>
 Status gaussian_prior_backward(T* dmean, T* dlog_deviation, std::size_t P, const T* moments,
-                               const GaussianPrior<T>& prior, DeviationBound bound, T kl_weight, int R, int N, int Z,
+                               const GaussianPrior<T>& prior, Spread spread, T kl_weight, int R, int N, int Z,
                                Stream stream) {
-    return launch(gaussian_prior_backward_kernel<T>, for_blocks(Z, R, Block::any(128)), stream, dmean, dlog_deviation,
-                  P, moments, prior, bound, kl_weight, N, Z);
+    return with_spread(spread, [&](auto of) {
+        return launch(gaussian_prior_backward_kernel<decltype(of)::value, T>, for_blocks(Z, R, Block::any(128)), stream,
+                      dmean, dlog_deviation, P, moments, prior, kl_weight, N, Z);
+    });
 }
 
 template <class T>
 Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const GaussianPrior<T>& prior, Spread spread, int R,
                           int N, int Z, Stream stream) {
-    const auto with = [&](auto kernel) {
-        return launch(kernel, for_blocks(N, R, Block::any(32)), stream, ratio, z, moments, prior, Z);
-    };
-    switch (spread) {
-        case Spread::kLogVariance:
-            return with(gaussian_log_ratio_kernel<Spread::kLogVariance, T>);
-        case Spread::kLogDeviation:
-            return with(gaussian_log_ratio_kernel<Spread::kLogDeviation, T>);
-        case Spread::kLogDeviationFromOne:
-            return with(gaussian_log_ratio_kernel<Spread::kLogDeviationFromOne, T>);
-        default:
-            return with(gaussian_log_ratio_kernel<Spread::kVariance, T>);
-    }
+    return with_spread(spread, [&](auto of) {
+        return launch(gaussian_log_ratio_kernel<decltype(of)::value, T>, for_blocks(N, R, Block::any(32)), stream,
+                      ratio, z, moments, prior, Z);
+    });
 }
 
 template <class T>
@@ -53,14 +79,14 @@ Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise no
                   noise, N, Z);
 }
 
-#define WARPVAE_INSTANTIATE(T)                                                                                         \
-    template Status gaussian_sample_forward(T*, T*, const T*, const GaussianPrior<T>&, DeviationBound, LatentNoise,    \
-                                            int, int, int, Stream);                                                    \
-    template Status gaussian_sample_backward(T*, const T*, const T*, const T*, const GaussianPrior<T>&,                \
-                                             DeviationBound, T, int, int, int, Stream);                                \
-    template Status gaussian_prior_backward(T*, T*, std::size_t, const T*, const GaussianPrior<T>&, DeviationBound, T, \
-                                            int, int, int, Stream);                                                    \
-    template Status gaussian_prior_sample(T*, const GaussianPrior<T>&, LatentNoise, int, int, int, Stream);            \
+#define WARPVAE_INSTANTIATE(T)                                                                                        \
+    template Status gaussian_sample_forward(T*, T*, const T*, const GaussianPrior<T>&, Spread, LatentNoise, int, int, \
+                                            int, Stream);                                                             \
+    template Status gaussian_sample_backward(T*, const T*, const T*, const T*, const GaussianPrior<T>&, Spread, T,    \
+                                             int, int, int, Stream, const T*);                                        \
+    template Status gaussian_prior_backward(T*, T*, std::size_t, const T*, const GaussianPrior<T>&, Spread, T, int,   \
+                                            int, int, Stream);                                                        \
+    template Status gaussian_prior_sample(T*, const GaussianPrior<T>&, LatentNoise, int, int, int, Stream);           \
     template Status gaussian_log_ratio(T*, const T*, const T*, const GaussianPrior<T>&, Spread, int, int, int, Stream);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)

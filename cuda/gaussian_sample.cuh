@@ -1,69 +1,44 @@
-// A diagonal Gaussian given by mean and log-deviation, its reparameterised sample, and its divergence from a diagonal
-// Gaussian prior, whose mean and log-deviation may be parameters too (Vive, eq. 6 and 7, where tau and sigma are
-// standard deviations):
+// A diagonal Gaussian posterior: its reparameterised sample (Kingma and Welling 2014, eq. 10), its divergence (gaussian
+// KL, appendix B) from a diagonal Gaussian prior, whose mean and log-deviation may be parameters too, and their
+// gradients (Vive, eq. 6 and 7, where tau and sigma are standard deviations). gaussian_moments.cuh says what sigma is.
 //
-//   sigma = max(e^s, 1e-6), or e^max(s, 1e-6) as the paper literally has it;   z = mu + sigma epsilon
+//   z     = mu + sigma epsilon
 //   kl    = sum_j log tau - log sigma + ((mu - nu)^2 + sigma^2) / (2 tau^2) - 1/2
-//   dz/dmu = 1, dz/ds = sigma epsilon = z - mu,   dkl/dmu = (mu - nu) / tau^2,   dkl/ds = sigma^2 / tau^2 - 1
+//   dz/dmu = 1,   dz/dlog sigma = sigma epsilon = z - mu
+//   dkl/dmu = (mu - nu) / tau^2,    dkl/dlog sigma = sigma^2 / tau^2 - 1
 //   dkl/dnu = -(mu - nu) / tau^2,   dkl/dlog tau = 1 - ((mu - nu)^2 + sigma^2) / tau^2
 //
-// kl is summed as (mu - nu)^2 / (2 tau^2) + 1/2 (e^x - 1 - x), x = 2 (log sigma - log tau): no term is below 0. Where
-// the bound on sigma is active, the gradient by s is 0. moments [R, N, 2Z]: mu, then s; z [R, N, Z]; kl [R, N].
+// kl is summed as (mu - nu)^2 / (2 tau^2) + 1/2 (e^x - 1 - x), x = 2 (log sigma - log tau): no term is below 0. moments
+// [R, N, 2Z]: mu, then s; z [R, N, Z]; kl [R, N].
 //
 // Contract: block any. Forward: one block per four rows, which share a Philox block; backward: one per row; the
 // prior's gradient: one per latent. Reads and writes about 20 bytes a latent. Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
-#include "cuda/ops/latent.h"
+#include "cuda/gaussian_moments.cuh"
 #include "cuda/philox.cuh"
 
 namespace warpvae {
 
-inline constexpr double kSmallestDeviation = 1e-6;
 /// Blocks (x) of four rows for each replica (y): gaussian_sample_forward and gaussian_prior_sample.
 constexpr int sample_blocks(int N) { return (N + 3) / 4; }
 
-template <class T>
-struct Deviation {
-    T sigma, log_sigma;
-    bool bounded;  ///< the bound is active: nothing changes with s
-};
-template <class T>
-__device__ inline Deviation<T> deviation_of(T s, DeviationBound bound) {
-    if (bound == DeviationBound::kLogarithm) {
-        const bool bounded = s < T(kSmallestDeviation);
-        const T kept = bounded ? T(kSmallestDeviation) : s;
-        return {exp_(kept), kept, bounded};
-    }
-    const T least = T(-13.815510557964274);  // log 1e-6
-    const bool bounded = s < least;
-    const T kept = bounded ? least : s;
-    return {exp_(kept), kept, bounded};
-}
-
-/// The deviation that s says in any of the conventions.
-template <Spread spread, class T>
-__device__ inline Deviation<T> deviation_from(T s) {
-    if constexpr (spread == Spread::kLogVariance) return {exp_(T(0.5) * s), T(0.5) * s, false};
-    if constexpr (spread == Spread::kVariance) return {sqrt_(s), T(0.5) * log_(s), false};
-    return deviation_of(s, spread == Spread::kLogDeviation ? DeviationBound::kDeviation : DeviationBound::kLogarithm);
-}
-
-/// Entry j of replica r's prior.
+/// Entry j of replica r's prior; `standard`: N(0, 1), known when compiling.
 template <class T>
 struct PriorEntry {
     T mean, inverse_variance, log_deviation;
 };
-template <class T>
+template <bool standard = false, class T>
 __device__ inline PriorEntry<T> prior_entry(const GaussianPrior<T>& prior, int r, int j) {
+    if constexpr (standard) return {T(0), T(1), T(0)};
     const T mean = prior.mean ? prior.mean[r * prior.mean_stride + j] : T(0);
     const T log_tau = prior.log_deviation ? prior.log_deviation[r * prior.log_deviation_stride + j] : T(0);
     return {mean, exp_(T(-2) * log_tau), log_tau};
 }
 
-template <class T>
-__global__ void gaussian_sample_forward_kernel(T* z, T* kl, const T* moments, GaussianPrior<T> prior,
-                                               DeviationBound bound, LatentNoise noise, int N, int Z) {
+template <Spread spread, bool standard, class T>
+__global__ void gaussian_sample_forward_kernel(T* z, T* kl, const T* moments, GaussianPrior<T> prior, LatentNoise noise,
+                                               int N, int Z) {
     const int r = blockIdx.y, first = 4 * blockIdx.x;
     const int rows = N - first < 4 ? N - first : 4;
     const std::uint64_t step = noise.step ? *noise.step : 0;
@@ -83,32 +58,33 @@ __global__ void gaussian_sample_forward_kernel(T* z, T* kl, const T* moments, Ga
         T divergence = T(0);
         WARPVAE_SIMD(reduction(+ : divergence))
         for (int j = latents.first; j < latents.last; j += latents.step) {
-            const PriorEntry<T> p = prior_entry(prior, r, j);
-            const Deviation<T> d = deviation_of(mu[Z + j], bound);
-            const T off = mu[j] - p.mean;
+            const PriorEntry<T> p = prior_entry<standard>(prior, r, j);
+            const Deviation<T> d = deviation_of<spread>(mu[Z + j]);
             sample[j] = noise.seeds ? mu[j] + d.sigma * sample[j] : mu[j];
-            divergence += T(0.5) * (p.inverse_variance * off * off +
-                                    above_tangent_of_exp(T(2) * (d.log_sigma - p.log_deviation)));
+            divergence += divergence_of(mu[j] - p.mean, d.log_sigma - p.log_deviation, p.inverse_variance);
         }
         divergence = block_sum(divergence);
-        if (threadIdx.x == 0) kl[row0 + n] = divergence;
+        if (kl && threadIdx.x == 0) kl[row0 + n] = divergence;
     }
 }
 
-template <class T>
+template <Spread spread, bool standard, class T>
 __global__ void gaussian_sample_backward_kernel(T* dmoments, const T* dz, const T* z, const T* moments,
-                                                GaussianPrior<T> prior, DeviationBound bound, T kl_weight, int Z) {
+                                                GaussianPrior<T> prior, T kl_weight, const T* row_weights, int Z) {
     const int r = blockIdx.y;
     const std::size_t row = std::size_t(r) * gridDim.x + blockIdx.x;
+    if (row_weights) kl_weight *= row_weights[row];
     const T* mu = moments + row * 2 * Z;
     T* out = dmoments + row * 2 * Z;
-    for (int j : block_stride(Z)) {
-        const PriorEntry<T> p = prior_entry(prior, r, j);
-        const Deviation<T> d = deviation_of(mu[Z + j], bound);
-        const T g = dz[row * Z + j];
+    const auto latents = block_stride(Z);
+    WARPVAE_SIMD()
+    for (int j = latents.first; j < latents.last; j += latents.step) {
+        const PriorEntry<T> p = prior_entry<standard>(prior, r, j);
+        const T g = dz[row * Z + j], slope = log_sigma_slope<spread>(mu[Z + j]);
         out[j] = g + kl_weight * p.inverse_variance * (mu[j] - p.mean);
-        const T ds = g * (z[row * Z + j] - mu[j]) + kl_weight * (p.inverse_variance * d.sigma * d.sigma - T(1));
-        out[Z + j] = d.bounded ? T(0) : ds;
+        const T ds = slope * g * (z[row * Z + j] - mu[j]) +
+                     kl_weight * (slope * (times_variance<spread>(p.inverse_variance, mu[Z + j]) - T(1)));
+        out[Z + j] = deviation_of<spread>(mu[Z + j]).bounded ? T(0) : ds;
     }
 }
 
@@ -129,19 +105,18 @@ __global__ void gaussian_prior_sample_kernel(T* z, GaussianPrior<T> prior, Laten
 }
 
 /// dmean[r, j], dlog_deviation[r, j] at stride P, either null: sums over the rows.
-template <class T>
+template <Spread spread, class T>
 __global__ void gaussian_prior_backward_kernel(T* dmean, T* dlog_deviation, std::size_t P, const T* moments,
-                                               GaussianPrior<T> prior, DeviationBound bound, T kl_weight, int N,
-                                               int Z) {
+                                               GaussianPrior<T> prior, T kl_weight, int N, int Z) {
     const int j = blockIdx.x, r = blockIdx.y;
     const PriorEntry<T> p = prior_entry(prior, r, j);
     T to_mean = T(0), to_deviation = T(0);
     for (int n : block_stride(N)) {
         const T* mu = moments + (std::size_t(r) * N + n) * 2 * Z;
-        const Deviation<T> d = deviation_of(mu[Z + j], bound);
+        const Deviation<T> d = deviation_of<spread>(mu[Z + j]);
         const T off = mu[j] - p.mean;
         to_mean -= off * p.inverse_variance;
-        to_deviation += T(1) - (off * off + d.sigma * d.sigma) * p.inverse_variance;
+        to_deviation += T(1) - (off * off + times_variance<spread>(T(1), mu[Z + j])) * p.inverse_variance;
     }
     to_mean = block_sum(to_mean);
     to_deviation = block_sum(to_deviation);
@@ -159,7 +134,7 @@ __global__ void gaussian_log_ratio_kernel(T* ratio, const T* z, const T* moments
     T total = T(0);
     for (int j : block_stride(Z)) {
         const PriorEntry<T> p = prior_entry(prior, r, j);
-        const Deviation<T> d = deviation_from<spread>(mu[Z + j]);
+        const Deviation<T> d = deviation_of<spread>(mu[Z + j]);
         const T from_prior = z[row * Z + j] - p.mean, from_mu = (z[row * Z + j] - mu[j]) / d.sigma;
         total +=
             d.log_sigma - p.log_deviation + T(0.5) * (from_mu * from_mu - p.inverse_variance * from_prior * from_prior);

@@ -21,7 +21,7 @@
 // and writes 4 Z bytes a draw forward, 8 Z backward, and each row's moments from the cache. Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
-#include "cuda/gaussian_kl.cuh"
+#include "cuda/math.cuh"
 #include "cuda/ops/renyi.h"
 #include "cuda/philox.cuh"
 

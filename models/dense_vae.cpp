@@ -93,8 +93,8 @@ void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
     }
     const Range range("encoder.backward");
     // Through z = mu + sigma epsilon and the divergence to (mu, log sigma^2), then through the heads to the image.
-    check(gaussian_head_backward(d_moments_.data(), d_z, z_.data(), moments_.data(), T(config_.beta / N), R_, N,
-                                 config_.latents, this->stream()));
+    check(gaussian_sample_backward<T>(d_moments_.data(), d_z, z_.data(), moments_.data(), {}, spread(),
+                                      T(config_.beta / N), R_, N, config_.latents, this->stream()));
     heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
                     static_cast<const T*>(encoder_.output()), Activation::kRelu, N);
     encoder_.backward(matmul_, parameters_, d_hidden_.data(), input_.data(), Activation::kNone, false, R_, N);

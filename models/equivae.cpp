@@ -243,8 +243,8 @@ void Equivae<T>::encode_pairs(const T* x, const LatentNoise& noise) {
     logvar_.forward(matmul_, parameters_, cov_joint_.data(), R_, pairs);
     check(concatenate_pairs_forward<T>(moments_.data(), {mu_.output(), PairRows::kPairs, Z},
                                        {logvar_.output(), PairRows::kPairs, Z}, pairs_, R_, this->stream()));
-    check(reparameterise_forward(v_.data(), moments_.data(), noise, R_, pairs, Z, this->stream()));
-    check(gaussian_kl_forward(kl_.data(), moments_.data(), R_, pairs, Z, this->stream()));
+    check(gaussian_sample_forward<T>(v_.data(), kl_.data(), moments_.data(), {}, spread(), noise, R_, pairs, Z,
+                                     this->stream()));
 }
 
 /// p(x | r, v): output() of every pair.
@@ -380,8 +380,9 @@ const T* Equivae<T>::equivariant_backward(int N) {
     const Range range("equivariant.backward");
     const int pairs = pairs_.pairs(), Z = config_.latents;
     const bool semi = config_.semi_supervised;
-    check(gaussian_head_backward<T>(d_moments_.data(), d_v_, v_.data(), moments_.data(), semi ? T(1) : T(1) / T(N), R_,
-                                    pairs, Z, this->stream(), semi ? pair_weights_.data() : nullptr));
+    check(gaussian_sample_backward<T>(d_moments_.data(), d_v_, v_.data(), moments_.data(), {}, spread(),
+                                      semi ? T(1) : T(1) / T(N), R_, pairs, Z, this->stream(),
+                                      semi ? pair_weights_.data() : nullptr));
     check(concatenate_pairs_backward<T>({d_mu_.data(), nullptr, PairRows::kPairs, Z},
                                         {d_logvar_.data(), nullptr, PairRows::kPairs, Z}, d_moments_.data(), pairs_, R_,
                                         this->stream()));

@@ -182,7 +182,7 @@ void SpatialVae<T>::pose_forward(const T* features, int M, const LatentNoise& no
         check(copy_on_device(drawn_.data(), pose_moments_.data(), rows * V_ * sizeof(T), this->stream()));
     } else {
         check(gaussian_sample_forward(drawn_.data(), pose_kl_.data(), static_cast<const T*>(pose_moments_.data()),
-                                      pose_prior(), config_.bound, pose_noise_of(noise), R_, M, V_, this->stream()));
+                                      pose_prior(), config_.spread, pose_noise_of(noise), R_, M, V_, this->stream()));
     }
     pose_from_drawn(M);
 }
@@ -217,7 +217,7 @@ void SpatialVae<T>::encode_rows(const T* x, int M, const LatentNoise& noise) {
     trunk_.forward(matmul_, parameters_, seen, R_, M);
     heads_.forward(matmul_, parameters_, moments_.data(), static_cast<const T*>(trunk_.output()), Activation::kNone, M);
     check(gaussian_sample_forward(z_.data(), kl_.data(), static_cast<const T*>(moments_.data()), GaussianPrior<T>(),
-                                  config_.bound, noise, R_, M, config_.latents, this->stream()));
+                                  config_.spread, noise, R_, M, config_.latents, this->stream()));
     if (config_.kind == SpatialKind::kTransformer) {
         if (config_.separate_trunk) pose_trunk_.forward(matmul_, parameters_, x, R_, M);
         pose_forward(config_.separate_trunk ? pose_trunk_.output() : trunk_.output(), M, noise);
@@ -284,12 +284,12 @@ T* SpatialVae<T>::pose_backward(const T* features, Activation features_activatio
     if (config_.prior != PosePrior::kNone) {
         const GaussianPrior<T> prior = pose_prior();
         check(gaussian_sample_backward<T>(d_pose_moments_.data(), d_drawn, drawn_.data(), pose_moments_.data(), prior,
-                                          config_.bound, weight, R_, M, V_, this->stream()));
+                                          config_.spread, weight, R_, M, V_, this->stream()));
         if (config_.prior != PosePrior::kFull)
             check(gaussian_prior_backward<T>(
                 config_.prior == PosePrior::kFitted ? parameters_.gradient(prior_mean_) : nullptr,
                 parameters_.gradient(prior_deviation_), parameters_.stride(), pose_moments_.data(), prior,
-                config_.bound, weight, R_, M, V_, this->stream()));
+                config_.spread, weight, R_, M, V_, this->stream()));
         d_moments = d_pose_moments_.data();
     }
     pose_heads_.backward(matmul_, parameters_, d_pose_hidden_.data(), d_moments, features, features_activation, M);
@@ -323,7 +323,7 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
     const Range range("encoder.backward");
     // Through z = mu + sigma epsilon and KL(q(z | x) || N(0, I)) (eq. 6) to the last hidden layer.
     check(gaussian_sample_backward<T>(d_moments_.data(), d_z, z_.data(), moments_.data(), GaussianPrior<T>(),
-                                      config_.bound, weight, R_, M, config_.latents, this->stream()));
+                                      config_.spread, weight, R_, M, config_.latents, this->stream()));
     heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
                     static_cast<const T*>(trunk_.output()), Activation::kRelu, M);
     if (config_.kind == SpatialKind::kTransformer) {

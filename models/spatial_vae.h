@@ -43,11 +43,11 @@ struct SpatialVaeConfig {
     double limit_range = 1;                ///< the most that a number of u may differ from the identity's
     std::vector<int> hidden = {256, 256};  ///< of the encoder; the decoder mirrors them
     int latents = 8;
-    int localisation = 128;       ///< hidden units between x and u in a DT-VAE
-    bool separate_trunk = false;  ///< T-VAE: u has an encoder of its own
-    int samples = 1;              ///< L: draws of (z, u) for each image (eq. 8)
-    double loss_scale = 1;        ///< factor of the loss; unlike Adam, Adadelta's steps depend on it
-    DeviationBound bound = DeviationBound::kDeviation;
+    int localisation = 128;                 ///< hidden units between x and u in a DT-VAE
+    bool separate_trunk = false;            ///< T-VAE: u has an encoder of its own
+    int samples = 1;                        ///< L: draws of (z, u) for each image (eq. 8)
+    double loss_scale = 1;                  ///< factor of the loss; unlike Adam, Adadelta's steps depend on it
+    Spread spread = Spread::kLogDeviation;  ///< of both posteriors; or kLogDeviationFromOne
 
     WarpForm first_form() const;
     /// The warp that makes x'; in a T-VAE the only one.
@@ -78,7 +78,7 @@ class SpatialVae : public Autoencoder<T> {
     void sample_prior(int N, const LatentNoise& noise) override;
     T* z() override { return z_.data(); }
     const T* moments() const override { return moments_.data(); }
-    Spread spread() const override { return spread_of(config_.bound); }
+    Spread spread() const override { return config_.spread; }
     T* u() override { return u_.data(); }
     std::vector<const T*> divergences() const override;
     void add_log_ratio(T* ratio, int N) override;

@@ -142,8 +142,8 @@ void export_steps(EquivaeSteps& training, int batch, const std::string& path) {
         const MinibatchOrder order = MinibatchOrder::epochs(training.images.count(), batch);
         const std::int64_t m = std::int64_t(model.begin_step(order, done - 1) >> 32);
         const DeviceBuffer<std::uint64_t> step(std::vector<std::uint64_t>{done - 1});
-        check(reparameterise_forward(noise.data(), moments.data(), {seeds.data(), step.data()}, 1, int(pairs), int(Z),
-                                     nullptr));
+        check(gaussian_sample_forward<float>(noise.data(), nullptr, moments.data(), {}, Spread::kLogVariance,
+                                             {seeds.data(), step.data()}, 1, int(pairs), int(Z), nullptr));
         check(gather_labels(labels.data(), training.labels.table(),
                             {seeds.data(), step.data(), {MinibatchOrder::kCycle, training.images.count(), batch}}, 1,
                             batch, nullptr));

@@ -109,11 +109,6 @@ std::vector<Operation> operations(const Matmul& matmul) {
              return gaussian_head_forward(d.moments.data(), d.z.data(), d.rows.data(), d.h.data(), d.parameters.data(),
                                           d.parameters.data() + 2 * Z * H, P, noise, d.R, N, H, Z, nullptr);
          }},
-        {"gaussian_head_backward", 4 * 6 * latents, 0,
-         [](Data& d) {
-             return gaussian_head_backward(d.dmoments.data(), d.dz.data(), d.z.data(), d.moments.data(), 1.f / N, d.R,
-                                           N, Z, nullptr);
-         }},
         {"bernoulli_from_logits + gradient", 12 * pixels, 0,
          [](Data& d) {
              return bernoulli_from_logits(d.rows.data(), d.y.data(), d.y.data(), d.x.data(), 1.f / N, d.R, N, D,
@@ -127,13 +122,13 @@ std::vector<Operation> operations(const Matmul& matmul) {
         {"gaussian_sample_forward", 4 * 3 * latents, 0,
          [](Data& d) {
              return gaussian_sample_forward<float>(d.z.data(), d.rows.data(), d.moments.data(), {},
-                                                   DeviationBound::kDeviation, {d.seeds.data(), d.step.data()}, d.R, N,
-                                                   Z, nullptr);
+                                                   Spread::kLogDeviation, {d.seeds.data(), d.step.data()}, d.R, N, Z,
+                                                   nullptr);
          }},
         {"gaussian_sample_backward", 4 * 6 * latents, 0,
          [](Data& d) {
              return gaussian_sample_backward<float>(d.dmoments.data(), d.dz.data(), d.z.data(), d.moments.data(), {},
-                                                    DeviationBound::kDeviation, 1.f / N, d.R, N, Z, nullptr);
+                                                    Spread::kLogDeviation, 1.f / N, d.R, N, Z, nullptr);
          }},
         {"sigmoid_backward (784)", 12 * pixels, 0,
          [](Data& d) { return sigmoid_backward<float>(d.y.data(), d.y.data(), d.x.data(), d.y.size(), nullptr); }},

@@ -112,7 +112,7 @@ void export_steps(TrainingSteps<M>& training, int batch, int latents, const std:
         add_arena(file, arena.layout(), "gradient." + std::to_string(done - 1) + ".", arena.download_gradients(0));
         add_arena(file, arena.layout(), "weights." + std::to_string(done) + ".", arena.download(0));
         const DeviceBuffer<std::uint64_t> step(std::vector<std::uint64_t>{done - 1});
-        check(gaussian_sample_forward<float>(z.data(), kl.data(), moments.data(), {}, DeviationBound::kDeviation,
+        check(gaussian_sample_forward<float>(z.data(), kl.data(), moments.data(), {}, Spread::kLogDeviation,
                                              {seeds.data(), step.data()}, 1, rows, latents, nullptr));
         std::vector<float> x(std::size_t(batch) * kPixels), epsilon(drawn);
         check(copy_to_host(x.data(), training.model.minibatch(), x.size() * sizeof(float), training.stream));

@@ -8,7 +8,7 @@
 
 namespace warpvae {
 
-// --- the latent: gaussian_head.cuh, reparameterise.cuh, gaussian_kl.cuh, gaussian_sample.cuh -------------------------
+// --- the latent: gaussian_moments.cuh, gaussian_head.cuh, gaussian_sample.cuh ----------------------------------------
 
 /// Noise of a latent: element (n, j) of step `*step` (0 where step is null) and row `first_row + n`.
 struct LatentNoise {
@@ -17,49 +17,21 @@ struct LatentNoise {
     Purpose purpose = Purpose::kLatent;
     std::size_t first_row = 0;  ///< a multiple of 4
 };
+/// Every diagonal Gaussian here is given by moments [.., 2Z]: means mu, then spreads s. What s is, its maker decides:
+enum class Spread {
+    kLogVariance,          ///< sigma = e^(s / 2)
+    kLogDeviation,         ///< sigma = e^s, at least 1e-6 (Vive, appendix A: "clipped to be more than 1e-6")
+    kLogDeviationFromOne,  ///< sigma = e^max(s, 1e-6), so at least 1: that appendix to the letter
+    kVariance              ///< sigma = sqrt(s)
+};
 /// The encoder's two heads, the sample and its divergence in one kernel (Kingma and Welling, eq. 10 and appendix B):
-///   [mu, logvar] = h W^T + b,   z = mu + exp(logvar / 2) * epsilon,
-///   kl[r, n] = 1/2 sum_j (mu^2 + exp(logvar) - 1 - logvar)
-/// moments [R, N, 2Z] = (mu, logvar); z [R, N, Z]; kl [R, N]; h [R, N, H]; W [2Z, H], b [2Z] at stride P.
+///   [mu, s] = h W^T + b,   z = mu + exp(s / 2) * epsilon,   kl[r, n] = 1/2 sum_j (mu^2 + exp(s) - 1 - s)
+/// moments [R, N, 2Z] = (mu, s), Spread::kLogVariance; z [R, N, Z]; kl [R, N]; h [R, N, H]; W [2Z, H], b [2Z] at stride
+/// P. Its gradient: gaussian_sample_backward, then dense_backward.
 template <class T>
 Status gaussian_head_forward(T* moments, T* z, T* kl, const T* h, const T* W, const T* b, std::size_t P,
                              LatentNoise noise, int R, int N, int H, int Z, Stream stream);
-/// dmoments [R, N, 2Z] from dz [R, N, Z]: the gradient of L = f(z) + sum_n w_n kl_n, through z and the divergence, with
-/// w_n = kl_weight, times row_weights[r, n] where that is given.
-///   dmu = dz + w mu,   dlogvar = dz (z - mu) / 2 + w (exp(logvar) - 1) / 2
-template <class T>
-Status gaussian_head_backward(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight, int R, int N, int Z,
-                              Stream stream, const T* row_weights = nullptr);
 
-/// z = mu + exp(logvar / 2) * epsilon alone. moments [R, N, 2Z], z [R, N, Z].
-template <class T>
-Status reparameterise_forward(T* z, const T* moments, LatentNoise noise, int R, int N, int Z, Stream stream);
-/// dmoments = the gradient of f(z): dmu = dz, dlogvar = dz (z - mu) / 2.
-template <class T>
-Status reparameterise_backward(T* dmoments, const T* dz, const T* z, const T* moments, int R, int N, int Z,
-                               Stream stream);
-/// kl[r, n] = KL(N(mu, exp(logvar)) || N(0, 1)) alone. moments [R, N, 2Z].
-template <class T>
-Status gaussian_kl_forward(T* kl, const T* moments, int R, int N, int Z, Stream stream);
-/// dmoments += weight * dkl/dmoments.
-template <class T>
-Status gaussian_kl_backward(T* dmoments, const T* moments, T weight, int R, int N, int Z, Stream stream);
-
-/// What keeps sigma = e^s away from 0 (Vive, appendix A: "clipped to be more than 1e-6").
-enum class DeviationBound {
-    kDeviation,  ///< sigma is at least 1e-6
-    kLogarithm,  ///< as the paper literally has it: s is at least 1e-6, so sigma at least 1
-};
-/// What the second half s of a Gaussian's moments (mu, s) says of its deviation sigma.
-enum class Spread {
-    kLogVariance,          ///< sigma = e^(s / 2)
-    kLogDeviation,         ///< sigma = e^s, kept at DeviationBound::kDeviation
-    kLogDeviationFromOne,  ///< sigma = e^s, kept at DeviationBound::kLogarithm
-    kVariance              ///< sigma = sqrt(s)
-};
-constexpr Spread spread_of(DeviationBound bound) {
-    return bound == DeviationBound::kDeviation ? Spread::kLogDeviation : Spread::kLogDeviationFromOne;
-}
 /// A diagonal Gaussian prior, each replica's own or one for all (stride 0). Device memory; null: mean 0, deviation 1.
 template <class T>
 struct GaussianPrior {
@@ -68,25 +40,27 @@ struct GaussianPrior {
     const T* log_deviation = nullptr;
     std::size_t log_deviation_stride = 0;
 };
-/// z = mu + sigma epsilon and kl[r, n] = KL(N(mu, sigma^2) || prior), from moments (mu, s = log sigma):
-/// gaussian_sample.cuh. z [R, N, Z]; kl [R, N]; moments [R, N, 2Z].
+/// z = mu + sigma epsilon and kl[r, n] = KL(N(mu, sigma^2) || prior), from moments as `spread` says:
+/// gaussian_sample.cuh. z [R, N, Z]; kl [R, N], or null; moments [R, N, 2Z].
 template <class T>
-Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrior<T>& prior, DeviationBound bound,
+Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrior<T>& prior, Spread spread,
                                LatentNoise noise, int R, int N, int Z, Stream stream);
-/// dmoments [R, N, 2Z] of L = f(z) + kl_weight * sum_n kl from dz [R, N, Z].
+/// dmoments [R, N, 2Z] from dz [R, N, Z]: the gradient of L = f(z) + sum_n w_n kl_n, through z and the divergence, with
+/// w_n = kl_weight, times row_weights[r, n] where that is given.
 template <class T>
 Status gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments, const GaussianPrior<T>& prior,
-                                DeviationBound bound, T kl_weight, int R, int N, int Z, Stream stream);
-/// The prior's own gradients of the same L: dmean, dlog_deviation [Z] at stride P, either null.
+                                Spread spread, T kl_weight, int R, int N, int Z, Stream stream,
+                                const T* row_weights = nullptr);
+/// The prior's own gradients of the same L without row weights: dmean, dlog_deviation [Z] at stride P, either null.
 template <class T>
 Status gaussian_prior_backward(T* dmean, T* dlog_deviation, std::size_t P, const T* moments,
-                               const GaussianPrior<T>& prior, DeviationBound bound, T kl_weight, int R, int N, int Z,
+                               const GaussianPrior<T>& prior, Spread spread, T kl_weight, int R, int N, int Z,
                                Stream stream);
 /// z [R, N, Z] = draws of the prior; noise.seeds must be there.
 template <class T>
 Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise noise, int R, int N, int Z,
                              Stream stream);
-/// ratio[r, n] += log prior(z) - log N(z; mu, sigma^2), of moments (mu, s) with s as `spread` says.
+/// ratio[r, n] += log prior(z) - log N(z; mu, sigma^2), from moments as `spread` says.
 template <class T>
 Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const GaussianPrior<T>& prior, Spread spread, int R,
                           int N, int Z, Stream stream);

@@ -1,4 +1,5 @@
-// The latent: the fused heads against the plain formula and against reparameterise and gaussian_kl alone.
+// The fused heads against the plain formula and against gaussian_sample, which does the same without the products; the
+// divergence's known values.
 #include <array>
 
 #include "cuda/device/buffer.h"
@@ -134,7 +135,6 @@ TEST(GaussianHead, FirstRowContinuesTheNoise) {
     EXPECT_FALSE(
         gaussian_head_forward(b.data(), b.data(), b.data(), b.data(), b.data(), b.data(), 8, noise, 1, 1, 1, 1, nullptr)
             .ok());
-    EXPECT_FALSE(reparameterise_forward(b.data(), b.data(), noise, 1, 1, 1, nullptr).ok());
 }
 
 TEST(GaussianHead, StepsDrawAnew) {
@@ -146,7 +146,7 @@ TEST(GaussianHead, StepsDrawAnew) {
     for (std::size_t i = 0; i < a.z.size(); ++i) EXPECT_NE(a.z[i], b.z[i]);
 }
 
-/// z and kl of given moments by the single operations.
+/// z and kl of given moments by gaussian_sample.
 template <class T>
 std::pair<std::vector<T>, std::vector<T>> pieces(const std::vector<T>& moments, const Sizes& s, std::uint64_t seed0,
                                                  std::uint64_t step) {
@@ -154,9 +154,8 @@ std::pair<std::vector<T>, std::vector<T>> pieces(const std::vector<T>& moments, 
     std::vector<std::uint64_t> seeds;
     for (int r = 0; r < s.R; ++r) seeds.push_back(seed0 + r);
     DeviceBuffer<std::uint64_t> S(seeds), t(std::vector<std::uint64_t>{step});
-    check(reparameterise_forward(z.data(), m.data(), LatentNoise{S.data(), t.data(), Purpose::kLatent, 0}, s.R, s.N,
-                                 s.Z, nullptr));
-    check(gaussian_kl_forward(kl.data(), m.data(), s.R, s.N, s.Z, nullptr));
+    check(gaussian_sample_forward<T>(z.data(), kl.data(), m.data(), {}, Spread::kLogVariance,
+                                     LatentNoise{S.data(), t.data(), Purpose::kLatent, 0}, s.R, s.N, s.Z, nullptr));
     return {z.download(), kl.download()};
 }
 
@@ -175,7 +174,8 @@ template <class T>
 std::vector<T> head_backward(const std::vector<T>& dz, const std::vector<T>& z, const std::vector<T>& moments, T weight,
                              const Sizes& s) {
     GuardedBuffer<T> g(dz), Z(z), m(moments), out(moments.size());
-    check(gaussian_head_backward(out.data(), g.data(), Z.data(), m.data(), weight, s.R, s.N, s.Z, nullptr));
+    check(gaussian_sample_backward<T>(out.data(), g.data(), Z.data(), m.data(), {}, Spread::kLogVariance, weight, s.R,
+                                      s.N, s.Z, nullptr));
     return out.download();
 }
 
@@ -194,19 +194,6 @@ TEST(GaussianHead, BackwardByFiniteDifferences) {
     };
     const std::vector<double> z = pieces(moments, s, 100, 3).first;
     expect_gradient(loss, moments, head_backward(c, z, moments, weight, s), "gaussian_head");
-
-    // The single operations' gradients: reparameterise writes, gaussian_kl adds.
-    GuardedBuffer<double> g(c), Z(z), m(moments), out(moments.size());
-    check(reparameterise_backward(out.data(), g.data(), Z.data(), m.data(), s.R, s.N, s.Z, nullptr));
-    const auto z_alone = [&](const std::vector<double>& x) {
-        const std::vector<double> sample = pieces(x, s, 100, 3).first;
-        double sum = 0;
-        for (std::size_t i = 0; i < sample.size(); ++i) sum += c[i] * sample[i];
-        return sum;
-    };
-    expect_gradient(z_alone, moments, out.download(), "reparameterise");
-    check(gaussian_kl_backward(out.data(), m.data(), weight, s.R, s.N, s.Z, nullptr));
-    expect_gradient(loss, moments, out.download(), "reparameterise + gaussian_kl");
 }
 
 TEST(GaussianHead, BackwardWeighsEachRowsDivergence) {
@@ -225,7 +212,8 @@ TEST(GaussianHead, BackwardWeighsEachRowsDivergence) {
     const std::vector<double> z = pieces(moments, s, 100, 3).first;
     GuardedBuffer<double> g(c), Z(z), m(moments), w(weights), out(moments.size());
     const auto weighed = [&] {
-        check(gaussian_head_backward(out.data(), g.data(), Z.data(), m.data(), 0.7, s.R, s.N, s.Z, nullptr, w.data()));
+        check(gaussian_sample_backward<double>(out.data(), g.data(), Z.data(), m.data(), {}, Spread::kLogVariance, 0.7,
+                                               s.R, s.N, s.Z, nullptr, w.data()));
         return out.download();
     };
     expect_gradient(loss, moments, weighed(), "gaussian_head, weighed rows");
@@ -288,7 +276,9 @@ TEST(GaussianKl, KnownValues) {
     at_all_block_sizes([] {
         // N(0, 1) is at no distance from itself; N(1, 1) at 1/2; N(0, e) at (e - 2) / 2.
         GuardedBuffer<double> m(std::vector<double>{0, 0, 1, 0, 0, 1}), kl(3);
-        check(gaussian_kl_forward(kl.data(), m.data(), 1, 3, 1, nullptr));
+        GuardedBuffer<double> z(3);
+        check(gaussian_sample_forward<double>(z.data(), kl.data(), m.data(), {}, Spread::kLogVariance, {}, 1, 3, 1,
+                                              nullptr));
         expect_close(kl.download(), std::vector<double>{0, 0.5, (std::exp(1.0) - 2) / 2}, Tolerance{1e-15, 0}, "kl");
     });
 }
@@ -307,9 +297,10 @@ TEST(GaussianKl, IsNeverBelowZero) {
     for (int n = 0; n < N; ++n) halved[2 * n + 1] /= 2;
     at_all_block_sizes([&] {
         GuardedBuffer<float> moments(near), deviations(halved), heads(near), kl(N), of_sample(N), of_head(N), z(N);
-        check(gaussian_kl_forward(kl.data(), moments.data(), 1, N, 1, nullptr));
-        check(gaussian_sample_forward<float>(z.data(), of_sample.data(), deviations.data(), {},
-                                             DeviationBound::kDeviation, {}, 1, N, 1, nullptr));
+        check(gaussian_sample_forward<float>(z.data(), kl.data(), moments.data(), {}, Spread::kLogVariance, {}, 1, N, 1,
+                                             nullptr));
+        check(gaussian_sample_forward<float>(z.data(), of_sample.data(), deviations.data(), {}, Spread::kLogDeviation,
+                                             {}, 1, N, 1, nullptr));
         check(variance_head(heads.data(), of_head.data(), VarianceHead::kExp, 1, N, 1, nullptr));
         for (const float value : of_head.download()) ASSERT_GE(value, 0.f);
         expect_close(kl.download(), exact, Tolerance{1e-38, 64 * kRounding<float>}, "kl near 0, of log variances");
@@ -321,8 +312,9 @@ TEST(GaussianKl, NaNReachesTheDivergence) {
     at_all_block_sizes([] {
         std::vector<float> moments(2 * 2 * 40, 0.f);
         moments[40 + 39] = std::numeric_limits<float>::quiet_NaN();
-        GuardedBuffer<float> m(moments), kl(2);
-        check(gaussian_kl_forward(kl.data(), m.data(), 1, 2, 40, nullptr));
+        GuardedBuffer<float> m(moments), kl(2), z(80);
+        check(gaussian_sample_forward<float>(z.data(), kl.data(), m.data(), {}, Spread::kLogVariance, {}, 1, 2, 40,
+                                             nullptr));
         EXPECT_TRUE(std::isnan(kl.download()[0]));
         EXPECT_EQ(kl.download()[1], 0.f);
     });

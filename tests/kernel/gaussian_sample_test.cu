@@ -11,7 +11,8 @@ namespace {
 
 using namespace test;
 
-constexpr DeviationBound kBounds[] = {DeviationBound::kDeviation, DeviationBound::kLogarithm};
+constexpr Spread kSpreads[] = {Spread::kLogDeviation, Spread::kLogDeviationFromOne, Spread::kLogVariance,
+                               Spread::kVariance};
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 struct Sizes {
@@ -26,12 +27,15 @@ std::string name_of(const Sizes& s) {
 struct Plain {
     double sigma, log_sigma, error;
     bool bounded;
+    double slope;  ///< dlog sigma/ds where it is not bounded
 };
-Plain plain_deviation(double s, DeviationBound bound) {
-    const double least = bound == DeviationBound::kDeviation ? std::log(1e-6) : 1e-6;
+Plain plain_deviation(double s, Spread spread) {
+    if (spread == Spread::kLogVariance) return {std::exp(s / 2), s / 2, 3, false, 0.5};
+    if (spread == Spread::kVariance) return {std::sqrt(s), std::log(s) / 2, 3, false, 0.5 / s};
+    const double least = spread == Spread::kLogDeviation ? std::log(1e-6) : 1e-6;
     const bool bounded = s < least;
     const double log_sigma = bounded ? least : s;
-    return {std::exp(log_sigma), log_sigma, 3 + (bounded ? std::abs(log_sigma) : 0), bounded};
+    return {std::exp(log_sigma), log_sigma, 3 + (bounded ? std::abs(log_sigma) : 0), bounded, 1};
 }
 
 /// The reference, in double, rounds as well.
@@ -48,7 +52,7 @@ template <class T>
 struct Latent {
     Sizes s;
     PriorKind kind = PriorKind::kOwn;
-    DeviationBound bound = DeviationBound::kDeviation;
+    Spread spread = Spread::kLogDeviation;
     std::size_t P;           // an arena row: mean [Z], log-deviation [Z], and 3 that nobody reads
     std::vector<T> arena;    // [R, P], or [1, P]
     std::vector<T> moments;  // [R, N, 2Z]
@@ -57,14 +61,19 @@ struct Latent {
     std::size_t first_row = 0;
     bool with_noise = true;
 
-    Latent(const Sizes& sizes, PriorKind prior_kind, DeviationBound deviation_bound)
-        : s(sizes), kind(prior_kind), bound(deviation_bound), P(2 * sizes.Z + 3) {
+    Latent(const Sizes& sizes, PriorKind prior_kind, Spread said)
+        : s(sizes), kind(prior_kind), spread(said), P(2 * sizes.Z + 3) {
         Random random(s.N + 7 * s.Z);
         arena = random.normals<T>((kind == PriorKind::kShared ? 1 : s.R) * P, 0.5);
         moments = random.normals<T>(std::size_t(2) * s.R * s.N * s.Z);
         // Some deviations far below the bound on sigma (the bound on its logarithm is met by half of them anyway).
         for (int row = 0; row < s.R * s.N; ++row)
             if (s.Z && row % 3 == 1) moments[std::size_t(row) * 2 * s.Z + 2 * s.Z - 1] = T(-20) - T(row);
+        for (int row = 0; row < s.R * s.N; ++row)  // a variance is positive
+            for (int j = 0; j < s.Z && spread == Spread::kVariance; ++j) {
+                T& v = moments[std::size_t(row) * 2 * s.Z + s.Z + j];
+                v = std::exp(std::max(v, T(-1)));
+            }
         for (int r = 0; r < s.R; ++r) seeds.push_back(100 + r);
     }
     bool has_mean() const { return kind != PriorKind::kStandard && kind != PriorKind::kDeviationOnly; }
@@ -79,7 +88,7 @@ struct Latent {
     double nu(int r, int j) const { return has_mean() ? double(arena[r * stride() + j]) : 0; }
     double log_tau(int r, int j) const { return has_deviation() ? double(arena[r * stride() + s.Z + j]) : 0; }
     double mu(std::size_t row, int j) const { return moments[row * 2 * s.Z + j]; }
-    Plain deviation(std::size_t row, int j) const { return plain_deviation(moments[row * 2 * s.Z + s.Z + j], bound); }
+    Plain deviation(std::size_t row, int j) const { return plain_deviation(moments[row * 2 * s.Z + s.Z + j], spread); }
     LatentNoise noise(const DeviceBuffer<std::uint64_t>& S, const DeviceBuffer<std::uint64_t>& t) const {
         return with_noise ? LatentNoise{S.data(), t.data(), Purpose::kLatent, first_row} : LatentNoise{};
     }
@@ -90,29 +99,25 @@ struct Latent {
     Drawn forward() const {
         GuardedBuffer<T> m(moments), a(arena), z(moments.size() / 2), kl(std::size_t(s.R) * s.N);
         DeviceBuffer<std::uint64_t> S(seeds), t(std::vector<std::uint64_t>{step});
-        check(gaussian_sample_forward(z.data(), kl.data(), m.data(), prior(a), bound, noise(S, t), s.R, s.N, s.Z,
+        check(gaussian_sample_forward(z.data(), kl.data(), m.data(), prior(a), spread, noise(S, t), s.R, s.N, s.Z,
                                       nullptr));
         return {z.download(), kl.download()};
     }
     std::vector<T> backward(const std::vector<T>& dz, const std::vector<T>& z, T weight) const {
         GuardedBuffer<T> g(dz), Z(z), m(moments), a(arena), out(moments.size());
-        check(gaussian_sample_backward(out.data(), g.data(), Z.data(), m.data(), prior(a), bound, weight, s.R, s.N, s.Z,
-                                       nullptr));
+        check(gaussian_sample_backward(out.data(), g.data(), Z.data(), m.data(), prior(a), spread, weight, s.R, s.N,
+                                       s.Z, nullptr));
         return out.download();
     }
     /// [R, P] like the arena: the gradients of the mean, then of the log-deviation; NaN where nothing is written.
     std::vector<T> prior_backward(T weight, bool to_mean = true, bool to_deviation = true) const {
         GuardedBuffer<T> m(moments), a(arena), out(s.R * P);
         check(gaussian_prior_backward(to_mean ? out.data() : nullptr, to_deviation ? out.data() + s.Z : nullptr, P,
-                                      m.data(), prior(a), bound, weight, s.R, s.N, s.Z, nullptr));
+                                      m.data(), prior(a), spread, weight, s.R, s.N, s.Z, nullptr));
         return out.download();
     }
     std::vector<T> log_ratio(const std::vector<T>& z, const std::vector<T>& start) const {
-        return log_ratio(z, start, moments, spread_of(bound));
-    }
-    std::vector<T> log_ratio(const std::vector<T>& z, const std::vector<T>& start, const std::vector<T>& said,
-                             Spread spread) const {
-        GuardedBuffer<T> ratio(start), Z(z), m(said), a(arena);
+        GuardedBuffer<T> ratio(start), Z(z), m(moments), a(arena);
         check(gaussian_log_ratio(ratio.data(), Z.data(), m.data(), prior(a), spread, s.R, s.N, s.Z, nullptr));
         return ratio.download();
     }
@@ -163,37 +168,37 @@ void expect_forward(const Latent<T>& latent) {
 
 TEST(GaussianSample, ForwardAgainstTheClosedForm) {
     for (const Sizes& s : kSizes)
-        for (const DeviationBound bound : kBounds)
+        for (const Spread spread : kSpreads)
             for (const PriorKind kind : kPriors) {
-                expect_forward(Latent<float>(s, kind, bound));
-                expect_forward(Latent<double>(s, kind, bound));
+                expect_forward(Latent<float>(s, kind, spread));
+                expect_forward(Latent<double>(s, kind, spread));
             }
 }
 
 TEST(GaussianSample, ForwardAtEveryBlockSize) {
     at_all_block_sizes([] {
         for (const Sizes& s : {Sizes{2, 6, 3}, Sizes{1, 3, 37}, Sizes{1, 1, 1}, Sizes{1, 2, 97}})
-            expect_forward(Latent<float>(s, PriorKind::kOwn, DeviationBound::kDeviation));
+            expect_forward(Latent<float>(s, PriorKind::kOwn, Spread::kLogDeviation));
     });
 }
 
 TEST(GaussianSample, NothingToDo) {
     for (const Sizes& s : {Sizes{1, 0, 3}, Sizes{0, 2, 3}}) {
-        const Latent<float> latent(s, PriorKind::kStandard, DeviationBound::kDeviation);
+        const Latent<float> latent(s, PriorKind::kStandard, Spread::kLogDeviation);
         EXPECT_TRUE(latent.forward().z.empty());
         EXPECT_TRUE(latent.backward({}, {}, 1.f).empty());
         EXPECT_TRUE(latent.log_ratio({}, {}).empty());
     }
     // No latents are no distance from any prior; no rows give the prior no gradient.
-    const Latent<float> none({2, 3, 0}, PriorKind::kStandard, DeviationBound::kDeviation);
+    const Latent<float> none({2, 3, 0}, PriorKind::kStandard, Spread::kLogDeviation);
     EXPECT_EQ(none.forward().kl, std::vector<float>(6));
-    const Latent<float> no_rows({1, 0, 3}, PriorKind::kOwn, DeviationBound::kDeviation);
+    const Latent<float> no_rows({1, 0, 3}, PriorKind::kOwn, Spread::kLogDeviation);
     EXPECT_EQ(slice(no_rows.prior_backward(1.f), 0, 6), std::vector<float>(6));
 }
 
 TEST(GaussianSample, WithoutNoiseTheSampleIsTheMean) {
     at_all_block_sizes([] {
-        Latent<float> latent({2, 5, 3}, PriorKind::kOwn, DeviationBound::kDeviation);
+        Latent<float> latent({2, 5, 3}, PriorKind::kOwn, Spread::kLogDeviation);
         const auto with = latent.forward();
         latent.with_noise = false;
         const auto without = latent.forward();
@@ -206,12 +211,12 @@ TEST(GaussianSample, WithoutNoiseTheSampleIsTheMean) {
 TEST(GaussianSample, KnownDivergences) {
     at_all_block_sizes([] {
         // From N(0, 1): itself, a mean off by 1, a deviation of e. At the bounds: 1e-6, and e^1e-6.
-        Latent<double> latent({1, 4, 1}, PriorKind::kStandard, DeviationBound::kDeviation);
+        Latent<double> latent({1, 4, 1}, PriorKind::kStandard, Spread::kLogDeviation);
         latent.moments = {0, 0, 1, 0, 0, 1, 0, -100};
         const double e2 = std::exp(2.), log_least = std::log(1e-6);
         expect_close(latent.forward().kl, std::vector<double>{0, 0.5, (e2 - 1) / 2 - 1, -log_least - 0.5 + 0.5e-12},
                      Tolerance{1e-15, 1e-15}, "kl, sigma kept at 1e-6");
-        latent.bound = DeviationBound::kLogarithm;
+        latent.spread = Spread::kLogDeviationFromOne;
         expect_close(latent.forward().kl, std::vector<double>{1e-12, 0.5 + 1e-12, (e2 - 1) / 2 - 1, 1e-12},
                      Tolerance{3e-16, 1e-15}, "kl, log sigma kept at 1e-6");
         // From N(2, e^2): itself.
@@ -222,11 +227,11 @@ TEST(GaussianSample, KnownDivergences) {
 
 TEST(GaussianSample, AReplicaIsTheSameAlone) {
     const Sizes s{3, 6, 5};
-    const Latent<float> together(s, PriorKind::kOwn, DeviationBound::kDeviation);
+    const Latent<float> together(s, PriorKind::kOwn, Spread::kLogDeviation);
     const auto all = together.forward();
     const auto all_gradients = together.backward(all.z, all.z, 0.5f), all_prior = together.prior_backward(0.5f);
     for (int r = 0; r < 3; ++r) {
-        Latent<float> alone({1, 6, 5}, PriorKind::kOwn, DeviationBound::kDeviation);
+        Latent<float> alone({1, 6, 5}, PriorKind::kOwn, Spread::kLogDeviation);
         alone.arena = slice(together.arena, r * together.P, together.P);
         alone.moments = slice(together.moments, r * 60, 60);
         alone.seeds = {together.seeds[r]};
@@ -243,8 +248,8 @@ TEST(GaussianSample, AReplicaIsTheSameAlone) {
 
 TEST(GaussianSample, APriorForAllIsEachReplicasOwn) {
     const Sizes s{3, 6, 5};
-    const Latent<float> shared(s, PriorKind::kShared, DeviationBound::kDeviation);
-    Latent<float> own(s, PriorKind::kOwn, DeviationBound::kDeviation);
+    const Latent<float> shared(s, PriorKind::kShared, Spread::kLogDeviation);
+    Latent<float> own(s, PriorKind::kOwn, Spread::kLogDeviation);
     own.moments = shared.moments;
     own.arena.clear();
     for (int r = 0; r < 3; ++r) own.arena.insert(own.arena.end(), shared.arena.begin(), shared.arena.end());
@@ -258,10 +263,10 @@ TEST(GaussianSample, APriorForAllIsEachReplicasOwn) {
 }
 
 TEST(GaussianSample, FirstRowContinuesTheNoise) {
-    const Latent<float> all({1, 11, 3}, PriorKind::kOwn, DeviationBound::kDeviation);
+    const Latent<float> all({1, 11, 3}, PriorKind::kOwn, Spread::kLogDeviation);
     for (const int first : {4, 8}) {
         at_all_block_sizes([&] {
-            Latent<float> rest({1, 11 - first, 3}, PriorKind::kOwn, DeviationBound::kDeviation);
+            Latent<float> rest({1, 11 - first, 3}, PriorKind::kOwn, Spread::kLogDeviation);
             rest.arena = all.arena, rest.first_row = first;
             rest.moments = slice(all.moments, first * 6, rest.moments.size());
             expect_identical(rest.forward().z, slice(all.forward().z, first * 3, rest.s.N * 3), "z");
@@ -271,7 +276,7 @@ TEST(GaussianSample, FirstRowContinuesTheNoise) {
 }
 
 TEST(GaussianSample, StepsDrawAnew) {
-    Latent<float> a({1, 4, 5}, PriorKind::kStandard, DeviationBound::kLogarithm), b = a;
+    Latent<float> a({1, 4, 5}, PriorKind::kStandard, Spread::kLogDeviationFromOne), b = a;
     b.step = 18;
     const auto at_a = a.forward().z, at_b = b.forward().z, prior_a = a.draw_prior(), prior_b = b.draw_prior();
     for (std::size_t i = 0; i < at_a.size(); ++i) {
@@ -286,7 +291,7 @@ TEST(GaussianSample, BadArgumentsAreRefused) {
     LatentNoise noise{seeds.data(), nullptr, Purpose::kLatent, 2};
     // A first row that is no multiple of 4 would need a block of the stream twice.
     EXPECT_FALSE(
-        gaussian_sample_forward<float>(b.data(), b.data(), b.data(), {}, kBounds[0], noise, 1, 1, 1, nullptr).ok());
+        gaussian_sample_forward<float>(b.data(), b.data(), b.data(), {}, kSpreads[0], noise, 1, 1, 1, nullptr).ok());
     EXPECT_FALSE(gaussian_prior_sample<float>(b.data(), {}, noise, 1, 1, 1, nullptr).ok());
     EXPECT_FALSE(gaussian_prior_sample<float>(b.data(), {}, LatentNoise{}, 1, 1, 1, nullptr).ok()) << "no noise";
     for (const float v : b.download()) EXPECT_TRUE(std::isnan(v)) << "refused, yet written";
@@ -297,7 +302,7 @@ TEST(GaussianSample, NaNReachesItsRowAndItsLatentOnly) {
         const Sizes s{2, 5, 40};
         const int row = 6, j = 39;
         for (const bool in_deviation : {false, true}) {
-            Latent<float> latent(s, PriorKind::kOwn, DeviationBound::kLogarithm);
+            Latent<float> latent(s, PriorKind::kOwn, Spread::kLogDeviationFromOne);
             latent.moments[row * 2 * s.Z + s.Z + j] = 0.5f;  // no active bound
             const std::vector<float> good = latent.forward().z;
             latent.moments[row * 2 * s.Z + (in_deviation ? s.Z : 0) + j] = kNaN;
@@ -315,7 +320,7 @@ TEST(GaussianSample, NaNReachesItsRowAndItsLatentOnly) {
             }
             for (int k = 0; k < s.Z; ++k) EXPECT_EQ(std::isnan(prior[latent.P + s.Z + k]), k == j);
         }
-        Latent<float> latent(s, PriorKind::kOwn, DeviationBound::kDeviation);
+        Latent<float> latent(s, PriorKind::kOwn, Spread::kLogDeviation);
         latent.arena[latent.P + 3] = kNaN;  // replica 1's prior
         const auto [z, kl] = latent.forward();
         const auto ratio = latent.log_ratio(z, std::vector<float>(kl.size()));
@@ -365,23 +370,24 @@ void expect_log_ratio(const Latent<T>& latent) {
 
 TEST(GaussianLogRatio, AgainstTheDensities) {
     for (const Sizes& s : kSizes)
-        for (const DeviationBound bound : kBounds)
+        for (const Spread spread : kSpreads)
             for (const PriorKind kind : kPriors) {
-                expect_log_ratio(Latent<float>(s, kind, bound));
-                expect_log_ratio(Latent<double>(s, kind, bound));
+                expect_log_ratio(Latent<float>(s, kind, spread));
+                expect_log_ratio(Latent<double>(s, kind, spread));
             }
     at_all_block_sizes([] {
         for (const Sizes& s : {Sizes{2, 6, 3}, Sizes{1, 3, 97}})
-            expect_log_ratio(Latent<float>(s, PriorKind::kOwn, DeviationBound::kDeviation));
+            expect_log_ratio(Latent<float>(s, PriorKind::kOwn, Spread::kLogDeviation));
     });
 }
 
 TEST(GaussianLogRatio, TwoPointsOfItAreTheDivergence) {
     // log q - log p is a quadratic in each z_j, so its mean under q is that of its values at mu - sigma and mu + sigma.
-    for (const DeviationBound bound : kBounds)
+    for (const Spread spread : kSpreads)
         for (const PriorKind kind : kPriors) {
-            Latent<double> latent({2, 7, 5}, kind, bound);
-            for (double& m : latent.moments) m = std::max(m, -8.);  // or mu - sigma is mu
+            Latent<double> latent({2, 7, 5}, kind, spread);
+            if (spread != Spread::kVariance)  // or mu - sigma is mu
+                for (double& m : latent.moments) m = std::max(m, -8.);
             const std::vector<double> zeros(latent.s.R * latent.s.N), kl = latent.forward().kl;
             std::vector<double> divergence = zeros;
             for (const double sign : {-1., 1.}) {
@@ -398,30 +404,10 @@ TEST(GaussianLogRatio, TwoPointsOfItAreTheDivergence) {
         }
 }
 
-TEST(GaussianLogRatio, IsTheSameHoweverTheMomentsSayTheDeviation) {
-    for (const PriorKind kind : kPriors) {
-        Latent<double> latent({2, 7, 5}, kind, DeviationBound::kDeviation);
-        for (double& m : latent.moments) m = std::max(m, -8.);
-        const std::vector<double> z = latent.forward().z, start = Random(9).normals<double>(14);
-        auto variances = latent.moments, logarithms = latent.moments;
-        for (std::size_t i = 0; i < z.size(); ++i) {
-            const std::size_t at = i / 5 * 10 + 5 + i % 5;
-            variances[at] = std::exp(2 * latent.moments[at]);
-            logarithms[at] = 2 * latent.moments[at];
-        }
-        const std::vector<double> expected = latent.log_ratio(z, start);
-        // Of 5 terms, in which e^x is right to 1.5 ulp and a square doubles it.
-        const Tolerance allowed{64 * kRounding<double>, 64 * 5 * 8 * kRounding<double>};
-        expect_close(latent.log_ratio(z, start, variances, Spread::kVariance), expected, allowed, "from variances");
-        expect_close(latent.log_ratio(z, start, logarithms, Spread::kLogVariance), expected, allowed,
-                     "from log variances");
-    }
-}
-
 TEST(GaussianLogRatio, TheMeanOverSamplesIsTheDivergence) {
     // 4096 rows with the same moments: the sample mean of -log-ratio lies within five standard errors of kl.
     const Sizes s{1, 4096, 3};
-    Latent<double> latent(s, PriorKind::kOwn, DeviationBound::kDeviation);
+    Latent<double> latent(s, PriorKind::kOwn, Spread::kLogDeviation);
     const double moments[] = {0.5, -1, 2, 0.25, -0.5, -1};
     for (std::size_t i = 0; i < latent.moments.size(); ++i) latent.moments[i] = moments[i % 6];
     const auto [z, kl] = latent.forward();
@@ -444,13 +430,13 @@ TEST(GaussianSample, GradientsByFiniteDifferences) {
         for (const double k : kl) sum += weight * k;
         return sum;
     };
-    for (const DeviationBound bound : kBounds)
+    for (const Spread spread : kSpreads)
         for (const PriorKind kind : kPriors) {
-            Latent<double> latent(s, kind, bound);
+            Latent<double> latent(s, kind, spread);
             int bounded = 0;
             for (int row = 0; row < s.R * s.N; ++row)
                 for (int j = 0; j < s.Z; ++j) bounded += latent.deviation(row, j).bounded;
-            EXPECT_GT(bounded, 0) << "the bound is not tested";
+            EXPECT_EQ(bounded > 0, spread == Spread::kLogDeviation || spread == Spread::kLogDeviationFromOne);
             const Latent<double> at = latent;
             const auto by_moments = [&](const std::vector<double>& moments) {
                 latent.moments = moments;
@@ -474,13 +460,13 @@ TEST(GaussianSample, GradientsByFiniteDifferences) {
 
 TEST(GaussianSample, NoGradientWhereTheBoundIsActive) {
     at_all_block_sizes([] {
-        Latent<float> latent({1, 2, 1}, PriorKind::kStandard, DeviationBound::kDeviation);
+        Latent<float> latent({1, 2, 1}, PriorKind::kStandard, Spread::kLogDeviation);
         latent.moments = {1, -13.9f, 1, -13.7f};  // log 1e-6 is -13.8
         std::vector<float> gradient = latent.backward({1, 1}, {2, 2}, 0.5f);
         EXPECT_EQ(gradient[1], 0.f);
         EXPECT_NEAR(gradient[3], 1 - 0.5, 1e-6);
         EXPECT_EQ(gradient[0], 1.5f);
-        latent.bound = DeviationBound::kLogarithm;
+        latent.spread = Spread::kLogDeviationFromOne;
         latent.moments = {1, 0, 1, 2e-6f};
         gradient = latent.backward({1, 1}, {2, 2}, 0.5f);
         EXPECT_EQ(gradient[1], 0.f);
@@ -508,8 +494,9 @@ void expect_backward(const Latent<T>& latent) {
             expected[mean] = g + w * off / variance;
             allowed[mean] = u * (std::abs(g) + 7 * w * std::abs(off) / variance);
             const double to_mu = z[row * s.Z + j] - mu;
-            expected[deviation] = q.bounded ? 0 : g * to_mu + w * (ratio - 1);
-            allowed[deviation] = q.bounded ? 0 : u * (3 * std::abs(g * to_mu) + w * ((8 + 2 * q.error) * ratio + 3));
+            expected[deviation] = q.bounded ? 0 : q.slope * (g * to_mu + w * (ratio - 1));
+            allowed[deviation] =
+                q.bounded ? 0 : 2 * u * q.slope * (3 * std::abs(g * to_mu) + w * ((8 + 2 * q.error) * ratio + 3));
             double* to_prior = prior.data() + r * latent.P + j;
             double* to_prior_allowed = prior_allowed.data() + r * latent.P + j;
             to_prior[0] -= w * off / variance;
@@ -536,13 +523,13 @@ void expect_backward(const Latent<T>& latent) {
 
 TEST(GaussianSample, BackwardAgainstThePlainFormula) {
     for (const Sizes& s : kSizes)
-        for (const DeviationBound bound : kBounds) {
-            expect_backward(Latent<float>(s, PriorKind::kOwn, bound));
-            expect_backward(Latent<double>(s, PriorKind::kStandard, bound));
+        for (const Spread spread : kSpreads) {
+            expect_backward(Latent<float>(s, PriorKind::kOwn, spread));
+            expect_backward(Latent<double>(s, PriorKind::kStandard, spread));
         }
     at_all_block_sizes([] {
         for (const Sizes& s : {Sizes{2, 3, 45}, Sizes{1, 97, 2}})
-            expect_backward(Latent<float>(s, PriorKind::kShared, DeviationBound::kDeviation));
+            expect_backward(Latent<float>(s, PriorKind::kShared, Spread::kLogDeviation));
     });
 }
 
@@ -551,7 +538,7 @@ TEST(GaussianSample, BackwardAgainstThePlainFormula) {
 TEST(GaussianPriorSample, IsMeanPlusDeviationTimesNoise) {
     for (const PriorKind kind : kPriors)
         for (const Sizes& s : {Sizes{1, 1, 1}, Sizes{2, 7, 5}, Sizes{1, 3, 97}}) {
-            const Latent<float> latent(s, kind, DeviationBound::kDeviation);
+            const Latent<float> latent(s, kind, Spread::kLogDeviation);
             std::vector<double> expected, allowed;
             for (int r = 0; r < s.R; ++r) {
                 const auto epsilon = noise_of<float>(latent.seeds[r], Purpose::kLatent, latent.step, 0, s.N, s.Z);
@@ -568,7 +555,7 @@ TEST(GaussianPriorSample, IsMeanPlusDeviationTimesNoise) {
 
 TEST(GaussianPriorSample, HasThePriorsMoments) {
     const int n = 4096;
-    const Latent<double> latent({2, n, 3}, PriorKind::kOwn, DeviationBound::kDeviation);
+    const Latent<double> latent({2, n, 3}, PriorKind::kOwn, Spread::kLogDeviation);
     const std::vector<double> z = latent.draw_prior();
     std::vector<double> means, variances, nus, tau_squares, mean_allowed, variance_allowed;
     for (int r = 0; r < 2; ++r)

@@ -95,7 +95,7 @@ TEST(SpatialVae, BackwardEqualsFiniteDifferencesWithEveryOption) {
     config.samples = 2;
     check_gradients(config);
     config = small_config(SpatialKind::kVae, PoseKind::kAffine, PosePrior::kNone);
-    config.bound = DeviationBound::kLogarithm;
+    config.spread = Spread::kLogDeviationFromOne;
     check_gradients(config);
 }
 

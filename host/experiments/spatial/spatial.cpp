@@ -68,10 +68,9 @@ void add_settings(Settings& s, SpatialOptions& o) {
           "keep u within a range of the identity");
     s.add("limit-range", c.limit_range, kTraining, number(positive()), "how far from the identity --limit lets u go");
     s.add("samples", c.samples, kTraining, whole(1, 1000), "draws of (z, u) for each image and step: L of equation 8");
-    s.add(
-        "deviation-bound", c.bound, kTraining,
-        one_of<DeviationBound>({{"deviation", DeviationBound::kDeviation}, {"logarithm", DeviationBound::kLogarithm}}),
-        "what is kept above 1e-6: the deviation, or (the paper's letter) its logarithm");
+    s.add("deviation-bound", c.spread, kTraining,
+          one_of<Spread>({{"deviation", Spread::kLogDeviation}, {"logarithm", Spread::kLogDeviationFromOne}}),
+          "what is kept above 1e-6: the deviation, or (the paper's letter) its logarithm");
     s.add("loss-scale", c.loss_scale, kTraining, number(positive()),
           "times the batch mean of -ELBO; Adadelta is not indifferent to it");
     s.add("restarts", o.restarts, kNothing, whole(1, 100),

@@ -46,6 +46,15 @@ double training_seconds(const fs::path& metrics, const std::string& replica) {
     return total;
 }
 
+/// What result.json of a replica holds.
+std::function<void(Fields&)> result_of(Replica& replica) {
+    return [&replica](Fields& f) {
+        f("epochs", replica.epochs);
+        f("seconds", replica.seconds);
+        replica.fields(f);
+    };
+}
+
 [[noreturn]] void refuse(const fs::path& path, const std::string& what) {
     throw Error(path.string() + " was trained with " + what +
                 ": use the settings of that run, another --out, or --overwrite to start anew");
@@ -113,12 +122,7 @@ std::vector<float> Experiment::weights(const Replica& replica, const ParameterLa
 bool Experiment::is_done(Replica& replica) const {
     const Origin expected = origin(replica);
     const fs::path folder = folder_of(replica);
-    const ResultOnDisk result = read_result(folder / "result.json", expected, [&](Fields& f) {
-        f("epochs", replica.epochs);
-        f("seconds", replica.seconds);
-        replica.fields(f);
-    });
-    if (result.found == Found::kSame) return true;
+    if (read_result(folder / "result.json", expected, result_of(replica)).found == Found::kSame) return true;
     for (const char* file : {kWeights, kCheckpoint, kPreviousCheckpoint}) {
         if (!fs::exists(folder / file)) continue;
         const Values found = read_metadata(folder / file);
@@ -189,11 +193,7 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
     }
     group->evaluate();
     for (Replica* replica : replicas)
-        write_result(folder_of(*replica) / "result.json", origin(*replica), [&](Fields& f) {
-            f("epochs", replica->epochs);
-            f("seconds", replica->seconds);
-            replica->fields(f);
-        });
+        write_result(folder_of(*replica) / "result.json", origin(*replica), result_of(*replica));
 }
 
 void Experiment::read_or_make(const std::string& name, const Origin& expected,

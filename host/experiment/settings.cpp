@@ -101,15 +101,9 @@ Setting& Settings::add_named(std::string name, unsigned decides, std::string typ
 }
 
 Setting& Settings::flag(std::string name, bool& value, unsigned decides, std::string help) {
-    Setting& s = add_named(std::move(name), decides, "", "true or false", std::move(help));
+    Setting& s =
+        add(std::move(name), value, decides, one_of<bool>({{"true", true}, {"false", false}}), std::move(help));
     s.is_flag = true;
-    s.text = [&value] { return std::string(value ? "true" : "false"); };
-    s.try_assign = [&value](const std::string& text) {
-        if (text != "true" && text != "false") return false;
-        value = text == "true";
-        return true;
-    };
-    s.other = [&value] { return std::string(value ? "false" : "true"); };
     return s;
 }
 

@@ -12,8 +12,6 @@
 namespace warpvae {
 namespace {
 
-constexpr const char* kPaper = "Mills 2024";
-
 // Verbatim: rows are N = 10, 20, 50, 100; columns MNIST-s, MNIST-fr, MNIST-fs, MNIST-rt.
 constexpr int kPaperLatents[4] = {10, 20, 50, 100};
 constexpr double kTrainedOnS[4][kTestSets] = {{0.8799, 0.6846, 0.8228, 0.8067},
@@ -58,10 +56,20 @@ class Accuracies {
     std::map<std::tuple<Variant, int, std::uint64_t>, TestAccuracies> of_;
 };
 
+/// Comparisons of cells, seed by seed: a seed is good where all of its cells are.
+struct Tally {
+    void add(const std::vector<bool>& of_seed) {
+        const int wins = int(std::count(of_seed.begin(), of_seed.end(), true));
+        seeds += !of_seed.empty(), seeds_good += !of_seed.empty() && wins == int(of_seed.size());
+        cells += int(of_seed.size()), cells_good += wins;
+    }
+    int seeds = 0, seeds_good = 0, cells = 0, cells_good = 0;
+};
+
 Claim small_is_best(const Accuracies& a) {
-    int seeds_good = 0, seeds_seen = 0, cells = 0, cells_good = 0;
+    Tally tally;
     for (std::uint64_t seed : a.seeds) {
-        bool good = true, seen = false;
+        std::vector<bool> wins;
         for (Variant train : {Variant::kStandard, Variant::kRandom})
             for (std::size_t t = 0; t < kTestSets; ++t) {
                 const auto* ten = a.at(train, 10, seed);
@@ -70,17 +78,17 @@ Claim small_is_best(const Accuracies& a) {
                 for (int n : a.latents)
                     if (const auto* other = n == 10 ? nullptr : a.at(train, n, seed))
                         best_other = std::max(best_other, (*other)[t]);
-                const bool wins = (*ten)[t] >= best_other - kTie;
-                seen = true, good = good && wins, ++cells, cells_good += wins;
+                wins.push_back((*ten)[t] >= best_other - kTie);
             }
-        seeds_seen += seen, seeds_good += seen && good;
+        tally.add(wins);
     }
     return judged(
         "C1", "N = 10 is the best, or among the best, in every column",
-        cells ? formatted("N = 10 is within %.3f of the best other N in %d of %d (seed, training set, column) cells.",
-                          kTie, cells_good, cells)
-              : "",
-        seeds_good, seeds_seen);
+        tally.cells
+            ? formatted("N = 10 is within %.3f of the best other N in %d of %d (seed, training set, column) cells.",
+                        kTie, tally.cells_good, tally.cells)
+            : "",
+        tally.seeds_good, tally.seeds);
 }
 
 Claim training_on_rt_helps(const Accuracies& a) {
@@ -135,25 +143,24 @@ Claim flat_from_twenty(const Accuracies& a) {
 }
 
 Claim rt_is_best_on_transformed(const Accuracies& a) {
-    int good = 0, seen = 0, cells = 0, cells_good = 0;
+    Tally tally;
     for (std::uint64_t seed : a.seeds) {
-        bool all = true, any = false;
+        std::vector<bool> wins;
         for (int n : a.latents)
             for (std::size_t t = kFr; t < kTestSets; ++t) {
                 const auto *s = a.at(Variant::kStandard, n, seed), *rt = a.at(Variant::kRandom, n, seed);
-                if (!s || !rt) continue;
-                const bool wins = (*rt)[t] > (*s)[t];
-                any = true, all = all && wins, ++cells, cells_good += wins;
+                if (s && rt) wins.push_back((*rt)[t] > (*s)[t]);
             }
-        seen += any, good += any && all;
+        tally.add(wins);
     }
     return judged(
         "C4", "the model trained on rt is the best on all three transformed test sets",
-        cells ? formatted(
-                    "It is in %d of %d (seed, N, column) cells; in the paper's own table two of the twelve are ties.",
-                    cells_good, cells)
-              : "",
-        good, seen);
+        tally.cells
+            ? formatted(
+                  "It is in %d of %d (seed, N, column) cells; in the paper's own table two of the twelve are ties.",
+                  tally.cells_good, tally.cells)
+            : "",
+        tally.seeds_good, tally.seeds);
 }
 
 }  // namespace

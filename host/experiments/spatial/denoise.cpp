@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <span>
 
 #include "data/png.h"
 #include "data/user_images.h"
 #include "host/experiment/presentation.h"
 #include "host/log.h"
+#include "host/show/format.h"
 #include "host/show/image_grid.h"
 
 namespace warpvae {
@@ -51,9 +51,7 @@ const std::vector<Degradation>& denoising_noises() {
 
 std::string name_of(const Degradation& noise) {
     const char* kinds[] = {"salt-and-pepper", "Gaussian", "occlusion"};
-    char text[64];
-    std::snprintf(text, sizeof text, "%s %g", kinds[int(noise.kind)], double(noise.amount));
-    return text;
+    return formatted("%s %g", kinds[int(noise.kind)], double(noise.amount));
 }
 
 Table denoising_table(const SpatialExperiment& experiment, const std::vector<SpatialReplica>& replicas) {

@@ -205,15 +205,13 @@ Claim reconstructs_better(const std::vector<SpatialReplica>& replicas) {
         evidence +=
             formatted("%s%s %+.1f nats at %d", evidence.empty() ? "" : ", ", title_of(key.first), -gain, key.second);
     }
-    Claim claim;
-    claim.name = "V4";
-    claim.statement = "transformer models reconstruct better than a VAE of the same dim(z) + dim(u) (Figure 5)";
-    claim.tested = seen > 0;
-    claim.holds = seen && good == seen;
-    claim.evidence = seen ? "Reconstruction error against the VAE's: " + evidence +
-                                formatted(". Lower in %d of %d pairs of equal size.", good, seen)
-                          : "The run has no models of equal size (see the command figures).";
-    return claim;
+    return {.name = "V4",
+            .statement = "transformer models reconstruct better than a VAE of the same dim(z) + dim(u) (Figure 5)",
+            .evidence = seen ? "Reconstruction error against the VAE's: " + evidence +
+                                   formatted(". Lower in %d of %d pairs of equal size.", good, seen)
+                             : "The run has no models of equal size (see the command figures).",
+            .tested = seen > 0,
+            .holds = seen && good == seen};
 }
 
 Claim vae_nears_pca(const Scores& scores, const FixedScores& fixed) {
@@ -225,15 +223,13 @@ Claim vae_nears_pca(const Scores& scores, const FixedScores& fixed) {
         if (!v8 || !v20 || p8 == fixed.end() || p20 == fixed.end()) continue;
         ++seen, at8 += *v8 - p8->second.cv_mean, at20 += *v20 - p20->second.cv_mean;
     }
-    Claim claim;
-    claim.name = "V5";
-    claim.statement = "as the dimension grows, the VAE behaves more and more like PCA";
-    claim.tested = seen > 0;
-    claim.holds = seen && at20 < at8;
-    claim.evidence = seen ? formatted("The VAE is ahead of PCA by %.2f points at 8 dimensions and %.2f at 20.",
-                                      100 * at8 / seen, 100 * at20 / seen)
-                          : "The run has no VAE and no PCA at both sizes.";
-    return claim;
+    return {.name = "V5",
+            .statement = "as the dimension grows, the VAE behaves more and more like PCA",
+            .evidence = seen ? formatted("The VAE is ahead of PCA by %.2f points at 8 dimensions and %.2f at 20.",
+                                         100 * at8 / seen, 100 * at20 / seen)
+                             : "The run has no VAE and no PCA at both sizes.",
+            .tested = seen > 0,
+            .holds = seen && at20 < at8};
 }
 
 }  // namespace

@@ -55,6 +55,13 @@ std::vector<std::vector<const R*>> by_group(const std::vector<R>& replicas) {
     }
     return groups;
 }
+/// The first of each group: the first seed's.
+template <class R>
+std::vector<R> first_of_each(const std::vector<R>& replicas) {
+    std::vector<R> first;
+    for (const auto& members : by_group(replicas)) first.push_back(*members[0]);
+    return first;
+}
 
 /// For Ensemble::after_epoch(): how each replica does on test images.
 struct ElboSummary;
@@ -153,6 +160,7 @@ class Experiment {
     Origin origin(const Values& own, const Values& own_evaluation = {}) const;
     std::filesystem::path folder_of(const Replica& replica) const { return out() / replica.name(); }
     const std::filesystem::path& out() const { return out_; }
+    std::filesystem::path figure(const std::string& name) const { return out_ / "figures" / (name + ".png"); }
     const RunOptions& options() const { return run_.options; }
     const DataSet& data() const { return run_.data; }
     const Run& run() const { return run_; }

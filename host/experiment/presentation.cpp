@@ -99,8 +99,11 @@ void add_figures(Report& report, const std::vector<FigureFile>& figures, const s
 }
 
 std::string holding(const std::vector<Claim>& claims) {
-    const auto count = std::count_if(claims.begin(), claims.end(), [](const Claim& claim) { return claim.holds; });
-    return std::to_string(count) + " of " + std::to_string(claims.size());
+    const auto count = [&](bool Claim::*is) {
+        return std::count_if(claims.begin(), claims.end(),
+                             [&](const Claim& claim) { return claim.tested && claim.*is; });
+    };
+    return std::to_string(count(&Claim::holds)) + " of " + std::to_string(count(&Claim::tested));
 }
 
 Fit paper_fit(const Table& table, const std::string& features) {
@@ -116,6 +119,33 @@ Fit paper_fit(const Table& table, const std::string& features) {
         }
     if (fit.cells) fit.mean_distance /= fit.cells;
     return fit;
+}
+
+FeatureFits::FeatureFits(const Table& table, FeatureKind otherwise)
+    : sample(paper_fit(table, name_of(FeatureKind::kSample))),
+      mean(paper_fit(table, name_of(FeatureKind::kMean))),
+      headline(!has_paper()                                 ? otherwise
+               : sample.mean_distance <= mean.mean_distance ? FeatureKind::kSample
+                                                            : FeatureKind::kMean),
+      other(headline == FeatureKind::kSample ? FeatureKind::kMean : FeatureKind::kSample) {}
+
+std::string FeatureFits::told() const {
+    return formatted(
+        "Samples of q(z|x) lie %.1f points from the paper's cells on average (%d of %d within tolerance), means %.1f "
+        "points (%d of %d). A trained cell agrees within the larger of 2 points and three standard deviations over "
+        "seeds.",
+        100 * sample.mean_distance, sample.within_tolerance, sample.cells, 100 * mean.mean_distance,
+        mean.within_tolerance, mean.cells);
+}
+
+void add_highlights(Report& report, std::size_t models, const Fit& fit, const std::vector<Claim>& claims) {
+    Report::Pairs numbers = {{"models trained", std::to_string(models)}};
+    if (fit.cells) {
+        numbers.push_back({"trained cells that agree", formatted("%d of %d", fit.within_tolerance, fit.cells)});
+        numbers.push_back({"mean distance from the paper", formatted("%.1f points", 100 * fit.mean_distance)});
+    }
+    numbers.push_back({"claims that hold", holding(claims) + " tested"});
+    report.highlights(numbers);
 }
 
 void print_fit(const Table& table, const std::string& features) {
@@ -154,6 +184,21 @@ std::vector<Series> series_of(const Curves& curves) {
         all.push_back(std::move(series));
     }
     return all;
+}
+
+Axes half_width(const std::string& title, const std::string& x, const std::string& y) {
+    Axes axes{title, x, y};
+    axes.width = 900;
+    axes.height = 600;
+    return axes;
+}
+
+void add_curves(std::vector<FigureFile>& all, const Experiment& experiment, const std::string& name, const Axes& axes,
+                const std::vector<Series>& series, const std::string& caption) {
+    Axes by_epoch = axes;
+    by_epoch.integer_x = true;
+    const std::filesystem::path path = experiment.figure(name);
+    if (!series.empty() && line_plot(path, by_epoch, series)) all.push_back({path, caption});
 }
 
 }  // namespace warpvae

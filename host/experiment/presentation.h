@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/evaluate/claims.h"
+#include "host/evaluate/features.h"
 #include "host/experiment/experiment.h"
 #include "host/show/figure_file.h"
 #include "host/show/plot.h"
@@ -64,7 +65,7 @@ void add_section(Report& report, const std::string& heading, const std::string& 
 /// Those whose file's name begins so.
 void add_figures(Report& report, const std::vector<FigureFile>& figures, const std::string& prefix,
                  Report::Width width);
-/// "3 of 4"
+/// "3 of 4": of those that are tested.
 std::string holding(const std::vector<Claim>& claims);
 
 /// How well measured cells fit the paper's, of the rows whose key "features" is `features`.
@@ -73,6 +74,19 @@ struct Fit {
     int within_tolerance = 0, cells = 0;
 };
 Fit paper_fit(const Table& table, const std::string& features);
+/// What a paper's classifier read of q(z|x) may be open: the fits of both kinds of feature, and which is better.
+struct FeatureFits {
+    /// `otherwise` is the better kind where the paper has no such cells.
+    FeatureFits(const Table& table, FeatureKind otherwise);
+    bool has_paper() const { return sample.cells > 0; }
+    const Fit& best() const { return headline == FeatureKind::kSample ? sample : mean; }
+    /// Both fits, as a sentence.
+    std::string told() const;
+    Fit sample, mean;
+    FeatureKind headline, other;
+};
+/// A report's large numbers: models, cells that agree and how far they lie, claims that hold.
+void add_highlights(Report& report, std::size_t models, const Fit& fit, const std::vector<Claim>& claims);
 /// One line: how many cells agree and how far they lie.
 void print_fit(const Table& table, const std::string& features);
 
@@ -83,5 +97,10 @@ Curves read_curves(const std::filesystem::path& metrics, const std::vector<std::
 /// One more point of a line: mean and deviation of values over seeds.
 void add_point(Series& series, double x, const std::vector<double>& values);
 std::vector<Series> series_of(const Curves& curves);
+/// Axes of a figure that takes half the report's width: two stand side by side.
+Axes half_width(const std::string& title, const std::string& x, const std::string& y);
+/// Lines by epoch in figures/NAME.png of the run; nothing where there is no line, or no gnuplot.
+void add_curves(std::vector<FigureFile>& all, const Experiment& experiment, const std::string& name, const Axes& axes,
+                const std::vector<Series>& series, const std::string& caption);
 
 }  // namespace warpvae

@@ -34,6 +34,10 @@ class Program {
 
   protected:
     void add(Command command) { commands_.push_back(std::move(command)); }
+    /// A command that works on a run that is there.
+    void add_for_a_run(std::string name, std::string help, std::function<void()> body, Operands operands = {}) {
+        commands_.push_back({std::move(name), std::move(help), std::move(body), std::move(operands), true});
+    }
     /// Below the settings in --help: what the words mean, then "Examples" and lines that begin with the program's name.
     void teach(std::string footer) { footer_ = std::move(footer); }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <span>
 
+#include "host/evaluate/reconstruction.h"
 #include "host/experiment/presentation.h"
 #include "host/show/format.h"
 #include "host/show/image_grid.h"
@@ -99,7 +100,6 @@ class Figures {
     }
 
   private:
-    fs::path path(const std::string& name) const { return experiment_.out() / "figures" / (name + ".png"); }
     void add(const fs::path& file, const std::string& caption) { files_.push_back({file, caption}); }
     static std::string title(const SpatialReplica& r) {
         return std::string(title_of(r.model)) + ", dim(z) = " + std::to_string(r.config.latents) +
@@ -119,14 +119,12 @@ class Figures {
             if (series.x.size() > 1) all.push_back(series);
         }
         if (all.empty()) return;
-        Axes axes;
-        axes.title = "Reconstruction error by size of the code";
-        axes.x = "dim(z) + dim(u)";
-        axes.y = "E -log p(x | z, u) on the test set (nats)";
+        Axes axes{"Reconstruction error by size of the code", "dim(z) + dim(u)",
+                  "E -log p(x | z, u) on the test set (nats)"};
         axes.integer_x = true;
         axes.width = 1100;
         axes.height = 640;
-        const fs::path file = path("figure5-reconstruction");
+        const fs::path file = experiment_.figure("figure5-reconstruction");
         if (line_plot(file, axes, all))
             add(file,
                 "Figure 5. The second term of the bound against all dimensions of the code, z and u together, on the "
@@ -136,7 +134,7 @@ class Figures {
     void samples(const std::string& figure, SpatialRow model, int latents) {
         const SpatialReplica r = experiment_.replica(model, latents);
         if (!experiment_.is_trained(r)) return;
-        const fs::path file = path("figure" + figure + "-samples-" + r.group());
+        const fs::path file = experiment_.figure("figure" + figure + "-samples-" + r.group());
         draw_samples(file, experiment_, r, SamplePose::kIdentity, kSheet);
         add(file, "Figure " + figure + ". Samples, z drawn from N(0, I), u the identity: " + title(r) + ".");
     }
@@ -155,7 +153,7 @@ class Figures {
             }
         check(copy_to_device(loaded.model.z(), z.data(), z.size() * sizeof(float), loaded.stream));
         loaded.model.decode_reference(kSide * kSide);
-        const fs::path file = path("figure7-plane-" + r.group());
+        const fs::path file = experiment_.figure("figure7-plane-" + r.group());
         write_sheet(
             file, download(loaded.model.reference(), std::size_t(kSide) * kSide * data_.train.pixels(), loaded.stream),
             kSide, kSide, data_);
@@ -166,21 +164,18 @@ class Figures {
         const SpatialReplica r = experiment_.replica(model, 2);
         if (!experiment_.is_trained(r)) return;
         LoadedSpatial loaded(experiment_, r, 500);
-        std::vector<std::uint8_t> images = data_.test.images;
-        const std::size_t shown = std::min<std::size_t>(data_.test.count(), 5000);
-        images.resize(shown * data_.test.pixels());
-        const DeviceImages device({&images}, {0}, int(data_.test.pixels()));
+        ImageSet few = data_.test;
+        few.truncate(5000);
+        const DeviceImages device({&few.images}, {0}, int(few.pixels()));
         const DeviceBuffer<std::uint64_t> none(std::vector<std::uint64_t>{0});
         const std::vector<float> mu =
             extract_features(loaded.model, device, FeatureKind::kMean, none, 0, loaded.matmul).download();
         std::vector<float> x, y;
-        for (std::size_t i = 0; i < shown; ++i) x.push_back(mu[2 * i]), y.push_back(mu[2 * i + 1]);
-        Axes axes;
-        axes.title = title_of(model);
-        axes.x = "z1", axes.y = "z2";
-        axes.width = 900, axes.height = 700;
-        const fs::path file = path("figure8-" + r.group());
-        if (scatter_plot(file, axes, x, y, std::span(data_.test.labels).first(shown)))
+        for (std::size_t i = 0; i < few.count(); ++i) x.push_back(mu[2 * i]), y.push_back(mu[2 * i + 1]);
+        Axes axes = half_width(title_of(model), "z1", "z2");
+        axes.height = 700;
+        const fs::path file = experiment_.figure("figure8-" + r.group());
+        if (scatter_plot(file, axes, x, y, few.labels))
             add(file, "Figure 8. Test images in a two-dimensional code (posterior means): " + title(r) + ".");
     }
 
@@ -198,7 +193,7 @@ class Figures {
             for (const bool is_right : {false, true})
                 sheet.set(i / kSheet, i % kSheet + (is_right ? kSheet + 1 : 0),
                           std::span(is_right ? right : left).subspan(i * data_.train.pixels(), data_.train.pixels()));
-        const fs::path file = path("figure" + figure + "-" + r.group());
+        const fs::path file = experiment_.figure("figure" + figure + "-" + r.group());
         sheet.write(file);
         add(file, "Figure " + figure +
                       ". Left: samples in their reference pose; right: the same with the pose drawn from "
@@ -223,30 +218,21 @@ class Figures {
     }
 
     void draw_minima(const SpatialReplica& best, const SpatialReplica& worst, std::size_t runs) {
-        const std::size_t D = data_.test.pixels();
         ImageSet few = data_.test;
         few.truncate(kPictures);
         const int shown = &best == &worst ? 1 : 2;
         ImageGrid sheet(3 * shown, kPictures, few.height, few.width, digits(3));
         for (int which = 0; which < shown; ++which) {
             LoadedSpatial loaded(experiment_, which ? worst : best, kPictures);
-            const DeviceImages images({&few.images}, {0}, int(D));
-            const int n = int(few.count());
-            check(gather_range(loaded.model.minibatch(), images.table(), 0, 1, n, int(D), loaded.stream));
-            loaded.model.encode(n, LatentNoise{});
-            loaded.model.decode(n);
-            const auto out = download(loaded.model.output(), n * D, loaded.stream),
-                       reference = download(loaded.model.reference(), n * D, loaded.stream);
-            for (int i = 0; i < n; ++i) {
-                sheet.set(3 * which, i, std::span(few.images).subspan(i * D, D));
-                sheet.set(3 * which + 1, i, std::span(out).subspan(i * D, D));
-                sheet.set(3 * which + 2, i, std::span(reference).subspan(i * D, D));
-            }
+            const ReplicaView view = view_replica(loaded.model, few.images, 0, loaded.matmul);
+            sheet.fill(std::span<const std::uint8_t>(few.images), 3 * which);
+            sheet.fill(std::span<const float>(view.output), 3 * which + 1);
+            sheet.fill(std::span<const float>(view.reference), 3 * which + 2);
             sheet.row_caption(3 * which, "x");
             sheet.row_caption(3 * which + 1, "x'");
             sheet.row_caption(3 * which + 2, "y'");
         }
-        const fs::path file = path("figure12-minima");
+        const fs::path file = experiment_.figure("figure12-minima");
         sheet.write(file);
         const auto told = [](const SpatialReplica& r) {
             return formatted("seed %llu, training -ELBO %.1f, mean determinant %.2f%s%s",
@@ -312,29 +298,19 @@ void draw_samples(const fs::path& path, const SpatialExperiment& experiment, con
 
 std::vector<FigureFile> draw_spatial_figures(const SpatialExperiment& experiment,
                                              const std::vector<SpatialReplica>& replicas) {
-    return Figures(experiment, replicas).draw();
-}
-
-std::vector<FigureFile> draw_learning_curves(const SpatialExperiment& experiment) {
-    const std::vector<Series> all = series_of(read_curves(experiment.out() / "metrics.jsonl", {"test_negative_elbo"}));
-    std::vector<FigureFile> out;
+    std::vector<FigureFile> all = Figures(experiment, replicas).draw();
+    const std::vector<Series> curves =
+        series_of(read_curves(experiment.out() / "metrics.jsonl", {"test_negative_elbo"}));
     for (const int latents : experiment.of_paper().latents) {
         const std::string size = "z" + std::to_string(latents);
         std::vector<Series> of_size;
-        for (const Series& series : all)
-            if (series.name.ends_with("-" + size)) of_size.push_back(series);
-        Axes axes;
-        axes.title = "dim(z) = " + std::to_string(latents);
-        axes.x = "epoch";
-        axes.y = "negative ELBO on the test set (nats)";
-        axes.integer_x = true;
-        axes.width = 900, axes.height = 600;
-        const fs::path file = experiment.out() / "figures" / ("learning-" + size + ".png");
-        if (!of_size.empty() && line_plot(file, axes, of_size))
-            out.push_back(
-                {file, "Negative ELBO on the test set by epoch; the band is one standard deviation over seeds."});
+        std::copy_if(curves.begin(), curves.end(), std::back_inserter(of_size),
+                     [&](const Series& series) { return series.name.ends_with("-" + size); });
+        add_curves(all, experiment, "learning-" + size,
+                   half_width("dim(z) = " + std::to_string(latents), "epoch", "negative ELBO on the test set (nats)"),
+                   of_size, "Negative ELBO on the test set by epoch; the band is one standard deviation over seeds.");
     }
-    return out;
+    return all;
 }
 
 }  // namespace warpvae

@@ -18,11 +18,8 @@ void draw_samples(const std::filesystem::path& path, const SpatialExperiment& ex
                   SamplePose pose, int side);
 
 /// All figures whose models are trained, written to figures/. Evaluated ones among `replicas` give Figure 5 its points
-/// and Figure 12 its minima.
+/// and Figure 12 its minima. Then the test negative ELBO by epoch, a picture for each of the table's dim(z).
 std::vector<FigureFile> draw_spatial_figures(const SpatialExperiment& experiment,
                                              const std::vector<SpatialReplica>& replicas);
-
-/// Test negative ELBO by epoch of every model of the run, a picture for each of the table's dim(z).
-std::vector<FigureFile> draw_learning_curves(const SpatialExperiment& experiment);
 
 }  // namespace warpvae

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numbers>
 #include <span>
 
 #include "host/experiment/presentation.h"
+#include "host/show/format.h"
 #include "host/show/image_grid.h"
 #include "host/show/plot.h"
 
@@ -37,7 +37,7 @@ std::string what_is(const SpatialReplica& replica) {
 }
 
 fs::path figure_path(const SpatialExperiment& experiment, const char* kind, const SpatialReplica& replica) {
-    return experiment.out() / "figures" / (std::string(kind) + "-" + replica.group() + ".png");
+    return experiment.figure(std::string(kind) + "-" + replica.group());
 }
 
 /// How a panel shows a number of the pose.
@@ -56,16 +56,9 @@ struct ShownChange {
     const char* caption;
     AffineChange change;
 };
-std::vector<ShownChange> shown_changes() {
-    std::vector<ShownChange> shown(3);
-    shown[0].caption = "g x: +20°";
-    shown[0].change.rotation = 20;
-    shown[1].caption = "g x: 0.9x";
-    shown[1].change.scale_x = shown[1].change.scale_y = 0.9;
-    shown[2].caption = "g x: +2, +2";
-    shown[2].change.translate_x = shown[2].change.translate_y = 2;
-    return shown;
-}
+const ShownChange kShownChanges[] = {{"g x: +20°", {.rotation = 20}},
+                                     {"g x: 0.9x", {.scale_x = 0.9, .scale_y = 0.9}},
+                                     {"g x: +2, +2", {.translate_x = 2, .translate_y = 2}}};
 
 }  // namespace
 
@@ -78,22 +71,19 @@ Table pose_recovery_table(const SpatialExperiment& experiment, const std::vector
     Table table =
         empty_table("Vivé", "Pose recovery: R² of the true pose after the best linear map", experiment.data().name, 3);
     for (const auto& group : by_group(replicas)) {
-        std::array<std::vector<double>, kPoseNumbers> from_u, from_z;  // over replicas
+        std::vector<PoseRecovery> found;  // over replicas
         for (const SpatialReplica* replica : group) {
             LoadedSpatial loaded(experiment, *replica, kRows);
-            const PoseRecovery found = measure_pose_recovery(loaded.model, glyphs, 0, loaded.matmul);
-            for (std::size_t i = 0; i < kPoseNumbers; ++i) {
-                if (found.from_u) from_u[i].push_back(found.from_u->r2[i]);
-                from_z[i].push_back(found.from_z.r2[i]);
-            }
+            found.push_back(measure_pose_recovery(loaded.model, glyphs, 0, loaded.matmul));
         }
-        const auto add = [&](const char* source, const std::array<std::vector<double>, kPoseNumbers>& values) {
-            Row row = row_of(*group[0], "from", source);
-            for (std::size_t i = 0; i < kPoseNumbers; ++i) row.cells.push_back(measured_cell(kPoseNames[i], values[i]));
-            table.rows.push_back(row);
-        };
-        if (!from_u[0].empty()) add("u", from_u);
-        add("z", from_z);
+        for (const bool from_u : {true, false}) {
+            if (from_u && !found[0].from_u) continue;
+            Row& row = table.rows.emplace_back(row_of(*group[0], "from", from_u ? "u" : "z"));
+            for (std::size_t i = 0; i < kPoseNumbers; ++i)
+                row.cells.push_back(cell_over(kPoseNames[i], found, [&](const PoseRecovery& of_replica) {
+                    return (from_u ? *of_replica.from_u : of_replica.from_z).r2[i];
+                }));
+        }
     }
     return table;
 }
@@ -114,23 +104,22 @@ Table equivariance_table(const SpatialExperiment& experiment, const std::vector<
             scores.push_back(measure_equivariance(loaded.model, images, changes, 0, loaded.matmul));
         }
         for (const std::string& kind : kinds) {
-            Row row = row_of(*group[0], "change", kind);
-            const auto add = [&](const char* name, double EquivarianceScore::*score) {
-                std::vector<double> values;  // each the mean over the changes of this kind
-                for (const auto& of_replica : scores) {
-                    double sum = 0, count = 0;
+            Row& row = table.rows.emplace_back(row_of(*group[0], "change", kind));
+            using S = EquivarianceScore;
+            const std::pair<const char*, double S::*> columns[] = {{"reference_change", &S::reference_change},
+                                                                   {"output_psnr", &S::output_psnr},
+                                                                   {"unmoved_psnr", &S::unmoved_psnr},
+                                                                   {"pose_error", &S::pose_error},
+                                                                   {"pose_gain", &S::pose_gain}};
+            for (const auto& [name, score] : columns) {
+                const Cell cell = cell_over(name, scores, [&, score = score](const auto& of_replica) {
+                    double sum = 0, count = 0;  // the mean over the changes of this kind
                     for (std::size_t i = 0; i < changes.size(); ++i)
                         if (kind == "all" || kind == changes[i].kind) sum += of_replica[i].*score, ++count;
-                    values.push_back(sum / count);
-                }
-                if (!std::isnan(values[0])) row.cells.push_back(measured_cell(name, values));
-            };
-            add("reference_change", &EquivarianceScore::reference_change);
-            add("output_psnr", &EquivarianceScore::output_psnr);
-            add("unmoved_psnr", &EquivarianceScore::unmoved_psnr);
-            add("pose_error", &EquivarianceScore::pose_error);
-            add("pose_gain", &EquivarianceScore::pose_gain);
-            table.rows.push_back(row);
+                    return sum / count;
+                });
+                if (!std::isnan(cell.mean)) row.cells.push_back(cell);
+            }
         }
     }
     return table;
@@ -146,8 +135,7 @@ std::optional<FigureFile> draw_pose_recovery(const SpatialExperiment& experiment
     const LinearRecovery& recovery = found.from_u ? *found.from_u : found.from_z;
     std::vector<Panel> panels;
     for (const PoseAxis& axis : kPoseAxes) {
-        char title[80];
-        std::snprintf(title, sizeof title, "%s: R² = %.2f", axis.title, recovery.r2[std::size_t(axis.index)]);
+        const std::string title = formatted("%s: R² = %.2f", axis.title, recovery.r2[std::size_t(axis.index)]);
         Panel panel{title, "true", "from " + source, {}, {}, true};
         const std::size_t rows = std::min(kDots, recovery.truth.size() / kPoseNumbers);
         for (std::size_t i = 0; i < rows; ++i) {
@@ -172,23 +160,22 @@ FigureFile draw_equivariance(const SpatialExperiment& experiment, const SpatialR
     few.truncate(kPictures);
     LoadedSpatial loaded(experiment, replica, kRows);
     const ReplicaView before = view_replica(loaded.model, few.images, 0, loaded.matmul);
-    const std::vector<ShownChange> shown = shown_changes();
     ImageGridStyle style;
     style.invert = true;
     style.rows_in_group = 5;
-    ImageGrid sheet(int(5 * shown.size()), int(few.count()), few.height, few.width, style);
-    for (std::size_t s = 0; s < shown.size(); ++s) {
-        const std::vector<std::uint8_t> changed =
-            warp_images(few, {affine_map(shown[s].change)}, Interpolation::kBilinear);
+    ImageGrid sheet(int(5 * std::size(kShownChanges)), int(few.count()), few.height, few.width, style);
+    int row = 0;
+    for (const auto& [caption, change] : kShownChanges) {
+        const std::vector<std::uint8_t> changed = warp_images(few, {affine_map(change)}, Interpolation::kBilinear);
         const ReplicaView after = view_replica(loaded.model, changed, 0, loaded.matmul);
-        const int row = int(5 * s);
-        const char* captions[] = {"x", shown[s].caption, "y'(x)", "y'(g x)", "x'(g x)"};
+        const char* captions[] = {"x", caption, "y'(x)", "y'(g x)", "x'(g x)"};
         for (int i = 0; i < 5; ++i) sheet.row_caption(row + i, captions[i]);
         sheet.fill(std::span<const std::uint8_t>(few.images), row);
         sheet.fill(std::span<const std::uint8_t>(changed), row + 1);
         sheet.fill(std::span<const float>(before.reference), row + 2);
         sheet.fill(std::span<const float>(after.reference), row + 3);
         sheet.fill(std::span<const float>(after.output), row + 4);
+        row += 5;
     }
     const fs::path path = figure_path(experiment, "equivariance", replica);
     sheet.write(path);

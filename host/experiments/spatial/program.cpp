@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/spatial/denoise.h"
 #include "host/experiments/spatial/figures.h"
-#include "host/experiments/spatial/likelihood.h"
 #include "host/experiments/spatial/pose.h"
 #include "host/experiments/spatial/report.h"
 #include "host/log.h"
@@ -25,13 +25,6 @@ Examples
   spatial report --quick --dataset glyphs --out runs/poses           digits in known poses: what u tells of them
   spatial pose --resume runs/poses --rows tps-tvae
 )";
-
-/// One replica of each group: the first seed's.
-std::vector<SpatialReplica> first_of_each(const std::vector<SpatialReplica>& replicas) {
-    std::vector<SpatialReplica> out;
-    for (const auto& members : by_group(replicas)) out.push_back(*members[0]);
-    return out;
-}
 
 bool has(const std::vector<SpatialReplica>& replicas, const SpatialReplica& replica) {
     return std::any_of(replicas.begin(), replicas.end(),
@@ -57,7 +50,7 @@ class SpatialProgram : public Program {
         add_for_a_run("sample", "a sheet of samples of each trained model of --rows", [&] { sample(); });
         add_for_a_run("likelihood",
                       "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
-                      [&] { show_table(experiment_->out(), likelihood_table(*experiment_, trained()), "likelihood"); });
+                      [&] { show_table(experiment_->out(), likelihoods(trained()), "likelihood"); });
         add_for_a_run("denoise", "PSNR and ELBO under three kinds of noise; with IMAGES, clean them up",
                       [&] { denoise(); }, {"IMAGES", "pictures of your own, PNG or IDX", 0, 100000});
         add_for_a_run("pose", "on --dataset glyphs, whose poses are known: pose recovery and equivariance", [&] {
@@ -91,9 +84,6 @@ class SpatialProgram : public Program {
     void begin(const Run& run) override { experiment_.emplace(run, paper_); }
 
   private:
-    void add_for_a_run(const char* name, const char* help, std::function<void()> body, Operands operands = {}) {
-        add({name, help, std::move(body), std::move(operands), true});
-    }
     void require_known_poses(const std::string& set) const {
         if (command() == "pose" && set != "glyphs" && set != "auto")
             throw UsageError("pose needs images of known poses: a run with --dataset glyphs");
@@ -143,26 +133,32 @@ class SpatialProgram : public Program {
         replicas.insert(replicas.end(), more.begin(), more.end());
         return replicas;
     }
-    std::vector<FigureFile> draw(const std::vector<SpatialReplica>& replicas) {
-        std::vector<FigureFile> all = draw_spatial_figures(*experiment_, replicas);
-        append(all, draw_learning_curves(*experiment_));
-        return all;
-    }
     void figures() {
         std::vector<SpatialReplica> replicas;
         for (const SpatialReplica& replica : experiment_->replicas())
             if (experiment_->is_trained(replica)) replicas.push_back(replica);
         experiment_->train_and_evaluate(replicas);
-        print_figures(draw(with_figures(replicas)));
+        print_figures(draw_spatial_figures(*experiment_, with_figures(replicas)));
     }
 
     void sample() {
         for (const SpatialReplica& replica : first_of_each(trained())) {
-            const auto path =
-                experiment_->out() / "figures" / ("samples-" + replica.group() + "-" + name_of(paper_.pose) + ".png");
+            const auto path = experiment_->figure("samples-" + replica.group() + "-" + name_of(paper_.pose));
             draw_samples(path, *experiment_, replica, paper_.pose, paper_.sheet);
             std::printf("%s\n", path.c_str());
         }
+    }
+    Table likelihoods(const std::vector<SpatialReplica>& replicas) {
+        const auto keys = [](const SpatialReplica& replica) -> Json {
+            return {{"model", title_of(replica.model)},
+                    {"latents", replica.config.latents},
+                    {"prior", name_of(replica.config.prior)}};
+        };
+        return likelihood_table("Vivé", *experiment_, replicas, keys, [&](const SpatialReplica& replica) {
+            LoadedSpatial loaded(*experiment_, replica, evaluation_decoder_rows());
+            return measure_likelihood(*experiment_, replica, loaded.model, data().test.images, paper_.likelihood,
+                                      loaded.matmul);
+        });
     }
     void denoise() {
         const std::vector<SpatialReplica> replicas = trained();
@@ -192,8 +188,8 @@ class SpatialProgram : public Program {
         const std::vector<SpatialReplica> ready = first_of_each(best_restarts(run.replicas));
         run.replicas = with_figures(run.replicas);
         show_table(out, run.models = spatial_models_table(run.replicas, data().name), "models");
-        run.figures = draw(run.replicas);
-        show_table(out, run.likelihood = likelihood_table(*experiment_, ready), "likelihood");
+        run.figures = draw_spatial_figures(*experiment_, run.replicas);
+        show_table(out, run.likelihood = likelihoods(ready), "likelihood");
         show_table(out, run.denoising = denoising_table(*experiment_, ready), "denoising");
         if (data().name == "glyphs") recover_poses(ready, run);
         std::printf("report: %s\n", write_spatial_report(*experiment_, run).c_str());

@@ -2,48 +2,18 @@
 
 #include <algorithm>
 
-#include "cuda/device/device.h"
 #include "host/experiment/presentation.h"
-#include "host/show/format.h"
 
 namespace warpvae {
 namespace {
 
-/// The kind of feature that fits the paper's table better, and both fits.
-struct Fits {
-    explicit Fits(const Table& table)
-        : sample(paper_fit(table, name_of(FeatureKind::kSample))),
-          mean(paper_fit(table, name_of(FeatureKind::kMean))),
-          headline(sample.cells && sample.mean_distance <= mean.mean_distance ? FeatureKind::kSample
-                                                                              : FeatureKind::kMean) {}
-    const Fit& best() const { return headline == FeatureKind::kSample ? sample : mean; }
-    Fit sample, mean;
-    FeatureKind headline;
-};
-
-void add_highlights(Report& report, const SpatialResults& run, const Fit& fit, const std::vector<Claim>& claims) {
-    const auto count = [&](auto is) { return int(std::count_if(claims.begin(), claims.end(), is)); };
-    const int tested = count([](const Claim& c) { return c.tested; });
-    const int holding = count([](const Claim& c) { return c.tested && c.holds; });
-    Report::Pairs numbers = {{"models trained", std::to_string(run.replicas.size())}};
-    if (fit.cells) {
-        numbers.push_back({"trained cells that agree", formatted("%d of %d", fit.within_tolerance, fit.cells)});
-        numbers.push_back({"mean distance from the paper", formatted("%.1f points", 100 * fit.mean_distance)});
-    }
-    numbers.push_back({"claims that hold", formatted("%d of %d tested", holding, tested)});
-    report.highlights(numbers);
-}
-
-void add_table1(Report& report, const Table& table, const Fits& fits) {
+void add_table1(Report& report, const Table& table, const FeatureFits& fits) {
     report.section("Table 1");
-    if (fits.best().cells)
-        report.paragraph(formatted(
+    if (fits.has_paper())
+        report.paragraph(
             "A linear SVM reads the class from `z`: mean and deviation over 9 folds of the training set, and the test "
-            "set. What the paper gave it is open: samples of q(z|x) lie %.1f points from its trained rows on average "
-            "(%d of %d within tolerance), means %.1f points (%d of %d). A trained cell agrees within the larger of 2 "
-            "points and three standard deviations over seeds.",
-            100 * fits.sample.mean_distance, fits.sample.within_tolerance, fits.sample.cells,
-            100 * fits.mean.mean_distance, fits.mean.within_tolerance, fits.mean.cells));
+            "set. What the paper gave it is open. " +
+            fits.told());
     else
         report.paragraph("The paper's numbers are for MNIST; this run used " + table.dataset +
                          ", or has none of its rows.");
@@ -100,13 +70,10 @@ void add_what_the_paper_has_not(Report& report, const SpatialResults& run) {
 
 std::filesystem::path write_spatial_report(const SpatialExperiment& experiment, const SpatialResults& run) {
     const DataSet& data = experiment.data();
-    const int seeds = experiment.options().seeds;
-    Report report("Spatial transformers in variational auto-encoders",
-                  "Vivé, measured on " + data.name + ", " + std::to_string(seeds) +
-                      (seeds == 1 ? " seed, " : " seeds, ") + device_name());
-    const Fits fits(run.table);
+    Report report("Spatial transformers in variational auto-encoders", measured("Vivé", experiment));
+    const FeatureFits fits(run.table, FeatureKind::kMean);
     const std::vector<Claim> claims = spatial_claims(run.replicas, run.fixed, fits.headline);
-    add_highlights(report, run, fits.best(), claims);
+    add_highlights(report, run.replicas.size(), fits.best(), claims);
     report.paragraph(
         "A digit's pose is a latent `u` of its own: a spatial transformer layer puts the decoder's image into that "
         "pose (T-VAE), or takes the input's pose off before the encoder and puts it back after the decoder (DT-VAE). "
@@ -115,18 +82,14 @@ std::filesystem::path write_spatial_report(const SpatialExperiment& experiment, 
     add_table1(report, run.table, fits);
     report.section("The paper's claims");
     report.paragraph(std::string("Tried on the posterior's ") + name_of(fits.headline) +
-                     (fits.best().cells ? ", whose cells lie nearer." : "."));
+                     (fits.has_paper() ? ", whose cells lie nearer." : "."));
     add_claims(report, claims);
     report.section("The models");
     report.table(run.models);
     add_figures(report, run.figures, "learning-", Report::Width::half);
     add_figure_sections(report, run.figures);
     add_what_the_paper_has_not(report, run);
-    report.section("Settings");
-    report.key_values(experiment.run().settings.resolved());
-    const std::filesystem::path path = experiment.out() / "report.html";
-    report.write(path);
-    return path;
+    return finish(report, experiment);
 }
 
 }  // namespace warpvae

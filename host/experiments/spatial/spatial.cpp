@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/experiment/likelihood_table.h"
 #include "host/log.h"
 
 namespace warpvae {
@@ -79,11 +80,7 @@ void add_settings(Settings& s, SpatialOptions& o) {
     s.add("semantics", o.centre, kEvaluation,
           one_of<PcaCentre>({{"right", PcaCentre::kFitted}, {"paper", PcaCentre::kOwn}}),
           "right: test images are centred with the training mean; paper: with their own (PCA rows)");
-    s.add("draws", o.likelihood.samples, kNothing, whole(1, 10000000), "samples for each image and way of sampling")
-        .only({"likelihood", "report"});
-    s.add("likelihood-images", o.likelihood.images, kNothing, whole<std::size_t>(1, 1 << 30),
-          "log p(x) of the first so many test images")
-        .only({"likelihood", "report"});
+    add_likelihood_settings(s, o.likelihood, {"likelihood", "report"});
     s.add("pose", o.pose, kNothing, one_of(kSamplePoses),
           "the identity, the training set's average, or drawn from the prior")
         .only({"sample"});

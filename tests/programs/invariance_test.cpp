@@ -26,7 +26,8 @@ struct Invariance : ProgramTest {
 TEST_F(Invariance, HelpTeaches) {
     const Result result = run("--help");
     EXPECT_EQ(result.status, 0);
-    for (const char* word : {"table", "figures", "train", "reduced", "report", "--latents", "--resume", "Examples"})
+    for (const char* word : {"table", "figures", "train", "sample", "likelihood", "reduced", "report", "--latents",
+                             "--resume", "Examples"})
         EXPECT_NE(result.out.find(word), std::string::npos) << word;
 }
 
@@ -169,6 +170,43 @@ TEST_F(Invariance, ReducedTrainingDataIsACurveOfTheReport) {
     expect_failure(1, "training-images", "reduced --resume " + at("run") + " --train-images 200 --quiet");
     ASSERT_EQ(run("table --benchmark none --overwrite" + options + " --out " + at("run")).status, 0);
     EXPECT_FALSE(fs::exists(folder / "run" / "reduced.json"));
+}
+
+TEST_F(Invariance, SampleDrawsASheetOfEachTrainedModel) {
+    ASSERT_EQ(
+        run("train --latents 3,4 --train-set s --seeds 2 --epochs 1 --quiet" + kSmall + " --out " + at("run")).status,
+        0);
+    const std::string sample = "sample --sheet 4 --quiet --resume " + at("run");
+    ASSERT_EQ(run(sample).status, 0);
+    const std::string before = digest("run/figures/sheet-s-z3.png");
+    EXPECT_TRUE(fs::exists(folder / "run/figures/sheet-s-z4.png"));
+    ASSERT_EQ(run(sample).status, 0);
+    EXPECT_EQ(digest("run/figures/sheet-s-z3.png"), before) << "the same draws each time";
+    expect_failure(1, "no trained model", sample + " --latents 5");
+    expect_failure(1, "beta", sample + " --beta 3");
+    expect_failure(2, "--resume", "sample --out " + at("x"));
+}
+
+TEST_F(Invariance, LikelihoodIsMeasuredOnTheTestSetOfTheModelsOwnKind) {
+    ASSERT_EQ(run("train --latents 3 --seeds 2 --epochs 2 --quiet" + kSmall + " --out " + at("run")).status, 0);
+    const std::string likelihood = "likelihood --draws 64 --likelihood-images 5 --quiet --resume " + at("run");
+    ASSERT_EQ(run(likelihood).status, 0);
+    const std::string before = read_file(at("run/likelihood.json"));
+    const Json rows = Json::parse(before).at("rows");
+    ASSERT_EQ(rows.size(), 2u);
+    EXPECT_EQ(rows[0].at("train"), "MNIST-s");
+    EXPECT_EQ(rows[1].at("train"), "MNIST-rt");
+    for (const Json& row : rows) {
+        EXPECT_EQ(row.at("images"), 5);
+        EXPECT_EQ(row.at("samples"), 64);
+        const Json &elbo = row.at("cells")[0], &with_q = row.at("cells")[1];
+        EXPECT_EQ(elbo.at("n"), 2);
+        EXPECT_GT(with_q.at("mean"), elbo.at("mean")) << "the bound lies below log p(x)";
+    }
+    EXPECT_NE(rows[0].at("cells")[0].at("mean"), rows[1].at("cells")[0].at("mean"));
+    ASSERT_EQ(run(likelihood).status, 0);
+    EXPECT_EQ(read_file(at("run/likelihood.json")), before) << "the same draws each time";
+    expect_failure(1, "training-images", likelihood + " --train-images 200");
 }
 
 TEST_F(Invariance, WrongUsageIsStatus2) {

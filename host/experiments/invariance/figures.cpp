@@ -7,6 +7,7 @@
 
 #include "host/experiment/presentation.h"
 #include "host/experiments/invariance/reduced.h"
+#include "host/show/format.h"
 #include "host/show/image_grid.h"
 
 namespace warpvae {
@@ -15,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kPictures = 12;   // images in a row of a sheet
+constexpr int kSampleRows = 6;  // of a sheet of samples
 constexpr int kWalkSteps = 11;  // from -3 to 3 standard deviations
 constexpr int kWalks = 10;      // latents walked along
 
@@ -26,31 +28,19 @@ ImageGridStyle digits(int rows_in_group = 1) {
     return style;
 }
 
-Axes half_width() {  // two stand side by side in the report
-    Axes axes;
-    axes.width = 900;
-    axes.height = 600;
-    return axes;
-}
-
 std::string variant_title(Variant v, const VariantOptions& o) {
-    char text[64];
     switch (v) {
         case Variant::kStandard:
             return "MNIST-s";
         case Variant::kFixedRotation:
-            std::snprintf(text, sizeof text, "fr: %+g°", o.rotation);
-            return text;
+            return formatted("fr: %+g°", o.rotation);
         case Variant::kFixedScale:
-            std::snprintf(text, sizeof text, "fs: %gx", o.scale);
-            return text;
+            return formatted("fs: %gx", o.scale);
         case Variant::kRandom:
             return "rt: random";
     }
     return "";
 }
-
-using LoadedVae = OnDevice<DenseVae<float>>;
 
 /// The latents by how much their mean varies over the images, most first.
 std::vector<int> by_activity(LoadedVae& model, const DeviceImages& images) {
@@ -71,8 +61,7 @@ std::vector<int> by_activity(LoadedVae& model, const DeviceImages& images) {
     return order;
 }
 
-}  // namespace
-
+/// Figure 1 of the paper: digits of the test set (rows) under its four transformations (columns).
 FigureFile draw_transformations(const InvarianceExperiment& experiment) {
     const VariantOptions& variant = experiment.of_paper().variant;
     constexpr int kRows = 6;
@@ -88,46 +77,36 @@ FigureFile draw_transformations(const InvarianceExperiment& experiment) {
             sheet.set(int(n), int(t), std::span(images).subspan(n * few.pixels(), few.pixels()));
         sheet.column_caption(int(t), variant_title(kVariants[t], variant));
     }
-    const fs::path path = experiment.out() / "figures" / "transformations.png";
+    const fs::path path = experiment.figure("transformations");
     sheet.write(path);
     return {path,
             "Figure 1. Test digits under the four transformations: as they are, turned by a fixed angle, enlarged, and "
-            "both "
-            "at random."};
+            "both at random."};
 }
 
-std::vector<FigureFile> draw_learning_curves(const InvarianceExperiment& experiment) {
-    std::vector<FigureFile> out;
-    for (const bool is_test : {false, true}) {
-        const std::vector<std::string> terms =
-            is_test ? std::vector<std::string>{"test_negative_elbo"} : std::vector<std::string>{"reconstruction", "kl"};
-        const std::vector<Series> series = series_of(read_curves(experiment.out() / "metrics.jsonl", terms));
-        Axes axes = half_width();
-        axes.title = is_test ? "Test set" : "Training set";
-        axes.x = "epoch";
-        axes.y = "negative ELBO (nats per image)";
-        axes.integer_x = true;
-        const fs::path path = experiment.out() / "figures" / (is_test ? "learning-test.png" : "learning-train.png");
-        if (!series.empty() && line_plot(path, axes, series))
-            out.push_back({path, std::string("Negative ELBO on the ") + (is_test ? "test" : "training") +
-                                     " set by epoch; the band is one standard deviation over seeds."});
+/// Training and test negative ELBO by epoch for every model of the run.
+void draw_learning_curves(std::vector<FigureFile>& all, const InvarianceExperiment& experiment) {
+    struct Part {
+        std::string name;
+        std::vector<std::string> terms;
+    };
+    for (const auto& [name, terms] : {Part{"train", {"reconstruction", "kl"}}, Part{"test", {"test_negative_elbo"}}}) {
+        const std::string part = name == "train" ? "training" : "test";
+        add_curves(all, experiment, "learning-" + name,
+                   half_width(name == "train" ? "Training set" : "Test set", "epoch", "negative ELBO (nats per image)"),
+                   series_of(read_curves(experiment.out() / "metrics.jsonl", terms)),
+                   "Negative ELBO on the " + part + " set by epoch; the band is one standard deviation over seeds.");
     }
-    return out;
 }
-
-namespace {
 
 /// The pictures of one trained model.
 class DecodedSheets {
   public:
-    DecodedSheets(const InvarianceExperiment& experiment, const InvarianceReplica& replica)
+    DecodedSheets(const InvarianceExperiment& experiment, const InvarianceReplica& replica, int rows = 128)
         : experiment_(experiment),
           replica_(replica),
           what_(set_name(replica.train) + ", N = " + std::to_string(replica.latents)),
-          loaded_(experiment.config_of(replica), 1, 128) {
-        auto& parameters = loaded_.model.parameters();
-        parameters.upload(0, experiment.weights(replica, parameters.layout()));
-    }
+          loaded_(experiment, replica, rows) {}
 
     /// Each version of the test set above its reconstruction.
     FigureFile reconstructions() {
@@ -150,12 +129,11 @@ class DecodedSheets {
         return write(sheet, "reconstructions", "Reconstructions from the mean latent, below their inputs");
     }
     /// z ~ N(0, I)
-    FigureFile samples() {
-        constexpr int kRows = 6;
-        DeviceBuffer<float> z(std::size_t(kRows) * kPictures * replica_.latents, "prior samples");
+    FigureFile samples(const std::string& kind, int rows, int columns) {
+        DeviceBuffer<float> z(std::size_t(rows) * columns * replica_.latents, "prior samples");
         check(philox_normal<float>(z.data(), z.size(), replica_.seed, Purpose::kPrior, 0, nullptr));
-        ImageGrid sheet = decoded_sheet(kRows, kPictures, z.download());
-        return write(sheet, "samples", "Decoded samples of the prior N(0, I)");
+        ImageGrid sheet = decoded_sheet(rows, columns, z.download());
+        return write(sheet, kind, "Decoded samples of the prior N(0, I)");
     }
     /// One latent at a time, from -3 to 3, the others at 0.
     FigureFile walks() {
@@ -183,7 +161,7 @@ class DecodedSheets {
         return sheet;
     }
     FigureFile write(ImageGrid& sheet, const std::string& kind, const std::string& caption) const {
-        const fs::path path = experiment_.out() / "figures" / (kind + "-" + replica_.group() + ".png");
+        const fs::path path = experiment_.figure(kind + "-" + replica_.group());
         sheet.write(path);
         return {path, caption + " (" + what_ + ")."};
     }
@@ -194,8 +172,7 @@ class DecodedSheets {
     LoadedVae loaded_;
 };
 
-}  // namespace
-
+/// The first seed's models whose weights are in the run's folder.
 std::vector<FigureFile> draw_decoded(const InvarianceExperiment& experiment) {
     std::vector<FigureFile> out;
     for (const Variant train : experiment.of_paper().train_sets)
@@ -203,11 +180,12 @@ std::vector<FigureFile> draw_decoded(const InvarianceExperiment& experiment) {
             if (replica.train != train || replica.seed != experiment.options().seed || !experiment.is_trained(replica))
                 continue;
             DecodedSheets sheets(experiment, replica);
-            append(out, {sheets.reconstructions(), sheets.samples(), sheets.walks()});
+            append(out, {sheets.reconstructions(), sheets.samples("samples", kSampleRows, kPictures), sheets.walks()});
         }
     return out;
 }
 
+/// Measured accuracies beside the paper's, one picture per kind of feature and training set.
 std::vector<FigureFile> draw_comparison(const InvarianceExperiment& experiment, const Table& table) {
     std::vector<FigureFile> out;
     for (FeatureKind kind : kFeatureKinds)
@@ -224,12 +202,10 @@ std::vector<FigureFile> draw_comparison(const InvarianceExperiment& experiment, 
                 series.push_back(of_n);
             }
             if (series.empty()) continue;
-            Axes axes = half_width();
-            axes.title = "Trained on " + train_name + ", " + name_of(kind) + " features";
-            axes.x = "test set";
-            axes.y = "test accuracy";
-            const fs::path path = experiment.out() / "figures" /
-                                  (std::string("accuracy-") + name_of(kind) + "-" + variant_code(train) + ".png");
+            const Axes axes = half_width("Trained on " + train_name + ", " + name_of(kind) + " features", "test set",
+                                         "test accuracy");
+            const fs::path path =
+                experiment.figure(std::string("accuracy-") + name_of(kind) + "-" + variant_code(train));
             if (comparison_plot(path, axes, series))
                 out.push_back({path,
                                "Accuracy over seeds (dots with one standard deviation) and the paper's single run "
@@ -239,10 +215,16 @@ std::vector<FigureFile> draw_comparison(const InvarianceExperiment& experiment, 
     return out;
 }
 
+}  // namespace
+
+FigureFile draw_samples(const InvarianceExperiment& experiment, const InvarianceReplica& replica, int side) {
+    return DecodedSheets(experiment, replica, side * side).samples("sheet", side, side);
+}
+
 std::vector<FigureFile> draw_invariance_figures(const InvarianceExperiment& experiment, const Table* table) {
     std::vector<FigureFile> all = {draw_transformations(experiment)};
     if (table) append(all, draw_comparison(experiment, *table));
-    append(all, draw_learning_curves(experiment));
+    draw_learning_curves(all, experiment);
     append(all, draw_decoded(experiment));
     if (const auto reduced = read_reduced_table(experiment)) append(all, draw_reduced(experiment, *reduced));
     return all;

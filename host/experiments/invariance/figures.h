@@ -7,17 +7,11 @@
 
 namespace warpvae {
 
-/// Figure 1 of the paper: digits of the test set (rows) under its four transformations (columns).
-FigureFile draw_transformations(const InvarianceExperiment& experiment);
-/// Training and test negative ELBO by epoch for every model of the run (mean and standard deviation over seeds).
-std::vector<FigureFile> draw_learning_curves(const InvarianceExperiment& experiment);
-/// Reconstructions, samples of the prior and walks along the most active latents, of the first seed's model for each
-/// (training set, N) whose weights are in the run's folder.
-std::vector<FigureFile> draw_decoded(const InvarianceExperiment& experiment);
-/// Measured accuracies beside the paper's, one picture per kind of feature and training set.
-std::vector<FigureFile> draw_comparison(const InvarianceExperiment& experiment, const Table& table);
-
-/// All of the above that the run has the files for, written to figures/.
+/// Figure 1, the paper's numbers beside `table`'s where there is one, learning curves, and of the first seed's model of
+/// each (training set, N) reconstructions, samples and walks: all that the run has the files for, written to figures/.
 std::vector<FigureFile> draw_invariance_figures(const InvarianceExperiment& experiment, const Table* table);
+
+/// A sheet of `side` x `side` samples of a trained model's prior.
+FigureFile draw_samples(const InvarianceExperiment& experiment, const InvarianceReplica& replica, int side);
 
 }  // namespace warpvae

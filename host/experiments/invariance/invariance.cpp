@@ -5,6 +5,7 @@
 
 #include "host/evaluate/logistic_regression.h"
 #include "host/experiment/classifier_run.h"
+#include "host/experiment/likelihood_table.h"
 #include "host/log.h"
 
 namespace warpvae {
@@ -102,6 +103,8 @@ void add_settings(Settings& s, InvarianceOptions& o) {
     s.add("reduced-to", o.reduced_to, kNothing, whole<std::size_t>(2, 1 << 30),
           "numbers of training images, the first of an order shuffled by the seed; at most all")
         .only({"reduced"});
+    add_likelihood_settings(s, o.likelihood, {"likelihood"});
+    s.add("sheet", o.sheet, kNothing, whole(1, 100), "samples a side").only({"sample"});
 }
 
 const char* benchmark_code(BenchmarkKind kind) { return kind == BenchmarkKind::kDense ? "dense" : "cnn"; }
@@ -225,6 +228,15 @@ DenseVaeConfig InvarianceExperiment::config_of(const InvarianceReplica& replica)
     c.latents = replica.latents;
     c.beta = options_.beta;
     return c;
+}
+
+std::vector<std::uint8_t> InvarianceExperiment::test_images(const InvarianceReplica& replica) const {
+    return make_variant(data().test, replica.train, options_.variant, replica.seed, Part::kTest);
+}
+
+LoadedVae::LoadedVae(const InvarianceExperiment& experiment, const InvarianceReplica& replica, int rows)
+    : OnDevice(experiment.config_of(replica), 1, rows) {
+    model.parameters().upload(0, experiment.weights(replica, model.parameters().layout()));
 }
 
 std::vector<InvarianceReplica> InvarianceExperiment::replicas() const {

@@ -10,6 +10,7 @@
 #include "data/transformed_sets.h"
 #include "host/evaluate/elbo.h"
 #include "host/evaluate/features.h"
+#include "host/evaluate/likelihood.h"
 #include "host/evaluate/reconstruction.h"
 #include "host/experiment/experiment.h"
 #include "models/dense_vae.h"
@@ -35,6 +36,8 @@ struct InvarianceOptions {
     double C = 1;  ///< inverse regularisation of the logistic regression
     std::vector<std::optional<BenchmarkKind>> benchmarks = {BenchmarkKind::kDense, BenchmarkKind::kConvolutional};
     std::vector<std::size_t> reduced_to = {1000, 5000, 10000, 60000};  ///< numbers of training images
+    LikelihoodOptions likelihood;
+    int sheet = 10;  ///< samples a side
 };
 void add_settings(Settings& settings, InvarianceOptions& options);
 
@@ -78,6 +81,8 @@ class InvarianceExperiment : public Experiment {
     std::vector<InvarianceReplica> replicas() const;
     /// Every (kind, train set, seed) of the options, trained unless its result is on disk. Throws Interrupted.
     std::vector<InvarianceBenchmark> benchmarks();
+    /// The test set of a replica's own kind, [n, D].
+    std::vector<std::uint8_t> test_images(const InvarianceReplica& replica) const;
     DenseVaeConfig config_of(const InvarianceReplica& replica) const;
     const InvarianceOptions& of_paper() const { return options_; }
 
@@ -87,6 +92,11 @@ class InvarianceExperiment : public Experiment {
   private:
     void train_benchmark(InvarianceBenchmark& benchmark) const;
     const InvarianceOptions& options_;
+};
+
+/// A trained replica's model with room for `rows` rows. Throws Error where it is not trained, or was trained otherwise.
+struct LoadedVae : OnDevice<DenseVae<float>> {
+    LoadedVae(const InvarianceExperiment& experiment, const InvarianceReplica& replica, int rows);
 };
 
 }  // namespace warpvae

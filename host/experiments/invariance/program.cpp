@@ -1,6 +1,7 @@
 // invariance: Mills (2024), "Invariance in Variational Auto-Encoders", from data to report.
 #include <cstdio>
 
+#include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/invariance/figures.h"
 #include "host/experiments/invariance/reduced.h"
@@ -17,6 +18,8 @@ Examples
   invariance table --resume runs/invariance                       go on after Ctrl-C, a crash, a power cut: the same bits
   invariance train --train-set rt --latents 20 --seed 7 --out runs/one
   invariance table --train-images 1000 --beta 4 --out runs/few    little data, a beta-VAE
+  invariance sample --resume runs/invariance --latents 20         a sheet of samples for each training set
+  invariance likelihood --resume runs/invariance --latents 20 --draws 500   log p(x), and how tight the bound is
   invariance reduced --resume runs/invariance                     add to the run what fewer images do
 )";
 
@@ -34,11 +37,12 @@ class InvarianceProgram : public Program {
              [&] { figures(); }});
         add({"train", "train models without evaluating them: weights, checkpoints, metrics",
              [&] { experiment_->train(experiment_->replicas()); }});
-        add({"evaluate",
-             "the table of the models that a run has trained, without training more",
-             [&] { evaluate(); },
-             {},
-             true});
+        add_for_a_run("evaluate", "the table of the models that a run has trained, without training more",
+                      [&] { evaluate(); });
+        add_for_a_run("sample", "a sheet of samples of each trained model", [&] { sample(); });
+        add_for_a_run("likelihood",
+                      "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
+                      [&] { likelihood(); });
         add({"reduced",
              "accuracy against the number of training images: the VAE of N = 20 and the benchmarks, trained "
              "equally long: --epochs is for the largest",
@@ -55,6 +59,7 @@ class InvarianceProgram : public Program {
     void begin(const Run& run) override { experiment_.emplace(run, paper_); }
 
   private:
+    std::vector<InvarianceReplica> trained() const { return experiment_->trained(experiment_->replicas()); }
     /// Prints and writes the tables of these replicas.
     Table show(const std::vector<InvarianceReplica>& replicas, const std::vector<InvarianceBenchmark>& benchmarks) {
         const Table table = invariance_table(replicas, benchmarks, data().name);
@@ -74,13 +79,31 @@ class InvarianceProgram : public Program {
         return {replicas, shown};
     }
     void evaluate() {
-        std::vector<InvarianceReplica> replicas = experiment_->trained(experiment_->replicas());
+        std::vector<InvarianceReplica> replicas = trained();
         experiment_->train_and_evaluate(replicas);
         show(replicas, {});
     }
     void figures() {
         experiment_->train(experiment_->replicas());
         print_figures(draw_invariance_figures(*experiment_, nullptr));
+    }
+    void sample() {
+        std::vector<FigureFile> sheets;
+        for (const InvarianceReplica& replica : first_of_each(trained()))
+            sheets.push_back(draw_samples(*experiment_, replica, paper_.sheet));
+        print_figures(sheets);
+    }
+    void likelihood() {
+        const auto keys = [](const InvarianceReplica& replica) -> Json {
+            return {{"train", set_name(replica.train)}, {"latents", replica.latents}};
+        };
+        const auto measure = [&](const InvarianceReplica& replica) {
+            LoadedVae loaded(*experiment_, replica, evaluation_decoder_rows());
+            return measure_likelihood(*experiment_, replica, loaded.model, experiment_->test_images(replica),
+                                      paper_.likelihood, loaded.matmul);
+        };
+        show_table(experiment_->out(), likelihood_table("Mills 2024", *experiment_, trained(), keys, measure),
+                   "likelihood");
     }
     void reduced() {
         const Table table = reduced_table(train_reduced(*experiment_), data().name);

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "data/files.h"
+#include "host/experiment/presentation.h"
 #include "host/log.h"
-#include "host/show/plot.h"
 
 namespace warpvae {
 namespace {
@@ -110,15 +110,11 @@ std::vector<FigureFile> draw_reduced(const InvarianceExperiment& experiment, con
                     series.back().std.push_back(cell.n > 1 ? cell.std : 0);
                 }
             }
-            Axes axes;
-            axes.title = "Trained on " + set_name(train) + ", tested on " + set_name(test);
-            axes.x = "training images";
-            axes.y = "test accuracy";
+            Axes axes = half_width("Trained on " + set_name(train) + ", tested on " + set_name(test), "training images",
+                                   "test accuracy");
             axes.log_x = true;
-            axes.width = 900, axes.height = 600;
             const fs::path path =
-                experiment.out() / "figures" /
-                (std::string("reduced-") + variant_code(train) + "-on-" + variant_code(test) + ".png");
+                experiment.figure(std::string("reduced-") + variant_code(train) + "-on-" + variant_code(test));
             if (!series.empty() && line_plot(path, axes, series))
                 out.push_back({path, "Accuracy on " + set_name(test) +
                                          " against the number of different training images of " + set_name(train) +

@@ -19,42 +19,13 @@ Table part_of(const Table& table, const std::string& features) {
     return part;
 }
 
-/// The kind of feature that fits the paper's table better, and both fits.
-struct Fits {
-    explicit Fits(const Table& table)
-        : sample(paper_fit(table, name_of(FeatureKind::kSample))),
-          mean(paper_fit(table, name_of(FeatureKind::kMean))),
-          headline(!has_paper() || sample.mean_distance <= mean.mean_distance ? FeatureKind::kSample
-                                                                              : FeatureKind::kMean),
-          other(headline == FeatureKind::kSample ? FeatureKind::kMean : FeatureKind::kSample) {}
-    bool has_paper() const { return sample.cells > 0; }
-    const Fit& best() const { return headline == FeatureKind::kSample ? sample : mean; }
-    Fit sample, mean;
-    FeatureKind headline, other;
-};
-
-void add_highlights(Report& report, const Fits& fits, const std::vector<InvarianceReplica>& replicas,
-                    const std::vector<Claim>& claims) {
-    Report::Pairs numbers = {{"models trained", std::to_string(replicas.size())}};
-    if (fits.has_paper()) {
-        const Fit& fit = fits.best();
-        numbers.push_back(
-            {"cells that agree", std::to_string(fit.within_tolerance) + " of " + std::to_string(fit.cells)});
-        numbers.push_back({"mean distance from the paper", formatted("%.1f points", 100 * fit.mean_distance)});
-    }
-    numbers.push_back({"claims that hold", holding(claims)});
-    report.highlights(numbers);
-}
-
-void add_table2(Report& report, const InvarianceExperiment& experiment, const Table& table, const Fits& fits) {
+void add_table2(Report& report, const InvarianceExperiment& experiment, const Table& table, const FeatureFits& fits) {
     report.section("Table 2");
     if (fits.has_paper())
-        report.paragraph(formatted(
+        report.paragraph(
             "What the paper means by “latent variable output of the encoder” is open: a sample of q(z|x), or its "
-            "mean. Samples lie %.1f points from the paper's cells on average (%d of %d within tolerance), means "
-            "%.1f points (%d of %d). A cell agrees within the larger of 0.02 and three standard deviations.",
-            100 * fits.sample.mean_distance, fits.sample.within_tolerance, fits.sample.cells,
-            100 * fits.mean.mean_distance, fits.mean.within_tolerance, fits.mean.cells));
+            "mean. " +
+            fits.told());
     else
         report.paragraph("The paper's numbers are for MNIST; this run used " + experiment.data().name +
                          ", so none stand beside these.");
@@ -94,9 +65,9 @@ std::filesystem::path write_invariance_report(const InvarianceExperiment& experi
                                               const std::vector<FigureFile>& figures) {
     const DataSet& data = experiment.data();
     Report report("Invariance in variational auto-encoders", measured("Mills (2024)", experiment));
-    const Fits fits(table);
+    const FeatureFits fits(table, FeatureKind::kSample);
     const std::vector<Claim> claims = invariance_claims(replicas, fits.headline);
-    add_highlights(report, fits, replicas, claims);
+    add_highlights(report, replicas.size(), fits.best(), claims);
     report.paragraph(
         "A variational auto-encoder is trained on digits as they are (`MNIST-s`) or randomly turned and scaled "
         "(`MNIST-rt`); then a multinomial logistic regression learns the labels from its latents and is tried on "

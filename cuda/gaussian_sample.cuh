@@ -113,7 +113,6 @@ __global__ void gaussian_prior_backward_kernel(T* dmean, T* dlog_deviation, std:
     T to_mean = T(0), to_deviation = T(0);
     for (int n : block_stride(N)) {
         const T* mu = moments + (std::size_t(r) * N + n) * 2 * Z;
-        const Deviation<T> d = deviation_of<spread>(mu[Z + j]);
         const T off = mu[j] - p.mean;
         to_mean -= off * p.inverse_variance;
         to_deviation += T(1) - (off * off + times_variance<spread>(T(1), mu[Z + j])) * p.inverse_variance;

@@ -93,7 +93,7 @@ void print_fit(const Table& table, const std::string& features);
 /// metrics.jsonl of a run: of each model (a replica's name without its seed) the sum of some numbers of a line, by
 /// epoch, over seeds.
 using Curves = std::map<std::string, std::map<int, std::vector<double>>>;
-Curves read_curves(const std::filesystem::path& metrics, const std::vector<std::string>& terms);
+Curves read_curves(const Experiment& experiment, const std::vector<std::string>& terms);
 /// One more point of a line: mean and deviation of values over seeds.
 void add_point(Series& series, double x, const std::vector<double>& values);
 std::vector<Series> series_of(const Curves& curves);

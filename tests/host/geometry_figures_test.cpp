@@ -9,6 +9,7 @@
 #include <set>
 
 #include "data/glyphs.h"
+#include "data/png.h"
 #include "host/experiments/geometry/table.h"
 #include "tests/support/gnuplot.h"
 #include "tests/support/temporary_folder.h"

@@ -94,7 +94,7 @@ void draw_learning_curves(std::vector<FigureFile>& all, const InvarianceExperime
         const std::string part = name == "train" ? "training" : "test";
         add_curves(all, experiment, "learning-" + name,
                    half_width(name == "train" ? "Training set" : "Test set", "epoch", "negative ELBO (nats per image)"),
-                   series_of(read_curves(experiment.out() / "metrics.jsonl", terms)),
+                   series_of(read_curves(experiment, terms)),
                    "Negative ELBO on the " + part + " set by epoch; the band is one standard deviation over seeds.");
     }
 }
@@ -226,7 +226,7 @@ std::vector<FigureFile> draw_invariance_figures(const InvarianceExperiment& expe
     if (table) append(all, draw_comparison(experiment, *table));
     draw_learning_curves(all, experiment);
     append(all, draw_decoded(experiment));
-    if (const auto reduced = read_reduced_table(experiment)) append(all, draw_reduced(experiment, *reduced));
+    if (const auto reduced = reduced_table_of_run(experiment)) append(all, draw_reduced(experiment, *reduced));
     return all;
 }
 

@@ -106,7 +106,7 @@ class InvarianceProgram : public Program {
                    "likelihood");
     }
     void reduced() {
-        const Table table = reduced_table(train_reduced(*experiment_), data().name);
+        const Table table = reduced_table(train_reduced(*experiment_, paper_.reduced_to), data().name);
         show_table(experiment_->out(), table, "reduced");
         print_figures(draw_reduced(*experiment_, table));
     }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "data/files.h"
 #include "host/experiment/presentation.h"
 #include "host/log.h"
 
@@ -31,10 +30,9 @@ ImageSet reduced_set(const ImageSet& set, std::size_t count, std::uint64_t seed)
     return few;
 }
 
-std::vector<ReducedSet> train_reduced(const InvarianceExperiment& experiment) {
+std::vector<ReducedSet> train_reduced(const InvarianceExperiment& experiment, std::vector<std::size_t> counts) {
     const DataSet& data = experiment.data();
     InvarianceOptions paper = experiment.of_paper();
-    std::vector<std::size_t> counts = paper.reduced_to;
     for (std::size_t& count : counts) count = std::min(count, data.train.count());
     std::sort(counts.begin(), counts.end());
     counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
@@ -86,11 +84,17 @@ Table reduced_table(const std::vector<ReducedSet>& sets, const std::string& data
     return table;
 }
 
-std::optional<Table> read_reduced_table(const InvarianceExperiment& experiment) {
-    const fs::path path = experiment.out() / "reduced.json";
-    if (!fs::exists(path)) return {};
-    const Json json = parse_json(read_file(path));
-    return table_from_json(json, path.string());
+std::optional<Table> reduced_table_of_run(const InvarianceExperiment& experiment) {
+    const fs::path folder = experiment.out() / "reduced";
+    if (!fs::exists(folder)) return {};
+    const Format<std::size_t> number = whole<std::size_t>(1, std::size_t(1) << 30);
+    std::vector<std::size_t> counts;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+        if (const auto count = number.read(entry.path().filename().string())) counts.push_back(*count);
+    if (counts.empty()) return {};
+    const Table table = reduced_table(train_reduced(experiment, counts), experiment.data().name);
+    write_table(experiment.out(), table, "reduced");
+    return table;
 }
 
 std::vector<FigureFile> draw_reduced(const InvarianceExperiment& experiment, const Table& table) {

@@ -76,7 +76,7 @@ std::filesystem::path write_invariance_report(const InvarianceExperiment& experi
     add_table2(report, experiment, table, fits);
     add_figures(report, figures, "accuracy-", Report::Width::half);
 
-    if (const auto reduced = read_reduced_table(experiment)) {
+    if (const auto reduced = reduced_table_of_run(experiment)) {
         report.section("Reduced training data");
         report.paragraph(
             "VAE, logistic regression and benchmarks trained on fewer images, the first of an order shuffled by the "

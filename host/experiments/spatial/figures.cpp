@@ -299,8 +299,7 @@ void draw_samples(const fs::path& path, const SpatialExperiment& experiment, con
 std::vector<FigureFile> draw_spatial_figures(const SpatialExperiment& experiment,
                                              const std::vector<SpatialReplica>& replicas) {
     std::vector<FigureFile> all = Figures(experiment, replicas).draw();
-    const std::vector<Series> curves =
-        series_of(read_curves(experiment.out() / "metrics.jsonl", {"test_negative_elbo"}));
+    const std::vector<Series> curves = series_of(read_curves(experiment, {"test_negative_elbo"}));
     for (const int latents : experiment.of_paper().latents) {
         const std::string size = "z" + std::to_string(latents);
         std::vector<Series> of_size;

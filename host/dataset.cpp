@@ -12,6 +12,7 @@
 #include "data/fetch.h"
 #include "data/matlab.h"
 #include "host/core/program_end.h"
+#include "host/experiment/setting_format.h"
 #include "host/log.h"
 #include "host/programs.h"
 #include "host/show/image_grid.h"
@@ -293,7 +294,10 @@ const CLI::App* add_make(CLI::App& app, Options& options) {
     command.add_option("NAME", options.name, "which")->required()->check(CLI::IsMember(made));
     command.add_option("--count", options.count, "training images; 0: 60,000")->check(counts());
     command.add_option("--test-count", options.test_count, "test images; 0: 10,000")->check(counts());
-    command.add_option("--seed", options.seed, "another seed, another set");
+    const Format<std::uint64_t> seeds = whole<std::uint64_t>(0, ~std::uint64_t(0));  // CLI11's own end at the largest
+    command.add_option("--seed", options.seed, "another seed, another set")->check([seeds](const std::string& text) {
+        return seeds.read(text) ? "" : "it must be " + seeds.wanted;
+    });
     command.add_option("--out", options.out, "folder to write to (else <data folder>/NAME)")->type_name("DIR");
     add_data_option(command, options);
     command.footer(

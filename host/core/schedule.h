@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include "cuda/device/device.h"
@@ -20,11 +21,11 @@ class Schedule {
     /// `count` images an epoch; phases by rising epoch, the first from 0.
     Schedule(std::size_t count, const std::vector<BatchPhase>& phases) : count_(count) {
         if (count == 0 || phases.empty() || phases[0].first_epoch != 0)
-            throw DeviceError("trainer: an epoch needs images, and a minibatch size from its start");
+            throw std::invalid_argument("trainer: an epoch needs images, and a minibatch size from its start");
         std::uint64_t step = 0;
         for (std::size_t i = 0; i < phases.size(); ++i) {
             if (phases[i].batch < 1 || (i && phases[i].first_epoch <= phases[i - 1].first_epoch))
-                throw DeviceError("trainer: minibatch sizes must be positive, and their first epochs rise");
+                throw std::invalid_argument("trainer: minibatch sizes must be positive, and their first epochs rise");
             if (i) step += (phases[i].first_epoch - phases[i - 1].first_epoch) * steps_of(phases[i - 1].batch);
             starts_.push_back({phases[i], step});
         }

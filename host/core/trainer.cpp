@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace warpvae {
 
@@ -24,7 +25,7 @@ Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vec
       norm_parts_(options_.clip_norm > 0 ? std::size_t(model.replicas()) * kNormParts : 0, "norm parts") {
     if (schedule_.largest_batch() > model.max_rows() || options_.learning_rates.size() != seeds.size() ||
         seeds.size() != std::size_t(model.replicas()))
-        throw DeviceError("trainer: batch, images, learning rates and seeds do not fit the model");
+        throw std::invalid_argument("trainer: batch, images, learning rates and seeds do not fit the model");
     gather_.binarise = options_.binarise;
     gather_.augmentation = options_.augmentation;
     first_moments_.zero();
@@ -190,7 +191,7 @@ void Trainer::restore(int replica, const State& state) {
     const std::size_t P = model_.parameters().layout().size(), terms = loss_sums_.size() / model_.replicas();
     if (state.values.size() != P || state.first_moments.size() != P || state.second_moments.size() != P ||
         state.loss_sums.size() != terms || state.optimiser != options_.optimiser)
-        throw DeviceError("a saved state of another model");
+        throw std::invalid_argument("a saved state of another model");
     model_.parameters().upload(replica, state.values);
     first_moments_.upload(state.first_moments.data(), P, replica * P);
     second_moments_.upload(state.second_moments.data(), P, replica * P);

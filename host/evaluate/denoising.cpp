@@ -1,6 +1,7 @@
 #include "host/evaluate/denoising.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace warpvae {
 namespace {
@@ -11,7 +12,7 @@ void degrade_all(Autoencoder<float>& model, const DeviceImages& images, std::siz
                  const DeviceBuffer<std::uint64_t>& seeds, float* clean, Body body) {
     const GatherOptions& shape = model.input_shape();
     const Stream stream = model.stream();
-    if (model.max_rows() < 4) throw DeviceError("denoising needs a model with room for four rows");
+    if (model.max_rows() < 4) throw std::invalid_argument("denoising needs a model with room for four rows");
     for_batches(model, images, count, model.max_rows(), [&](std::size_t first, int rows) {
         const std::size_t bytes = sizeof(float) * model.replicas() * rows * model.image_size();
         check(copy_on_device(clean, model.minibatch(), bytes, stream));

@@ -105,6 +105,8 @@ TEST_F(Dataset, WrongUsageIsStatus2) {
     expect_failure(2, "glyphs", "make mnist");
     expect_failure(2, "--count", "make glyphs --count -4");
     expect_failure(2, "--count", "make glyphs --count 99999999999");
+    for (const char* seed : {"18446744073709551616", "-1", "nan", "1.5"})
+        expect_failure(2, "whole number", std::string("make glyphs --seed ") + seed);
     expect_failure(2, "above 0", "transform a b --scale 0");
     expect_failure(2, "--rotate", "transform a b --rotate left");
     expect_failure(2, "finite", "transform a b --rotate nan");

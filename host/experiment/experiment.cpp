@@ -198,13 +198,13 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
 
 void Experiment::read_or_make(const std::string& name, const Origin& expected,
                               const std::function<void(Fields&)>& fields, const std::function<void()>& make) const {
+    run_.folder.begin(run_.settings);  // first: a run that is overwritten has no results to read
     // Also of a run that has just begun: several replicas may stand beside one such result.
     const ResultOnDisk result = read_result(out_ / name, expected, fields);
     if (result.found == Found::kSame) return;
     if (result.found == Found::kOtherTraining && run_.folder.resumes())
         if (const std::string other = difference(expected.training, result.training, kGrows); !other.empty())
             refuse(out_ / name, other);
-    run_.folder.begin(run_.settings);
     make();
     write_result(out_ / name, expected, fields);
 }

@@ -164,6 +164,15 @@ TEST_F(Spatial, RowsWithoutAModelAreMeasuredOnce) {
     expect_failure(1, "training-images", "table --quiet --train-images 200 --resume " + at("run"));
 }
 
+TEST_F(Spatial, OverwritingWithTheSameSettingsKeepsWhatIsNew) {
+    const std::string table = std::string("table --rows pca --latents 2") + kSmall + " --out " + at("run");
+    ASSERT_EQ(run(table).status, 0);
+    const std::string before = read_file(at("run/table.json"));
+    ASSERT_EQ(run(table + " --overwrite").status, 0);
+    EXPECT_EQ(read_file(at("run/table.json")), before);
+    EXPECT_TRUE(fs::exists(folder / "run" / "pca-z2" / "result.json")) << "measured for the new run";
+}
+
 TEST_F(Spatial, AResultIsShownOnlyForTheSettingsThatMadeIt) {
     const std::string few = std::string(" --latents 3 --epochs 1 --rows affine-tvae") + kSmall;
     ASSERT_EQ(run("table" + few + " --out " + at("run")).status, 0);

@@ -13,6 +13,22 @@
 
 namespace warpvae {
 
+/// One replica's step: updates p and the two means of an element from its gradient, and returns the square to watch.
+template <class T>
+struct AdadeltaUpdate {
+    T rate, rho, epsilon;
+    __device__ AdadeltaUpdate(const AdadeltaOptions& options, T learning_rate, std::uint64_t)
+        : rate(learning_rate), rho(T(options.rho)), epsilon(T(options.epsilon)) {}
+    __device__ T operator()(T& p, T& squares, T& updates, T gradient) const {
+        const T square = rho * squares + (T(1) - rho) * gradient * gradient;
+        const T update = gradient * sqrt_(updates + epsilon) / sqrt_(square + epsilon);
+        squares = square;
+        updates = rho * updates + (T(1) - rho) * update * update;
+        p -= rate * update;
+        return square;
+    }
+};
+
 template <class T>
 __global__ void adadelta_kernel(T* parameters, T* squares, T* updates, NonFinite* non_finite, const T* gradients,
                                 const T* learning_rate, const std::uint64_t* step, AdadeltaOptions options,
@@ -22,7 +38,7 @@ __global__ void adadelta_kernel(T* parameters, T* squares, T* updates, NonFinite
     T* __restrict__ a = squares + base;
     T* __restrict__ d = updates + base;
     const T* __restrict__ g = gradients + base;
-    const T rate = learning_rate[blockIdx.y], rho = T(options.rho), epsilon = T(options.epsilon);
+    const AdadeltaUpdate<T> step_of(options, learning_rate[blockIdx.y], *step);
 
     // x - x is 0 for a finite x and NaN otherwise: one check after the loop instead of one in it. The square overflows
     // before the gradient does, and the update would then be 0.
@@ -30,13 +46,8 @@ __global__ void adadelta_kernel(T* parameters, T* squares, T* updates, NonFinite
     const auto elements = grid_stride(P);
     WARPVAE_SIMD(reduction(+ : poison))
     for (std::size_t i = elements.first; i < elements.last; i += elements.step) {
-        const T gradient = g[i];
-        const T square = rho * a[i] + (T(1) - rho) * gradient * gradient;
-        const T update = gradient * sqrt_(d[i] + epsilon) / sqrt_(square + epsilon);
-        a[i] = square;
+        const T square = step_of(p[i], a[i], d[i], g[i]);
         poison += square - square;
-        d[i] = rho * d[i] + (T(1) - rho) * update * update;
-        p[i] -= rate * update;
     }
     if (poison == T(0)) return;
     for (std::size_t i : elements) {

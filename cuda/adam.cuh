@@ -13,6 +13,27 @@
 
 namespace warpvae {
 
+/// One replica's step: updates p, m and v of an element from its gradient, and returns the square to watch.
+template <class T>
+struct AdamUpdate {
+    T rate, inverse_root, b1, b2, epsilon;
+    __device__ AdamUpdate(const AdamOptions& options, T learning_rate, std::uint64_t step)
+        : b1(T(options.beta1)), b2(T(options.beta2)), epsilon(T(options.epsilon)) {
+        // 1 - b^t in double: for b2 = 0.999 and small t a float would lose half its digits.
+        const double t = double(step) + 1;
+        rate = T(learning_rate / -expm1(t * log(double(options.beta1))));
+        inverse_root = T(1 / sqrt(-expm1(t * log(double(options.beta2)))));
+    }
+    __device__ T operator()(T& p, T& m, T& v, T gradient) const {
+        const T mean = m + (T(1) - b1) * (gradient - m);
+        const T square = b2 * v + (T(1) - b2) * gradient * gradient;
+        m = mean;
+        v = square;
+        p -= rate * mean / (sqrt_(square) * inverse_root + epsilon);
+        return square;
+    }
+};
+
 template <class T>
 __global__ void adam_kernel(T* parameters, T* m, T* v, NonFinite* non_finite, const T* gradients,
                             const T* learning_rate, const std::uint64_t* step, AdamOptions options, std::size_t P) {
@@ -21,11 +42,7 @@ __global__ void adam_kernel(T* parameters, T* m, T* v, NonFinite* non_finite, co
     T* __restrict__ m1 = m + base;
     T* __restrict__ m2 = v + base;
     const T* __restrict__ g = gradients + base;
-    // 1 - b^t in double: for b2 = 0.999 and small t a float would lose half its digits.
-    const double t = double(*step) + 1;
-    const T rate = T(learning_rate[blockIdx.y] / -expm1(t * log(double(options.beta1))));
-    const T inverse_root = T(1 / sqrt(-expm1(t * log(double(options.beta2)))));
-    const T b1 = T(options.beta1), b2 = T(options.beta2), epsilon = T(options.epsilon);
+    const AdamUpdate<T> update(options, learning_rate[blockIdx.y], *step);
 
     // x - x is 0 for a finite x and NaN otherwise: one check after the loop instead of one in it. The square overflows
     // before the gradient does, and the update would then be 0.
@@ -33,13 +50,8 @@ __global__ void adam_kernel(T* parameters, T* m, T* v, NonFinite* non_finite, co
     const auto elements = grid_stride(P);
     WARPVAE_SIMD(reduction(+ : poison))
     for (std::size_t i = elements.first; i < elements.last; i += elements.step) {
-        const T gradient = g[i];
-        const T mean = m1[i] + (T(1) - b1) * (gradient - m1[i]);
-        const T square = b2 * m2[i] + (T(1) - b2) * gradient * gradient;
-        m1[i] = mean;
-        m2[i] = square;
+        const T square = update(p[i], m1[i], m2[i], g[i]);
         poison += square - square;
-        p[i] -= rate * mean / (sqrt_(square) * inverse_root + epsilon);
     }
     if (poison == T(0)) return;
     for (std::size_t i : elements) {

@@ -1,6 +1,9 @@
 #include "cuda/dense.cuh"
 
 #include "cuda/device/launch.cuh"
+#include "cuda/ops/fused_dense.h"
+#include "cuda/ops/loss.h"
+#include "cuda/ops/weight_gradients.h"
 
 namespace warpvae {
 
@@ -53,8 +56,17 @@ Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns,
 }
 
 template <class T>
+bool dense_is_fused(const Matmul& context) {
+    if (!std::is_same_v<T, float> || context.math() != Math::kFp32) return false;
+    return device_is_gpu() || launch_options().fused_dense;
+}
+
+template <class T>
 Status dense_forward(const Matmul& context, T* y, const T* x, const T* W, const T* b, std::size_t P,
                      Activation activation, int R, int N, int in, int out) {
+    if constexpr (std::is_same_v<T, float>)
+        if (dense_is_fused<T>(context))
+            return fused_dense_forward(y, x, W, b, P, activation, R, N, in, out, context.stream());
     const Status product = matmul(context, y, std::size_t(N) * out, Op::kNone, x, std::size_t(N) * in, Op::kTranspose,
                                   W, P, R, N, out, in);
     if (!product.ok()) return product;
@@ -62,15 +74,53 @@ Status dense_forward(const Matmul& context, T* y, const T* x, const T* W, const 
 }
 
 template <class T>
-Status dense_backward(const Matmul& context, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
-                      Activation x_activation, int R, int N, int in, int out) {
-    const std::size_t dy_stride = std::size_t(N) * out, x_stride = std::size_t(N) * in;
-    Status status = matmul(context, dW, P, Op::kTranspose, dy, dy_stride, Op::kNone, x, x_stride, R, out, in, N);
-    if (status.ok()) status = column_sum(db, dy, P, R, N, out, context.stream());
-    if (!status.ok() || !dx) return status;
-    status = matmul(context, dx, x_stride, Op::kNone, dy, dy_stride, Op::kNone, W, P, R, N, in, out);
+Status dense_bernoulli(const Matmul& context, T* nll, T* dlogits, const T* x, const T* W, const T* b, std::size_t P,
+                       const T* target, T scale, const RowSumScratch& scratch, int R, int N, int in, int D) {
+    if constexpr (std::is_same_v<T, float>)
+        if (dense_is_fused<T>(context))
+            return fused_dense_bernoulli(nll, dlogits, x, W, b, P, target, scale, scratch, R, N, in, D,
+                                         context.stream());
+    const Status logits = dense_forward(context, dlogits, x, W, b, P, Activation::kNone, R, N, in, D);
+    if (!logits.ok()) return logits;
+    return bernoulli_from_logits<T>(nll, dlogits, dlogits, target, scale, R, N, D, context.stream());
+}
+
+template <class T>
+Status dense_gaussian_head(const Matmul& context, T* moments, T* z, T* kl, const T* h, const T* W, const T* b,
+                           std::size_t P, const LatentNoise& noise, int R, int N, int H, int Z) {
+    const Stream stream = context.stream();
+    if (!dense_is_fused<T>(context))
+        return gaussian_head_forward(moments, z, kl, h, W, b, P, noise, R, N, H, Z, stream);
+    if constexpr (std::is_same_v<T, float>)
+        if (Z <= kMostHeadLatents) return fused_gaussian_head(moments, z, kl, h, W, b, P, noise, R, N, H, Z, stream);
+    const Status heads = dense_forward(context, moments, h, W, b, P, Activation::kNone, R, N, H, 2 * Z);
+    if (!heads.ok()) return heads;
+    return gaussian_sample_forward<T>(z, kl, moments, {}, Spread::kLogVariance, noise, R, N, Z, stream);
+}
+
+template <class T>
+Status dense_backward_input(const Matmul& context, T* dx, const T* dy, const T* x, const T* W, std::size_t P,
+                            Activation x_activation, int R, int N, int in, int out) {
+    if constexpr (std::is_same_v<T, float>)
+        if (dense_is_fused<T>(context))
+            return fused_dense_backward_input(dx, dy, x, W, P, x_activation, R, N, in, out, context.stream());
+    const std::size_t x_stride = std::size_t(N) * in;
+    const Status status =
+        matmul(context, dx, x_stride, Op::kNone, dy, std::size_t(N) * out, Op::kNone, W, P, R, N, in, out);
     if (!status.ok()) return status;
     return activation_backward(dx, x, x_activation, std::size_t(R) * x_stride, context.stream());
+}
+
+template <class T>
+Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWeightGradient<T>& layer, int R,
+                              std::size_t P) {
+    if constexpr (std::is_same_v<T, float>)
+        if (dense_is_fused<T>(context)) return weight_gradients(gradients, {layer}, R, P, context.stream());
+    const int N = layer.N, in = layer.in, out = layer.out;
+    const Status status = matmul(context, gradients + layer.weight, P, Op::kTranspose, layer.dy, std::size_t(N) * out,
+                                 Op::kNone, layer.x, std::size_t(N) * in, R, out, in, N);
+    if (!status.ok()) return status;
+    return column_sum(gradients + layer.bias, layer.dy, P, R, N, out, context.stream());
 }
 
 #define WARPVAE_INSTANTIATE(T)                                                                                        \
@@ -79,8 +129,14 @@ Status dense_backward(const Matmul& context, T* dx, T* dW, T* db, const T* dy, c
     template Status column_sum(T*, const T*, std::size_t, int, int, int, Stream);                                     \
     template Status dense_forward(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation, int, int, \
                                   int, int);                                                                          \
-    template Status dense_backward(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t, Activation,  \
-                                   int, int, int, int);
+    template bool dense_is_fused<T>(const Matmul&);                                                                   \
+    template Status dense_bernoulli(const Matmul&, T*, T*, const T*, const T*, const T*, std::size_t, const T*, T,    \
+                                    const RowSumScratch&, int, int, int, int);                                        \
+    template Status dense_gaussian_head(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t,         \
+                                        const LatentNoise&, int, int, int, int);                                      \
+    template Status dense_backward_input(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation,    \
+                                         int, int, int, int);                                                         \
+    template Status dense_backward_weights(const Matmul&, T*, const DenseWeightGradient<T>&, int, std::size_t);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)
 #undef WARPVAE_INSTANTIATE

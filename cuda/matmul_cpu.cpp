@@ -18,6 +18,7 @@ Matmul::Matmul(Stream stream, Math) : impl_(new Impl{stream}) {}
 Matmul::~Matmul() { delete impl_; }
 std::string matmul_library() { return convolution_library() + ", doubles by " + cpu::eigen_version(); }
 Stream Matmul::stream() const { return impl_->stream; }
+Math Matmul::math() const { return Math::kFp32; }
 
 namespace {
 

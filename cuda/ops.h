@@ -15,6 +15,7 @@
 #include "cuda/ops/convolution.h"
 #include "cuda/ops/dense.h"
 #include "cuda/ops/fisher_rao.h"
+#include "cuda/ops/fused_dense.h"
 #include "cuda/ops/glyphs.h"
 #include "cuda/ops/latent.h"
 #include "cuda/ops/linear_models.h"
@@ -26,3 +27,4 @@
 #include "cuda/ops/renyi.h"
 #include "cuda/ops/umap.h"
 #include "cuda/ops/warp.h"
+#include "cuda/ops/weight_gradients.h"

@@ -41,14 +41,15 @@ class DenseLayer {
         check(dense_forward(matmul, y, x, weight(parameters), bias(parameters), parameters.stride(), activation,
                             parameters.replicas(), N, in_, out_));
     }
-    /// Fills the layer's gradients from dy = dL/d(x W^T + b) [R, N, out], and, unless dx is null, dx [R, N, in]: the
-    /// gradient before the activation that made x (kNone: of x itself).
+    /// Fills the layer's gradients (ParameterArena::fill_gradient) from dy = dL/d(x W^T + b) [R, N, out], and, unless
+    /// dx is null, dx [R, N, in]: the gradient before the activation that made x (kNone: of x itself).
     template <class T>
     void backward(const Matmul& matmul, ParameterArena<T>& parameters, T* dx, const T* dy, const T* x,
                   Activation x_activation, int N) const {
-        check(dense_backward(matmul, dx, parameters.gradient(weight_), parameters.gradient(bias_), dy, x,
-                             weight(parameters), parameters.stride(), x_activation, parameters.replicas(), N, in_,
-                             out_));
+        parameters.fill_gradient(matmul, {weight_, bias_, dy, x, N, in_, out_});
+        if (dx)
+            check(dense_backward_input(matmul, dx, dy, x, weight(parameters), parameters.stride(), x_activation,
+                                       parameters.replicas(), N, in_, out_));
     }
 
   private:

@@ -1,6 +1,5 @@
 #include "models/dense_stack.h"
 
-#include <algorithm>
 #include <stdexcept>
 
 namespace warpvae {
@@ -16,12 +15,10 @@ DenseStack<T>::DenseStack(ParameterLayout& layout, const std::string& prefix, co
 
 template <class T>
 void DenseStack<T>::allocate(std::size_t rows) {
-    int widest = 1;
     for (const DenseLayer& layer : layers_) {
         activations_.emplace_back(rows * layer.out(), "activations");
-        widest = std::max(widest, layer.in());
+        d_inputs_.emplace_back(rows * layer.in(), "activation gradients");
     }
-    for (DeviceBuffer<T>& buffer : d_hidden_) buffer = DeviceBuffer<T>(rows * widest, "activation gradients");
 }
 
 /// x = the output of hidden layer `hidden`, or its gradient: the mask is the same.
@@ -34,14 +31,29 @@ void DenseStack<T>::apply_dropout(T* x, std::size_t hidden, const LatentNoise& d
 }
 
 template <class T>
+void DenseStack<T>::forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x,
+                                  int R, int N, const LatentNoise& drop) {
+    const bool is_last = i + 1 == layers_.size();
+    layers_[i].forward(matmul, parameters, activations_[i].data(), i ? activations_[i - 1].data() : x,
+                       is_last ? last_ : hidden_, N);
+    if (!is_last) apply_dropout(activations_[i].data(), i, drop, R, N, matmul.stream());
+}
+
+template <class T>
 void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
                             const LatentNoise& drop) {
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-        const bool is_last = i + 1 == layers_.size();
-        layers_[i].forward(matmul, parameters, activations_[i].data(), i ? activations_[i - 1].data() : x,
-                           is_last ? last_ : hidden_, N);
-        if (!is_last) apply_dropout(activations_[i].data(), i, drop, R, N, matmul.stream());
-    }
+    for (std::size_t i = 0; i < layers_.size(); ++i) forward_layer(i, matmul, parameters, x, R, N, drop);
+}
+
+template <class T>
+void DenseStack<T>::forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
+                                         const T* target, T scale, const RowSumScratch& scratch, int R, int N) {
+    const std::size_t last = layers_.size() - 1;
+    for (std::size_t i = 0; i < last; ++i) forward_layer(i, matmul, parameters, x, R, N, {});
+    const DenseLayer& layer = layers_[last];
+    check(dense_bernoulli(matmul, nll, output(), last ? activations_[last - 1].data() : x, layer.weight(parameters),
+                          layer.bias(parameters), parameters.stride(), target, scale, scratch, R, N, layer.in(),
+                          layer.out()));
 }
 
 template <class T>
@@ -49,7 +61,7 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
                            Activation x_activation, bool want_dx, int R, int N, const LatentNoise& drop) {
     T* dx = nullptr;
     for (std::size_t i = layers_.size(); i-- > 0;) {
-        dx = i || want_dx ? d_hidden_[i % 2].data() : nullptr;
+        dx = i || want_dx ? d_inputs_[i].data() : nullptr;
         layers_[i].backward(matmul, parameters, dx, dy, i ? activations_[i - 1].data() : x, i ? hidden_ : x_activation,
                             N);
         if (i) apply_dropout(dx, i - 1, drop, R, N, matmul.stream());

@@ -31,6 +31,9 @@ class DenseStack {
     void forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
                  const LatentNoise& drop = {});
     T* output() { return activations_.back().data(); }  ///< [R, N, out]
+    /// `forward` of a stack that makes logits, and their likelihood (dense_bernoulli): output() becomes dlogits.
+    void forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
+                              const T* target, T scale, const RowSumScratch& scratch, int R, int N);
     int out() const { return layers_.back().out(); }
 
     /// Fills the gradients of every layer from dy = dL/d(output before its activation) [R, N, out]. Returns dx [R, N,
@@ -40,13 +43,15 @@ class DenseStack {
                 bool want_dx, int R, int N, const LatentNoise& drop = {});
 
   private:
+    void forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R,
+                       int N, const LatentNoise& drop);
     void apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N, Stream stream) const;
 
     std::vector<DenseLayer> layers_;
     Activation last_ = Activation::kNone, hidden_ = Activation::kRelu;
     Dropout dropout_;
     std::vector<DeviceBuffer<T>> activations_;  // each layer's output
-    DeviceBuffer<T> d_hidden_[2];
+    std::vector<DeviceBuffer<T>> d_inputs_;     // the gradient of each layer's input
 };
 
 }  // namespace warpvae

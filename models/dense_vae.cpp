@@ -34,6 +34,9 @@ DenseVae<T>::DenseVae(const DenseVaeConfig& config, int R, int max_rows, const M
     z_ = DeviceBuffer<T>(rows * config.latents, "latents");
     reconstruction_ = DeviceBuffer<T>(rows, "reconstruction");
     kl_ = DeviceBuffer<T>(rows, "divergence");
+    loss_parts_ = DeviceBuffer<float>(rows * row_sum_parts(this->image_size()), "parts of the reconstruction");
+    tiles_arrived_ = DeviceBuffer<unsigned int>(R * row_sum_tiles(max_rows), "tiles arrived");
+    tiles_arrived_.zero();
     d_hidden_ = DeviceBuffer<T>(rows * heads_.in(), "hidden gradients");
 }
 
@@ -47,9 +50,9 @@ template <class T>
 void DenseVae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {
     const Range range("encoder.forward");
     encoder_.forward(matmul_, parameters_, x, R_, N);
-    check(gaussian_head_forward(moments_.data(), z_.data(), kl_.data(), encoder_.output(), heads_.weight(parameters_),
-                                heads_.bias(parameters_), parameters_.stride(), noise, R_, N, heads_.in(),
-                                config_.latents, this->stream()));
+    check(dense_gaussian_head(matmul_, moments_.data(), z_.data(), kl_.data(), static_cast<const T*>(encoder_.output()),
+                              heads_.weight(parameters_), heads_.bias(parameters_), parameters_.stride(), noise, R_, N,
+                              heads_.in(), config_.latents));
 }
 
 /// p(x | z) = Bernoulli(sigmoid(logits(z))) (appendix C.1).
@@ -77,14 +80,13 @@ void DenseVae<T>::evaluate(int N, const LatentNoise& noise) {
 template <class T>
 void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
     this->encode(N, noise);
-    decode(N);
-    T* d_logits = output();  // in the logits' place
     {
         // The loss is the mean over the batch, so every gradient below carries 1 / N.
-        const Range range("loss");
-        check(bernoulli_from_logits<T>(reconstruction_.data(), d_logits, output(), input_.data(), T(1) / T(N), R_, N,
-                                       this->image_size(), this->stream()));
+        const Range range("decoder.forward");
+        decoder_.forward_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(), input_.data(),
+                                      T(1) / T(N), {loss_parts_.data(), tiles_arrived_.data()}, R_, N);
     }
+    T* d_logits = output();
     const T* d_z = nullptr;
     {
         // Each layer: dW = dy^T a, db = sum dy, da = dy W * (a > 0), from the image back to z.

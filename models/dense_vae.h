@@ -45,6 +45,8 @@ class DenseVae : public Autoencoder<T> {
     DenseStack<T> encoder_, decoder_;
     DenseLayer heads_;
     DeviceBuffer<T> moments_, z_, reconstruction_, kl_;
+    DeviceBuffer<float> loss_parts_;            // of dense_bernoulli
+    DeviceBuffer<unsigned int> tiles_arrived_;  // of the same
     DeviceBuffer<T> d_moments_, d_hidden_;
 };
 

@@ -83,6 +83,14 @@ std::vector<T> ParameterArena<T>::download_gradients(int replica) const {
     return host;
 }
 
+template <class T>
+void ParameterArena<T>::fill_gradient(const Matmul& matmul, const DenseWeightGradient<T>& layer) {
+    if (deferred_)
+        deferred_->push_back(layer);
+    else
+        check(dense_backward_weights(matmul, gradients(), layer, R_, stride()));
+}
+
 template class ParameterArena<float>;
 template class ParameterArena<double>;
 

@@ -40,6 +40,7 @@
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __restrict__ __restrict
 // Blocks of a launch run on several cores at once, each with its own shared memory. A sanitizer build runs them one
 // after another instead, and keeps shared arrays plain static: only those have red zones and are watched for races.

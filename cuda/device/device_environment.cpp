@@ -91,6 +91,7 @@ LaunchOptions& launch_options() {
             throw std::invalid_argument("$WARPVAE_THREADS must be 1 or a multiple of 32 up to 1024");
         o.lanes_seed = static_cast<unsigned>(integer_variable("WARPVAE_LANES_SEED", 0, 0xffffffffll, 1));
         o.protect_memory = flag_variable("WARPVAE_PROTECT");
+        o.fused_dense = flag_variable("WARPVAE_FUSED");
         const char* blocks = std::getenv("WARPVAE_CPU");
         const std::string way = blocks ? blocks : "blocks";
         if (way == "lanes")

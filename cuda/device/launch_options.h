@@ -5,6 +5,8 @@
 namespace warpvae {
 
 enum class CpuBlocks { kOneThread, kLanesForward, kLanesReverse, kLanesShuffle };
+/// Tiles of the fused dense layers: 16 x 32, 32 x 64 or 64 x 64 outputs; by default as the product's size suggests.
+enum class DenseTileSize { kBySize, kSmall, kMedium, kLarge };
 
 struct LaunchOptions {
     /// Threads per block of kernels whose contract is `any`; 0 leaves each launcher's own choice.
@@ -18,6 +20,11 @@ struct LaunchOptions {
     /// pointer stops with its address, as it would on a GPU. On with any of the lanes modes, or $WARPVAE_PROTECT=1
     /// (read when the first buffer is allocated).
     bool protect_memory = false;
+    /// All tiles give the same bits.
+    DenseTileSize dense_tile = DenseTileSize::kBySize;
+    /// CPU device only: dense layers run the GPU's fused kernels, as lanes, instead of a library's product. Set from
+    /// $WARPVAE_FUSED=1.
+    bool fused_dense = false;
 };
 
 /// The options in force; a test may change them between launches.

@@ -13,6 +13,13 @@ __device__ inline T warp_sum(T value) {
     return value;
 }
 
+/// The sum over each `Lanes` neighbours of the warp, a power of two, in every one of them. Blocks of whole warps only.
+template <int Lanes, class T>
+__device__ inline T warp_group_sum(T value) {
+    for (int offset = Lanes / 2; offset > 0; offset /= 2) value += __shfl_xor_sync(0xffffffffu, value, offset);
+    return value;
+}
+
 /// The largest over the lanes of the warp, in every lane; NaN if any is NaN.
 template <class T>
 __device__ inline T warp_max(T value) {

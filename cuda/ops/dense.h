@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cuda/device/device.h"
+#include "cuda/ops/latent.h"
 
 namespace warpvae {
 
@@ -23,6 +24,7 @@ class Matmul {
     struct Impl;
     Impl& impl() const { return *impl_; }
     Stream stream() const;
+    Math math() const;
 
   private:
     Impl* impl_;
@@ -46,15 +48,41 @@ enum class Activation { kNone, kRelu, kSigmoid, kElu, kTanh, kSoftplus };
 template <class T>
 Status dense_forward(const Matmul& matmul, T* y, const T* x, const T* W, const T* b, std::size_t P,
                      Activation activation, int R, int N, int in, int out);
-/// Given dy = dL/d(x W^T + b) [R, N, out]: dW = dy^T x, db = column sums of dy, both at stride P, and, unless dx is
-/// null, dx = dy W, times the derivative of x_activation, whose output x is (activation_backward).
+/// Given dy = dL/d(x W^T + b) [R, N, out]: dx [R, N, in] = dy W, times the derivative of x_activation, whose output x
+/// is (activation_backward).
 template <class T>
-Status dense_backward(const Matmul& matmul, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
-                      Activation x_activation, int R, int N, int in, int out);
-/// As dense_forward, in one cuBLASLt call that adds the bias and takes the ReLU too. Returns false, and leaves y as it
-/// is, where the library offers no algorithm or a size is 0, and always on the CPU device. float only.
-bool dense_forward_epilogue(const Matmul& matmul, float* y, const float* x, const float* W, const float* b,
-                            std::size_t P, Activation activation, int R, int N, int in, int out);
+Status dense_backward_input(const Matmul& matmul, T* dx, const T* dy, const T* x, const T* W, std::size_t P,
+                            Activation x_activation, int R, int N, int in, int out);
+/// What the gradient of a layer's parameters is made of: dW = dy^T x, db = column sums of dy.
+template <class T>
+struct DenseWeightGradient {
+    std::size_t weight, bias;  ///< where W [out, in] and b [out] lie in a replica's arena
+    const T *dy, *x;           ///< [R, N, out], [R, N, in]
+    int N, in, out;
+};
+/// Fills that layer's part of gradients [R, P].
+template <class T>
+Status dense_backward_weights(const Matmul& matmul, T* gradients, const DenseWeightGradient<T>& layer, int R,
+                              std::size_t P);
+/// Where the blocks of a row of D numbers leave its sum, in parts that the last of them adds up. Scratch memory.
+struct RowSumScratch {
+    float* parts;           ///< [R, N, row_sum_parts(D)]
+    unsigned int* arrived;  ///< [R, row_sum_tiles(N)], 0 before the first call; every call leaves it so
+};
+WARPVAE_HOST_DEVICE constexpr int row_sum_parts(int D) { return (D + 31) / 32; }
+WARPVAE_HOST_DEVICE constexpr int row_sum_tiles(int N) { return (N + 15) / 16; }
+/// A dense layer that makes logits, with their likelihood: nll [R, N] and dlogits [R, N, D] as bernoulli_from_logits
+/// has them of x W^T + b, which is nowhere else. target [R, N, D].
+template <class T>
+Status dense_bernoulli(const Matmul& matmul, T* nll, T* dlogits, const T* x, const T* W, const T* b, std::size_t P,
+                       const T* target, T scale, const RowSumScratch& scratch, int R, int N, int in, int D);
+/// A Gaussian encoder's heads: as gaussian_head_forward (latent.h).
+template <class T>
+Status dense_gaussian_head(const Matmul& matmul, T* moments, T* z, T* kl, const T* h, const T* W, const T* b,
+                           std::size_t P, const LatentNoise& noise, int R, int N, int H, int Z);
+/// Whether dense layers of T run the fused kernels of ops/fused_dense.h: float on a GPU, at Math::kFp32.
+template <class T>
+bool dense_is_fused(const Matmul& matmul);
 
 /// y[r, n, :] = activation(y[r, n, :] + b[r]) in place. b at stride P.
 template <class T>

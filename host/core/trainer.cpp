@@ -46,22 +46,7 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
         check(gather(model_.minibatch(), images_.table(), {seeds_.data(), device_step_.data(), order}, R, rows, options,
                      stream));
     }
-    model_.gradients(rows, {.seeds = seeds_.data(), .step = device_step_.data()});
-    {
-        const Range optimiser_range("optimiser");
-        ParameterArena<float>& parameters = model_.parameters();
-        const float *gradients = parameters.gradients(), *rates = learning_rates_.data();
-        const std::size_t P = parameters.layout().size();
-        if (options_.clip_norm > 0)
-            check(clip_norm(parameters.gradients(), norm_parts_.data(), options_.clip_norm, R, P, stream));
-        if (options_.optimiser == Optimiser::kAdam)
-            check(adam<float>({parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data()},
-                              gradients, rates, device_step_.data(), options_.adam, R, P, stream));
-        else
-            check(adadelta<float>(
-                {parameters.values(), first_moments_.data(), second_moments_.data(), non_finite_.data()}, gradients,
-                rates, device_step_.data(), options_.adadelta, R, P, stream));
-    }
+    update_parameters(rows);
     const auto terms = model_.loss_terms();
     for (std::size_t i = 0; i < terms.size(); ++i) {
         const LossTerm<float>& term = terms[i];
@@ -69,6 +54,39 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
                              stream, term.row_stride, term.scale));
     }
     check(advance_step(device_step_.data(), stream));
+}
+
+/// The gradients and the optimiser's step. Where dense layers are fused, so is the optimiser with their gradients,
+/// unless all gradients have to be there before any parameter changes.
+void Trainer::update_parameters(int rows) {
+    ParameterArena<float>& parameters = model_.parameters();
+    const LatentNoise noise{.seeds = seeds_.data(), .step = device_step_.data()};
+    const AdamState<float> adam_state{parameters.values(), first_moments_.data(), second_moments_.data(),
+                                      non_finite_.data()};
+    const AdadeltaState<float> adadelta_state{parameters.values(), first_moments_.data(), second_moments_.data(),
+                                              non_finite_.data()};
+    const float *gradients = parameters.gradients(), *rates = learning_rates_.data();
+    const std::uint64_t* step = device_step_.data();
+    const std::size_t P = parameters.stride();
+    const int R = model_.replicas();
+    const Stream stream = matmul_.stream();
+    const bool is_adam = options_.optimiser == Optimiser::kAdam;
+    if (options_.clip_norm == 0 && dense_is_fused<float>(matmul_)) {
+        const DeferredGradients<float> deferred(parameters);
+        model_.gradients(rows, noise);
+        const Range range("optimiser");
+        check(is_adam ? weight_gradients_adam(adam_state, gradients, deferred.layers(), rates, step, options_.adam, R,
+                                              P, stream)
+                      : weight_gradients_adadelta(adadelta_state, gradients, deferred.layers(), rates, step,
+                                                  options_.adadelta, R, P, stream));
+        return;
+    }
+    model_.gradients(rows, noise);
+    const Range range("optimiser");
+    if (options_.clip_norm > 0)
+        check(clip_norm(parameters.gradients(), norm_parts_.data(), options_.clip_norm, R, P, stream));
+    check(is_adam ? adam(adam_state, gradients, rates, step, options_.adam, R, P, stream)
+                  : adadelta(adadelta_state, gradients, rates, step, options_.adadelta, R, P, stream));
 }
 
 Graph Trainer::record_step(int rows, const MinibatchOrder& order) {

@@ -75,6 +75,7 @@ class Trainer {
 
   private:
     void launch_step(int rows, const MinibatchOrder& order);
+    void update_parameters(int rows);
     Graph record_step(int rows, const MinibatchOrder& order);
     void check_finite() const;
 

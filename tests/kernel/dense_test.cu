@@ -152,6 +152,15 @@ struct Layer {
     std::size_t bias() const { return std::size_t(out) * in; }
 };
 
+/// Both halves of the backward; dW and db at stride P, db after dW; dx may be null.
+template <class T>
+Status dense_backward(const Matmul& context, T* dx, T* dW, T* db, const T* dy, const T* x, const T* W, std::size_t P,
+                      Activation x_activation, int R, int N, int in, int out) {
+    const Status status = dense_backward_weights<T>(context, dW, {0, std::size_t(db - dW), dy, x, N, in, out}, R, P);
+    if (!status.ok() || !dx) return status;
+    return dense_backward_input(context, dx, dy, x, W, P, x_activation, R, N, in, out);
+}
+
 template <class T>
 void expect_layer_exact(const Layer<T>& l, Activation activation) {
     const Matmul context;
@@ -246,7 +255,7 @@ TEST(Dense, TwoLayersByFiniteDifferences) {
 }
 
 TEST(Dense, ASigmoidLayerByFiniteDifferences) {
-    // L = sum c * sigmoid(x W^T + b): dense_backward starts where sigmoid_backward ends.
+    // L = sum c * sigmoid(x W^T + b): the backward starts where sigmoid_backward ends.
     const int N = 5, in = 4, out = 3;
     const std::size_t b = in * out, P = b + out;
     Random random(22);
@@ -276,31 +285,6 @@ TEST(Dense, ASigmoidLayerByFiniteDifferences) {
     expect_gradient(by_input, x, dx.download(), "a sigmoid layer, dx");
     X.upload(x);
     expect_gradient(by_parameters, p, grads.download(), "a sigmoid layer, dW and db");
-}
-
-TEST(Dense, TheEpilogueAgreesWhereItIsOffered) {
-    const Layer<float> l(2, 32, 48, 64, false);
-    const Matmul context;
-    GuardedBuffer<float> x(l.x), arena(l.arena), ours(2 * 32 * 64), theirs(2 * 32 * 64);
-    check(dense_forward(context, ours.data(), x.data(), arena.data(), arena.data() + l.bias(), l.P, Activation::kRelu,
-                        2, 32, 48, 64));
-    if (!dense_forward_epilogue(context, theirs.data(), x.data(), arena.data(), arena.data() + l.bias(), l.P,
-                                Activation::kRelu, 2, 32, 48, 64)) {
-        for (const float v : theirs.download()) EXPECT_TRUE(std::isnan(v)) << "refused, yet written";
-        GTEST_SKIP() << "no such epilogue here";
-    }
-    expect_close(theirs.download(), ours.download(), Tolerance{49 * 49 * 2 * kRounding<float>, 1e-6},
-                 "cuBLASLt's epilogue");
-}
-
-TEST(Dense, NoEpilogueIsMoreThanARelu) {
-    const Layer<float> l(1, 32, 48, 64, false);
-    const Matmul context;
-    GuardedBuffer<float> x(l.x), arena(l.arena), y(32 * 64);
-    for (const Activation f : {Activation::kSigmoid, Activation::kElu, Activation::kTanh, Activation::kSoftplus})
-        EXPECT_FALSE(dense_forward_epilogue(context, y.data(), x.data(), arena.data(), arena.data() + l.bias(), l.P, f,
-                                            1, 32, 48, 64));
-    for (const float v : y.download()) EXPECT_TRUE(std::isnan(v)) << "refused, yet written";
 }
 
 // --- the three kernels -----------------------------------------------------------------------------------------------

@@ -117,20 +117,36 @@ void products() {
     TAKES(dense_forward<T>(context, none, ones, ones, ones, 64, relu, 2, 0, 3, 4));
     TAKES(dense_forward<T>(context, none, ones, ones, ones, 64, relu, 2, 2, 3, 0));
     TAKES(dense_forward<T>(context, all(16, 1), ones, ones, ones, 64, relu, 2, 2, 0, 4));  // the bias
-    TAKES(dense_backward<T>(context, none, none, none, ones, ones, ones, 64, relu, 0, 2, 3, 4));
-    TAKES(dense_backward<T>(context, none, zeros(8), zeros(8), ones, ones, ones, 4, relu, 2, 0, 1, 4));
-    TAKES(dense_backward<T>(context, nullptr, zeros(12), zeros(4), ones, ones, ones, 64, relu, 1, 0, 3, 4));
-    TAKES(dense_backward<T>(context, none, none, all(4, 2), ones, ones, ones, 64, relu, 1, 2, 0, 4));
-    TAKES(dense_backward<T>(context, zeros(6), none, none, ones, ones, ones, 64, relu, 1, 2, 3, 0));
+    TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 0, 2, 3, 4));
+    TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 2, 0, 1, 4));
+    TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 1, 2, 0, 4));
+    TAKES(dense_backward_input<T>(context, zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0));
+    const auto layer = [](int rows, int in, int out) {
+        return DenseWeightGradient<T>{0, std::size_t(in) * out, ones, ones, rows, in, out};
+    };
+    TAKES(dense_backward_weights<T>(context, none, layer(2, 3, 4), 0, 64));
+    TAKES(dense_backward_weights<T>(context, zeros(16), layer(0, 1, 4), 2, 8));
+    TAKES(dense_backward_weights<T>(context, zeros(16), layer(0, 3, 4), 1, 64));
+    TAKES(dense_backward_weights<T>(context, all(4, 2), layer(2, 0, 4), 1, 64));
+    TAKES(dense_backward_weights<T>(context, none, layer(2, 3, 0), 1, 64));
+    const LatentNoise noise;
+    TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, noise, 0, 2, 3, 4));
+    TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, noise, 2, 0, 3, 4));
+    TAKES(dense_gaussian_head<T>(context, none, none, zeros(10), ones, ones, ones, 64, noise, 2, 5, 3, 0));
+    GuardedBuffer<float> parts(64);
+    GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
+    const RowSumScratch scratch{parts.data(), arrived.data()};
+    TAKES(dense_bernoulli<T>(context, none, none, ones, ones, ones, 64, ones, T(1), scratch, 0, 2, 3, 4));
+    TAKES(dense_bernoulli<T>(context, none, none, ones, ones, ones, 64, ones, T(1), scratch, 2, 0, 3, 4));
+    TAKES(dense_bernoulli<T>(context, zeros(4), none, ones, ones, ones, 64, ones, T(1), scratch, 2, 2, 3, 0));
+    // Logits of 1 from the bias alone, against targets of 1.
+    TAKES(dense_bernoulli<T>(context, all(2, 4 * std::log1p(std::exp(T(-1)))), all(8, 1 / (1 + std::exp(T(-1))) - 1),
+                             ones, ones, ones, 64, ones, T(1), scratch, 1, 2, 0, 4));
 }
 
 void dense() {
     const Matmul context;
     const Activation elu = Activation::kElu;
-    called.insert("dense_forward_epilogue");
-    for (const auto& [R, N, in, out] : {std::array{0, 1, 1, 1}, {1, 0, 1, 1}, {1, 1, 0, 1}, {1, 1, 1, 0}})
-        EXPECT_FALSE(dense_forward_epilogue(context, none, ones, ones, ones, 64, elu, R, N, in, out));
-    expectations.clear();
     TAKES(bias_activation<float>(none, ones, 64, elu, 0, 2, 3, S));
     TAKES(bias_activation<float>(none, ones, 64, elu, 2, 0, 3, S));
     TAKES(bias_activation<float>(none, ones, 64, elu, 2, 2, 0, S));
@@ -163,6 +179,44 @@ void dense() {
     TAKES(transpose<float>(none, 64, ones, 64, 2, 0, 2, 2, S));
     TAKES(transpose<float>(none, 64, ones, 64, 2, 2, 0, 2, S));
     TAKES(transpose<float>(none, 64, ones, 64, 2, 2, 2, 0, S));
+}
+
+void fused_dense() {
+    const Activation relu = Activation::kRelu;
+    TAKES(fused_dense_forward(none, ones, ones, ones, 64, relu, 0, 2, 3, 4, S));
+    TAKES(fused_dense_forward(none, ones, ones, ones, 64, relu, 2, 0, 3, 4, S));
+    TAKES(fused_dense_forward(none, ones, ones, ones, 64, relu, 2, 2, 3, 0, S));
+    TAKES(fused_dense_forward(all(16, 1), ones, ones, ones, 64, relu, 2, 2, 0, 4, S));
+    REFUSES(fused_dense_forward(none, ones, ones, ones, 64, relu, 1, -1, 3, 4, S));
+    TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 0, 2, 3, 4, S));
+    TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 0, 3, 4, S));
+    TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 2, 0, 4, S));
+    TAKES(fused_dense_backward_input(zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0, S));
+    const LatentNoise noise;
+    TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, noise, 0, 2, 3, 4, S));
+    TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, noise, 2, 0, 3, 4, S));
+    TAKES(fused_gaussian_head(none, none, zeros(10), ones, ones, ones, 64, noise, 2, 5, 3, 0, S));
+    GuardedBuffer<float> parts(64);
+    GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
+    const RowSumScratch scratch{parts.data(), arrived.data()};
+    TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, ones, 1, scratch, 0, 2, 3, 4, S));
+    TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 0, 3, 4, S));
+    TAKES(fused_dense_bernoulli(zeros(4), none, ones, ones, ones, 64, ones, 1, scratch, 2, 2, 3, 0, S));
+    const std::vector<DenseWeightGradient<float>> no_layers,
+        no_rows = {{0, 12, ones, ones, 0, 3, 4}}, no_inputs = {{0, 0, ones, ones, 2, 0, 4}},
+        no_outputs = {{0, 0, ones, ones, 2, 3, 0}}, refused = {{0, 0, ones, ones, -1, 3, 4}};
+    TAKES(weight_gradients(none, no_layers, 2, 64, S));
+    TAKES(weight_gradients(none, no_rows, 0, 16, S));
+    TAKES(weight_gradients(zeros(32), no_rows, 2, 16, S));
+    TAKES(weight_gradients(all(4, 2), no_inputs, 1, 4, S));
+    TAKES(weight_gradients(none, no_outputs, 1, 4, S));
+    REFUSES(weight_gradients(none, refused, 1, 16, S));
+    const AdamState<float> adam_state{none, none, none, none};
+    const AdadeltaState<float> adadelta_state{none, none, none, none};
+    TAKES(weight_gradients_adam(adam_state, ones, no_layers, ones, ones, AdamOptions(), 2, 0, S));
+    TAKES(weight_gradients_adam(adam_state, ones, no_rows, ones, ones, AdamOptions(), 0, 16, S));
+    TAKES(weight_gradients_adadelta(adadelta_state, ones, no_layers, ones, ones, AdadeltaOptions(), 2, 0, S));
+    TAKES(weight_gradients_adadelta(adadelta_state, ones, no_rows, ones, ones, AdadeltaOptions(), 0, 16, S));
 }
 
 void gaussians() {
@@ -466,7 +520,9 @@ TEST(ZeroSizes, OfEveryLauncherThatAHeaderDeclares) {
     at_all_block_sizes([] {
         if (convolution_library() != "no cuDNN") convolutions<float>(), convolutions<double>();
         products<float>(), products<double>();
+        called.insert("dense_is_fused");  // it takes no sizes
         dense();
+        fused_dense();
         gaussians();
         linear_models();
         losses();

@@ -145,11 +145,7 @@ TEST(DenseVae, AReplicaEqualsTheSameModelTrainedAlone) {
         Training alone({seeds[r]}, {rates[r]}, 21, 8);
         for (int e = 0; e < epochs; ++e) alone.epoch();
         const std::vector<float> a = together.vae.parameters().download(int(r)), b = alone.vae.parameters().download(0);
-        if (device_is_gpu()) {  // another batch count may choose another cuBLAS kernel
-            for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-4) << "replica " << r;
-        } else {
-            ASSERT_EQ(a, b) << "replica " << r;
-        }
+        ASSERT_EQ(a, b) << "replica " << r;
     }
 }
 
@@ -161,16 +157,14 @@ TEST(DenseVae, AClippedReplicaEqualsTheSameModelTrainedAlone) {
         for (int e = 0; e < 2; ++e) training->epoch();
     for (std::size_t r = 0; r < seeds.size(); ++r) {
         const std::vector<float> together = tight.vae.parameters().download(int(r));
-        EXPECT_EQ(huge.vae.parameters().download(int(r)), free.vae.parameters().download(int(r)));
+        const std::vector<float> unclipped = free.vae.parameters().download(int(r)),
+                                 barely = huge.vae.parameters().download(int(r));
+        // Without clipping the optimiser may be fused with the gradients, and round otherwise.
+        for (std::size_t i = 0; i < barely.size(); ++i) ASSERT_NEAR(barely[i], unclipped[i], 1e-4);
         EXPECT_NE(together, free.vae.parameters().download(int(r)));
         Training alone({seeds[r]}, {rates[r]}, 21, 8, 0.5f);
         for (int e = 0; e < 2; ++e) alone.epoch();
-        const std::vector<float> by_itself = alone.vae.parameters().download(0);
-        if (device_is_gpu()) {  // another batch count may choose another cuBLAS kernel
-            for (std::size_t i = 0; i < together.size(); ++i) ASSERT_NEAR(together[i], by_itself[i], 1e-4);
-        } else {
-            ASSERT_EQ(together, by_itself) << "replica " << r;
-        }
+        ASSERT_EQ(together, alone.vae.parameters().download(0)) << "replica " << r;
     }
 }
 
@@ -180,7 +174,8 @@ TEST(DenseVae, ARestoredTrainerGoesOnBitForBit) {
 
     Training first({5, 6}, {0.01f, 0.01f}, 21, 8);
     first.epoch();
-    first.trainer.finish_epoch([](std::uint64_t done) { return done < 2; });  // stopped in mid-epoch
+    int calls = 0;  // how many steps are launched: on a GPU fewer may be done
+    first.trainer.finish_epoch([&](std::uint64_t) { return ++calls < 2; });  // stopped in mid-epoch
     Training second({0, 0}, {0.01f, 0.01f}, 21, 8);
     EXPECT_EQ(first.trainer.step(), 5u);
     Training resumed({5, 6}, {0.01f, 0.01f}, 21, 8);

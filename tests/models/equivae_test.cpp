@@ -300,7 +300,8 @@ std::vector<std::vector<float>> trained(const EquivaeConfig& config, const Data&
     std::vector<std::vector<float>> out;
     for (int e = 0; e < epochs; ++e) {
         if (interrupted && e == 1) {  // stop within the epoch, and go on in another trainer
-            training.trainer->finish_epoch([](std::uint64_t done) { return done < 2; });
+            int calls = 0;            // how many steps are launched: on a GPU fewer may be done
+            training.trainer->finish_epoch([&](std::uint64_t) { return ++calls < 2; });
             Training next(config, images.images, data, seeds, phases, 1e-3f);
             for (std::size_t r = 0; r < seeds.size(); ++r)
                 next.trainer->restore(int(r), training.trainer->save(int(r)));

@@ -221,11 +221,7 @@ TEST(SpatialVae, AReplicaEqualsTheSameModelTrainedAlone) {
             for (int e = 0; e < epochs; ++e) alone.epoch();
             const std::vector<float> a = together.model.parameters().download(int(r)),
                                      b = alone.model.parameters().download(0);
-            if (device_is_gpu()) {  // another batch count may choose another cuBLAS kernel
-                for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-3) << name_of(config);
-            } else {
-                ASSERT_EQ(a, b) << name_of(config) << ", replica " << r;
-            }
+            ASSERT_EQ(a, b) << name_of(config) << ", replica " << r;
         }
     }
 }
@@ -236,7 +232,8 @@ TEST(SpatialVae, ARestoredTrainerGoesOnBitForBit) {
     Training whole(config, {5, 6}, 21, 8), first(config, {5, 6}, 21, 8), resumed(config, {5, 6}, 21, 8);
     for (int e = 0; e < 3; ++e) whole.epoch();
     first.epoch();
-    first.trainer.finish_epoch([](std::uint64_t done) { return done < 2; });  // stopped in mid-epoch
+    int calls = 0;  // how many steps are launched: on a GPU fewer may be done
+    first.trainer.finish_epoch([&](std::uint64_t) { return ++calls < 2; });  // stopped in mid-epoch
     for (int r = 0; r < 2; ++r) resumed.trainer.restore(r, first.trainer.save(r));
     resumed.epoch();
     resumed.epoch();

@@ -1,0 +1,86 @@
+#include "cuda/fused_dense.cuh"
+
+#include <algorithm>
+
+#include "cuda/device/launch.cuh"
+#include "cuda/ops/fused_dense.h"
+
+namespace warpvae {
+namespace {
+
+/// Sums `owners` slices at a time in tiles of Tile's shape.
+template <class Tile, class Epilogue>
+Status launch_tiles(const Operands& A, const Operands& B, int R, int owners, const Epilogue& epilogue, Stream stream) {
+    const std::size_t tiles =
+        std::size_t((A.lines + Tile::kRows - 1) / Tile::kRows) * ((B.lines + Tile::kColumns - 1) / Tile::kColumns);
+    return launch(dense_product_kernel<Tile, Epilogue>,
+                  for_blocks(tiles, R, Block::fixed(owners * Tile::kGroupThreads), Tile::shared_bytes(A.K, owners)),
+                  stream, A, B, epilogue);
+}
+
+/// The tile for a product of R replicas: as large as leaves a tile for every multiprocessor, for a large one reads each
+/// operand less often. Small ones share the slices of a tile among their warps. It changes no bit of the result.
+DenseTileSize tile_for(const Operands& A, const Operands& B, int R) {
+    const DenseTileSize wanted = launch_options().dense_tile;
+    if (wanted != DenseTileSize::kBySize) return wanted;
+    const auto fill = [&](int rows, int columns) {
+        return std::size_t((A.lines + rows - 1) / rows) * ((B.lines + columns - 1) / columns) * R >=
+               std::size_t(device_parallelism());
+    };
+    return fill(64, 64) ? DenseTileSize::kLarge : fill(32, 64) ? DenseTileSize::kMedium : DenseTileSize::kSmall;
+}
+
+template <Along kB, class Epilogue>
+Status product(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream) {
+    const int slices = slices_of(A.K).count;
+    switch (tile_for(A, B, R)) {
+        case DenseTileSize::kLarge:
+            return launch_tiles<DenseTile<Along::kFast, kB, 4, 2, 1>>(A, B, R, 1, epilogue, stream);
+        case DenseTileSize::kMedium:
+            return launch_tiles<DenseTile<Along::kFast, kB, 2, 2, 2>>(A, B, R, std::min(slices, 2), epilogue, stream);
+        default:
+            return launch_tiles<DenseTile<Along::kFast, kB, 1, 1, 8>>(A, B, R, std::min(slices, 8), epilogue, stream);
+    }
+}
+
+bool is_sound(int R, int N, int in, int out) { return R >= 0 && N >= 0 && in >= 0 && out >= 0; }
+Operands rows_of(const float* x, int N, int width) { return {x, std::size_t(N) * width, N, width}; }
+
+}  // namespace
+
+Status fused_dense_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
+                           Activation activation, int R, int N, int in, int out, Stream stream) {
+    if (!is_sound(R, N, in, out)) return {kInvalidValue};
+    return product<Along::kFast>(rows_of(x, N, in), {W, P, out, in}, R, BiasActivation{y, b, P, activation, N, out},
+                                 stream);
+}
+
+Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
+                             const float* target, float scale, const RowSumScratch& scratch, int R, int N, int in,
+                             int D, Stream stream) {
+    if (!is_sound(R, N, in, D)) return {kInvalidValue};
+    if (D == 0) return fill_bytes(nll, 0, std::size_t(R) * N * sizeof(float), stream);
+    return product<Along::kFast>(rows_of(x, N, in), {W, P, D, in}, R,
+                                 BernoulliLoss{nll, dlogits, b, target, P, scale, N, D, scratch}, stream);
+}
+
+Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
+                           std::size_t P, LatentNoise noise, int R, int N, int H, int Z, Stream stream) {
+    if (!is_sound(R, N, H, Z) || Z > kMostHeadLatents || noise.first_row % 4) return {kInvalidValue};
+    if (Z == 0) return fill_bytes(kl, 0, std::size_t(R) * N * sizeof(float), stream);
+    const Operands A = rows_of(h, N, H), B{W, P, 2 * Z, H};
+    const GaussianHead head{moments, z, kl, b, P, noise, N, Z};
+    const int slices = slices_of(H).count;
+    if (2 * Z <= 64)
+        return launch_tiles<DenseTile<Along::kFast, Along::kFast, 1, 2, 4>>(A, B, R, std::min(slices, 4), head, stream);
+    return launch_tiles<DenseTile<Along::kFast, Along::kFast, 1, 8, 1>>(A, B, R, 1, head, stream);
+}
+
+Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
+                                  Activation x_activation, int R, int N, int in, int out, Stream stream) {
+    if (!is_sound(R, N, in, out)) return {kInvalidValue};
+    return product<Along::kSlow>(rows_of(dy, N, out), {W, P, in, out}, R, ActivationMask{dx, x, x_activation, N, in},
+                                 stream);
+}
+
+}  // namespace warpvae

@@ -1,0 +1,25 @@
+// Dense layers fused with their neighbours, float: what dense_forward and its like (dense.h) run on a GPU. Letters and
+// conventions: cuda/ops.h.
+#pragma once
+#include "cuda/ops/dense.h"
+
+namespace warpvae {
+
+// --- forward and input gradient: fused_dense.cuh ---------------------------------------------------------------------
+
+/// As dense_forward, in one launch.
+Status fused_dense_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
+                           Activation activation, int R, int N, int in, int out, Stream stream);
+/// As dense_bernoulli, in one launch.
+Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
+                             const float* target, float scale, const RowSumScratch& scratch, int R, int N, int in,
+                             int D, Stream stream);
+/// As gaussian_head_forward, in one launch; up to so many latents.
+inline constexpr int kMostHeadLatents = 128;
+Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
+                           std::size_t P, LatentNoise noise, int R, int N, int H, int Z, Stream stream);
+/// As dense_backward_input, in one launch.
+Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
+                                  Activation x_activation, int R, int N, int in, int out, Stream stream);
+
+}  // namespace warpvae

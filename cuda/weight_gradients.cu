@@ -1,0 +1,102 @@
+#include "cuda/weight_gradients.cuh"
+
+#include <algorithm>
+
+#include "cuda/device/launch.cuh"
+
+namespace warpvae {
+namespace {
+
+using Layers = std::vector<DenseWeightGradient<float>>;
+
+/// The runs of 0..P-1 that belong to none of the layers.
+std::vector<WeightWork::Elements> others_of(const Layers& layers, std::size_t P) {
+    std::vector<WeightWork::Elements> taken, others;
+    for (const DenseWeightGradient<float>& layer : layers) {
+        taken.push_back({layer.weight, std::size_t(layer.out) * layer.in, 0});
+        taken.push_back({layer.bias, std::size_t(layer.out), 0});
+    }
+    taken.push_back({P, 0, 0});
+    std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::size_t at = 0;
+    for (const WeightWork::Elements& run : taken) {
+        if (run.first > at) others.push_back({at, run.first - at, 0});
+        at = run.first + run.count;
+    }
+    return others;
+}
+
+/// Slices that one tile's groups of warps sum at a time: more where rows are many and tiles few.
+int owners_for(const WeightWork& work, int R) {
+    int most = 1;
+    for (int i = 0; i < work.layer_count; ++i) most = std::max(most, slices_of(work.layers[i].of.N).count);
+    const bool few = std::size_t(work.blocks) * R < 4 * std::size_t(device_parallelism());
+    return few ? std::min(most, WeightTile::kMostOwners) : 1;
+}
+
+template <class Rule>
+Status run(const Rule& rule, const WeightWork& work, int R, Stream stream) {
+    if (!work.blocks) return {};
+    const int owners = owners_for(work, R);
+    int K = 0;
+    for (int i = 0; i < work.layer_count; ++i) K = std::max(K, work.layers[i].of.N);
+    return launch(weight_gradients_kernel<Rule>,
+                  for_blocks(work.blocks, R, Block::fixed(owners * WeightTile::kGroupThreads),
+                             WeightTile::shared_bytes(K, owners)),
+                  stream, work, rule);
+}
+
+/// All layers, then all other elements, in as few launches as hold them.
+template <class Rule>
+Status run_all(const Rule& rule, const Layers& layers, const std::vector<WeightWork::Elements>& others, int R,
+               Stream stream) {
+    WeightWork work;
+    Status status;
+    const auto flush = [&] {
+        if (status.ok()) status = run(rule, work, R, stream);
+        work = WeightWork();
+    };
+    for (const DenseWeightGradient<float>& layer : layers) {
+        if (layer.N < 0 || layer.in < 0 || layer.out < 0) return {kInvalidValue};
+        // Without inputs there is no weight, but a bias all the same: a tile whose columns are all outside.
+        const int across = std::max(1, (layer.in + WeightTile::kColumns - 1) / WeightTile::kColumns);
+        if (work.layer_count == WeightWork::kMost) flush();
+        work.layers[work.layer_count++] = {layer, work.blocks, across};
+        work.blocks += across * ((layer.out + WeightTile::kRows - 1) / WeightTile::kRows);
+    }
+    for (const WeightWork::Elements& run_of : others) {
+        if (work.elements_count == WeightWork::kMost) flush();
+        work.elements[work.elements_count++] = {run_of.first, run_of.count, work.blocks};
+        work.blocks += int((run_of.count + WeightWork::kPerBlock - 1) / WeightWork::kPerBlock);
+    }
+    flush();
+    return status;
+}
+
+}  // namespace
+
+Status weight_gradients(float* gradients, const Layers& layers, int R, std::size_t P, Stream stream) {
+    return run_all(StoreGradient{gradients, P}, layers, {}, R, stream);
+}
+
+Status weight_gradients_adam(const AdamState<float>& state, const float* gradients, const Layers& layers,
+                             const float* learning_rate, const std::uint64_t* step, const AdamOptions& options, int R,
+                             std::size_t P, Stream stream) {
+    if (P >> 32) return {kInvalidValue};
+    return run_all(
+        UpdateParameters<AdamUpdate<float>, AdamOptions>{state.parameters, state.m, state.v, state.non_finite,
+                                                         gradients, learning_rate, step, options, P},
+        layers, others_of(layers, P), R, stream);
+}
+
+Status weight_gradients_adadelta(const AdadeltaState<float>& state, const float* gradients, const Layers& layers,
+                                 const float* learning_rate, const std::uint64_t* step, const AdadeltaOptions& options,
+                                 int R, std::size_t P, Stream stream) {
+    if (P >> 32) return {kInvalidValue};
+    return run_all(UpdateParameters<AdadeltaUpdate<float>, AdadeltaOptions>{state.parameters, state.squares,
+                                                                            state.updates, state.non_finite, gradients,
+                                                                            learning_rate, step, options, P},
+                   layers, others_of(layers, P), R, stream);
+}
+
+}  // namespace warpvae

@@ -1,0 +1,147 @@
+// The gradients of all weights of a step in one launch, and where wanted the optimiser in its epilogue: a gradient is
+// then never written, and parameters and moments are read and written once.
+//
+//   dW = dy^T x,  db = dy^T 1    summed over the N rows, tile by tile (dense_tile.cuh); db from the same tile
+//   then a rule: StoreGradient keeps them; Adam and Adadelta (adam.cuh, adadelta.cuh) update in place
+//
+// A layer's input gradient reads W, so this launch comes after the last of them: the layers' dy and x must still be
+// there. What is no dense layer's (convolutions' weights, a prior's parameters) has its gradient in the arena already;
+// runs of such elements are blocks of the same launch.
+//
+// Contract: block fixed (DenseTile 32 x 64); reads dy and x once per tile, from L2; the rule's own bytes are those of
+// its optimiser, less the gradient's 8 a parameter. Deterministic; a replica's bits depend on nothing beside it.
+#pragma once
+#include "cuda/adadelta.cuh"
+#include "cuda/adam.cuh"
+#include "cuda/dense_tile.cuh"
+#include "cuda/ops/weight_gradients.h"
+
+namespace warpvae {
+
+using WeightTile = DenseTile<Along::kSlow, Along::kSlow, 2, 2, 4>;
+
+/// What one launch does: the tiles of some dense layers, then runs of other elements of the arena.
+struct WeightWork {
+    static constexpr int kMost = 16;
+    struct Layer {
+        DenseWeightGradient<float> of;
+        int first_block, across;  ///< blocks before this layer's; its tiles in a row
+    };
+    struct Elements {
+        std::size_t first, count;
+        int first_block;
+    };
+    Layer layers[kMost];
+    Elements elements[kMost];
+    int layer_count = 0, elements_count = 0, blocks = 0;
+    static constexpr int kPerBlock = 2048;  ///< elements
+};
+
+/// gradients[at..] = what was summed.
+struct StoreGradient {
+    float* gradients;  ///< [R, P]
+    std::size_t P;
+    struct Local {
+        float* gradients;
+        __device__ void update(std::size_t at, const float (&g)[4], int count) { store_quad(gradients + at, g, count); }
+        __device__ void finish() const {}
+    };
+    __device__ Local of(int r) const { return {gradients + r * P}; }
+    __device__ const float* existing(int r) const { return gradients + r * P; }
+};
+
+/// One optimiser's three arrays, updated four elements at a time by `Update` (AdamUpdate, AdadeltaUpdate).
+template <class Update, class Options>
+struct UpdateParameters {
+    float *parameters, *first, *second;  ///< [R, P]
+    NonFinite* non_finite;               ///< [R]
+    const float *gradients, *learning_rate;
+    const std::uint64_t* step;
+    Options options;
+    std::size_t P;
+
+    struct Local {
+        float *parameters, *first, *second;
+        NonFinite* non_finite;
+        std::uint64_t step;
+        Update rule;
+        std::size_t worst = ~std::size_t(0);  // the lowest element whose gradient is not finite
+
+        __device__ void update(std::size_t at, const float (&g)[4], int count) {
+            float p[4] = {}, a[4] = {}, b[4] = {};
+            read_quad(p, parameters + at, count);
+            read_quad(a, first + at, count);
+            read_quad(b, second + at, count);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                const float watched = rule(p[i], a[i], b[i], g[i]);
+                if (i < count && !is_finite(watched) && at + i < worst) worst = at + i;
+            }
+            store_quad(parameters + at, p, count);
+            store_quad(first + at, a, count);
+            store_quad(second + at, b, count);
+        }
+        __device__ void finish() const {
+            if (worst != ~std::size_t(0))
+                atomicMin(&non_finite->key, static_cast<unsigned long long>(step << 32 | worst));
+        }
+    };
+    __device__ Local of(int r) const {
+        return {parameters + r * P, first + r * P, second + r * P,
+                non_finite + r,     *step,         Update(options, learning_rate[r], *step)};
+    }
+    __device__ const float* existing(int r) const { return gradients + r * P; }
+};
+
+/// One block: a tile of a layer's weights, with the biases of its rows where it is the first of its row of tiles.
+template <class Rule>
+__device__ void weight_tile(const Rule& rule, const WeightWork::Layer& layer, int r, int block) {
+    const DenseWeightGradient<float>& of = layer.of;
+    const int row0 = block / layer.across * WeightTile::kRows, column0 = block % layer.across * WeightTile::kColumns;
+    const std::size_t rows = std::size_t(r) * of.N;
+    const Operand dy{of.dy + rows * of.out, of.out, of.N}, x{of.x + rows * of.in, of.in, of.N};
+    auto local = rule.of(r);
+    const float* const tile =
+        column0 == 0 ? WeightTile::sum<true>(dy, x, row0, column0) : WeightTile::sum<false>(dy, x, row0, column0);
+    for_quads<WeightTile>(tile, row0, column0, of.out, of.in, [&](int row, int column, float(&g)[4], int count) {
+        if (count) local.update(of.weight + std::size_t(row) * of.in + column, g, count);
+    });
+    if (column0 == 0)
+        for (int row = 4 * threadIdx.x; row < WeightTile::kRows && row0 + row < of.out; row += 4 * blockDim.x) {
+            float g[4];
+            for (int i = 0; i < 4; ++i) g[i] = tile[(row + i) * WeightTile::kPitch + WeightTile::kColumns];
+            const int left = of.out - row0 - row;
+            local.update(of.bias + row0 + row, g, left < 4 ? left : 4);
+        }
+    local.finish();
+}
+
+template <class Rule>
+__device__ void update_elements(const Rule& rule, const WeightWork::Elements& run, int r, int block) {
+    auto local = rule.of(r);
+    const float* const gradients = rule.existing(r);
+    for (int e = 4 * threadIdx.x; e < WeightWork::kPerBlock; e += 4 * blockDim.x) {
+        const std::size_t i = std::size_t(block) * WeightWork::kPerBlock + e;
+        if (i >= run.count) break;
+        const std::size_t left = run.count - i;
+        const int count = left < 4 ? int(left) : 4;
+        float g[4] = {};
+        read_quad(g, gradients + run.first + i, count);
+        local.update(run.first + i, g, count);
+    }
+    local.finish();
+}
+
+template <class Rule>
+__global__ void __launch_bounds__(WeightTile::kMostThreads, 1)
+    weight_gradients_kernel(const __grid_constant__ WeightWork work, Rule rule) {
+    const int block = blockIdx.x;
+    for (int i = work.elements_count - 1; i >= 0; --i)
+        if (block >= work.elements[i].first_block)
+            return update_elements(rule, work.elements[i], blockIdx.y, block - work.elements[i].first_block);
+    for (int i = work.layer_count - 1; i >= 0; --i)
+        if (block >= work.layers[i].first_block)
+            return weight_tile(rule, work.layers[i], blockIdx.y, block - work.layers[i].first_block);
+}
+
+}  // namespace warpvae

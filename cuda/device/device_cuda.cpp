@@ -125,7 +125,8 @@ Status stream_synchronize(Stream stream) { return status_of(cudaStreamSynchroniz
 
 Event::Event() {
     cudaEvent_t event = nullptr;
-    check(status_of(cudaEventCreate(&event)));
+    // Whoever waits sleeps: it may wait for many milliseconds, and the core has other work.
+    check(status_of(cudaEventCreateWithFlags(&event, cudaEventBlockingSync)));
     event_ = event;
 }
 Event::~Event() { cudaEventDestroy(event_of(event_)); }

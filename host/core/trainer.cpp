@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "host/core/steps_in_flight.h"
+
 namespace warpvae {
 
 Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vector<std::uint64_t>& seeds,
@@ -101,45 +103,11 @@ Graph Trainer::record_step(int rows, const MinibatchOrder& order) {
         matmul_.stream(), [this, rows, order] { launch_step(rows, order); }, capture);
 }
 
-namespace {
-
-/// Keeps the host at most 2 kEvery steps ahead of the GPU: it would queue hundreds, and leaving would wait for them
-/// all.
-class StepsInFlight {
-  public:
-    explicit StepsInFlight(std::uint64_t done) : launched_(done), done_(done) {}
-    /// One more is launched; how many are known to be done.
-    std::uint64_t add(Stream stream) {
-        ++launched_;
-        if (!device_is_gpu()) return done_ = launched_;
-        if (launched_ % kEvery) return done_;
-        Mark& mark = marks_[launched_ / kEvery % 2];
-        if (mark.steps) {
-            mark.event.wait();
-            done_ = mark.steps;
-        }
-        mark.event.record(stream);
-        mark.steps = launched_;
-        return done_;
-    }
-
-  private:
-    static constexpr std::uint64_t kEvery = 8;
-    struct Mark {
-        Event event;
-        std::uint64_t steps = 0;
-    };
-    Mark marks_[2];
-    std::uint64_t launched_, done_;
-};
-
-}  // namespace
-
 bool Trainer::finish_epoch(const std::function<bool(std::uint64_t)>& after_step) {
     const Range range("epoch");
     const Uninterrupted whole_steps;
     const std::uint64_t first = epoch_start(epoch()), steps = epoch_start(epoch() + 1) - first;
-    StepsInFlight in_flight(step_ - first);
+    StepsInFlight in_flight(matmul_.stream(), step_ - first);
     for (std::uint64_t launched = step_ - first; launched < steps;) {
         const MinibatchOrder order = schedule_.order_of(step_);
         if (order.batch != graph_batch_) graphs_.clear();  // another order of the images
@@ -150,7 +118,7 @@ bool Trainer::finish_epoch(const std::function<bool(std::uint64_t)>& after_step)
         graph.replay();
         ++step_;
         ++launched;
-        if (!after_step(in_flight.add(matmul_.stream())) && launched < steps) return false;
+        if (!after_step(in_flight.add()) && launched < steps) return false;
     }
     check_finite();
     return true;

@@ -5,6 +5,7 @@
 
 #include "data/error.h"
 #include "host/core/interrupt.h"
+#include "host/core/phase.h"
 #include "host/files/metrics_log.h"
 #include "host/show/progress.h"
 
@@ -20,6 +21,7 @@ std::string loss_text(const std::vector<ReplicaLoss>& losses) {
 }
 
 void save_all(const Trainer& trainer, const ParameterLayout& layout, const TrainingRunOptions& options) {
+    const InPhase files(Phase::kFiles);
     const Uninterrupted all_replicas;
     for (std::size_t r = 0; r < options.replicas.size(); ++r)
         save_checkpoint(options.replicas[r].folder, layout, trainer.save(int(r)), options.replicas[r].settings);
@@ -42,20 +44,25 @@ void resume(Trainer& trainer, const ParameterLayout& layout, const TrainingRunOp
 
 }  // namespace
 
+std::string group_label(const std::string& first, std::size_t replicas) {
+    return replicas > 1 ? first + " + " + std::to_string(replicas - 1) + " more" : first;
+}
+
 void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOptions& options) {
+    const InPhase training(Phase::kTraining);
     using Clock = std::chrono::steady_clock;
     const ParameterLayout& layout = model.parameters().layout();
     MetricsLog metrics(options.metrics);
     if (options.resume) resume(trainer, layout, options, metrics);
 
     const std::uint64_t total = trainer.epoch_start(std::uint64_t(options.epochs));
-    std::string label = options.replicas[0].name;
-    if (options.replicas.size() > 1) label += " + " + std::to_string(options.replicas.size() - 1) + " more";
     if (trainer.step() > total)
         throw Error(options.replicas[0].folder.string() + " is trained for " + std::to_string(trainer.epoch()) +
                     " epochs already, more than --epochs " + std::to_string(options.epochs));
-    Progress progress(
-        {.label = label, .total = std::int64_t(total), .start = std::int64_t(trainer.step()), .quiet = options.quiet});
+    Progress progress({.label = group_label(options.replicas[0].name, options.replicas.size()),
+                       .total = std::int64_t(total),
+                       .start = std::int64_t(trainer.step()),
+                       .quiet = options.quiet});
     const auto terms = model.loss_terms();
     auto epoch_start = Clock::now();
     std::string text;
@@ -67,12 +74,14 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
         std::vector<Json> extra;
         try {
             losses = trainer.losses();
+            const InPhase evaluation(Phase::kEvaluation);
             extra = options.after_epoch ? options.after_epoch() : std::vector<Json>(losses.size());
         } catch (const Interrupted&) {
             save_all(trainer, layout, options);
             throw;
         }
         const Uninterrupted line_and_checkpoint;
+        const InPhase files(Phase::kFiles);
         text = loss_text(losses);
         const double seconds = std::chrono::duration<double>(Clock::now() - epoch_start).count();
         for (std::size_t r = 0; r < losses.size(); ++r) {
@@ -106,6 +115,7 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
         close_epoch();
     }
     progress.finish();
+    const InPhase files(Phase::kFiles);
     for (std::size_t r = 0; r < options.replicas.size(); ++r)
         save_weights(options.replicas[r].folder / "model.safetensors", layout, model.parameters().download(int(r)),
                      options.replicas[r].settings);

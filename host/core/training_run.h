@@ -11,6 +11,9 @@
 
 namespace warpvae {
 
+/// "s-z20-seed1 + 9 more": replicas that train together, on a progress bar.
+std::string group_label(const std::string& first, std::size_t replicas);
+
 struct ReplicaFiles {
     std::filesystem::path folder;  ///< of its model.safetensors and checkpoint.safetensors
     std::string name;              ///< in metrics.jsonl and on the progress bar

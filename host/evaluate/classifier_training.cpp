@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "host/core/interrupt.h"
+#include "host/core/phase.h"
 
 namespace warpvae {
 
 void train_classifier(ImageClassifier<float>& classifier, const DeviceImages& images, const Matmul& matmul,
                       const ClassifierTraining& training) {
+    const InPhase phase(Phase::kTraining);
     classifier.parameters().initialise(training.seeds, matmul.stream());
     TrainerOptions options;
     options.phases = training.phases;

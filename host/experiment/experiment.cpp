@@ -1,10 +1,12 @@
 #include "host/experiment/experiment.h"
 
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "data/files.h"
 #include "host/core/checkpoint.h"
+#include "host/core/phase.h"
 #include "host/core/training_run.h"
 #include "host/evaluate/elbo.h"
 
@@ -162,7 +164,9 @@ void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
 }
 
 void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate) {
+    std::optional<InPhase> phase(std::in_place, Phase::kData);
     const std::unique_ptr<Ensemble> group = ensemble(replicas);
+    phase.reset();
     group->model().parameters().initialise(group->seeds, group->stream);
     TrainerOptions options;
     options.batch = run_.options.batch;

@@ -9,6 +9,7 @@
 
 #include "cuda/device/device.h"
 #include "data/files.h"
+#include "host/core/phase.h"
 #include "host/files/metrics_log.h"
 #include "host/show/format.h"
 
@@ -61,6 +62,7 @@ std::filesystem::path finish(Report& report, const Experiment& experiment) {
     report.section("Settings");
     report.key_values(experiment.run().settings.resolved());
     const std::filesystem::path path = experiment.out() / "report.html";
+    const InPhase phase(Phase::kFiles);
     report.write(path);
     return path;
 }

@@ -1,6 +1,7 @@
 #include "host/experiment/program.h"
 
 #include "cuda/device/device.h"
+#include "host/core/phase.h"
 #include "host/core/program_end.h"
 #include "host/log.h"
 
@@ -67,6 +68,7 @@ void Program::require_classes(const DataSet& data, std::size_t least) {
 void Program::run(const std::vector<std::string>& arguments) {
     const Command& command = resolve_settings(arguments);
     require_device();
+    std::optional<InPhase> phase(std::in_place, Phase::kData);
     data_ = load_data(options, takes_colour());
     check(*data_);
     const RunFolder::Entry entry = options.resume    ? RunFolder::Entry::kResume
@@ -79,8 +81,11 @@ void Program::run(const std::vector<std::string>& arguments) {
     set_go_on_command(words);
     run_.emplace(options, settings_, folder_, *data_);
     begin(*run_);
+    phase.emplace(Phase::kEvaluation);  // all that a command does and has no other phase for
     command.body();
     folder_.begin(settings_);
+    phase.reset();
+    if (const std::string times = run_times().line(); !times.empty()) log_info(times);
 }
 
 }  // namespace warpvae

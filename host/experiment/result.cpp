@@ -2,6 +2,7 @@
 
 #include "data/error.h"
 #include "data/files.h"
+#include "host/core/phase.h"
 
 namespace warpvae {
 namespace {
@@ -36,6 +37,7 @@ ResultOnDisk read_result(const std::filesystem::path& path, const Origin& origin
 }
 
 void write_result(const std::filesystem::path& path, const Origin& origin, const std::function<void(Fields&)>& write) {
+    const InPhase phase(Phase::kFiles);
     Json json = {
         {"training", to_json(origin.training)}, {"evaluation", to_json(origin.evaluation)}, {"result", Json::object()}};
     Fields fields = Fields::writer(json["result"]);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/core/phase.h"
 #include "host/evaluate/elbo.h"
 #include "host/evaluate/pca.h"
 #include "host/evaluate/umap.h"
@@ -320,6 +321,7 @@ std::vector<FigureFile> draw_learning_curves(const EquivaeExperiment& experiment
 }
 
 std::vector<FigureFile> draw_equivae_figures(const EquivaeExperiment& experiment) {
+    const InPhase phase(Phase::kFigures);
     Judge judge(experiment);
     std::vector<FigureFile> all;
     for (const EquivaeReplica& replica : experiment.shown_replicas()) {

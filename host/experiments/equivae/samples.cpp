@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/core/phase.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -42,6 +43,7 @@ ImageGridStyle sheet_style(const ImageSet& like, int scale, int gap) {
 
 void draw_samples(const fs::path& path, const EquivaeExperiment& experiment, const EquivaeReplica& replica,
                   const std::vector<int>& classes, int rows, const std::vector<fs::path>& styles) {
+    const InPhase phase(Phase::kFigures);
     const int known = experiment.split().classes;
     for (const int k : classes)
         if (k < 0 || k >= known)

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "host/core/phase.h"
 #include "host/experiment/presentation.h"
 #include "host/files/metrics_log.h"
 #include "host/log.h"
@@ -272,6 +273,7 @@ class Figures : public Drawings {
 
 std::vector<FigureFile> draw_geometry_figures(const GeometryExperiment& experiment,
                                               const std::vector<GeometryReplica>& replicas) {
+    const InPhase phase(Phase::kFigures);
     return Figures(experiment, replicas).draw();
 }
 

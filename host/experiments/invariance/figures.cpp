@@ -5,6 +5,7 @@
 #include <numeric>
 #include <span>
 
+#include "host/core/phase.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/invariance/reduced.h"
 #include "host/show/format.h"
@@ -218,10 +219,12 @@ std::vector<FigureFile> draw_comparison(const InvarianceExperiment& experiment, 
 }  // namespace
 
 FigureFile draw_samples(const InvarianceExperiment& experiment, const InvarianceReplica& replica, int side) {
+    const InPhase phase(Phase::kFigures);
     return DecodedSheets(experiment, replica, side * side).samples("sheet", side, side);
 }
 
 std::vector<FigureFile> draw_invariance_figures(const InvarianceExperiment& experiment, const Table* table) {
+    const InPhase phase(Phase::kFigures);
     std::vector<FigureFile> all = {draw_transformations(experiment)};
     if (table) append(all, draw_comparison(experiment, *table));
     draw_learning_curves(all, experiment);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/core/phase.h"
 #include "host/experiment/presentation.h"
 #include "host/log.h"
 
@@ -98,6 +99,7 @@ std::optional<Table> reduced_table_of_run(const InvarianceExperiment& experiment
 }
 
 std::vector<FigureFile> draw_reduced(const InvarianceExperiment& experiment, const Table& table) {
+    const InPhase phase(Phase::kFigures);
     std::vector<FigureFile> out;
     for (Variant train : experiment.of_paper().train_sets)
         for (Variant test : {Variant::kStandard, Variant::kRandom}) {

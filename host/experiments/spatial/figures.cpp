@@ -4,6 +4,7 @@
 #include <map>
 #include <span>
 
+#include "host/core/phase.h"
 #include "host/evaluate/reconstruction.h"
 #include "host/experiment/presentation.h"
 #include "host/show/format.h"
@@ -275,6 +276,7 @@ std::vector<SpatialReplica> figure_replicas(const SpatialExperiment& experiment)
 
 void draw_samples(const fs::path& path, const SpatialExperiment& experiment, const SpatialReplica& replica,
                   SamplePose pose, int side) {
+    const InPhase phase(Phase::kFigures);
     const DataSet& data = experiment.data();
     const int n = side * side;
     LoadedSpatial loaded(experiment, replica, n);
@@ -298,6 +300,7 @@ void draw_samples(const fs::path& path, const SpatialExperiment& experiment, con
 
 std::vector<FigureFile> draw_spatial_figures(const SpatialExperiment& experiment,
                                              const std::vector<SpatialReplica>& replicas) {
+    const InPhase phase(Phase::kFigures);
     std::vector<FigureFile> all = Figures(experiment, replicas).draw();
     const std::vector<Series> curves = series_of(read_curves(experiment, {"test_negative_elbo"}));
     for (const int latents : experiment.of_paper().latents) {

@@ -5,6 +5,7 @@
 #include <numbers>
 #include <span>
 
+#include "host/core/phase.h"
 #include "host/experiment/presentation.h"
 #include "host/show/format.h"
 #include "host/show/image_grid.h"
@@ -187,6 +188,7 @@ FigureFile draw_equivariance(const SpatialExperiment& experiment, const SpatialR
 
 std::vector<FigureFile> draw_pose_figures(const SpatialExperiment& experiment,
                                           const std::vector<SpatialReplica>& replicas, const GlyphSet& glyphs) {
+    const InPhase phase(Phase::kFigures);
     std::vector<FigureFile> all;
     for (const auto& group : by_group(replicas)) {
         if (const auto figure = draw_pose_recovery(experiment, *group[0], glyphs)) all.push_back(*figure);

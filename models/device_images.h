@@ -1,5 +1,6 @@
 // Image sets on the device as bytes. Each replica reads one of the sets; several may read the same.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <vector>
@@ -21,6 +22,17 @@ class DeviceImages {
         for (int set : which) table.push_back(storage_.at(set).data());
         table_ = DeviceBuffer<const std::uint8_t*>(table, "image table");
         count_ = sets[0]->size() / pixels;
+    }
+    /// Replica r reads *sets[r], of `pixels` bytes an image. A set that several read is stored once.
+    static DeviceImages of_replicas(const std::vector<const std::vector<std::uint8_t>*>& sets, int pixels) {
+        std::vector<const std::vector<std::uint8_t>*> distinct;
+        std::vector<int> which;
+        for (const auto* set : sets) {
+            const auto found = std::find(distinct.begin(), distinct.end(), set);
+            which.push_back(int(found - distinct.begin()));
+            if (found == distinct.end()) distinct.push_back(set);
+        }
+        return DeviceImages(distinct, which, pixels);
     }
     /// Device [R]: each replica's images.
     const std::uint8_t* const* table() const { return table_.data(); }

@@ -1,5 +1,6 @@
 #include "host/experiment/experiment.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -24,9 +25,11 @@ std::vector<std::uint64_t> drawn_seeds(const std::vector<Replica*>& replicas) {
     return seeds;
 }
 
-/// Neighbours of one shape together, `most` at a time; 0: all there are on a GPU, each alone on the CPU device.
-std::vector<std::vector<Replica*>> groups_of(const std::vector<Replica*>& replicas, int most) {
-    const std::size_t together = most ? std::size_t(most) : device_is_gpu() ? 1u << 20 : 1;
+/// How many models train in the same launches, at most; asked for 0: all there are on a GPU, one on the CPU device.
+std::size_t most_together(int asked) { return asked ? std::size_t(asked) : device_is_gpu() ? 1u << 20 : 1; }
+
+/// Neighbours of one shape together, `together` at a time.
+std::vector<std::vector<Replica*>> groups_of(const std::vector<Replica*>& replicas, std::size_t together) {
     std::vector<std::vector<Replica*>> groups;
     for (Replica* replica : replicas) {
         const bool joins =
@@ -153,7 +156,7 @@ void Experiment::require_own_folders(const std::vector<Replica*>& replicas) cons
 void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
     require_own_folders(replicas);
     std::vector<std::vector<Replica*>> left;
-    for (const std::vector<Replica*>& group : groups_of(replicas, options().together)) {
+    for (const std::vector<Replica*>& group : groups_of(replicas, most_together(options().together))) {
         bool done = run_.folder.resumes();
         for (Replica* replica : group) done = run_.folder.resumes() && is_done(*replica) && done;
         if (!done || !evaluate) left.push_back(group);
@@ -200,17 +203,27 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
         write_result(folder_of(*replica) / "result.json", origin(*replica), result_of(*replica));
 }
 
-void Experiment::read_or_make(const std::string& name, const Origin& expected,
-                              const std::function<void(Fields&)>& fields, const std::function<void()>& make) const {
+void Experiment::read_or_make(const std::vector<OtherResult>& results,
+                              const std::function<void(const std::vector<std::size_t>&)>& make) const {
     run_.folder.begin(run_.settings);  // first: a run that is overwritten has no results to read
-    // Also of a run that has just begun: several replicas may stand beside one such result.
-    const ResultOnDisk result = read_result(out_ / name, expected, fields);
-    if (result.found == Found::kSame) return;
-    if (result.found == Found::kOtherTraining && run_.folder.resumes())
-        if (const std::string other = difference(expected.training, result.training, kGrows); !other.empty())
-            refuse(out_ / name, other);
-    make();
-    write_result(out_ / name, expected, fields);
+    std::vector<std::size_t> missing;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        const auto& [file, expected, fields] = results[i];
+        // Also of a run that has just begun: several replicas may stand beside one such result.
+        const ResultOnDisk result = read_result(out_ / file, expected, fields);
+        if (result.found == Found::kSame) continue;
+        if (result.found == Found::kOtherTraining && run_.folder.resumes())
+            if (const std::string other = difference(expected.training, result.training, kGrows); !other.empty())
+                refuse(out_ / file, other);
+        missing.push_back(i);
+    }
+    const std::size_t together = most_together(options().together);
+    for (std::size_t first = 0; first < missing.size(); first += together) {
+        const auto begin = missing.begin() + std::ptrdiff_t(first);
+        const std::vector<std::size_t> which(begin, begin + std::ptrdiff_t(std::min(together, missing.size() - first)));
+        make(which);
+        for (const std::size_t i : which) write_result(out_ / results[i].file, results[i].origin, results[i].fields);
+    }
 }
 
 }  // namespace warpvae

@@ -111,6 +111,13 @@ struct OnDevice {
     M model;
 };
 
+/// A result that is no replica's: its file in the run's folder, what it depends on, what it holds.
+struct OtherResult {
+    std::string file;
+    Origin origin;
+    std::function<void(Fields&)> fields;
+};
+
 /// What an experiment stands on: all must outlive it.
 struct Run {
     Run(const RunOptions& options, const Settings& settings, const RunFolder& folder, const DataSet& data);
@@ -165,10 +172,10 @@ class Experiment {
     const DataSet& data() const { return run_.data; }
     const Run& run() const { return run_; }
 
-    /// A result that is no replica's: read from the file `name` in the run's folder if all of `origin` agrees, made and
-    /// written otherwise.
-    void read_or_make(const std::string& name, const Origin& origin, const std::function<void(Fields&)>& fields,
-                      const std::function<void()>& make) const;
+    /// Results that are no replicas'. Each is read where all of its origin agrees. make(numbers of the others) makes
+    /// them, as many at once as replicas train together; they are written as soon as they are made.
+    void read_or_make(const std::vector<OtherResult>& results,
+                      const std::function<void(const std::vector<std::size_t>&)>& make) const;
 
   protected:
     virtual std::unique_ptr<Ensemble> ensemble(const std::vector<Replica*>& replicas) = 0;

@@ -127,6 +127,19 @@ TEST_F(EquivaeProgram, BenchmarksAreOfTheirOwnRun) {
     EXPECT_EQ(Json::parse(read_file(at(name))).at("training").at("learning-rate"), "0.01");
 }
 
+TEST_F(EquivaeProgram, BenchmarksTrainedTogetherAreThoseTrainedAlone) {
+    const std::string table =
+        std::string("table --which semi --labels 20 --seeds 3 --epochs 1 --benchmark-steps 20") + kSmall;
+    ASSERT_EQ(run(table + " --out " + at("alone")).status, 0);
+    ASSERT_EQ(run(table + " --together 3 --out " + at("together")).status, 0);
+    for (const char* epochs : {"1", "20"})
+        for (const char* seed : {"1", "2", "3"}) {
+            const std::string result =
+                std::string("/benchmark-labels20-z8-") + epochs + "epochs-seed" + seed + "/result.json";
+            EXPECT_EQ(read_file(at("alone" + result)), read_file(at("together" + result))) << result;
+        }
+}
+
 TEST_F(EquivaeProgram, ZeroMeansThePapers) {
     const std::string train =
         "train --seeds 1 --epochs 1 --quiet --dataset glyphs --train-images 720 --out " + at("run");

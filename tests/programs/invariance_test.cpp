@@ -148,6 +148,31 @@ TEST_F(Invariance, BenchmarksStandInTheTableAndAreNotTrainedTwice) {
     expect_failure(1, "training-images", "table --resume " + at("run") + " --train-images 200 --quiet");
 }
 
+TEST_F(Invariance, BenchmarksTrainedTogetherAreThoseTrainedAlone) {
+    const std::string table = std::string("table --latents 3 --epochs 2 --seeds 2 --quiet") + kFew;
+    ASSERT_EQ(run(table + " --out " + at("alone")).status, 0);
+    ASSERT_EQ(run(table + " --together 3 --out " + at("together")).status, 0);  // s and rt in one group
+    for (const char* kind : {"dense", "cnn"})
+        for (const char* train : {"s-", "rt-"})
+            for (const char* seed : {"-seed1", "-seed2"}) {
+                const std::string result = std::string("/") + train + kind + seed + "/result.json";
+                EXPECT_EQ(read_file(at("alone" + result)), read_file(at("together" + result))) << result;
+            }
+    fs::remove_all(folder / "together" / "s-cnn-seed2");
+    fs::remove_all(folder / "together" / "rt-cnn-seed1");
+    ASSERT_EQ(run("table --quiet --resume " + at("together")).status, 0);
+    EXPECT_EQ(read_file(at("together/table.json")), read_file(at("alone/table.json"))) << "two of a group are missing";
+}
+
+TEST_F(Invariance, SaysWhereItsTimeWentUnlessQuiet) {
+    const std::string train = "train --latents 3 --train-set s --seeds 2 --epochs 60" + kSmall + " --out ";
+    const std::string said = run(train + at("told")).error;
+    EXPECT_NE(said.find("time: "), std::string::npos) << said;
+    EXPECT_NE(said.find("training "), std::string::npos) << said;
+    EXPECT_EQ(said.find("figures "), std::string::npos) << said;
+    EXPECT_EQ(run(train + at("quiet") + " --quiet").error, "");
+}
+
 TEST_F(Invariance, ReducedTrainingDataIsACurveOfTheReport) {
     const std::string options = std::string(" --latents 3 --epochs 1 --seeds 2 --train-set s --quiet") + kFew;
     const Result result = run("reduced --reduced-to 60,1000,120" + options + " --out " + at("run"));

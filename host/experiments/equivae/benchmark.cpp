@@ -1,5 +1,6 @@
 #include "host/experiments/equivae/benchmark.h"
 
+#include "host/core/training_run.h"
 #include "host/experiment/classifier_run.h"
 
 namespace warpvae {
@@ -21,63 +22,79 @@ ImageClassifierConfig config_like(const EquivaeConfig& like, const ImageSet& ima
     return config;
 }
 
+/// The images or the labels of each replica's set.
+DeviceImages on_device(const std::vector<const ImageSet*>& sets, std::vector<std::uint8_t> ImageSet::*part, int size) {
+    std::vector<const std::vector<std::uint8_t>*> bytes;
+    for (const ImageSet* set : sets) bytes.push_back(&(set->*part));
+    return DeviceImages::of_replicas(bytes, size);
+}
+
 }  // namespace
 
 BenchmarkClassifier::BenchmarkClassifier(const EquivaeExperiment& experiment, const EquivaeConfig& like,
-                                         const ImageSet& labelled, int rows, Math math)
+                                         const std::vector<const ImageSet*>& labelled, int rows, Math math)
     : experiment_(experiment),
       device_(math),
       pixels_(experiment.split().train),
-      images_({&labelled.images}, {0}, int(labelled.image_size())),
-      labels_({&labelled.labels}, {0}, 1),
-      classifier_(config_like(like, labelled, pixels_), 1, rows, labels_, device_.matmul, device_.convolver) {}
+      images_(on_device(labelled, &ImageSet::images, int(labelled[0]->image_size()))),
+      labels_(on_device(labelled, &ImageSet::labels, 1)),
+      classifier_(config_like(like, *labelled[0], pixels_), int(labelled.size()), rows, labels_, device_.matmul,
+                  device_.convolver) {}
 
 void BenchmarkClassifier::train(ClassifierTraining training, const std::string& label) {
     training.graph = !experiment_.options().no_graph;
     train_with_progress(classifier_, images_, device_.matmul, training, label, experiment_.options().quiet);
 }
 
-double BenchmarkClassifier::accuracy(const ImageSet& set) {
-    const DeviceImages images({&set.images}, {0}, int(set.image_size())), labels({&set.labels}, {0}, 1);
-    return classifier_accuracy(classifier_, images, labels, device_.matmul)[0];
+std::vector<double> BenchmarkClassifier::accuracy(const ImageSet& set) {
+    const std::vector<const ImageSet*> sets(std::size_t(classifier_.replicas()), &set);
+    return classifier_accuracy(classifier_, on_device(sets, &ImageSet::images, int(set.image_size())),
+                               on_device(sets, &ImageSet::labels, 1), device_.matmul);
 }
 
-double EquivaeExperiment::benchmark(const EquivaeReplica& of, bool converged) const {
-    const bool semi = of.kind == EquivaeKind::kSemiSupervised;
+std::vector<double> EquivaeExperiment::benchmarks(const std::vector<EquivaeReplica*>& of, bool converged) const {
+    const EquivaeReplica& first = *of[0];
+    const bool semi = first.kind == EquivaeKind::kSemiSupervised;
     ClassifierTraining training;
-    training.epochs = of.planned;
-    training.phases = of.phases;
+    training.epochs = first.planned;
+    training.phases = first.phases;
     training.learning_rate = options().learning_rate;
-    training.seeds = {of.seed};
     if (semi) {
-        const int batch = options().batch, steps = (of.labels + batch - 1) / batch;
-        if (converged) training.epochs = std::max(of.planned, (options_.benchmark_steps + steps - 1) / steps);
-        training.phases = {{0, std::min(batch, of.labels)}};
+        const int batch = options().batch, steps = (first.labels + batch - 1) / batch;
+        if (converged) training.epochs = std::max(first.planned, (options_.benchmark_steps + steps - 1) / steps);
+        training.phases = {{0, std::min(batch, first.labels)}};
     }
-    const std::string epochs = std::to_string(training.epochs),
-                      name = "benchmark-" + (semi ? "labels" + std::to_string(of.labels) : "supervised") + "-z" +
-                             std::to_string(of.latents) + "-" + epochs + "epochs-seed" + std::to_string(of.seed);
-    const Values own = {{"kind", "benchmark"},
-                        {"seed", std::to_string(of.seed)},
-                        {"epochs", epochs},
-                        {"labels", semi ? std::to_string(of.labels) : ""},
-                        {"latents", std::to_string(of.latents)},
-                        {"batch", ""},
-                        {"phases", ""},
-                        {"batches", text_of(training.phases)},
-                        {"mixing", ""},
-                        {"max-complement", ""},
-                        {"deviation", ""}};
-    double error = 0;
-    const auto train = [&] {
-        BenchmarkClassifier classifier(*this, of.config, labelled_images(of), training.phases.back().batch,
-                                       options().math);
-        classifier.train(training, name);
-        error = 1 - classifier.accuracy(data().test);
-    };
-    read_or_make(
-        name + "/result.json", origin(own, {{"benchmark-steps", ""}}), [&](Fields& f) { f("error", error); }, train);
-    return error;
+    const std::string epochs = std::to_string(training.epochs), labels = semi ? std::to_string(first.labels) : "",
+                      latents = std::to_string(first.latents);
+    std::vector<double> errors(of.size());
+    std::vector<std::string> names;
+    std::vector<OtherResult> results;
+    for (std::size_t i = 0; i < of.size(); ++i) {
+        const std::string seed = std::to_string(of[i]->seed);
+        names.push_back("benchmark-" + (semi ? "labels" + labels : "supervised") + "-z" + latents + "-" + epochs +
+                        "epochs-seed" + seed);
+        const Values own = {
+            {"kind", "benchmark"}, {"seed", seed},         {"epochs", epochs}, {"labels", labels},
+            {"latents", latents},  {"batch", ""},          {"phases", ""},     {"batches", text_of(training.phases)},
+            {"mixing", ""},        {"max-complement", ""}, {"deviation", ""}};
+        results.push_back({names[i] + "/result.json", origin(own, {{"benchmark-steps", ""}}),
+                           [&error = errors[i]](Fields& f) { f("error", error); }});
+    }
+    read_or_make(results, [&](const std::vector<std::size_t>& which) {
+        std::vector<ImageSet> drawn(semi ? which.size() : 0);  // few labels: each replica has its own
+        std::vector<const ImageSet*> labelled(which.size(), &split_.train);
+        training.seeds.clear();
+        for (std::size_t r = 0; r < which.size(); ++r) {
+            const EquivaeReplica& replica = *of[which[r]];
+            training.seeds.push_back(replica.seed);
+            if (semi) labelled[r] = &(drawn[r] = labelled_images(replica));
+        }
+        BenchmarkClassifier classifier(*this, first.config, labelled, training.phases.back().batch, options().math);
+        classifier.train(training, group_label(names[which[0]], which.size()));
+        const std::vector<double> accuracy = classifier.accuracy(data().test);
+        for (std::size_t r = 0; r < which.size(); ++r) errors[which[r]] = 1 - accuracy[r];
+    });
+    return errors;
 }
 
 }  // namespace warpvae

@@ -2,6 +2,7 @@
 // trained EQUIVAE makes is what it was asked for.
 #pragma once
 #include <optional>
+#include <vector>
 
 #include "host/evaluate/classifier_training.h"
 #include "host/experiments/equivae/trained.h"
@@ -9,14 +10,15 @@
 
 namespace warpvae {
 
-/// f_inv's layers with two of dropout and, for a semi-supervised model, q(y | x)'s: of the widths that `like` has.
+/// f_inv's layers with two of dropout and, for a semi-supervised model, q(y | x)'s: of the widths that `like` has. One
+/// replica for each of the sets `labelled`, which are as large as each other and may be the same.
 class BenchmarkClassifier {
   public:
-    BenchmarkClassifier(const EquivaeExperiment& experiment, const EquivaeConfig& like, const ImageSet& labelled,
-                        int rows, Math math = Math::kFp32);
+    BenchmarkClassifier(const EquivaeExperiment& experiment, const EquivaeConfig& like,
+                        const std::vector<const ImageSet*>& labelled, int rows, Math math = Math::kFp32);
     void train(ClassifierTraining training, const std::string& label);
-    /// The share of images that it gives the class of their label.
-    double accuracy(const ImageSet& images);
+    /// The share of images that each replica gives the class of their label.
+    std::vector<double> accuracy(const ImageSet& images);
     ParameterArena<float>& parameters() { return classifier_.parameters(); }
 
   private:
@@ -33,7 +35,7 @@ class Judge {
   public:
     explicit Judge(const EquivaeExperiment& experiment);
     /// The share of images that it gives the class of their label.
-    double accuracy(const ImageSet& images) { return classifier_.accuracy(images); }
+    double accuracy(const ImageSet& images) { return classifier_.accuracy(images)[0]; }
 
   private:
     BenchmarkClassifier classifier_;

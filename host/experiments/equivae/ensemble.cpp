@@ -90,10 +90,11 @@ class EquivaeEnsemble : public Ensemble {
         read_classes(test, embedded);
         probe_latents(test, embedded);
         if (!is_semi()) train_net(test);
-        for (EquivaeReplica* replica : replicas_) {
-            replica->benchmark = experiment_.benchmark(*replica, true);
-            if (is_semi()) replica->short_benchmark = experiment_.benchmark(*replica, false);
-        }
+        const auto benchmarks = experiment_.benchmarks(replicas_, true);
+        for (int r = 0; r < size(); ++r) replicas_[r]->benchmark = benchmarks[r];
+        if (!is_semi()) return;
+        const auto short_benchmarks = experiment_.benchmarks(replicas_, false);
+        for (int r = 0; r < size(); ++r) replicas_[r]->short_benchmark = short_benchmarks[r];
     }
 
   private:

@@ -80,9 +80,10 @@ class EquivaeExperiment : public Experiment {
     std::vector<EquivaeReplica> shown_replicas() const;
     /// The images whose labels a replica may see.
     ImageSet labelled_images(const EquivaeReplica& replica) const;
-    /// The error rate of the paper's benchmark of a replica, trained on the same labels unless its result is on disk.
-    /// For how long the paper does not say: until it has `converged`, or for the model's own number of passes.
-    double benchmark(const EquivaeReplica& replica, bool converged) const;
+    /// The error rates of the paper's benchmarks of replicas of one group, each trained on the same labels unless its
+    /// result is on disk. For how long the paper does not say: until they have `converged`, or for the models' own
+    /// number of passes.
+    std::vector<double> benchmarks(const std::vector<EquivaeReplica*>& replicas, bool converged) const;
 
     /// "32 at the beginning, which we double successively": equal phases of so many epochs.
     std::vector<BatchPhase> phases_of(int epochs) const;

@@ -19,7 +19,7 @@ EquivaeConfig supervised_config(const EquivaeExperiment& experiment) {
 }  // namespace
 
 Judge::Judge(const EquivaeExperiment& experiment)
-    : classifier_(experiment, supervised_config(experiment), experiment.split().train, kJudgeBatch) {
+    : classifier_(experiment, supervised_config(experiment), {&experiment.split().train}, kJudgeBatch) {
     const ImageSet& train = experiment.split().train;
     const int chosen = experiment.of_paper().judge_steps, steps = chosen ? chosen : kJudgeSteps * train.channels;
     // No setting of the run's training matters to it.

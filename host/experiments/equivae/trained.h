@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "host/core/convolution_device.h"
 #include "host/evaluate/equivae_classes.h"
 #include "host/experiments/equivae/equivae.h"
 
@@ -16,16 +17,6 @@ struct PixelStatistics {
     PixelScale view() const { return {mean.data(), scale.data()}; }
     /// Pixels of a decoder as levels of [0, 1]: a Bernoulli's logits, or a Gaussian's standardised means.
     std::vector<float> levels(std::vector<float> pixels) const;
-};
-
-/// What one model with convolutions runs on, alone.
-struct ConvolutionDevice {
-    explicit ConvolutionDevice(Math math = Math::kFp32)
-        : stream(stream_create()), matmul(stream, math), convolver(stream, math) {}
-    ~ConvolutionDevice() { stream_destroy(stream); }
-    const Stream stream;
-    const Matmul matmul;
-    const Convolver convolver;
 };
 
 /// The model, and the r that stands for each class. Rows of r and v are [n, Z].

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "host/core/convolution_device.h"
+#include "host/core/training_run.h"
 #include "host/evaluate/logistic_regression.h"
 #include "host/experiment/classifier_run.h"
 #include "host/experiment/likelihood_table.h"
@@ -40,14 +42,8 @@ class VariantStore {
     /// Device images of variants[r] for replica r.
     DeviceImages images(const std::vector<Variant>& variants, const std::vector<std::uint64_t>& seeds) {
         std::vector<const std::vector<std::uint8_t>*> sets;
-        std::vector<int> which;
-        for (std::size_t r = 0; r < variants.size(); ++r) {
-            const auto* made = &get(variants[r], seeds[r]);
-            const auto found = std::find(sets.begin(), sets.end(), made);
-            which.push_back(int(found - sets.begin()));
-            if (found == sets.end()) sets.push_back(made);
-        }
-        return DeviceImages(sets, which, int(set_.pixels()));
+        for (std::size_t r = 0; r < variants.size(); ++r) sets.push_back(&get(variants[r], seeds[r]));
+        return DeviceImages::of_replicas(sets, int(set_.pixels()));
     }
     /// The same variant for all.
     DeviceImages images(Variant variant, const std::vector<std::uint64_t>& seeds) {
@@ -255,58 +251,71 @@ std::vector<InvarianceBenchmark> InvarianceExperiment::benchmarks() {
     for (const auto& [code, kind] : kBenchmarks) {
         const auto& wanted = options_.benchmarks;
         if (!kind || std::find(wanted.begin(), wanted.end(), kind) == wanted.end()) continue;
+        std::vector<InvarianceBenchmark> of_kind;
         for (const Variant train_set : options_.train_sets)
-            for (int s = 0; s < options().seeds; ++s) {
-                InvarianceBenchmark& benchmark = all.emplace_back();
-                benchmark.kind = *kind, benchmark.train = train_set, benchmark.seed = options().seed + s;
-                Values own = unused_of(train_set);
-                own.insert(own.end(),
-                           {{"train-set", variant_code(train_set)},
-                            {"seed", std::to_string(benchmark.seed)},
-                            {"epochs", std::to_string(options().epochs)},
-                            {"hidden", *kind == BenchmarkKind::kDense ? std::to_string(options_.hidden[0]) : ""},
-                            {"latents", ""},
-                            {"beta", ""},
-                            {"binarise", ""},
-                            {"classifier", code}});
-                read_or_make(
-                    benchmark.name() + "/result.json", origin(own, {{"regularisation", ""}}),
-                    [&](Fields& f) { f("accuracy", benchmark.accuracy); }, [&] { train_benchmark(benchmark); });
-            }
+            for (int s = 0; s < options().seeds; ++s)
+                of_kind.push_back({*kind, train_set, options().seed + std::uint64_t(s), {}});
+        std::vector<OtherResult> results;
+        for (InvarianceBenchmark& benchmark : of_kind) {
+            Values own = unused_of(benchmark.train);
+            own.insert(own.end(), {{"train-set", variant_code(benchmark.train)},
+                                   {"seed", std::to_string(benchmark.seed)},
+                                   {"epochs", std::to_string(options().epochs)},
+                                   {"hidden", *kind == BenchmarkKind::kDense ? std::to_string(options_.hidden[0]) : ""},
+                                   {"latents", ""},
+                                   {"beta", ""},
+                                   {"binarise", ""},
+                                   {"classifier", code}});
+            results.push_back({benchmark.name() + "/result.json", origin(own, {{"regularisation", ""}}),
+                               [&benchmark](Fields& f) { f("accuracy", benchmark.accuracy); }});
+        }
+        read_or_make(results, [&](const std::vector<std::size_t>& which) {
+            std::vector<InvarianceBenchmark*> missing;
+            for (const std::size_t i : which) missing.push_back(&of_kind[i]);
+            train_benchmarks(missing);
+        });
+        all.insert(all.end(), of_kind.begin(), of_kind.end());
     }
     return all;
 }
 
-void InvarianceExperiment::train_benchmark(InvarianceBenchmark& benchmark) const {
+void InvarianceExperiment::train_benchmarks(const std::vector<InvarianceBenchmark*>& benchmarks) const {
     ImageClassifierConfig config;
     config.height = data().train.height, config.width = data().train.width;
     config.classes = classes_of(data());
     config.hidden = {options_.hidden[0]};
-    if (benchmark.kind == BenchmarkKind::kConvolutional) {
+    if (benchmarks[0]->kind == BenchmarkKind::kConvolutional) {
         config.filters = {8, 16, 32, 64, 64};
         config.hidden = {128, 64};
         config.dropout = 0.5;
         config.rule = InitialRule::kLasagne;
     }
-    VariantStore train_store(data().train, Part::kTrain, options_.variant);
-    VariantStore test_store(data().test, Part::kTest, options_.variant);
-    const std::vector<std::uint64_t> seeds = {benchmark.seed};
-    const DeviceImages images = train_store.images(benchmark.train, seeds);
-    const DeviceImages labels({&data().train.labels}, {0}, 1), test_labels({&data().test.labels}, {0}, 1);
-
+    const std::size_t R = benchmarks.size();
+    std::vector<Variant> train_sets;
     ClassifierTraining training;
+    for (const InvarianceBenchmark* benchmark : benchmarks) {
+        train_sets.push_back(benchmark->train);
+        training.seeds.push_back(benchmark->seed);
+    }
     training.epochs = options().epochs;
     training.phases = {{0, options().batch}};
     training.learning_rate = options().learning_rate;
-    training.seeds = seeds;
     training.graph = !options().no_graph;
-    const Matmul matmul;
-    const Convolver convolver;
-    ImageClassifier<float> classifier(config, 1, options().batch, labels, matmul, convolver);
-    train_with_progress(classifier, images, matmul, training, benchmark.name(), options().quiet);
-    for (std::size_t t = 0; t < kTestSets; ++t)
-        benchmark.accuracy[t] =
-            classifier_accuracy(classifier, test_store.images(kVariants[t], seeds), test_labels, matmul)[0];
+
+    VariantStore train_store(data().train, Part::kTrain, options_.variant);
+    VariantStore test_store(data().test, Part::kTest, options_.variant);
+    const DeviceImages images = train_store.images(train_sets, training.seeds);
+    const DeviceImages labels({&data().train.labels}, std::vector<int>(R, 0), 1),
+        test_labels({&data().test.labels}, std::vector<int>(R, 0), 1);
+    const ConvolutionDevice device;
+    ImageClassifier<float> classifier(config, int(R), options().batch, labels, device.matmul, device.convolver);
+    train_with_progress(classifier, images, device.matmul, training, group_label(benchmarks[0]->name(), R),
+                        options().quiet);
+    for (std::size_t t = 0; t < kTestSets; ++t) {
+        const DeviceImages test = test_store.images(kVariants[t], training.seeds);
+        const std::vector<double> accuracy = classifier_accuracy(classifier, test, test_labels, device.matmul);
+        for (std::size_t r = 0; r < R; ++r) benchmarks[r]->accuracy[t] = accuracy[r];
+    }
 }
 
 }  // namespace warpvae

@@ -90,7 +90,8 @@ class InvarianceExperiment : public Experiment {
     std::unique_ptr<Ensemble> ensemble(const std::vector<Replica*>& replicas) override;
 
   private:
-    void train_benchmark(InvarianceBenchmark& benchmark) const;
+    /// Of one kind, as replicas of one classifier.
+    void train_benchmarks(const std::vector<InvarianceBenchmark*>& benchmarks) const;
     const InvarianceOptions& options_;
 };
 

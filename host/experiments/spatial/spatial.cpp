@@ -340,13 +340,13 @@ FixedScores SpatialExperiment::fixed_scores() const {
             for (const Setting& s : run().settings.all())  // no other setting of the training matters
                 if (s.name != "rows" && s.name != "latents") own.emplace_back(s.name, "");
             SvmScores& scores = all[{row, latents}];
-            read_or_make(
-                code_of(row) + (is_raw ? "" : "-z" + size) + "/result.json",
-                origin(own, is_raw ? Values{{"semantics", ""}} : Values()), [&](Fields& f) { list(f, scores); },
-                [&] {
-                    log_info(std::string("linear SVM on ") + title_of(row) + " " + size);
-                    scores = measure_fixed(row, latents);
-                });
+            const std::string file = code_of(row) + (is_raw ? "" : "-z" + size) + "/result.json";
+            const Origin origin_of_it = origin(own, is_raw ? Values{{"semantics", ""}} : Values());
+            read_or_make({{file, origin_of_it, [&](Fields& f) { list(f, scores); }}},
+                         [&](const std::vector<std::size_t>&) {
+                             log_info(std::string("linear SVM on ") + title_of(row) + " " + size);
+                             scores = measure_fixed(row, latents);
+                         });
         }
     }
     return all;

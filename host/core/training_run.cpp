@@ -20,12 +20,45 @@ std::string loss_text(const std::vector<ReplicaLoss>& losses) {
     return text;
 }
 
-void save_all(const Trainer& trainer, const ParameterLayout& layout, const TrainingRunOptions& options) {
-    const InPhase files(Phase::kFiles);
-    const Uninterrupted all_replicas;
-    for (std::size_t r = 0; r < options.replicas.size(); ++r)
-        save_checkpoint(options.replicas[r].folder, layout, trainer.save(int(r)), options.replicas[r].settings);
+void add_losses(Json& line, const std::vector<LossTerm<float>>& terms, const ReplicaLoss& losses) {
+    for (std::size_t i = 0; i < terms.size(); ++i) line[terms[i].name] = losses.terms[i];
+    line["loss"] = losses.loss;
 }
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+/// The checkpoints of all replicas.
+class Checkpoints {
+  public:
+    Checkpoints(const Trainer& trainer, const ParameterLayout& layout, const TrainingRunOptions& options)
+        : trainer_(trainer), layout_(layout), options_(options) {}
+
+    void save() {
+        const InPhase files(Phase::kFiles);
+        const Uninterrupted all_replicas;
+        const auto begin = Clock::now();
+        for (std::size_t r = 0; r < options_.replicas.size(); ++r)
+            save_checkpoint(options_.replicas[r].folder, layout_, trainer_.save(int(r)), options_.replicas[r].settings);
+        cost_ = seconds_since(begin);
+        saved_ = Clock::now();
+    }
+    /// Unless the last ones would then have taken more than kShare of the time: on a GPU an epoch of many replicas may
+    /// be shorter than the writing of their checkpoints. What a power cut loses is trained again, to the same bits.
+    void save_if_due() {
+        if (cost_ <= kShare * (cost_ + seconds_since(saved_))) save();
+    }
+
+  private:
+    static constexpr double kShare = 0.1;
+
+    const Trainer& trainer_;
+    const ParameterLayout& layout_;
+    const TrainingRunOptions& options_;
+    double cost_ = 0;  // of the last, seconds
+    Clock::time_point saved_ = Clock::now();
+};
 
 /// Restores the checkpoints, if there are any, and cuts the metrics back to the epochs that they have seen.
 void resume(Trainer& trainer, const ParameterLayout& layout, const TrainingRunOptions& options, MetricsLog& metrics) {
@@ -50,7 +83,6 @@ std::string group_label(const std::string& first, std::size_t replicas) {
 
 void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOptions& options) {
     const InPhase training(Phase::kTraining);
-    using Clock = std::chrono::steady_clock;
     const ParameterLayout& layout = model.parameters().layout();
     MetricsLog metrics(options.metrics);
     if (options.resume) resume(trainer, layout, options, metrics);
@@ -63,7 +95,8 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
                        .total = std::int64_t(total),
                        .start = std::int64_t(trainer.step()),
                        .quiet = options.quiet});
-    const auto terms = model.loss_terms();
+    const std::vector<LossTerm<float>> terms = model.loss_terms();
+    Checkpoints checkpoints(trainer, layout, options);
     auto epoch_start = Clock::now();
     std::string text;
 
@@ -77,23 +110,22 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
             const InPhase evaluation(Phase::kEvaluation);
             extra = options.after_epoch ? options.after_epoch() : std::vector<Json>(losses.size());
         } catch (const Interrupted&) {
-            save_all(trainer, layout, options);
+            checkpoints.save();
             throw;
         }
         const Uninterrupted line_and_checkpoint;
         const InPhase files(Phase::kFiles);
         text = loss_text(losses);
-        const double seconds = std::chrono::duration<double>(Clock::now() - epoch_start).count();
+        const double seconds = seconds_since(epoch_start);
         for (std::size_t r = 0; r < losses.size(); ++r) {
             Json line = {{"replica", options.replicas[r].name}, {"epoch", trainer.epoch()}, {"step", trainer.step()}};
-            for (std::size_t i = 0; i < terms.size(); ++i) line[terms[i].name] = losses[r].terms[i];
-            line["loss"] = losses[r].loss;
+            add_losses(line, terms, losses[r]);
             if (extra[r].is_object()) line.update(extra[r]);
             line["seconds"] = seconds;
             metrics.append(line);
         }
         trainer.reset_losses();
-        save_all(trainer, layout, options);
+        trainer.step() < total ? checkpoints.save_if_due() : checkpoints.save();
         epoch_start = Clock::now();
     };
 
@@ -109,7 +141,7 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
             return !interrupted();
         });
         if (!finished) {
-            save_all(trainer, layout, options);
+            checkpoints.save();
             throw Interrupted();
         }
         close_epoch();

@@ -108,7 +108,7 @@ TEST_F(GeometryProgram, TheSameBitsOnOneCoreTwoCoresTogetherAndAgain) {
 
 TEST_F(GeometryProgram, KilledAndResumedGivesTheSameBits) {
     const std::string train =
-        std::string("train --preset argo --latents 5 --alphas 0,1 --together 2 --samples 2 --seeds 1 --epochs 30") +
+        std::string("train --preset argo --latents 5 --alphas 0,1 --together 2 --samples 2 --seeds 1 --epochs 90") +
         kSmall;
     ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);
     const pid_t child = start(train + " --out " + at("killed"));

@@ -89,7 +89,7 @@ TEST_F(Invariance, OneCoreTwoCoresAndTrainedTogetherGiveTheSameBits) {
 
 TEST_F(Invariance, KilledAndResumedGivesTheSameBits) {
     const std::string train =
-        std::string("train --latents 4 --train-set s --seeds 2 --together 2 --epochs 60 --quiet") + kSmall;
+        std::string("train --latents 4 --train-set s --seeds 2 --together 2 --epochs 200 --quiet") + kSmall;
     ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);
     const pid_t child = start(train + " --out " + at("killed"));
     ASSERT_TRUE(appears(folder / "killed" / "s-z4-seed2" / "checkpoint.previous.safetensors"));

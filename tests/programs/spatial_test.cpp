@@ -117,7 +117,7 @@ TEST_F(Spatial, TheSameBitsOnOneCoreTwoCoresTogetherAndAgain) {
 }
 
 TEST_F(Spatial, KilledAndResumedGivesTheSameBits) {
-    const std::string train = std::string("train --latents 4 --prior fitted --seeds 2 --together 2 --epochs 40") +
+    const std::string train = std::string("train --latents 4 --prior fitted --seeds 2 --together 2 --epochs 120") +
                               kSmall + " --rows affine-tvae";
     ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);
     const pid_t child = start(train + " --out " + at("killed"));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# nsys.sh [OUTPUT]: a timeline of one epoch with the NVTX ranges of the domain `warpvae` (epoch, step, gather,
-# encoder.forward, ...), launched without CUDA graphs so that every kernel stands under its range. The exact command:
+# nsys.sh [OUTPUT]: a timeline of one epoch with the NVTX ranges of the domain `warpvae` (training, epoch, step,
+# gather, encoder.forward, ...), launched without CUDA graphs so that every kernel stands under its range. The exact command:
 #
 #   nsys profile --trace=cuda,nvtx,cublas --cuda-memory-usage=true --force-overwrite=true --output=OUTPUT \
 #       build/cuda/bin/invariance train --no-graph --quiet --dataset glyphs --epochs 1 --out SCRATCH

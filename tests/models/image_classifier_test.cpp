@@ -76,7 +76,15 @@ void expect_learnt(const ImageClassifierConfig& config, const FrozenFeatures<flo
     training.phases = {{0, 4}, {std::uint64_t(training.epochs) / 2, 8}};  // two sizes, each with a tail
     training.learning_rate = 0.02;
     training.seeds = {1, 2};
+    std::uint64_t done = 0;
+    training.after_step = [&](std::uint64_t now) {
+        EXPECT_GE(now, done);
+        done = now;
+    };
     train_classifier(classifier, set.images, matmul, training);
+    if (!device_is_gpu()) {
+        EXPECT_EQ(done, Schedule(10, training.phases).epoch_start(training.epochs));
+    }
     for (const double accuracy : classifier_accuracy(classifier, set.images, set.labels, matmul))
         EXPECT_EQ(accuracy, 1.0);
 }

@@ -112,6 +112,18 @@ Status dense_backward_input(const Matmul& context, T* dx, const T* dy, const T* 
 }
 
 template <class T>
+Status dense_to_gaussian_backward(const Matmul& context, T* dmoments, T* dz, const T* dy, const T* W, std::size_t P,
+                                  const T* z, const T* moments, T kl_weight, int R, int N, int Z, int out) {
+    const Stream stream = context.stream();
+    if constexpr (std::is_same_v<T, float>)
+        if (dense_is_fused<T>(context))
+            return fused_gaussian_head_backward(dmoments, dy, W, P, z, moments, kl_weight, R, N, Z, out, stream);
+    const Status status = dense_backward_input<T>(context, dz, dy, z, W, P, Activation::kNone, R, N, Z, out);
+    if (!status.ok()) return status;
+    return gaussian_sample_backward<T>(dmoments, dz, z, moments, {}, Spread::kLogVariance, kl_weight, R, N, Z, stream);
+}
+
+template <class T>
 Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWeightGradient<T>& layer, int R,
                               std::size_t P) {
     if constexpr (std::is_same_v<T, float>)
@@ -136,6 +148,8 @@ Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWe
                                         const LatentNoise&, int, int, int, int);                                      \
     template Status dense_backward_input(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation,    \
                                          int, int, int, int);                                                         \
+    template Status dense_to_gaussian_backward(const Matmul&, T*, T*, const T*, const T*, std::size_t, const T*,      \
+                                               const T*, T, int, int, int, int);                                      \
     template Status dense_backward_weights(const Matmul&, T*, const DenseWeightGradient<T>&, int, std::size_t);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)

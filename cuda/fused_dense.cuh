@@ -200,6 +200,32 @@ struct GaussianHead {
 
 // --- backward --------------------------------------------------------------------------------------------------------
 
+/// dmoments [R, N, 2Z] from dz = tile: through z and the divergence from N(0, I) (gaussian_sample.cuh).
+struct GaussianHeadBackward {
+    float* dmoments;
+    const float *z, *moments;
+    float kl_weight;
+    int N, Z;
+    template <class Tile>
+    __device__ void finish(int r, const float* tile, int row0, int column0) const {
+        for_quads<Tile>(tile, row0, column0, N, Z, [&](int row, int column, float(&v)[4], int count) {
+            const std::size_t at = std::size_t(r) * N + row;
+            float sample[4] = {}, mu[4] = {}, s[4] = {}, ds[4];
+            read_quad(sample, z + at * Z + column, count);
+            read_quad(mu, moments + at * 2 * Z + column, count);
+            read_quad(s, moments + at * 2 * Z + Z + column, count);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                const MomentGradients<float> d = through_sample<Spread::kLogVariance>(
+                    v[i], sample[i], mu[i], s[i], PriorEntry<float>{0.f, 1.f, 0.f}, kl_weight);
+                v[i] = d.mu, ds[i] = d.s;
+            }
+            store_quad(dmoments + at * 2 * Z + column, v, count);
+            store_quad(dmoments + at * 2 * Z + Z + column, ds, count);
+        });
+    }
+};
+
 /// dx = tile f'(x), where x is the output of activation f.
 struct ActivationMask {
     float* dx;

@@ -68,6 +68,18 @@ __global__ void gaussian_sample_forward_kernel(T* z, T* kl, const T* moments, Ga
     }
 }
 
+/// (dL/dmu, dL/ds) of one latent from dL/dz = g, where L = f(z) + kl_weight kl.
+template <class T>
+struct MomentGradients {
+    T mu, s;
+};
+template <Spread spread, class T>
+__device__ inline MomentGradients<T> through_sample(T g, T z, T mu, T s, const PriorEntry<T>& p, T kl_weight) {
+    const T slope = log_sigma_slope<spread>(s);
+    const T ds = slope * g * (z - mu) + kl_weight * (slope * (times_variance<spread>(p.inverse_variance, s) - T(1)));
+    return {g + kl_weight * p.inverse_variance * (mu - p.mean), deviation_of<spread>(s).bounded ? T(0) : ds};
+}
+
 template <Spread spread, bool standard, class T>
 __global__ void gaussian_sample_backward_kernel(T* dmoments, const T* dz, const T* z, const T* moments,
                                                 GaussianPrior<T> prior, T kl_weight, const T* row_weights, int Z) {
@@ -79,12 +91,10 @@ __global__ void gaussian_sample_backward_kernel(T* dmoments, const T* dz, const 
     const auto latents = block_stride(Z);
     WARPVAE_SIMD()
     for (int j = latents.first; j < latents.last; j += latents.step) {
-        const PriorEntry<T> p = prior_entry<standard>(prior, r, j);
-        const T g = dz[row * Z + j], slope = log_sigma_slope<spread>(mu[Z + j]);
-        out[j] = g + kl_weight * p.inverse_variance * (mu[j] - p.mean);
-        const T ds = slope * g * (z[row * Z + j] - mu[j]) +
-                     kl_weight * (slope * (times_variance<spread>(p.inverse_variance, mu[Z + j]) - T(1)));
-        out[Z + j] = deviation_of<spread>(mu[Z + j]).bounded ? T(0) : ds;
+        const MomentGradients<T> d = through_sample<spread>(dz[row * Z + j], z[row * Z + j], mu[j], mu[Z + j],
+                                                            prior_entry<standard>(prior, r, j), kl_weight);
+        out[j] = d.mu;
+        out[Z + j] = d.s;
     }
 }
 

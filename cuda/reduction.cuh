@@ -7,15 +7,31 @@
 
 namespace warpvae {
 
-/// One block per replica: totals[r * stride] += scale * sum_n values[r * value_stride + n].
+/// The block adds scale * the sum of replica r's values to *total.
 template <class T>
-__global__ void accumulate_sum_kernel(double* totals, std::size_t stride, const T* values, std::size_t value_stride,
-                                      double scale, int N) {
-    const T* row = values + blockIdx.y * value_stride;
-    double total = 0;
-    for (int n : block_stride(N)) total += double(row[n]);
-    total = block_sum(total);
-    if (threadIdx.x == 0) totals[blockIdx.y * stride] += scale * total;
+__device__ void add_sum(double* total, const RowValues<T>& of, int r) {
+    const T* const values = of.values + r * of.stride;
+    double sum = 0;
+    for (int n : block_stride(of.count)) sum += double(values[n]);
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) *total += of.scale * sum;
+}
+/// One block per replica: totals[r * stride] += its sum.
+template <class T>
+__global__ void accumulate_sum_kernel(double* totals, std::size_t stride, RowValues<T> of) {
+    add_sum(totals + blockIdx.y * stride, of, blockIdx.y);
+}
+
+template <class T>
+struct SumTerms {
+    RowValues<T> of[kMostSums];
+};
+/// One block per term and replica. The first one also counts the step, which no other block reads.
+template <class T, class Step>
+__global__ void accumulate_sums_kernel(double* totals, Step* step, SumTerms<T> terms) {
+    if (blockIdx.x == 0 && blockIdx.y == 0 && threadIdx.x == 0) *step += 1;
+    if (blockIdx.x + 1 == gridDim.x) return;  // a block that is there where there are no terms
+    add_sum(totals + blockIdx.y * (gridDim.x - 1) + blockIdx.x, terms.of[blockIdx.x], blockIdx.y);
 }
 
 /// sums[r, 0, d] += sum_n x[r, n, d];  sums[r, 1, d] += sum_n x[r, n, d]^2.

@@ -70,6 +70,20 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
     return dx;
 }
 
+template <class T>
+void DenseStack<T>::backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
+                                         const T* z, const T* moments, T kl_weight, int R, int N) {
+    for (std::size_t i = layers_.size(); i-- > 1;) {
+        layers_[i].backward(matmul, parameters, d_inputs_[i].data(), dy,
+                            static_cast<const T*>(activations_[i - 1].data()), hidden_, N);
+        dy = d_inputs_[i].data();
+    }
+    const DenseLayer& first = layers_[0];
+    first.backward<T>(matmul, parameters, nullptr, dy, z, Activation::kNone, N);
+    check(dense_to_gaussian_backward(matmul, d_moments, d_inputs_[0].data(), dy, first.weight(parameters),
+                                     parameters.stride(), z, moments, kl_weight, R, N, first.in(), first.out()));
+}
+
 template class DenseStack<float>;
 template class DenseStack<double>;
 

@@ -42,6 +42,10 @@ class DenseStack {
     T* backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x, Activation x_activation,
                 bool want_dx, int R, int N, const LatentNoise& drop = {});
 
+    /// `backward` of a decoder, whose x is z, through z to the moments it was drawn from (dense_to_gaussian_backward).
+    void backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
+                              const T* z, const T* moments, T kl_weight, int R, int N);
+
   private:
     void forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R,
                        int N, const LatentNoise& drop);

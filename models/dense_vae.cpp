@@ -87,16 +87,15 @@ void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
                                       T(1) / T(N), {loss_parts_.data(), tiles_arrived_.data()}, R_, N);
     }
     T* d_logits = output();
-    const T* d_z = nullptr;
     {
-        // Each layer: dW = dy^T a, db = sum dy, da = dy W * (a > 0), from the image back to z.
+        // Each layer: dW = dy^T a, db = sum dy, da = dy W * (a > 0), from the image back to z, and through z = mu +
+        // sigma epsilon and the divergence to (mu, log sigma^2).
         const Range range("decoder.backward");
-        d_z = decoder_.backward(matmul_, parameters_, d_logits, z_.data(), Activation::kNone, true, R_, N);
+        decoder_.backward_to_gaussian(matmul_, parameters_, d_moments_.data(), d_logits, z_.data(), moments_.data(),
+                                      T(config_.beta / N), R_, N);
     }
     const Range range("encoder.backward");
-    // Through z = mu + sigma epsilon and the divergence to (mu, log sigma^2), then through the heads to the image.
-    check(gaussian_sample_backward<T>(d_moments_.data(), d_z, z_.data(), moments_.data(), {}, spread(),
-                                      T(config_.beta / N), R_, N, config_.latents, this->stream()));
+    // Through the heads to the image.
     heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
                     static_cast<const T*>(encoder_.output()), Activation::kRelu, N);
     encoder_.backward(matmul_, parameters_, d_hidden_.data(), input_.data(), Activation::kNone, false, R_, N);

@@ -53,6 +53,12 @@ Status dense_forward(const Matmul& matmul, T* y, const T* x, const T* W, const T
 template <class T>
 Status dense_backward_input(const Matmul& matmul, T* dx, const T* dy, const T* x, const T* W, std::size_t P,
                             Activation x_activation, int R, int N, int in, int out);
+/// The input gradient of a decoder's first layer, whose x is z, taken on to the moments that z was drawn from: dmoments
+/// [R, N, 2Z] as gaussian_sample_backward has it of dz = dy W, with N(0, I) for the prior and Spread::kLogVariance. dz
+/// [R, N, Z] is scratch. dy [R, N, out]; W [out, Z].
+template <class T>
+Status dense_to_gaussian_backward(const Matmul& matmul, T* dmoments, T* dz, const T* dy, const T* W, std::size_t P,
+                                  const T* z, const T* moments, T kl_weight, int R, int N, int Z, int out);
 /// What the gradient of a layer's parameters is made of: dW = dy^T x, db = column sums of dy.
 template <class T>
 struct DenseWeightGradient {

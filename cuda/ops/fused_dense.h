@@ -18,6 +18,9 @@ Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const f
 inline constexpr int kMostHeadLatents = 128;
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
                            std::size_t P, LatentNoise noise, int R, int N, int H, int Z, Stream stream);
+/// As dense_to_gaussian_backward, in one launch.
+Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
+                                    const float* moments, float kl_weight, int R, int N, int Z, int out, Stream stream);
 /// As dense_backward_input, in one launch.
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
                                   Activation x_activation, int R, int N, int in, int out, Stream stream);

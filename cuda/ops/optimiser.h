@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "cuda/device/device.h"
 
@@ -61,6 +62,20 @@ Status clip_norm(T* gradients, double* partial_squares, T max_norm, int R, std::
 template <class T>
 Status accumulate_sum(double* totals, std::size_t stride, const T* values, int R, int N, Stream stream,
                       std::size_t value_stride = 0, double scale = 1);
+/// What accumulate_sums adds up: `count` values of each replica, which begin `stride` after those of the one before.
+template <class T>
+struct RowValues {
+    const T* values;
+    int count;
+    std::size_t stride;
+    double scale = 1;
+};
+inline constexpr std::size_t kMostSums = 8;
+/// The end of a training step in one launch: totals[r, i] += scale * sum of term i's values of replica r, as
+/// accumulate_sum, and *step += 1. totals [R, terms.size()], at most kMostSums terms.
+template <class T>
+Status accumulate_sums(double* totals, std::uint64_t* step, const std::vector<RowValues<T>>& terms, int R,
+                       Stream stream);
 /// Sums of x and of x^2 over the rows: sums [R, 2, D] += x [R, N, x_stride], its first D columns. In double; for means,
 /// variances and active units.
 template <class T>

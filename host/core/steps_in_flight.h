@@ -21,25 +21,31 @@ class StepsInFlight {
     explicit StepsInFlight(Stream stream, std::uint64_t done = 0, bool synchronous = !device_is_gpu())
         : stream_(stream), synchronous_(synchronous), launched_(done), done_(done) {}
 
-    /// To be called after each launch. Once kMost may be under way it waits for the older half of them: the newer half
-    /// keeps the device busy meanwhile. Returns how many steps are known to be done.
-    std::uint64_t add() {
-        ++launched_;
-        if (synchronous_) return done_ = launched_;
-        if (launched_ % kHalf) return done_;
+    /// To be called after each launch of `steps`, at most kHalf. Once kMost may be under way it waits for the older
+    /// half of them: the newer half keeps the device busy meanwhile. Returns how many steps are known to be done.
+    std::uint64_t add(std::uint64_t steps = 1) {
         const std::uint64_t half = launched_ / kHalf;
-        ends_[half % 2].record(stream_);
-        ends_[(half + 1) % 2].wait();  // an event that was never recorded is no wait
-        return done_ = std::max(done_, launched_ - kHalf);
+        launched_ += steps;
+        if (synchronous_) return done_ = launched_;
+        if (launched_ / kHalf == half) return done_;
+        Mark &mine = marks_[half % 2], &before = marks_[(half + 1) % 2];
+        mine.end.record(stream_);
+        mine.steps = launched_;
+        before.end.wait();  // an event that was never recorded is no wait
+        return done_ = std::max(done_, before.steps);
     }
 
-  private:
     static constexpr std::uint64_t kHalf = kMost / 2;
 
+  private:
+    struct Mark {
+        DeviceEvent end;
+        std::uint64_t steps = 0;  // launched before it
+    };
     const Stream stream_;
     const bool synchronous_;
     std::uint64_t launched_, done_;
-    DeviceEvent ends_[2];  // of the last two halves
+    Mark marks_[2];  // the ends of the last two halves
 };
 
 }  // namespace warpvae

@@ -50,12 +50,12 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
     }
     update_parameters(rows);
     const auto terms = model_.loss_terms();
-    for (std::size_t i = 0; i < terms.size(); ++i) {
-        const LossTerm<float>& term = terms[i];
-        check(accumulate_sum(loss_sums_.data() + i, terms.size(), term.rows, R, term.per_step ? term.count : rows,
-                             stream, term.row_stride, term.scale));
+    std::vector<RowValues<float>> sums;
+    for (const LossTerm<float>& term : terms) {
+        const int count = term.per_step ? term.count : rows;
+        sums.push_back({term.rows, count, term.row_stride ? term.row_stride : std::size_t(count), term.scale});
     }
-    check(advance_step(device_step_.data(), stream));
+    check(accumulate_sums(loss_sums_.data(), device_step_.data(), sums, R, stream));
 }
 
 /// The gradients and the optimiser's step. Where dense layers are fused, so is the optimiser with their gradients,
@@ -91,7 +91,7 @@ void Trainer::update_parameters(int rows) {
                   : adadelta(adadelta_state, gradients, rates, step, options_.adadelta, R, P, stream));
 }
 
-Graph Trainer::record_step(int rows, const MinibatchOrder& order) {
+Graph Trainer::record_steps(int rows, const MinibatchOrder& order, int count) {
     const bool capture = options_.graph && device_is_gpu();
     if (capture) {
         // Libraries load their kernels at the first call, which a capture may not contain. This call changes no state:
@@ -100,7 +100,23 @@ Graph Trainer::record_step(int rows, const MinibatchOrder& order) {
         check(stream_synchronize(matmul_.stream()));
     }
     return Graph(
-        matmul_.stream(), [this, rows, order] { launch_step(rows, order); }, capture);
+        matmul_.stream(),
+        [this, rows, order, count] {
+            for (int i = 0; i < count; ++i) launch_step(rows, order);
+        },
+        capture);
+}
+
+/// How many of the steps from here on are one graph: those of one shape, up to options.steps_per_graph, or this one
+/// alone.
+int Trainer::steps_alike(const MinibatchOrder& order, int rows, std::uint64_t shape, std::uint64_t left) {
+    const std::uint64_t most = options_.graph ? options_.steps_per_graph : 1;
+    if (most < 2 || left < most) return 1;
+    bool alike = true;
+    for (std::uint64_t i = 1; i < most && alike; ++i)
+        alike = schedule_.rows_of(step_ + i) == rows && model_.begin_step(order, step_ + i) == shape;
+    model_.begin_step(order, step_);  // the step that the model is about to take
+    return alike ? int(most) : 1;
 }
 
 bool Trainer::finish_epoch(const std::function<bool(std::uint64_t)>& after_step) {
@@ -113,12 +129,14 @@ bool Trainer::finish_epoch(const std::function<bool(std::uint64_t)>& after_step)
         if (order.batch != graph_batch_) graphs_.clear();  // another order of the images
         graph_batch_ = order.batch;
         const int rows = schedule_.rows_of(step_);
-        Graph& graph = graphs_[{rows, model_.begin_step(order, step_)}];
-        if (!graph) graph = record_step(rows, order);
+        const std::uint64_t shape = model_.begin_step(order, step_);
+        const int count = steps_alike(order, rows, shape, steps - launched);
+        Graph& graph = graphs_[{rows, shape, count}];
+        if (!graph) graph = record_steps(rows, order, count);
         graph.replay();
-        ++step_;
-        ++launched;
-        if (!after_step(in_flight.add()) && launched < steps) return false;
+        step_ += count;
+        launched += count;
+        if (!after_step(in_flight.add(count)) && launched < steps) return false;
     }
     check_finite();
     return true;

@@ -3,7 +3,7 @@
 #pragma once
 #include <functional>
 #include <map>
-#include <utility>
+#include <tuple>
 
 #include "host/core/schedule.h"
 #include "models/device_images.h"
@@ -23,7 +23,9 @@ struct TrainerOptions {
     float clip_norm = 0;    ///< largest norm of a replica's gradient; 0: not clipped
     bool binarise = false;  ///< dynamic binarisation of the images
     Augmentation augmentation;
-    bool graph = true;  ///< capture each step as a CUDA graph; off for profiling
+    bool graph = true;  ///< capture steps as CUDA graphs; off for profiling
+    /// Steps that are launched as one, where so many of one shape follow each other; at most StepsInFlight::kHalf.
+    int steps_per_graph = device_is_gpu() ? 8 : 1;
 };
 
 /// A loss or gradient stopped being a number: the line names step, replica and tensor.
@@ -49,9 +51,9 @@ class Trainer {
     /// The step that begins `epoch`.
     std::uint64_t epoch_start(std::uint64_t epoch) const { return schedule_.epoch_start(epoch); }
 
-    /// Trains to the end of the running epoch. After each step that is launched `after_step(n)` hears that the first n
-    /// steps of the epoch are done (on a GPU some are under way); if it answers false the epoch is left there (returns
-    /// false: save a state and go on later). Interruption points within do nothing. Throws DivergenceError.
+    /// Trains to the end of the running epoch. After each launch of steps `after_step(n)` hears that the first n steps
+    /// of the epoch are done (on a GPU some are under way); if it answers false the epoch is left there (returns false:
+    /// save a state and go on later). Interruption points within do nothing. Throws DivergenceError.
     bool finish_epoch(const std::function<bool(std::uint64_t)>& after_step);
     /// Each replica's means over the rows of this epoch so far; waits for the device.
     std::vector<ReplicaLoss> losses() const;
@@ -76,7 +78,8 @@ class Trainer {
   private:
     void launch_step(int rows, const MinibatchOrder& order);
     void update_parameters(int rows);
-    Graph record_step(int rows, const MinibatchOrder& order);
+    Graph record_steps(int rows, const MinibatchOrder& order, int count);
+    int steps_alike(const MinibatchOrder& order, int rows, std::uint64_t shape, std::uint64_t left);
     void check_finite() const;
 
     Model<float>& model_;
@@ -91,8 +94,8 @@ class Trainer {
     DeviceBuffer<NonFinite> non_finite_;
     DeviceBuffer<double> loss_sums_;   // [R, terms]
     DeviceBuffer<double> norm_parts_;  // [R, kNormParts] where the gradient is clipped
-    /// A graph for each (rows, the model's shape); of the running phase only.
-    std::map<std::pair<int, std::uint64_t>, Graph> graphs_;
+    /// A graph for each (rows, the model's shape, steps); of the running phase only.
+    std::map<std::tuple<int, std::uint64_t, int>, Graph> graphs_;
     int graph_batch_ = 0;
 };
 

@@ -231,6 +231,26 @@ TEST(FusedDense, GaussianHeadAgreesWithItsParts) {
                      .ok());
 }
 
+TEST(FusedDense, GaussianHeadBackwardAgreesWithItsParts) {
+    for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{2, 19, 20, 300}, Shape{1, 37, 7, 5}}) {
+        const Layer l(s);  // in: latents
+        const std::size_t rows = std::size_t(s.R) * s.N;
+        Random random(5);
+        GuardedBuffer<float> z(l.x), dy(l.dy), arena(l.arena), moments(random.normals<float>(rows * 2 * s.in)),
+            dz(l.x.size()), expected(rows * 2 * s.in);
+        check(fused_dense_backward_input(dz.data(), dy.data(), z.data(), arena.data(), l.P, Activation::kNone, s.R, s.N,
+                                         s.in, s.out, nullptr));
+        check(gaussian_sample_backward<float>(expected.data(), dz.data(), z.data(), moments.data(), {},
+                                              Spread::kLogVariance, 0.25f, s.R, s.N, s.in, nullptr));
+        with_all_tiles([&] {
+            GuardedBuffer<float> d(rows * 2 * s.in);
+            check(fused_gaussian_head_backward(d.data(), dy.data(), arena.data(), l.P, z.data(), moments.data(), 0.25f,
+                                               s.R, s.N, s.in, s.out, nullptr));
+            expect_close(d.download(), as<double>(expected.download()), Tolerance{1e-6, 1e-6}, "moment gradients");
+        });
+    }
+}
+
 /// A replica beside four others has the bits it has alone.
 TEST(FusedDense, TheSameBitsWhoeverIsBeside) {
     const Shape s{5, 40, 300, 72};

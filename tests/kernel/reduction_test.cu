@@ -45,6 +45,25 @@ TEST(AccumulateSum, AddsInDouble) {
     EXPECT_EQ(total.download()[0], 16778216.0);
 }
 
+TEST(AccumulateSums, SumsEveryTermAndCountsTheStep) {
+    at_all_block_sizes([] {
+        Random random(4);
+        const auto a = random.integers<float>(2 * 40, -9, 9), b = random.integers<float>(2 * 7, -9, 9);
+        GuardedBuffer<float> A(a), B(b);
+        GuardedBuffer<double> totals(std::vector<double>{1, 2, 3, 4});
+        GuardedBuffer<std::uint64_t> step(std::vector<std::uint64_t>{(1ull << 32) - 1});
+        check(accumulate_sums<float>(totals.data(), step.data(), {{A.data(), 31, 40}, {B.data(), 7, 7, 0.5}}, 2,
+                                     nullptr));
+        std::vector<double> expected = {1, 2, 3, 4};
+        for (int r = 0; r < 2; ++r) {
+            for (int n = 0; n < 31; ++n) expected[2 * r] += a[r * 40 + n];
+            for (int n = 0; n < 7; ++n) expected[2 * r + 1] += 0.5 * b[r * 7 + n];
+        }
+        EXPECT_EQ(totals.download(), expected);
+        EXPECT_EQ(step.download()[0], 1ull << 32);
+    });
+}
+
 TEST(AccumulateSum, NaNReachesTheTotal) {
     at_all_block_sizes([] {
         std::vector<float> values(100, 1.f);

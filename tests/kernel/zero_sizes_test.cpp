@@ -133,6 +133,9 @@ void products() {
     TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, noise, 0, 2, 3, 4));
     TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, noise, 2, 0, 3, 4));
     TAKES(dense_gaussian_head<T>(context, none, none, zeros(10), ones, ones, ones, 64, noise, 2, 5, 3, 0));
+    TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, T(1), 0, 2, 3, 4));
+    TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, T(1), 2, 0, 3, 4));
+    TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, T(1), 2, 2, 0, 4));
     GuardedBuffer<float> parts(64);
     GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
     const RowSumScratch scratch{parts.data(), arrived.data()};
@@ -196,6 +199,9 @@ void fused_dense() {
     TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, noise, 0, 2, 3, 4, S));
     TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, noise, 2, 0, 3, 4, S));
     TAKES(fused_gaussian_head(none, none, zeros(10), ones, ones, ones, 64, noise, 2, 5, 3, 0, S));
+    TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, 1, 0, 2, 3, 4, S));
+    TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, 1, 2, 0, 3, 4, S));
+    TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, 1, 2, 2, 0, 4, S));
     GuardedBuffer<float> parts(64);
     GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
     const RowSumScratch scratch{parts.data(), arrived.data()};
@@ -444,6 +450,13 @@ void optimisers() {
     TAKES(clip_norm<float>(none, zeros(2 * kNormParts), 1, 2, 0, S));
     TAKES(clip_norm<float>(none, none, 1, 0, 3, S));
     TAKES(accumulate_sum<float>(none, 1, ones, 0, 3, S));
+    GuardedBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{0});
+    const std::vector<RowValues<float>> no_terms, no_rows = {{ones, 0, 0}},
+                                                  too_many(kMostSums + 1, RowValues<float>{ones, 1, 1});
+    TAKES(accumulate_sums<float>(none, kept(1), no_rows, 0, S));
+    TAKES(accumulate_sums<float>(kept(2), counter.data(), no_rows, 2, S));
+    TAKES(accumulate_sums<float>(none, counter.data(), no_terms, 2, S));
+    REFUSES(accumulate_sums<float>(none, none, too_many, 2, S));
     TAKES(accumulate_sum<float>(kept(2), 1, ones, 2, 0, S));
     TAKES(accumulate_moments<float>(none, ones, 0, 2, 3, 3, S));
     TAKES(accumulate_moments<float>(kept(12), ones, 2, 0, 3, 3, S));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 
 #include "host/core/steps_in_flight.h"
@@ -58,37 +59,37 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
     check(accumulate_sums(loss_sums_.data(), device_step_.data(), sums, R, stream));
 }
 
-/// The gradients and the optimiser's step. Where dense layers are fused, so is the optimiser with their gradients,
-/// unless all gradients have to be there before any parameter changes.
+/// The gradients and the optimiser's step. Where dense layers are fused, all their weights' gradients are one launch, and
+/// the optimiser is part of it, unless gradients are clipped: that needs them all first.
 void Trainer::update_parameters(int rows) {
     ParameterArena<float>& parameters = model_.parameters();
-    const LatentNoise noise{.seeds = seeds_.data(), .step = device_step_.data()};
+    const bool is_adam = options_.optimiser == Optimiser::kAdam, is_clipped = options_.clip_norm > 0;
     const AdamState<float> adam_state{parameters.values(), first_moments_.data(), second_moments_.data(),
                                       non_finite_.data()};
     const AdadeltaState<float> adadelta_state{parameters.values(), first_moments_.data(), second_moments_.data(),
                                               non_finite_.data()};
-    const float *gradients = parameters.gradients(), *rates = learning_rates_.data();
-    const std::uint64_t* step = device_step_.data();
+    float* const gradients = parameters.gradients();
+    const float* const rates = learning_rates_.data();
+    const std::uint64_t* const step = device_step_.data();
     const std::size_t P = parameters.stride();
     const int R = model_.replicas();
     const Stream stream = matmul_.stream();
-    const bool is_adam = options_.optimiser == Optimiser::kAdam;
-    if (options_.clip_norm == 0 && dense_is_fused<float>(matmul_)) {
-        const DeferredGradients<float> deferred(parameters);
-        model_.gradients(rows, noise);
-        const Range range("optimiser");
-        check(is_adam ? weight_gradients_adam(adam_state, gradients, deferred.layers(), rates, step, options_.adam, R,
-                                              P, stream)
-                      : weight_gradients_adadelta(adadelta_state, gradients, deferred.layers(), rates, step,
-                                                  options_.adadelta, R, P, stream));
+
+    std::optional<DeferredGradients<float>> deferred;
+    if (dense_is_fused<float>(matmul_)) deferred.emplace(parameters);
+    model_.gradients(rows, {.seeds = seeds_.data(), .step = step});
+    const Range range("optimiser");
+    if (deferred && !is_clipped) {
+        const auto& layers = deferred->layers();
+        check(is_adam ? weight_gradients_adam(adam_state, gradients, layers, rates, step, options_.adam, R, P, stream)
+                      : weight_gradients_adadelta(adadelta_state, gradients, layers, rates, step, options_.adadelta, R,
+                                                  P, stream));
         return;
     }
-    model_.gradients(rows, noise);
-    const Range range("optimiser");
-    if (options_.clip_norm > 0)
-        check(clip_norm(parameters.gradients(), norm_parts_.data(), options_.clip_norm, R, P, stream));
-    check(is_adam ? adam(adam_state, gradients, rates, step, options_.adam, R, P, stream)
-                  : adadelta(adadelta_state, gradients, rates, step, options_.adadelta, R, P, stream));
+    if (deferred) check(weight_gradients(gradients, deferred->layers(), R, P, stream));
+    if (is_clipped) check(clip_norm(gradients, norm_parts_.data(), options_.clip_norm, R, P, stream));
+    check(is_adam ? adam<float>(adam_state, gradients, rates, step, options_.adam, R, P, stream)
+                  : adadelta<float>(adadelta_state, gradients, rates, step, options_.adadelta, R, P, stream));
 }
 
 Graph Trainer::record_steps(int rows, const MinibatchOrder& order, int count) {

@@ -83,11 +83,11 @@ TEST(DenseVae, ForwardEqualsAPlainLoop) {
 
 struct Training {
     Training(const std::vector<std::uint64_t>& seeds, const std::vector<float>& rates, std::size_t count, int batch,
-             float clip_norm = 0)
+             float clip_norm = 0, int steps_per_graph = 1)
         : images(test::blocks(count)),
           device_images({&images}, std::vector<int>(seeds.size(), 0), 36),
           vae(config(), int(seeds.size()), batch, matmul),
-          trainer(vae, device_images, seeds, matmul, options(rates, batch, clip_norm)) {
+          trainer(vae, device_images, seeds, matmul, options(rates, batch, clip_norm, steps_per_graph)) {
         vae.parameters().initialise(seeds, nullptr);
     }
     static DenseVaeConfig config() {
@@ -97,11 +97,12 @@ struct Training {
         c.latents = 5;
         return c;
     }
-    static TrainerOptions options(const std::vector<float>& rates, int batch, float clip_norm) {
+    static TrainerOptions options(const std::vector<float>& rates, int batch, float clip_norm, int steps_per_graph) {
         TrainerOptions o;
         o.batch = batch;
         o.learning_rates = rates;
         o.clip_norm = clip_norm;
+        o.steps_per_graph = steps_per_graph;
         return o;
     }
     std::vector<ReplicaLoss> epoch() {
@@ -165,6 +166,31 @@ TEST(DenseVae, AClippedReplicaEqualsTheSameModelTrainedAlone) {
         Training alone({seeds[r]}, {rates[r]}, 21, 8, 0.5f);
         for (int e = 0; e < 2; ++e) alone.epoch();
         ASSERT_EQ(together, alone.vae.parameters().download(0)) << "replica " << r;
+    }
+}
+
+TEST(DenseVae, StepsLaunchedAsOneAreTheSameSteps) {
+    const auto trained = [](int steps_per_graph) {
+        Training training({3, 4}, {0.01f, 0.02f}, 38, 4, 0, steps_per_graph);  // nine steps and a tail of 2
+        int calls = 0;
+        for (int e = 0; e < 2; ++e) training.trainer.finish_epoch([&](std::uint64_t) { return ++calls; });
+        EXPECT_EQ(calls, steps_per_graph == 4 ? 2 * (2 + 1 + 1) : 20);
+        return std::pair{training.vae.parameters().download(1), training.trainer.losses()[1].loss};
+    };
+    EXPECT_EQ(trained(4), trained(1));
+}
+
+TEST(DenseVae, FusedLayersTrainAsALibrarysProductsDo) {
+    for (const float clip_norm : {0.f, 0.5f}) {
+        Training plain({5, 6, 7}, {0.01f, 0.01f, 0.01f}, 21, 8, clip_norm);
+        const test::FusedDense fused;
+        Training together({5, 6, 7}, {0.01f, 0.01f, 0.01f}, 21, 8, clip_norm), alone({6}, {0.01f}, 21, 8, clip_norm);
+        for (int e = 0; e < 2; ++e) {
+            const double expected = plain.epoch()[1].loss;
+            EXPECT_NEAR(together.epoch()[1].loss, expected, 1e-4 * expected);
+            alone.epoch();
+        }
+        EXPECT_EQ(together.vae.parameters().download(1), alone.vae.parameters().download(0));
     }
 }
 

@@ -204,6 +204,16 @@ TEST(RenyiVae, AnEnsembleOfSevenOrdersEqualsSevenModelsTrainedAlone) {
     }
 }
 
+TEST(RenyiVae, FusedLayersTrainAsALibrarysProductsDo) {
+    Training plain({0, 0.5}, {5, 6}, 10, 5);
+    const test::FusedDense fused;
+    Training ours({0, 0.5}, {5, 6}, 10, 5);
+    for (int e = 0; e < 2; ++e) {
+        const double expected = plain.epoch()[1].loss;
+        EXPECT_NEAR(ours.epoch()[1].loss, expected, 1e-4 * std::abs(expected));
+    }
+}
+
 TEST(RenyiVae, LearnsTenImagesByHeart) {
     Training training({0, 0.5, 1}, {1, 2, 3}, 10, 10, 0.01f);
     const auto before = training.epoch();

@@ -226,6 +226,18 @@ TEST(SpatialVae, AReplicaEqualsTheSameModelTrainedAlone) {
     }
 }
 
+TEST(SpatialVae, FusedLayersTrainAsALibrarysProductsDo) {
+    for (const SpatialVaeConfig& config : trained_kinds()) {
+        Training plain(config, {5, 6}, 10, 5);
+        const test::FusedDense fused;
+        Training ours(config, {5, 6}, 10, 5);
+        for (int e = 0; e < 2; ++e) {
+            const double expected = plain.epoch()[1].loss;
+            EXPECT_NEAR(ours.epoch()[1].loss, expected, 1e-4 * expected) << name_of(config);
+        }
+    }
+}
+
 TEST(SpatialVae, ARestoredTrainerGoesOnBitForBit) {
     const SpatialVaeConfig config =
         small_config(SpatialKind::kDoubleTransformer, PoseKind::kAffine, PosePrior::kFitted);

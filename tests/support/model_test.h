@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/device/launch_options.h"
 #include "host/core/trainer.h"
 
 namespace warpvae::test {
@@ -34,6 +35,13 @@ inline std::vector<std::uint8_t> blocks(std::size_t count, std::size_t side = 6,
                 images[(n * side + n / 4 % 4 + y + margin) * side + n % 4 + x + margin] = std::uint8_t(255 - 5 * y);
     return images;
 }
+
+/// While one lives, dense layers run the GPU's fused kernels, on the CPU device too.
+struct FusedDense {
+    FusedDense() { launch_options().fused_dense = true; }
+    ~FusedDense() { launch_options().fused_dense = before; }
+    const bool before = launch_options().fused_dense;
+};
 
 /// The loss of each replica: mean over the rows of the weighted terms, times `scale`.
 inline std::vector<double> model_loss(Model<double>& model, int N, const LatentNoise& noise, double scale) {

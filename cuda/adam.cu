@@ -9,7 +9,7 @@ Status adam(const AdamState<T>& state, const T* gradients, const T* learning_rat
             const AdamOptions& options, int R, std::size_t P, Stream stream) {
     if (P >> 32) return {kInvalidValue};
     return launch(adam_kernel<T>, for_elements(P, R), stream, state.parameters, state.m, state.v, state.non_finite,
-                  gradients, learning_rate, step, options, P);
+                  gradients, learning_rate, step, AdamRule(options), P);
 }
 
 template Status adam(const AdamState<float>&, const float*, const float*, const std::uint64_t*, const AdamOptions&, int,

@@ -7,22 +7,40 @@
 //
 // Contract: block any; reads 16 and writes 12 bytes per parameter.
 #pragma once
+#include <cmath>
+
 #include "cuda/device/loops.cuh"
 #include "cuda/math.cuh"
 #include "cuda/ops/optimiser.h"
 
 namespace warpvae {
 
+/// AdamOptions with the logarithms of both betas, which the host takes once: on a GPU each thread would, in double.
+struct AdamRule {
+    AdamOptions options;
+    double log_beta1, log_beta2;
+    explicit AdamRule(const AdamOptions& o)
+        : options(o), log_beta1(std::log(double(o.beta1))), log_beta2(std::log(double(o.beta2))) {}
+};
+/// 1 - b^t from x = t log b. As a power in float it would lose half its digits for b = 0.999 and small t.
+template <class T>
+__device__ inline auto one_minus_power(double x) {
+#ifdef __CUDA_ARCH__
+    if constexpr (sizeof(T) == 4)
+        return -expm1f(float(x));  // x is exact to float, and so is this
+    else
+#endif
+        return -expm1(x);
+}
 /// One replica's step: updates p, m and v of an element from its gradient, and returns the square to watch.
 template <class T>
 struct AdamUpdate {
     T rate, inverse_root, b1, b2, epsilon;
-    __device__ AdamUpdate(const AdamOptions& options, T learning_rate, std::uint64_t step)
-        : b1(T(options.beta1)), b2(T(options.beta2)), epsilon(T(options.epsilon)) {
-        // 1 - b^t in double: for b2 = 0.999 and small t a float would lose half its digits.
+    __device__ AdamUpdate(const AdamRule& rule, T learning_rate, std::uint64_t step)
+        : b1(T(rule.options.beta1)), b2(T(rule.options.beta2)), epsilon(T(rule.options.epsilon)) {
         const double t = double(step) + 1;
-        rate = T(learning_rate / -expm1(t * log(double(options.beta1))));
-        inverse_root = T(1 / sqrt(-expm1(t * log(double(options.beta2)))));
+        rate = T(learning_rate / one_minus_power<T>(t * rule.log_beta1));
+        inverse_root = T(1 / sqrt(one_minus_power<T>(t * rule.log_beta2)));
     }
     __device__ T operator()(T& p, T& m, T& v, T gradient) const {
         const T mean = m + (T(1) - b1) * (gradient - m);
@@ -36,13 +54,13 @@ struct AdamUpdate {
 
 template <class T>
 __global__ void adam_kernel(T* parameters, T* m, T* v, NonFinite* non_finite, const T* gradients,
-                            const T* learning_rate, const std::uint64_t* step, AdamOptions options, std::size_t P) {
+                            const T* learning_rate, const std::uint64_t* step, AdamRule rule, std::size_t P) {
     const std::size_t base = blockIdx.y * P;
     T* __restrict__ p = parameters + base;
     T* __restrict__ m1 = m + base;
     T* __restrict__ m2 = v + base;
     const T* __restrict__ g = gradients + base;
-    const AdamUpdate<T> update(options, learning_rate[blockIdx.y], *step);
+    const AdamUpdate<T> update(rule, learning_rate[blockIdx.y], *step);
 
     // x - x is 0 for a finite x and NaN otherwise: one check after the loop instead of one in it. The square overflows
     // before the gradient does, and the update would then be 0.

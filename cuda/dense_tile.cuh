@@ -1,17 +1,18 @@
 // One tile of a matrix product C = A B, summed by a block: the main loop of the fused dense layers (fused_dense.cuh,
 // weight_gradients.cuh), which differ in where A and B lie and in what they do with the tile.
 //
-// What a product is, to the bit: k = 0..K-1 is cut into slices of at most 128 (slices_of). Each slice is a chain of
-// fused multiply-adds from zero in ascending k, and the slices are added in order. Only K decides, so a result depends
-// neither on the tile's shape nor on how many replicas or rows are multiplied beside it. Its error is no more than one
-// long chain's.
+// What a product is: k = 0..K-1 is cut into slices of at most 128 (slices_of), a slice into chunks of 32. A chunk is
+// multiplied by the tensor cores at float's precision (3xTF32, device/tensor_core.cuh), eight k at a time; its sum is
+// added to its slice's, and the slices are added in order. Only K decides: a result depends neither on the tile's shape
+// nor on how many replicas or rows are multiplied beside it. Its error is below that of one long chain of fused
+// multiply-adds.
 //
 //   block    `owners` groups of WR x WC warps; group w sums the slices w, w + owners, ... of the same tile
-//   warp     16 rows x 32 columns of the tile; lane (ty, tx) = (lane / 8, lane % 8) 4 x 4 of them
+//   warp     16 rows x 32 columns of the tile, as four products of 16 x 8
 //   chunk    32 of k of both operands in shared memory; each group keeps kStages of them, loaded by cp.async two ahead
 //
-// A lane reads 16 bytes at a time: four k of one row where k is the fast index in memory, four rows of one k where it
-// is the slow one. Neither has bank conflicts: rows of fast chunks lie 36 floats apart.
+// A warp's loads of both operands have no bank conflicts: rows lie 36 floats apart where k is the fast index in memory,
+// 8 more than their length where it is the slow one.
 //
 // Contract: block fixed (32 WR WC owners); dynamic shared memory of shared_bytes(). A group's loads are 16 bytes wide
 // where the matrix allows it, else 4. Deterministic.
@@ -19,8 +20,11 @@
 #include <cstdint>
 
 #include "cuda/device/async_copy.cuh"
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/device.h"
+#include "cuda/device/reduce.cuh"
 #include "cuda/device/shared.cuh"
+#include "cuda/device/tensor_core.cuh"
 
 namespace warpvae {
 
@@ -64,7 +68,12 @@ struct DenseTile {
 
     template <Along along>
     static constexpr int chunk_floats(int lines) {
-        return along == Along::kFast ? lines * (kChunk + 4) : lines * kChunk;
+        return along == Along::kFast ? lines * (kChunk + 4) : (lines + 8) * kChunk;
+    }
+    /// Number k of line l in such a chunk of `lines`.
+    template <Along along>
+    static __device__ int place(int lines, int l, int k) {
+        return along == Along::kFast ? l * (kChunk + 4) + k : k * (lines + 8) + l;
     }
     static constexpr int kStageFloats = chunk_floats<kA>(kRows) + chunk_floats<kB>(kColumns);
     static constexpr int kSumFloats = kRows * kPitch;
@@ -78,59 +87,78 @@ struct DenseTile {
     static __device__ void load(AsyncCopies& copies, float* to, const Operand& from, int line0, int k0, int k_end,
                                 int thread) {
         constexpr bool fast = along == Along::kFast;
-        constexpr int kQuads = kLines * kChunk / 4, kAcross = fast ? kChunk / 4 : kLines / 4;
-        const bool wide = (fast ? from.K : from.lines) % 4 == 0 && detail::is_quad_aligned(from.data);
+        // A thread's quads lie below each other, so that only pointers move from one to the next.
+        constexpr int kAcross = fast ? kChunk / 4 : kLines / 4, kStep = kGroupThreads / kAcross,
+                      kDown = fast ? kLines : kChunk;
+        static_assert(kGroupThreads % kAcross == 0);
+        const int across = 4 * (thread % kAcross), top = thread / kAcross;
+        const std::size_t pitch = fast ? from.K : from.lines;
+        const bool wide = pitch % 4 == 0 && detail::is_quad_aligned(from.data);
+        const float* source = from.data + (fast ? line0 + top : k0 + top) * pitch + (fast ? k0 : line0) + across;
+        float* target = to + place<along>(kLines, fast ? top : across, fast ? across : top);
+        constexpr int kTargetStep = kStep * (fast ? kChunk + 4 : kLines + 8);
+        // How many numbers are inside: of this row of quads to the right, and of rows from `top` down.
+        const int right = (fast ? k_end - k0 : from.lines - line0) - across,
+                  below = (fast ? from.lines - line0 : k_end - k0) - top;
 #pragma unroll 4
-        for (int q = thread; q < kQuads; q += kGroupThreads) {
-            const int down = q / kAcross, across = 4 * (q % kAcross);
-            float* const at = to + down * (fast ? kChunk + 4 : kLines) + across;
-            const int line = line0 + (fast ? down : across), k = k0 + (fast ? across : down);
-            const std::size_t first = fast ? std::size_t(line) * from.K + k : std::size_t(k) * from.lines + line;
+        for (int i = 0; i < kDown - top; i += kStep, source += kStep * pitch, target += kTargetStep) {
             if (wide) {
-                const bool inside = line < from.lines && k < k_end;
-                copies.begin<16>(at, from.data + (inside ? first : 0), inside);
+                const bool inside = i < below && right > 0;
+                copies.begin<16>(target, inside ? source : from.data, inside);
             } else {
-                for (int i = 0; i < 4; ++i) {
-                    const bool inside = line + (fast ? 0 : i) < from.lines && k + (fast ? i : 0) < k_end;
-                    copies.begin<4>(at + i, from.data + (inside ? first + i : 0), inside);
+                for (int j = 0; j < 4; ++j) {
+                    const bool inside = i < below && j < right;
+                    copies.begin<4>(target + j, inside ? source + j : from.data, inside);
                 }
             }
         }
     }
 
-    /// sums[i][j] += the products of the chunk's first `count`, k ascending; ones[i] += the sums of A's rows. It goes
-    /// in steps of 4: what follows the last number is 0.
+    /// sums[j] += the products of the chunk's first `count`, for the warp's 16 rows from `row` on and eight columns
+    /// from `column` + 8 j on, as tensor_multiply_add places them; ones[i] += the lane's part of the sums of A's rows g
+    /// + 8 i. It goes in steps of 8: what follows the last number is 0.
     template <bool with_ones>
-    static __device__ void multiply(float (&sums)[4][4], float (&ones)[4], const float* a, const float* b, int count) {
-        constexpr bool a_fast = kA == Along::kFast, b_fast = kB == Along::kFast;
+    static __device__ void multiply(float (&sums)[4][4], float (&ones)[2], const float* a, const float* b, int row,
+                                    int column, int count) {
+        const int g = lane_index() / 4, t = lane_index() % 4;
+        float large[4][4] = {}, small[4][4] = {};
 #pragma unroll 2
-        for (int k = 0; k < count; k += 4) {
-            float A[4][4], B[4][4];  // fast: [line][k], slow: [k][line]
+        for (int k = t; k < count + t; k += 8) {
+            float A[4], rest[4], B[4][2], beta[4][2];
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-                detail::load_quad(A[i], a_fast ? a + 4 * i * (kChunk + 4) + k : a + (k + i) * kRows);
-                detail::load_quad(B[i], b_fast ? b + 8 * i * (kChunk + 4) + k : b + (k + i) * kColumns);
+                const float x = a[place<kA>(kRows, row + g + i % 2 * 8, k + i / 2 * 4)];
+                if constexpr (with_ones) ones[i % 2] += x;
+                const Tf32Parts parts = tf32_parts(x);
+                A[i] = parts.large, rest[i] = parts.small;
             }
 #pragma unroll
-            for (int l = 0; l < 4; ++l)
+            for (int j = 0; j < 4; ++j)
 #pragma unroll
-                for (int i = 0; i < 4; ++i) {
-                    const float left = a_fast ? A[i][l] : A[l][i];
-                    if constexpr (with_ones) ones[i] += left;
-#pragma unroll
-                    for (int j = 0; j < 4; ++j) sums[i][j] = fmaf(left, b_fast ? B[j][l] : B[l][j], sums[i][j]);
+                for (int i = 0; i < 2; ++i) {
+                    const Tf32Parts parts = tf32_parts(b[place<kB>(kColumns, column + 8 * j + g, k + i * 4)]);
+                    B[j][i] = parts.large, beta[j][i] = parts.small;
                 }
+                // Four products that do not wait for each other, three times.
+#pragma unroll
+            for (int j = 0; j < 4; ++j) tensor_multiply_add(small[j], rest, B[j]);
+#pragma unroll
+            for (int j = 0; j < 4; ++j) tensor_multiply_add(large[j], A, B[j]);
+#pragma unroll
+            for (int j = 0; j < 4; ++j) tensor_multiply_add(small[j], A, beta[j]);
         }
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[j][i] += large[j][i] + small[j][i];
     }
 
-    /// The tile's row and column of a lane's sum (i, j) in its warp.
-    static __device__ int row_of(int ty, int i) { return kA == Along::kFast ? ty + 4 * i : 4 * ty + i; }
-    static __device__ int column_of(int tx, int j) { return kB == Along::kFast ? tx + 8 * j : 4 * tx + j; }
-
     /// Sums the tile at (row0, column0). Returns it in shared memory, rows kPitch apart, for the whole block to read;
-    /// with `with_ones`, column kColumns of it is the product of A with a vector of ones.
-    template <bool with_ones = false>
-    static __device__ float* sum(const Operand& A, const Operand& B, int row0, int column0) {
+    /// with `with_ones`, column kColumns of it is the product of A with a vector of ones. Before it reads
+    /// anything it waits for the launch before this one; all is read when it lets the next one begin.
+    /// `while_waiting()` is called once, when the first loads are under way.
+    template <bool with_ones = false, class Work>
+    static __device__ float* sum(const Operand& A, const Operand& B, int row0, int column0, Work while_waiting) {
         const int owners = blockDim.x / kGroupThreads, owner = threadIdx.x / kGroupThreads,
                   thread = threadIdx.x % kGroupThreads;
         const Slices slices = slices_of(A.K);
@@ -140,7 +168,7 @@ struct DenseTile {
         float* const stages = shared + owner * kStages * kStageFloats;
         float* const partial = shared + owners * kStages * kStageFloats;  // [owners][kSumFloats]
         float* const total = rounds > 1 ? partial + owners * kSumFloats : partial;
-        const int warp = thread / 32, ty = lane_index() / 8, tx = lane_index() % 8;
+        const int warp = thread / 32, g = lane_index() / 4, t = lane_index() % 4;
         const int warp_row = 16 * (warp / WC), warp_column = 32 * (warp % WC);
 
         AsyncCopies copies;
@@ -155,11 +183,13 @@ struct DenseTile {
             }
             copies.end_group();
         };
+        wait_for_previous_launch();
         for (int c = 0; c < kStages - 1; ++c) load_chunk(c);
+        while_waiting();
         int c = 0;
         for (int round = 0; round < rounds; ++round) {
             const int slice = round * owners + owner;
-            float sums[4][4] = {}, ones[4] = {};
+            float sums[4][4] = {}, ones[2] = {};
             for (int chunk = 0; chunk < chunks; ++chunk, ++c) {
                 copies.wait<kStages - 2>();
                 __syncthreads();  // chunk c is there for all, and nobody reads chunk c - 1 any more
@@ -168,22 +198,26 @@ struct DenseTile {
                 const int count = min_(min_(slices.length - chunk * kChunk, A.K - k0), kChunk);
                 if (count <= 0) continue;
                 const float* const a = stages + c % kStages * kStageFloats;
-                const float* const b = a + chunk_floats<kA>(kRows);
-                multiply<with_ones>(
-                    sums, ones, a + (kA == Along::kFast ? (warp_row + ty) * (kChunk + 4) : warp_row + 4 * ty),
-                    b + (kB == Along::kFast ? (warp_column + tx) * (kChunk + 4) : warp_column + 4 * tx), count);
+                multiply<with_ones>(sums, ones, a, a + chunk_floats<kA>(kRows), warp_row, warp_column, count);
             }
-            float* const mine = partial + owner * kSumFloats + warp_row * kPitch + warp_column;
+            float* const mine = partial + owner * kSumFloats + (warp_row + g) * kPitch + warp_column + 2 * t;
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                float* const row = mine + row_of(ty, i) * kPitch;
+            for (int j = 0; j < 4; ++j)
 #pragma unroll
-                for (int j = 0; j < 4; ++j) row[column_of(tx, j)] = sums[i][j];
-                if (with_ones && warp_column == 0 && tx == 0) row[kColumns] = ones[i];
-            }
+                for (int i = 0; i < 2; ++i)
+                    *reinterpret_cast<float2*>(mine + i * 8 * kPitch + 8 * j) =
+                        float2{sums[j][2 * i], sums[j][2 * i + 1]};
+            if constexpr (with_ones)
+#pragma unroll
+                for (int i = 0; i < 2; ++i) {
+                    const float row_sum = warp_group_sum<4>(ones[i]);
+                    if (warp_column == 0 && t == 0) mine[i * 8 * kPitch + kColumns] = row_sum;
+                }
             __syncthreads();
             add_slices<with_ones>(total, partial, round, min_(owners, slices.count - round * owners), rounds > 1);
         }
+        copies.wait<0>();
+        let_next_launch_begin();
         __syncthreads();
         return total;
     }
@@ -195,14 +229,25 @@ struct DenseTile {
     template <bool with_ones>
     static __device__ void add_slices(float* total, const float* partial, int round, int count, bool apart) {
         if (count == 1 && !apart) return;  // the only partial sum is the total
-        const auto add = [&](int at) {
-            float sum = round ? total[at] + partial[at] : partial[at];
-            for (int s = 1; s < count; ++s) sum += partial[s * kSumFloats + at];
-            total[at] = sum;
-        };
-        for (int e = threadIdx.x; e < kRows * kColumns; e += blockDim.x) add(e / kColumns * kPitch + e % kColumns);
+        for (int e = threadIdx.x; e < kRows * kColumns / 4; e += blockDim.x) {
+            const int at = e / (kColumns / 4) * kPitch + 4 * (e % (kColumns / 4));
+            float sum[4], next[4];
+            detail::load_quad(sum, round ? total + at : partial + at);
+#pragma unroll 4
+            for (int s = round ? 0 : 1; s < count; ++s) {
+                detail::load_quad(next, partial + s * kSumFloats + at);
+#pragma unroll
+                for (int i = 0; i < 4; ++i) sum[i] += next[i];
+            }
+            *reinterpret_cast<float4*>(total + at) = float4{sum[0], sum[1], sum[2], sum[3]};
+        }
         if (with_ones)
-            for (int row = threadIdx.x; row < kRows; row += blockDim.x) add(row * kPitch + kColumns);
+            for (int row = threadIdx.x; row < kRows; row += blockDim.x) {
+                const int at = row * kPitch + kColumns;
+                float sum = round ? total[at] : partial[at];
+                for (int s = round ? 0 : 1; s < count; ++s) sum += partial[s * kSumFloats + at];
+                total[at] = sum;
+            }
     }
 };
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cuda/device/launch.cuh"
 #include "cuda/ops/fused_dense.h"
 
 namespace warpvae {
@@ -13,9 +12,10 @@ template <class Tile, class Epilogue>
 Status launch_tiles(const Operands& A, const Operands& B, int R, int owners, const Epilogue& epilogue, Stream stream) {
     const std::size_t tiles =
         std::size_t((A.lines + Tile::kRows - 1) / Tile::kRows) * ((B.lines + Tile::kColumns - 1) / Tile::kColumns);
-    return launch(dense_product_kernel<Tile, Epilogue>,
-                  for_blocks(tiles, R, Block::fixed(owners * Tile::kGroupThreads), Tile::shared_bytes(A.K, owners)),
-                  stream, A, B, epilogue);
+    return launch_dependent(
+        dense_product_kernel<Tile, Epilogue>,
+        for_blocks(tiles, R, Block::fixed(owners * Tile::kGroupThreads), Tile::shared_bytes(A.K, owners)), stream, A, B,
+        epilogue);
 }
 
 /// The tile for a product of R replicas: as large as leaves a tile for every multiprocessor, for a large one reads each

@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(Tile::kMostThreads, 1)
     dense_product_kernel(Operands A, Operands B, Epilogue epilogue) {
     const int across = (B.lines + Tile::kColumns - 1) / Tile::kColumns;
     const int row0 = blockIdx.x / across * Tile::kRows, column0 = blockIdx.x % across * Tile::kColumns;
-    float* const tile = Tile::sum(A.of(blockIdx.y), B.of(blockIdx.y), row0, column0);
+    float* const tile = Tile::sum(A.of(blockIdx.y), B.of(blockIdx.y), row0, column0, [] {});
     epilogue.template finish<Tile>(blockIdx.y, tile, row0, column0);
 }
 

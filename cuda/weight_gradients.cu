@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "cuda/device/launch.cuh"
-
 namespace warpvae {
 namespace {
 
@@ -40,10 +38,10 @@ Status run(const Rule& rule, const WeightWork& work, int R, Stream stream) {
     const int owners = owners_for(work, R);
     int K = 0;
     for (int i = 0; i < work.layer_count; ++i) K = std::max(K, work.layers[i].of.N);
-    return launch(weight_gradients_kernel<Rule>,
-                  for_blocks(work.blocks, R, Block::fixed(owners * WeightTile::kGroupThreads),
-                             WeightTile::shared_bytes(K, owners)),
-                  stream, work, rule);
+    return launch_dependent(weight_gradients_kernel<Rule>,
+                            for_blocks(work.blocks, R, Block::fixed(owners * WeightTile::kGroupThreads),
+                                       WeightTile::shared_bytes(K, owners)),
+                            stream, work, rule);
 }
 
 /// All layers, then all other elements, in as few launches as hold them.
@@ -83,10 +81,9 @@ Status weight_gradients_adam(const AdamState<float>& state, const float* gradien
                              const float* learning_rate, const std::uint64_t* step, const AdamOptions& options, int R,
                              std::size_t P, Stream stream) {
     if (P >> 32) return {kInvalidValue};
-    return run_all(
-        UpdateParameters<AdamUpdate<float>, AdamOptions>{state.parameters, state.m, state.v, state.non_finite,
-                                                         gradients, learning_rate, step, options, P},
-        layers, others_of(layers, P), R, stream);
+    return run_all(UpdateParameters<AdamUpdate<float>, AdamRule>{state.parameters, state.m, state.v, state.non_finite,
+                                                                 gradients, learning_rate, step, AdamRule(options), P},
+                   layers, others_of(layers, P), R, stream);
 }
 
 Status weight_gradients_adadelta(const AdadeltaState<float>& state, const float* gradients, const Layers& layers,

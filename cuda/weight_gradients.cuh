@@ -18,7 +18,7 @@
 
 namespace warpvae {
 
-using WeightTile = DenseTile<Along::kSlow, Along::kSlow, 2, 2, 4>;
+using WeightTile = DenseTile<Along::kSlow, Along::kSlow, 2, 2, 2>;
 
 /// What one launch does: the tiles of some dense layers, then runs of other elements of the arena.
 struct WeightWork {
@@ -43,6 +43,7 @@ struct StoreGradient {
     std::size_t P;
     struct Local {
         float* gradients;
+        __device__ void expect(std::size_t) const {}
         __device__ void update(std::size_t at, const float (&g)[4], int count) { store_quad(gradients + at, g, count); }
         __device__ void finish() const {}
     };
@@ -67,6 +68,10 @@ struct UpdateParameters {
         Update rule;
         std::size_t worst = ~std::size_t(0);  // the lowest element whose gradient is not finite
 
+        /// Brings what update() will want of the 128 bytes at `at` into the L2 cache.
+        __device__ void expect(std::size_t at) const {
+            for (const float* array : {parameters, first, second}) prefetch_to_l2(array + at);
+        }
         __device__ void update(std::size_t at, const float (&g)[4], int count) {
             float p[4] = {}, a[4] = {}, b[4] = {};
             read_quad(p, parameters + at, count);
@@ -101,10 +106,18 @@ __device__ void weight_tile(const Rule& rule, const WeightWork::Layer& layer, in
     const std::size_t rows = std::size_t(r) * of.N;
     const Operand dy{of.dy + rows * of.out, of.out, of.N}, x{of.x + rows * of.in, of.in, of.N};
     auto local = rule.of(r);
-    const float* const tile =
-        column0 == 0 ? WeightTile::sum<true>(dy, x, row0, column0) : WeightTile::sum<false>(dy, x, row0, column0);
+    const auto place_of = [&](int row, int column) { return of.weight + std::size_t(row) * of.in + column; };
+    const auto expect_all = [&] {
+        constexpr int kLines = WeightTile::kColumns / 32;  // of 128 bytes in a row of the tile
+        for (int e = threadIdx.x; e < WeightTile::kRows * kLines; e += blockDim.x) {
+            const int row = row0 + e / kLines, column = column0 + e % kLines * 32;
+            if (row < of.out && column < of.in) local.expect(place_of(row, column));
+        }
+    };
+    const float* const tile = column0 == 0 ? WeightTile::sum<true>(dy, x, row0, column0, expect_all)
+                                           : WeightTile::sum<false>(dy, x, row0, column0, expect_all);
     for_quads<WeightTile>(tile, row0, column0, of.out, of.in, [&](int row, int column, float(&g)[4], int count) {
-        if (count) local.update(of.weight + std::size_t(row) * of.in + column, g, count);
+        if (count) local.update(place_of(row, column), g, count);
     });
     if (column0 == 0)
         for (int row = 4 * threadIdx.x; row < WeightTile::kRows && row0 + row < of.out; row += 4 * blockDim.x) {
@@ -133,8 +146,9 @@ __device__ void update_elements(const Rule& rule, const WeightWork::Elements& ru
 }
 
 template <class Rule>
-__global__ void __launch_bounds__(WeightTile::kMostThreads, 1)
+__global__ void __launch_bounds__(WeightTile::kMostThreads, 2)
     weight_gradients_kernel(const __grid_constant__ WeightWork work, Rule rule) {
+    wait_for_previous_launch();
     const int block = blockIdx.x;
     for (int i = work.elements_count - 1; i >= 0; --i)
         if (block >= work.elements[i].first_block)

@@ -59,8 +59,12 @@ struct TrainingSteps {
         options.learning_rates.resize(R, options.learning_rates.at(0));
         return options;
     }
-    void steps(int count) {
-        while (count > 0) trainer.finish_epoch([&](std::uint64_t) { return --count > 0; });
+    /// At least `count`: steps that are launched as one are taken whole. Returns how many.
+    int steps(int count) {
+        const std::uint64_t before = trainer.step();
+        const auto taken = [&] { return int(trainer.step() - before); };
+        while (taken() < count) trainer.finish_epoch([&](std::uint64_t) { return taken() < count; });
+        return taken();
     }
 };
 
@@ -70,8 +74,11 @@ Timing time_steps(Training& training, int steps) {
     const int chunk = std::max(1, steps / 10);
     training.steps(2 * chunk);
     std::vector<double> samples;
-    for (int i = 0; i < 10; ++i)
-        samples.push_back(microseconds(training.stream, [&] { training.steps(chunk); }) / chunk);
+    for (int i = 0; i < 10; ++i) {
+        int taken = 0;
+        const double time = microseconds(training.stream, [&] { taken = training.steps(chunk); });
+        samples.push_back(time / taken);
+    }
     return timing_of(samples);
 }
 /// Prints their median, lowest and highest.

@@ -62,6 +62,13 @@ __device__ inline Stride<Index> block_stride(Index n) {
     return detail::share<Index>(n, Index(threadIdx.x), Index(blockDim.x));
 }
 
+/// Asks for the 128 bytes around `address` to be brought into the L2 cache.
+__device__ inline void prefetch_to_l2([[maybe_unused]] const void* address) {
+#ifdef __CUDA_ARCH__
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(address));
+#endif
+}
+
 // A block is 1 thread or whole warps (the `any` contract), so these need no partial warps.
 __device__ inline int lanes_per_warp() { return blockDim.x < 32u ? int(blockDim.x) : 32; }
 __device__ inline int lane_index() { return int(threadIdx.x) % 32; }

@@ -59,8 +59,8 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
     check(accumulate_sums(loss_sums_.data(), device_step_.data(), sums, R, stream));
 }
 
-/// The gradients and the optimiser's step. Where dense layers are fused, all their weights' gradients are one launch, and
-/// the optimiser is part of it, unless gradients are clipped: that needs them all first.
+/// The gradients and the optimiser's step. Where dense layers are fused, all their weights' gradients are one launch,
+/// and the optimiser is part of it, unless gradients are clipped: that needs them all first.
 void Trainer::update_parameters(int rows) {
     ParameterArena<float>& parameters = model_.parameters();
     const bool is_adam = options_.optimiser == Optimiser::kAdam, is_clipped = options_.clip_norm > 0;

@@ -19,6 +19,13 @@
 namespace warpvae {
 
 using WeightTile = DenseTile<Along::kSlow, Along::kSlow, 2, 2, 2>;
+/// Blocks of the most threads that registers must hold on a multiprocessor. Two keep 128 registers a thread, which
+/// sm_80's code would exceed.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+inline constexpr int kWeightBlocks = 1;
+#else
+inline constexpr int kWeightBlocks = 2;
+#endif
 
 /// What one launch does: the tiles of some dense layers, then runs of other elements of the arena.
 struct WeightWork {
@@ -146,7 +153,7 @@ __device__ void update_elements(const Rule& rule, const WeightWork::Elements& ru
 }
 
 template <class Rule>
-__global__ void __launch_bounds__(WeightTile::kMostThreads, 2)
+__global__ void __launch_bounds__(WeightTile::kMostThreads, kWeightBlocks)
     weight_gradients_kernel(const __grid_constant__ WeightWork work, Rule rule) {
     wait_for_previous_launch();
     const int block = blockIdx.x;

@@ -1,8 +1,23 @@
 #include "data/image_set.h"
 
+#include <algorithm>
+
 #include "data/sha256.h"
 
 namespace warpvae {
+
+int ImageSet::classes() const { return labels.empty() ? 0 : *std::max_element(labels.begin(), labels.end()) + 1; }
+
+ImageSet ImageSet::chosen(const std::vector<std::size_t>& which) const {
+    ImageSet few{height, width, {}, {}, channels};
+    few.images.reserve(which.size() * image_size());
+    for (const std::size_t i : which) {
+        const auto bytes = image(i);
+        few.images.insert(few.images.end(), bytes.begin(), bytes.end());
+        few.labels.push_back(labels[i]);
+    }
+    return few;
+}
 
 void ImageSet::truncate(std::size_t n) {
     if (n >= count()) return;

@@ -17,10 +17,14 @@ struct ImageSet {
     std::size_t pixels() const { return std::size_t(height) * std::size_t(width); }
     /// Bytes of one image.
     std::size_t image_size() const { return pixels() * std::size_t(channels); }
+    /// Labels are 0..classes() - 1; 0 without images.
+    int classes() const;
     /// The bytes of image i.
     std::span<const std::uint8_t> image(std::size_t i) const {
         return std::span(images).subspan(i * image_size(), image_size());
     }
+    /// These images, in this order.
+    ImageSet chosen(const std::vector<std::size_t>& which) const;
     /// Keeps the first `n` images, if there are more.
     void truncate(std::size_t n);
 };

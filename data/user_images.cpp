@@ -178,4 +178,10 @@ std::vector<UserImage> read_user_images(const std::vector<fs::path>& paths, int 
     return images;
 }
 
+std::vector<std::uint8_t> bytes_of(const std::vector<UserImage>& images) {
+    std::vector<std::uint8_t> bytes;
+    for (const UserImage& image : images) bytes.insert(bytes.end(), image.pixels.begin(), image.pixels.end());
+    return bytes;
+}
+
 }  // namespace warpvae

@@ -21,5 +21,7 @@ struct UserImage {
 /// Names are made different from each other. Throws Error with one line naming the file that is missing, empty,
 /// damaged, of neither kind, or holds no pixels or more than 64 megapixels.
 std::vector<UserImage> read_user_images(const std::vector<std::filesystem::path>& paths, int height, int width);
+/// Their pixels, one image after the other.
+std::vector<std::uint8_t> bytes_of(const std::vector<UserImage>& images);
 
 }  // namespace warpvae

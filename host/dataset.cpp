@@ -1,7 +1,6 @@
 // `dataset`: which data sets are there, getting, making and changing them, and looking at them.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <optional>
 
@@ -12,7 +11,7 @@
 #include "data/fetch.h"
 #include "data/matlab.h"
 #include "host/core/program_end.h"
-#include "host/experiment/setting_format.h"
+#include "host/experiment/command_line.h"
 #include "host/log.h"
 #include "host/programs.h"
 #include "host/show/image_grid.h"
@@ -23,7 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kExamples = R"(
+Examples
   dataset list                                  which sets there are, which are here, and whether they are intact
   dataset fetch mnist                           download MNIST, verify it, keep it in the data folder
   dataset fetch svhn                            the house numbers in colour; converted to IDX
@@ -34,28 +34,64 @@ constexpr const char* kExamples = R"(Examples:
                                                 every image turned 20 degrees counter-clockwise and enlarged
   dataset show turned.gz --out turned.png       the images of any IDX file
 
-The data folder is --data DIR, else $WARPVAE_DATA, else ~/.cache/warpvae; a set lives in DIR/<name>/.)";
+The data folder is --data DIR, else $WARPVAE_DATA, else ~/.cache/warpvae; a set lives in DIR/<name>/.
+mnist-rot is made from the data folder's mnist. glyphs and glyphs-colour write *-poses.npy too: float32 [count, 8],
+rotation (radians, counter-clockwise), log scale x and y, shear, translation x and y (pixels), bend x and y.
+)";
 
 struct Options {
-    std::string data, name, out, mirror;
+    std::string data, mirror, out;
     std::size_t count = 0, test_count = 0;
     std::uint64_t seed = 1;
+    AffineChange change;
+    std::vector<double> scale{1}, translate{0, 0};
+    Interpolation interpolation = Interpolation::kBilinear;
+    int columns = 20, pixel_scale = 2;
+    bool test = false;
+    // of this call, no settings
     bool quiet = false;
+    std::vector<std::string> operands;
+
     fs::path folder() const { return data.empty() ? default_data_folder() : fs::path(data); }
 };
 
-struct TransformOptions {
-    std::string in, out, interpolation = "bilinear", centre = "pixels";
-    double rotate = 0, shear = 0;
-    std::vector<double> scale{1}, translate{0, 0};
-};
-
-struct ShowOptions {
-    std::string what, out = "sheet.png";
-    std::size_t count = 0;
-    int columns = 20, scale = 2;
-    bool test = false;
-};
+/// Makes the settings of `command`; the same name may mean something else to another one.
+void add_settings(Settings& s, Options& o, const std::string& command) {
+    s.group("Settings");
+    const Format<std::size_t> counts = whole<std::size_t>(0, 10000000);
+    if (command == "fetch")
+        s.add("mirror", o.mirror, kNothing, any_text("URL"), "fetch from here instead (else $WARPVAE_MIRROR)");
+    if (command == "make") {
+        s.add("count", o.count, kNothing, counts, "training images; 0: 60,000");
+        s.add("test-count", o.test_count, kNothing, counts, "test images; 0: 10,000");
+        s.add("seed", o.seed, kNothing, whole<std::uint64_t>(0, ~std::uint64_t(0), "S"), "another seed, another set");
+        s.add("out", o.out, kNothing, any_text("DIR"), "folder to write to (else <data folder>/NAME)");
+    }
+    if (command == "transform") {
+        const Format<double> any = number({-INFINITY, INFINITY});
+        s.add("rotate", o.change.rotation, kNothing, any, "degrees, counter-clockwise as shown");
+        s.add_sequence("scale", o.scale, kNothing, number(positive()),
+                       "above 1 enlarges; one number, or one for each axis: 1.1,0.9");
+        s.add("shear", o.change.shear, kNothing, any, "above 0 leans right");
+        s.add_sequence("translate", o.translate, kNothing, any, "pixels, right and down: -1,2");
+        s.add("interpolation", o.interpolation, kNothing,
+              one_of<Interpolation>({{"bilinear", Interpolation::kBilinear}, {"nearest", Interpolation::kNearest}}),
+              "between pixels");
+        s.add("centre", o.change.centre, kNothing,
+              one_of<Centre>({{"pixels", Centre::kPixels}, {"half-size", Centre::kHalfSize}}),
+              "fixed point: pixels is (W-1)/2, half-size is W/2");
+        return;
+    }
+    if (command == "show") {
+        o.out = "sheet.png";
+        s.add("count", o.count, kNothing, counts, "look at the first so many images only; 0: as many as fit");
+        s.add("columns", o.columns, kNothing, whole(1, 1000), "images in a row");
+        s.add("scale", o.pixel_scale, kNothing, whole(1, 32), "each pixel becomes so many");
+        s.add("out", o.out, kNothing, any_text("FILE"), "where to write it");
+        s.flag("test", o.test, kNothing, "a set's test images instead of its training images");
+    }
+    s.add("data", o.data, kNothing, any_text("DIR"), "the data folder (else $WARPVAE_DATA, else ~/.cache/warpvae)");
+}
 
 // --- list ------------------------------------------------------------------------------------------------------------
 
@@ -77,7 +113,7 @@ void list(const Options& options) {
 // --- fetch -----------------------------------------------------------------------------------------------------------
 
 void fetch(const Options& options) {
-    const KnownSet& set = known_set(options.name);
+    const KnownSet& set = known_set(options.operands[0]);
     if (set.kind == SetKind::kPublishedMatlab && !can_read_matlab()) {
         throw Error("this build has no matio and could not read " + set.name +
                     ": build again with libmatio-dev installed");
@@ -116,9 +152,14 @@ void fetch(const Options& options) {
 
 // --- make ------------------------------------------------------------------------------------------------------------
 
+std::vector<std::string> made_sets() {
+    return set_names([](const KnownSet& set) { return set.make != nullptr; });
+}
+
 void make(const Options& options) {
     require_device();
-    const KnownSet& set = known_set(options.name);
+    const KnownSet& set = known_set(options.operands[0]);
+    if (!set.make) throw UsageError(set.name + " is not made: choose " + alternatives(made_sets()));
     const fs::path folder = options.out.empty() ? options.folder() / set.name : fs::path(options.out);
     const auto check_count = [&](const char* option, std::size_t count, std::size_t all) {
         if (set.kind != SetKind::kDerived || count <= all) return;
@@ -140,22 +181,21 @@ void make(const Options& options) {
 
 // --- transform -------------------------------------------------------------------------------------------------------
 
-void transform(const TransformOptions& options, bool quiet) {
-    const AffineMap map = affine_map({.scale_x = options.scale.front(),
-                                      .scale_y = options.scale.back(),
-                                      .shear = options.shear,
-                                      .rotation = options.rotate,
-                                      .translate_x = options.translate[0],
-                                      .translate_y = options.translate[1],
-                                      .centre = options.centre == "pixels" ? Centre::kPixels : Centre::kHalfSize});
+void transform(const Options& options) {
+    AffineChange change = options.change;
+    if (options.scale.size() > 2) throw UsageError("--scale takes one number, or one for each axis");
+    change.scale_x = options.scale.front(), change.scale_y = options.scale.back();
+    if (options.translate.size() != 2) throw UsageError("--translate takes two numbers: pixels, right and down");
+    change.translate_x = options.translate[0], change.translate_y = options.translate[1];
+    const AffineMap map = affine_map(change);
     require_device();
-    IdxArray images = read_idx(options.in, kAnyImageRank);
+    const std::string &in = options.operands[0], &out = options.operands[1];
+    IdxArray images = read_idx(in, kAnyImageRank);
     const std::vector<std::size_t> shape = images.shape;
-    const ImageSet set = join_image_set(std::move(images), options.in,
-                                        {{shape[0]}, std::vector<std::uint8_t>(shape[0])}, options.in, {.channels = 0});
-    const auto interpolation = options.interpolation == "nearest" ? Interpolation::kNearest : Interpolation::kBilinear;
-    write_idx(options.out, shape, warp_images(set, {map}, interpolation));
-    if (!quiet) std::printf("%s: %zu images of %dx%d\n", options.out.c_str(), set.count(), set.height, set.width);
+    const ImageSet set =
+        join_image_set(std::move(images), in, {{shape[0]}, std::vector<std::uint8_t>(shape[0])}, in, {.channels = 0});
+    write_idx(out, shape, warp_images(set, {map}, options.interpolation));
+    if (!options.quiet) std::printf("%s: %zu images of %dx%d\n", out.c_str(), set.count(), set.height, set.width);
 }
 
 // --- show ------------------------------------------------------------------------------------------------------------
@@ -165,13 +205,6 @@ struct Shown {
     bool has_labels = false;
     std::string title;
 };
-
-Shown part_of(const KnownSet& set, const Options& options, bool test) {
-    const Part part = test ? Part::kTest : Part::kTrain;
-    const std::size_t enough = test ? 1000 : 10000;  // of a set that would be made for this sheet alone
-    return {load_part(set, options.folder(), part, set.make ? enough : 0), true,
-            set.name + (test ? ", test images" : "")};
-}
 
 /// The labels are those of the file beside it, if its name says which that is.
 Shown images_in(const fs::path& path) {
@@ -186,13 +219,13 @@ Shown images_in(const fs::path& path) {
             !labels.empty(), name};
 }
 
-Shown find_images(const Options& options, const ShowOptions& show) {
-    const bool is_path = fs::is_regular_file(show.what) || show.what.find('/') != std::string::npos;
-    return is_path ? images_in(show.what) : part_of(known_set(show.what), options, show.test);
-}
-
-std::span<const std::uint8_t> image_of(const ImageSet& set, std::size_t i) {
-    return std::span(set.images).subspan(i * set.image_size(), set.image_size());
+Shown find_images(const Options& options) {
+    const std::string& what = options.operands[0];
+    if (fs::is_regular_file(what) || what.find('/') != std::string::npos) return images_in(what);
+    const KnownSet& set = known_set(what);
+    const std::size_t enough = options.test ? 1000 : 10000;  // of a set that would be made for this sheet alone
+    return {load_part(set, options.folder(), options.test ? Part::kTest : Part::kTrain, set.make ? enough : 0), true,
+            set.name + (options.test ? ", test images" : "")};
 }
 
 /// Numbers of the images in each row of the sheet, and what is written before it.
@@ -222,162 +255,75 @@ std::vector<SheetRow> rows_of(const Shown& shown, std::size_t columns, bool all)
     return rows;
 }
 
-void show_images(const Options& options, const ShowOptions& show) {
-    Shown shown = find_images(options, show);
+void show(const Options& options) {
+    Shown shown = find_images(options);
     ImageSet& set = shown.set;
-    if (show.count) set.truncate(show.count);
-    if (!set.count()) throw Error(show.what + ": holds no images to show");
-    const std::vector<SheetRow> rows = rows_of(shown, std::size_t(show.columns), show.count > 0);
+    if (options.count) set.truncate(options.count);
+    if (!set.count()) throw Error(options.operands[0] + ": holds no images to show");
+    const std::vector<SheetRow> rows = rows_of(shown, std::size_t(options.columns), options.count > 0);
     std::size_t widest = 0;
     for (const SheetRow& row : rows) widest = std::max(widest, row.images.size());
     ImageGrid grid(int(rows.size()), int(widest), set.height, set.width,
-                   {.channels = set.channels, .scale = show.scale, .dark = true});
+                   {.channels = set.channels, .scale = options.pixel_scale, .dark = true});
     grid.title(shown.title);
     for (int r = 0; r < int(rows.size()); ++r) {
         const SheetRow& row = rows[std::size_t(r)];
         if (shown.has_labels) grid.row_caption(r, row.caption);
-        for (std::size_t c = 0; c < row.images.size(); ++c) grid.set(r, int(c), image_of(set, row.images[c]));
+        for (std::size_t c = 0; c < row.images.size(); ++c) grid.set(r, int(c), set.image(row.images[c]));
     }
-    grid.write(show.out);
-    if (!options.quiet) std::printf("%s\n", show.out.c_str());
+    grid.write(options.out);
+    if (!options.quiet) std::printf("%s\n", options.out.c_str());
 }
 
 // --- the command line ------------------------------------------------------------------------------------------------
 
-void add_data_option(CLI::App& app, Options& options) {
-    app.add_option("--data", options.data, "the data folder (else $WARPVAE_DATA, else ~/.cache/warpvae)")
-        ->type_name("DIR");
+struct Command {
+    CommandLine::Command form;
+    void (*body)(const Options&);
+};
+
+std::vector<Command> commands() {
+    const std::string published = alternatives(set_names([](const KnownSet& set) { return set.is_published(); }));
+    return {
+        {{"list", "which sets there are, which are here, whether they are intact", {}}, list},
+        {{"fetch",
+          "download a published set, verify it, keep it; an interrupted download goes on where it stopped, and "
+          "nothing gets its name before its SHA-256 is verified",
+          {"NAME", published, 1, 1}},
+         fetch},
+        {{"make", "make a set and keep it", {"NAME", alternatives(made_sets()), 1, 1}}, make},
+        {{"transform",
+          "change every image of an IDX file: scale, shear, rotation and translation in this order, in one "
+          "resampling; outside is 0",
+          {"FILES", "the IDX file of images, plain or gzipped, and the one to write, gzipped if it ends in .gz", 2, 2}},
+         transform},
+        {{"show",
+          "a PNG contact sheet of a set or an IDX file; where labels are at hand, each row shows one of them",
+          {"WHAT", "a data set's name or an IDX file of images", 1, 1}},
+         show}};
 }
 
-void parse(CLI::App& app, int argc, char** argv) {
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::Success& e) {
-        throw ProgramEnd{app.exit(e)};
-    } catch (const CLI::RequiredError& e) {
-        if (app.get_subcommands().empty())
-            throw UsageError("say what to do: list, fetch, make, transform or show (see --help)");
-        for (const std::string& word : app.remaining(true)) {
-            if (word.starts_with('-'))
-                throw UsageError(word + " is no option: before a name that begins with a dash write -- (see --help)");
-        }
-        throw UsageError(std::string(e.what()) + " (see --help)");
-    } catch (const CLI::ParseError& e) {
-        std::string line = e.what();
-        std::replace(line.begin(), line.end(), '\n', ' ');
-        throw UsageError(line + " (see --help)");
-    }
-}
-
-CLI::Range counts() { return {std::size_t(0), std::size_t(10000000)}; }
-
-const CLI::App* add_list(CLI::App& app, Options& options) {
-    CLI::App& command = *app.add_subcommand("list", "which sets there are, which are here, whether they are intact");
-    add_data_option(command, options);
-    return &command;
-}
-
-const CLI::App* add_fetch(CLI::App& app, Options& options) {
-    CLI::App& command = *app.add_subcommand("fetch", "download a published set, verify it, keep it");
-    const auto published = set_names([](const KnownSet& set) { return set.is_published(); });
-    command.add_option("NAME", options.name, alternatives(published))->required();
-    command.add_option("--mirror", options.mirror, "fetch from here instead (else $WARPVAE_MIRROR)")->type_name("URL");
-    add_data_option(command, options);
-    command.footer(
-        "An interrupted download goes on where it stopped. Nothing gets its name before its SHA-256 is verified.");
-    return &command;
-}
-
-const CLI::App* add_make(CLI::App& app, Options& options) {
-    const auto made = set_names([](const KnownSet& set) { return set.make != nullptr; });
-    CLI::App& command = *app.add_subcommand("make", "make a set and keep it: " + alternatives(made));
-    command.add_option("NAME", options.name, "which")->required()->check(CLI::IsMember(made));
-    command.add_option("--count", options.count, "training images; 0: 60,000")->check(counts());
-    command.add_option("--test-count", options.test_count, "test images; 0: 10,000")->check(counts());
-    const Format<std::uint64_t> seeds = whole<std::uint64_t>(0, ~std::uint64_t(0));  // CLI11's own end at the largest
-    command.add_option("--seed", options.seed, "another seed, another set")->check([seeds](const std::string& text) {
-        return seeds.read(text) ? "" : "it must be " + seeds.wanted;
-    });
-    command.add_option("--out", options.out, "folder to write to (else <data folder>/NAME)")->type_name("DIR");
-    add_data_option(command, options);
-    command.footer(
-        "mnist-rot is made from the data folder's mnist. glyphs and glyphs-colour write *-poses.npy too: float32 "
-        "[count, 8], rotation (radians, counter-clockwise), log scale x and y, shear, translation x and y (pixels), "
-        "bend x and y.");
-    return &command;
-}
-
-const CLI::App* add_transform(CLI::App& app, TransformOptions& change) {
-    const CLI::Validator above_0(
-        [](const std::string& text) {
-            double value = 0;
-            return CLI::detail::lexical_cast(text, value) && value > 0 ? "" : "must be above 0, is " + text;
-        },
-        "", "above 0");
-    CLI::App& command = *app.add_subcommand("transform", "change every image of an IDX file");
-    command.add_option("IN", change.in, "IDX file of images, plain or gzipped")->required();
-    command.add_option("OUT", change.out, "IDX file to write, gzipped if it ends in .gz")->required();
-    command.add_option("--rotate", change.rotate, "degrees, counter-clockwise as shown")->type_name("DEG");
-    command.add_option("--scale", change.scale, "above 1 enlarges; one number, or one for each axis: 1.1,0.9")
-        ->delimiter(',')
-        ->expected(1, 2)
-        ->check(above_0)
-        ->type_name("S");
-    command.add_option("--shear", change.shear, "above 0 leans right")->type_name("K");
-    command.add_option("--translate", change.translate, "pixels, right and down")
-        ->delimiter(',')
-        ->expected(2)
-        ->type_name("X,Y");
-    command.add_option("--interpolation", change.interpolation, "between pixels")
-        ->check(CLI::IsMember({"bilinear", "nearest"}));
-    command.add_option("--centre", change.centre, "fixed point: pixels is (W-1)/2, half-size is W/2")
-        ->check(CLI::IsMember({"pixels", "half-size"}));
-    command.footer("Scale, shear, rotation and translation are done in this order, in one resampling; outside is 0.");
-    return &command;
-}
-
-const CLI::App* add_show(CLI::App& app, Options& options, ShowOptions& show) {
-    CLI::App& command = *app.add_subcommand("show", "a PNG contact sheet of a set or an IDX file");
-    command.add_option("WHAT", show.what, "a data set's name or an IDX file of images")->required();
-    command.add_option("--count", show.count, "look at the first so many images only; 0: as many as fit")
-        ->check(counts());
-    command.add_option("--columns", show.columns, "images in a row")->check(CLI::Range(1, 1000));
-    command.add_option("--scale", show.scale, "each pixel becomes so many")->check(CLI::Range(1, 32));
-    command.add_option("--out", show.out, "where to write it")->type_name("FILE");
-    command.add_flag("--test", show.test, "a set's test images instead of its training images");
-    add_data_option(command, options);
-    command.footer("Where labels are at hand, each row shows one of them.");
-    return &command;
-}
-
-void run(int argc, char** argv) {
-    CLI::App app{"Data sets: list them, fetch and verify them, make them, change them, look at them.", "dataset"};
-    app.footer(kExamples);
-    app.require_subcommand(1);
-    app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+void run(const std::vector<std::string>& arguments) {
+    CommandLine::Form form{
+        "dataset", "Data sets: list them, fetch and verify them, make them, change them, look at them.", {}, kExamples};
+    form.makes_runs = false;
+    for (const Command& command : commands()) form.commands.push_back(command.form);
     Options options;
-    TransformOptions change;
-    ShowOptions show;
-    app.add_flag("--quiet", options.quiet, "say nothing but what is wrong");
-    app.fallthrough();
-    const CLI::App* const list_command = add_list(app, options);
-    const CLI::App* const fetch_command = add_fetch(app, options);
-    const CLI::App* const make_command = add_make(app, options);
-    const CLI::App* const transform_command = add_transform(app, change);
-    const CLI::App* const show_command = add_show(app, options, show);
-    parse(app, argc, argv);
-    set_quiet(options.quiet);
-    if (list_command->parsed()) list(options);
-    if (fetch_command->parsed()) fetch(options);
-    if (make_command->parsed()) make(options);
-    if (transform_command->parsed()) transform(change, options.quiet);
-    if (show_command->parsed()) show_images(options, show);
+    Settings settings;
+    add_settings(settings, options, arguments.empty() ? "" : arguments[0]);
+    const CommandLine line = parse_command_line(form, settings, arguments);
+    for (const auto& [name, value] : line.values) settings.at(name).assign(value, Setting::Source::kCommandLine);
+    options.operands = line.operands;
+    options.quiet = line.quiet;
+    set_quiet(line.quiet);
+    for (const Command& command : commands())
+        if (command.form.name == line.command) command.body(options);
 }
 
 }  // namespace
 
 int DatasetProgram::main(int argc, char** argv) {
-    return run_program("dataset", [&] { run(argc, argv); });
+    return run_program("dataset", [&] { run({argv + 1, argv + argc}); });
 }
 
 std::unique_ptr<DatasetProgram> dataset_program() { return std::make_unique<DatasetProgram>(); }

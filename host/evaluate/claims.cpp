@@ -20,7 +20,7 @@ double sign_test(int successes, int trials) {
 Claim judged(std::string name, std::string statement, std::string evidence, int successes, int trials) {
     Claim claim{std::move(name), std::move(statement), std::move(evidence)};
     if (!trials) {
-        claim.evidence += "This run trained no models for this comparison.";
+        claim.evidence = "This run trained no models for this comparison.";
         return claim;
     }
     claim.tested = true;

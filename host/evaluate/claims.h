@@ -14,7 +14,8 @@ struct Claim {
 /// Probability of at least `successes` heads in `trials` fair tosses.
 double sign_test(int successes, int trials);
 
-/// A claim that holds where most seeds say so. `evidence` is followed by the count of seeds and the sign test.
+/// A claim that holds where most seeds say so. `evidence` is followed by the count of seeds and the sign test; it is
+/// left out where no seed was tried.
 Claim judged(std::string name, std::string statement, std::string evidence, int successes, int trials);
 
 }  // namespace warpvae

@@ -33,10 +33,9 @@ const float* decode_mean(Autoencoder<float>& model, int rows) {
 }  // namespace
 
 std::vector<DenoisingSummary> evaluate_denoising(Autoencoder<float>& model, const DeviceImages& images,
-                                                 Degradation noise, const DeviceBuffer<std::uint64_t>& seeds,
-                                                 const Matmul& matmul) {
+                                                 Degradation noise, const DeviceBuffer<std::uint64_t>& seeds) {
     const Range range("denoise");
-    const Stream stream = matmul.stream();
+    const Stream stream = model.stream();
     const int R = model.replicas(), L = model.posteriors_per_image(), D = model.image_size();
     const std::size_t most = std::size_t(R) * model.max_rows();
     enum { kNoisyPsnr, kPsnr, kNll, kKl, kSums };
@@ -74,15 +73,14 @@ std::vector<DenoisingSummary> evaluate_denoising(Autoencoder<float>& model, cons
 }
 
 DenoisingPictures denoising_pictures(Autoencoder<float>& model, const DeviceImages& images, Degradation noise,
-                                     std::size_t n, int r, const DeviceBuffer<std::uint64_t>& seeds,
-                                     const Matmul& matmul) {
+                                     std::size_t n, int r, const DeviceBuffer<std::uint64_t>& seeds) {
     const std::size_t D = std::size_t(model.image_size()), count = std::min(n, images.count());
     DeviceBuffer<float> clean(std::size_t(model.replicas()) * model.max_rows() * D, "clean images");
     DenoisingPictures out;
     for (auto* pictures : {&out.clean, &out.noisy, &out.denoised, &out.reference}) pictures->resize(count * D);
     degrade_all(model, images, count, noise, seeds, clean.data(), [&](std::size_t first, int rows) {
         const auto take = [&](std::vector<float>& pictures, const float* of_all) {
-            take_rows(pictures.data() + first * D, of_all, r, rows, D, matmul.stream());
+            take_rows(pictures.data() + first * D, of_all, r, rows, D, model.stream());
         };
         take(out.clean, clean.data());
         take(out.noisy, model.minibatch());

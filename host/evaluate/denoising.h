@@ -18,8 +18,7 @@ struct DenoisingSummary {
 
 /// One summary per replica. `seeds` [R] as the trainer's; the noise is the same at every call, whatever max_rows().
 std::vector<DenoisingSummary> evaluate_denoising(Autoencoder<float>& model, const DeviceImages& images,
-                                                 Degradation noise, const DeviceBuffer<std::uint64_t>& seeds,
-                                                 const Matmul& matmul);
+                                                 Degradation noise, const DeviceBuffer<std::uint64_t>& seeds);
 
 struct DenoisingPictures {
     std::vector<float> clean, noisy;         ///< host [n, D]
@@ -28,7 +27,6 @@ struct DenoisingPictures {
 /// The first `n` images (or all, if there are fewer) through replica r. Without noise (amount 0) what the model makes
 /// of the images as they are; `seeds` may then be empty.
 DenoisingPictures denoising_pictures(Autoencoder<float>& model, const DeviceImages& images, Degradation noise,
-                                     std::size_t n, int r, const DeviceBuffer<std::uint64_t>& seeds,
-                                     const Matmul& matmul);
+                                     std::size_t n, int r, const DeviceBuffer<std::uint64_t>& seeds);
 
 }  // namespace warpvae

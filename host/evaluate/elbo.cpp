@@ -42,10 +42,10 @@ int active_units(const std::vector<float>& means, int Z) {
 }
 
 std::vector<ElboSummary> evaluate_elbo(Autoencoder<float>& model, const GivenImages& images,
-                                       const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul) {
+                                       const DeviceBuffer<std::uint64_t>& seeds) {
     const Range range("evaluate");
     const int R = model.replicas(), Z = model.latents(), posteriors = model.posteriors_per_image();
-    const Stream stream = matmul.stream();
+    const Stream stream = model.stream();
     const auto terms = model.bound_terms();
     DeviceBuffer<double> sums(R * terms.size(), "evaluation's sums"), moments(std::size_t(R) * 2 * Z, "latent moments");
     sums.zero(stream);

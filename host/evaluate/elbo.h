@@ -19,7 +19,7 @@ struct ElboSummary {
 
 /// One summary per replica. `seeds` [R] as the trainer's; the noise (kEvaluate) is the same at every call.
 std::vector<ElboSummary> evaluate_elbo(Autoencoder<float>& model, const GivenImages& images,
-                                       const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul);
+                                       const DeviceBuffer<std::uint64_t>& seeds);
 
 /// Latents in use: their posterior mean, rows [n, Z], varies over the images with variance above 0.01 (Burda et al.
 /// 2016).

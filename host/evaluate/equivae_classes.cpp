@@ -7,11 +7,11 @@ namespace warpvae {
 namespace {
 
 /// Rows of [R, rows, width] on the device, added to each replica's own.
-void append(std::vector<std::vector<float>>& out, const float* device, int rows, int width, const Matmul& matmul) {
+void append(std::vector<std::vector<float>>& out, const float* device, int rows, int width, Stream stream) {
     for (std::size_t r = 0; r < out.size(); ++r) {
         const std::size_t before = out[r].size();
         out[r].resize(before + std::size_t(rows) * width);
-        take_rows(out[r].data() + before, device, int(r), rows, width, matmul.stream());
+        take_rows(out[r].data() + before, device, int(r), rows, width, stream);
     }
 }
 
@@ -34,19 +34,19 @@ GivenImages complements_of(Equivae<float>& model, const DeviceImages& images, co
 }
 
 std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceImages& images, const ClassSets& classes,
-                                            int m, const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul) {
+                                            int m, const DeviceBuffer<std::uint64_t>& seeds) {
     const Range range("latents");
     const int R = model.replicas(), Z = model.latents();
     std::vector<std::vector<float>> r(R), v(R), v_sample(R), nll(R), kl(R);
     const GivenImages given = complements_of(model, images, classes, m, seeds);
     for_batches(model, given, images.count(), model.max_rows(), [&](std::size_t first, int rows) {
         model.bound(rows, {});
-        append(r, model.r(), rows, Z, matmul);
-        append(v, model.v(), rows, Z, matmul);
-        append(nll, model.nll(), rows, 1, matmul);
-        append(kl, model.kl(), rows, 1, matmul);
+        append(r, model.r(), rows, Z, model.stream());
+        append(v, model.v(), rows, Z, model.stream());
+        append(nll, model.nll(), rows, 1, model.stream());
+        append(kl, model.kl(), rows, 1, model.stream());
         model.encode(rows, {.seeds = seeds.data(), .purpose = Purpose::kEvaluate, .first_row = first});
-        append(v_sample, model.v(), rows, Z, matmul);
+        append(v_sample, model.v(), rows, Z, model.stream());
     });
     std::vector<EquivaeLatents> out(R);
     for (int i = 0; i < R; ++i)
@@ -54,12 +54,12 @@ std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceI
     return out;
 }
 
-std::vector<std::vector<float>> embed_images(Equivae<float>& model, const DeviceImages& images, const Matmul& matmul) {
+std::vector<std::vector<float>> embed_images(Equivae<float>& model, const DeviceImages& images) {
     const Range range("embed images");
     std::vector<std::vector<float>> out(model.replicas());
     for_batches(model, images, images.count(), model.max_rows(), [&](std::size_t, int rows) {
         model.embed(rows);
-        append(out, model.embedding(), rows, model.config().latents, matmul);
+        append(out, model.embedding(), rows, model.config().latents, model.stream());
     });
     return out;
 }
@@ -95,20 +95,20 @@ std::vector<std::uint8_t> nearest_classes(const std::vector<float>& x, const std
 
 std::vector<std::vector<std::uint8_t>> most_likely_classes(Equivae<float>& model, const DeviceImages& images,
                                                            const std::vector<std::vector<float>>& means,
-                                                           const std::vector<double>& log_prior, const Matmul& matmul) {
+                                                           const std::vector<double>& log_prior) {
     const Range range("bounds by class");
     const int R = model.replicas(), K = int(log_prior.size());
     std::vector<float> r;
     for (const std::vector<float>& replica : means) r.insert(r.end(), replica.begin(), replica.end());
-    check(copy_to_device(model.r(), r.data(), r.size() * sizeof(float), matmul.stream()));
-    check(stream_synchronize(matmul.stream()));
+    check(copy_to_device(model.r(), r.data(), r.size() * sizeof(float), model.stream()));
+    check(stream_synchronize(model.stream()));
     std::vector<std::vector<std::uint8_t>> out(R);
     for_batches(model, images, images.count(), std::clamp(model.pair_rows() / K, 1, model.max_rows()),
                 [&](std::size_t, int rows) {
                     model.bound_by_class(rows, {});
                     std::vector<std::vector<float>> nll(R), kl(R);
-                    append(nll, model.nll(), rows, K, matmul);
-                    append(kl, model.kl(), rows, K, matmul);
+                    append(nll, model.nll(), rows, K, model.stream());
+                    append(kl, model.kl(), rows, K, model.stream());
                     for (int i = 0; i < R; ++i)
                         for (int n = 0; n < rows; ++n) {
                             float bound[256];
@@ -120,15 +120,14 @@ std::vector<std::vector<std::uint8_t>> most_likely_classes(Equivae<float>& model
     return out;
 }
 
-std::vector<std::vector<std::uint8_t>> classify_images(Equivae<float>& model, const DeviceImages& images,
-                                                       const Matmul& matmul) {
+std::vector<std::vector<std::uint8_t>> classify_images(Equivae<float>& model, const DeviceImages& images) {
     const Range range("classify");
     const int R = model.replicas(), K = model.config().classes;
     std::vector<std::vector<std::uint8_t>> out(R);
     for_batches(model, images, images.count(), model.max_rows(), [&](std::size_t, int rows) {
         model.classify(rows);
         std::vector<std::vector<float>> logits(R);
-        append(logits, model.class_logits(), rows, K, matmul);
+        append(logits, model.class_logits(), rows, K, model.stream());
         for (int i = 0; i < R; ++i)
             for (int n = 0; n < rows; ++n) out[i].push_back(largest(&logits[i][std::size_t(n) * K], K));
     });

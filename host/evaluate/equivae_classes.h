@@ -25,10 +25,10 @@ struct EquivaeLatents {
 
 /// Latents of images whose classes are known, given complements_of them. [R].
 std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceImages& images, const ClassSets& classes,
-                                            int m, const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul);
+                                            int m, const DeviceBuffer<std::uint64_t>& seeds);
 
 /// f_inv(x), m = 1: what an image's class is read from when it is not known. [R] of [n, Z].
-std::vector<std::vector<float>> embed_images(Equivae<float>& model, const DeviceImages& images, const Matmul& matmul);
+std::vector<std::vector<float>> embed_images(Equivae<float>& model, const DeviceImages& images);
 
 /// The mean of f_inv(x) over each class: r_y. x [n, Z]; returns [classes, Z].
 std::vector<float> class_means(const std::vector<float>& x, const std::vector<std::uint8_t>& labels, int classes);
@@ -40,11 +40,10 @@ std::vector<std::uint8_t> nearest_classes(const std::vector<float>& x, const std
 /// log_prior [classes]. [R] of [n].
 std::vector<std::vector<std::uint8_t>> most_likely_classes(Equivae<float>& model, const DeviceImages& images,
                                                            const std::vector<std::vector<float>>& means,
-                                                           const std::vector<double>& log_prior, const Matmul& matmul);
+                                                           const std::vector<double>& log_prior);
 
 /// The most probable class of q(y | x). [R] of [n]. Semi-supervised models only.
-std::vector<std::vector<std::uint8_t>> classify_images(Equivae<float>& model, const DeviceImages& images,
-                                                       const Matmul& matmul);
+std::vector<std::vector<std::uint8_t>> classify_images(Equivae<float>& model, const DeviceImages& images);
 
 /// The share of `predicted` that is not `labels`.
 double error_rate(const std::vector<std::uint8_t>& predicted, const std::vector<std::uint8_t>& labels);

@@ -143,9 +143,8 @@ const std::vector<KnownChange>& equivariance_changes() {
 }
 
 std::vector<EquivarianceScore> measure_equivariance(Autoencoder<float>& model, const ImageSet& images,
-                                                    const std::vector<KnownChange>& changes, int r,
-                                                    const Matmul& matmul) {
-    const ReplicaView before = view_replica(model, images.images, r, matmul);
+                                                    const std::vector<KnownChange>& changes, int r) {
+    const ReplicaView before = view_replica(model, images.images, r);
     const std::vector<GridMatrix> poses = last_matrices(model.pose(), before.u);
     const std::vector<float> pixels = as_floats(images.images);
     std::vector<EquivarianceScore> scores;
@@ -153,7 +152,7 @@ std::vector<EquivarianceScore> measure_equivariance(Autoencoder<float>& model, c
         const AffineMap map = affine_map(change.change);
         const GridMatrix G = grid_matrix(map, images.height, images.width);
         const std::vector<std::uint8_t> changed = warp_images(images, {map}, Interpolation::kBilinear);
-        const ReplicaView after = view_replica(model, changed, r, matmul);
+        const ReplicaView after = view_replica(model, changed, r);
         const std::vector<float> moved_output = warp_floats(before.output, G, images.height, images.width);
         const PoseChange moved = pose_change(poses, last_matrices(model.pose(), after.u), G);
         scores.push_back({.reference_change = total_change(before.reference, after.reference) /

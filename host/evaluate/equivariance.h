@@ -70,7 +70,6 @@ struct EquivarianceScore {
 };
 /// Of replica r, one for each change.
 std::vector<EquivarianceScore> measure_equivariance(Autoencoder<float>& model, const ImageSet& images,
-                                                    const std::vector<KnownChange>& changes, int r,
-                                                    const Matmul& matmul);
+                                                    const std::vector<KnownChange>& changes, int r);
 
 }  // namespace warpvae

@@ -1,6 +1,7 @@
 #include "host/evaluate/features.h"
 
 #include <cmath>
+#include <span>
 
 #include "host/evaluate/pca.h"
 
@@ -9,13 +10,23 @@ namespace {
 
 constexpr double kInformativeVariance = 0.01;  // "carries information" (Peste et al., section 2.1)
 
-/// Noise of features of the data set whose number lies in `set`, or none.
-LatentNoise feature_noise(FeatureKind kind, const DeviceBuffer<std::uint64_t>& seeds,
-                          const DeviceBuffer<std::uint64_t>& set, std::size_t first_row) {
-    return {.seeds = kind == FeatureKind::kSample ? seeds.data() : nullptr,
-            .step = set.data(),
-            .purpose = Purpose::kFeature,
-            .first_row = first_row};
+/// Encodes the images batch by batch, once for each of `kinds`, with the noise of the data set of this number, and
+/// calls body(kind, first, rows).
+template <class Body>
+void encode_all(Autoencoder<float>& model, const GivenImages& images, std::span<const FeatureKind> kinds,
+                const DeviceBuffer<std::uint64_t>& seeds, int set, Body body) {
+    const Range range("features");
+    const DeviceBuffer<std::uint64_t> number(std::vector<std::uint64_t>{std::uint64_t(set)}, "data set number");
+    for_batches(model, images, images.set.count(), model.max_rows(), [&](std::size_t first, int rows) {
+        for (const FeatureKind kind : kinds) {
+            model.encode(rows, {.seeds = kind == FeatureKind::kSample ? seeds.data() : nullptr,
+                                .step = number.data(),
+                                .purpose = Purpose::kFeature,
+                                .first_row = first});
+            body(kind, first, rows);
+        }
+    });
+    check(stream_synchronize(model.stream()));
 }
 
 /// Copies rows `from` [R, rows, width] to rows first..first + rows - 1 of `to` [R, count, width].
@@ -31,49 +42,37 @@ void keep(DeviceBuffer<float>& to, std::size_t count, std::size_t first, const f
 const char* name_of(FeatureKind kind) { return kind == FeatureKind::kSample ? "sample" : "mean"; }
 
 DeviceBuffer<float> extract_features(Autoencoder<float>& model, const GivenImages& images, FeatureKind kind,
-                                     const DeviceBuffer<std::uint64_t>& seeds, int set, const Matmul& matmul) {
-    const Range range("features");
+                                     const DeviceBuffer<std::uint64_t>& seeds, int set) {
     const int R = model.replicas(), Z = model.latents();
     const std::size_t count = images.set.count();
-    const DeviceBuffer<std::uint64_t> number(std::vector<std::uint64_t>{std::uint64_t(set)}, "data set number");
     DeviceBuffer<float> features(R * count * Z, "features");
-    for_batches(model, images, count, model.max_rows(), [&](std::size_t first, int rows) {
-        model.encode(rows, feature_noise(kind, seeds, number, first));
-        keep(features, count, first, model.z(), R, rows, Z, matmul.stream());
+    encode_all(model, images, {&kind, 1}, seeds, set, [&](FeatureKind, std::size_t first, int rows) {
+        keep(features, count, first, model.z(), R, rows, Z, model.stream());
     });
-    check(stream_synchronize(matmul.stream()));
     return features;
 }
 
 Posteriors read_posteriors(Autoencoder<float>& model, const GivenImages& images,
-                           const DeviceBuffer<std::uint64_t>& seeds, int set, const Matmul& matmul) {
-    const Range range("features");
+                           const DeviceBuffer<std::uint64_t>& seeds, int set) {
     const int R = model.replicas(), Z = model.latents();
     const std::size_t count = images.set.count();
-    const DeviceBuffer<std::uint64_t> number(std::vector<std::uint64_t>{std::uint64_t(set)}, "data set number");
-    Posteriors out;
-    out.count = count, out.latents = Z;
-    out.means = DeviceBuffer<float>(R * count * Z, "posterior means");
-    out.moments = DeviceBuffer<float>(R * count * 2 * Z, "posterior moments");
-    out.samples = DeviceBuffer<float>(R * count * Z, "posterior samples");
-    for_batches(model, images, count, model.max_rows(), [&](std::size_t first, int rows) {
-        for (const FeatureKind kind : kFeatureKinds) {
-            model.encode(rows, feature_noise(kind, seeds, number, first));
-            keep(kind == FeatureKind::kSample ? out.samples : out.means, count, first, model.z(), R, rows, Z,
-                 matmul.stream());
-        }
-        keep(out.moments, count, first, model.moments(), R, rows, 2 * Z, matmul.stream());
+    Posteriors out{count, Z, DeviceBuffer<float>(R * count * Z, "posterior means"),
+                   DeviceBuffer<float>(R * count * 2 * Z, "posterior moments"),
+                   DeviceBuffer<float>(R * count * Z, "posterior samples")};
+    encode_all(model, images, kFeatureKinds, seeds, set, [&](FeatureKind kind, std::size_t first, int rows) {
+        const bool is_mean = kind == FeatureKind::kMean;
+        keep(is_mean ? out.means : out.samples, count, first, model.z(), R, rows, Z, model.stream());
+        if (is_mean) keep(out.moments, count, first, model.moments(), R, rows, 2 * Z, model.stream());
     });
-    check(stream_synchronize(matmul.stream()));
     return out;
 }
 
-std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& images, int r, const Matmul& matmul) {
+std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& images, int r) {
     const std::size_t S = std::size_t(model.pose().numbers), count = images.set.count();
     std::vector<float> poses(count * S);
     for_batches(model, images, count, model.max_rows(), [&](std::size_t first, int rows) {
         model.encode(rows, LatentNoise{});
-        take_rows(poses.data() + first * S, model.u(), r, rows, S, matmul.stream());
+        take_rows(poses.data() + first * S, model.u(), r, rows, S, model.stream());
     });
     return poses;
 }

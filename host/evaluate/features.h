@@ -16,7 +16,7 @@ inline constexpr std::array<FeatureKind, 2> kFeatureKinds = {FeatureKind::kSampl
 /// Features [R, count, Z] on the device. `set` (0, 1, ...) gives each data set noise of its own. `seeds` [R] as the
 /// trainer's.
 DeviceBuffer<float> extract_features(Autoencoder<float>& model, const GivenImages& images, FeatureKind kind,
-                                     const DeviceBuffer<std::uint64_t>& seeds, int set, const Matmul& matmul);
+                                     const DeviceBuffer<std::uint64_t>& seeds, int set);
 
 /// Posteriors of a set, device memory.
 struct Posteriors {
@@ -27,10 +27,10 @@ struct Posteriors {
     DeviceBuffer<float> samples;  ///< [R, count, Z]: one draw each, those of extract_features
 };
 Posteriors read_posteriors(Autoencoder<float>& model, const GivenImages& images,
-                           const DeviceBuffer<std::uint64_t>& seeds, int set, const Matmul& matmul);
+                           const DeviceBuffer<std::uint64_t>& seeds, int set);
 
 /// The poses u of a set by replica r, from the mean of q(u | x): host [count, S].
-std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& images, int r, const Matmul& matmul);
+std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& images, int r);
 
 struct PoseSummary {
     std::vector<double> mean, deviation;  ///< [S] over the set

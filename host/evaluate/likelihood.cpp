@@ -11,8 +11,8 @@ enum class DrawnFrom { kPosterior, kPrior };
 class Weigher {
   public:
     Weigher(Autoencoder<float>& model, const GivenImages& images, const LikelihoodOptions& options,
-            const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul)
-        : model_(model), images_(images), samples_(options.samples), seeds_(seeds), stream_(matmul.stream()) {
+            const DeviceBuffer<std::uint64_t>& seeds)
+        : model_(model), images_(images), samples_(options.samples), seeds_(seeds), stream_(model.stream()) {
         const int most = std::max(1, model.decoder_rows());
         draws_ = options.draws_at_once ? std::min(options.draws_at_once, most) : (most < 4 ? most : most / 4 * 4);
         images_at_once_ = std::max(1, most / draws_);
@@ -102,11 +102,11 @@ std::size_t images_asked(const LikelihoodOptions& options, const GivenImages& im
 
 std::vector<LikelihoodEstimate> estimate_likelihood(Autoencoder<float>& model, const GivenImages& images,
                                                     const LikelihoodOptions& options,
-                                                    const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul,
+                                                    const DeviceBuffer<std::uint64_t>& seeds,
                                                     const std::function<void(std::size_t)>& progress) {
     const Range range("likelihood");
     const std::size_t R = std::size_t(model.replicas()), count = images_asked(options, images);
-    Weigher weigher(model, images, options, seeds, matmul);
+    Weigher weigher(model, images, options, seeds);
     std::vector<Sums> sums(R);
     for_batches(count, weigher.images_at_once(), [&](std::size_t first, int N) {
         if (progress) progress(first);
@@ -119,7 +119,7 @@ std::vector<LikelihoodEstimate> estimate_likelihood(Autoencoder<float>& model, c
     return out;
 }
 
-LikelihoodSummary marginal_likelihood(Autoencoder<float>& model, const GivenImages& images, const Matmul& matmul,
+LikelihoodSummary marginal_likelihood(Autoencoder<float>& model, const GivenImages& images,
                                       const LikelihoodOptions& options,
                                       const std::function<void(std::size_t)>& progress) {
     const Range range("likelihood");
@@ -127,7 +127,7 @@ LikelihoodSummary marginal_likelihood(Autoencoder<float>& model, const GivenImag
     const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{options.seed});
     LikelihoodOptions image_by_image = options;
     image_by_image.draws_at_once = 0;
-    Weigher weigher(model, images, image_by_image, seeds, matmul);
+    Weigher weigher(model, images, image_by_image, seeds);
     Sums importance, naive;
     double divergence = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -136,23 +136,14 @@ LikelihoodSummary marginal_likelihood(Autoencoder<float>& model, const GivenImag
         double of_image = 0;
         for (const float* of_latent : model.divergences()) {  // its first row: all are draws of this image
             float kl;
-            check(copy_to_host(&kl, of_latent, sizeof kl, matmul.stream()));
+            check(copy_to_host(&kl, of_latent, sizeof kl, model.stream()));
             of_image += double(kl);
         }
         divergence += of_image;
         naive.add(weigher.weigh(i, 1, DrawnFrom::kPrior)[0], options.samples);
     }
     if (progress) progress(count);
-    const LikelihoodEstimate with_q = importance.estimate(options.samples),
-                             with_prior = naive.estimate(options.samples);
-    LikelihoodSummary out;
-    out.images = with_q.images, out.samples = with_q.samples;
-    out.importance = with_q.log_likelihood, out.importance_error = with_q.image_error;
-    out.naive = with_prior.log_likelihood, out.naive_error = with_prior.image_error;
-    out.elbo = -with_q.negative_elbo;
-    out.kl_to_prior = divergence / double(count);
-    out.importance_size = with_q.effective_sample_size, out.naive_size = with_prior.effective_sample_size;
-    return out;
+    return {importance.estimate(options.samples), naive.estimate(options.samples), divergence / double(count)};
 }
 
 }  // namespace warpvae

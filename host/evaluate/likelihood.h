@@ -29,29 +29,39 @@ struct LikelihoodEstimate {
     double negative_elbo = 0;          ///< of the same draws
     /// Half the 95 % confidence interval of this set's mean log p(x).
     double half_interval() const { return 1.96 * sampling_error; }
+
+    /// Its members by name, as result.json lists them.
+    template <class Fields>
+    void fields(Fields& f) {
+        f("images", images);
+        f("samples", samples);
+        f("log_likelihood", log_likelihood);
+        f("sampling_error", sampling_error);
+        f("image_error", image_error);
+        f("effective_sample_size", effective_sample_size);
+        f("negative_elbo", negative_elbo);
+    }
 };
 /// Importance sampling, of each replica. `seeds` [R]; the noise (kEvaluate) is the same at every call.
 /// `progress(images done)` may throw.
 std::vector<LikelihoodEstimate> estimate_likelihood(Autoencoder<float>& model, const GivenImages& images,
                                                     const LikelihoodOptions& options,
-                                                    const DeviceBuffer<std::uint64_t>& seeds, const Matmul& matmul,
+                                                    const DeviceBuffer<std::uint64_t>& seeds,
                                                     const std::function<void(std::size_t)>& progress = {});
 
-/// Both ways of sampling side by side; standard errors are image_error's.
+/// Both ways of sampling side by side.
 struct LikelihoodSummary {
-    int images = 0, samples = 0;
-    double importance = 0, importance_error = 0;  ///< log p(x) with (z, u) drawn from q(z, u | x)
-    double naive = 0, naive_error = 0;            ///< log p(x) with (z, u) drawn from the prior (P0: u = f(x) kept)
-    double elbo = 0;                              ///< mean log weight of the same draws
-    double kl_to_prior = 0;                       ///< KL(q || prior), in closed form
-    double importance_size = 0, naive_size = 0;   ///< effective sample sizes, of K
+    LikelihoodEstimate importance;  ///< (z, u) drawn from q(z, u | x)
+    LikelihoodEstimate naive;       ///< drawn from the prior (P0: u = f(x) kept); its negative_elbo is no bound's
+    double kl_to_prior = 0;         ///< KL(q || prior), in closed form
+    double elbo() const { return -importance.negative_elbo; }
     /// Estimates of KL(q || posterior) = log p(x) - ELBO. The naive one is biased low by as much as log p(x) is.
-    double gap() const { return importance - elbo; }
-    double naive_gap() const { return naive - elbo; }
+    double gap() const { return importance.log_likelihood - elbo(); }
+    double naive_gap() const { return naive.log_likelihood - elbo(); }
 };
 /// Of a model with one replica, image by image (draws_at_once is not used). A model of a few hundred rows keeps its
 /// activations in cache on the CPU device. `progress(images done)` may throw.
-LikelihoodSummary marginal_likelihood(Autoencoder<float>& model, const GivenImages& images, const Matmul& matmul,
+LikelihoodSummary marginal_likelihood(Autoencoder<float>& model, const GivenImages& images,
                                       const LikelihoodOptions& options,
                                       const std::function<void(std::size_t)>& progress = {});
 

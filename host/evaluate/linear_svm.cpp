@@ -372,16 +372,10 @@ std::vector<SvmScores> cross_validate_linear_svm(const Matmul& matmul, const flo
         for (int f = 0; f < F; ++f) s.cv_std += std::pow(of_folds[r * F + f] - s.cv_mean, 2) / F;
         s.cv_std = std::sqrt(s.cv_std);
         s.test = test[r];
-        s.certificate.converged = true;
         const auto problems = std::size_t(fit.classes) * fit.fits;
-        for (std::size_t p = 0; p < problems; ++p) {
-            const LinearSvmCertificate& c = fit.certificates[r * problems + p];
-            LinearSvmCertificate& worst = s.certificate;
-            worst.converged = worst.converged && c.converged;
-            worst.gradient_norm = std::max(worst.gradient_norm, c.gradient_norm);
-            worst.objective += c.objective;
-            worst.iterations = std::max(worst.iterations, c.iterations);
-            worst.evaluations = std::max(worst.evaluations, c.evaluations);
+        for (std::size_t p = r * problems; p < (r + 1) * problems; ++p) {
+            s.converged = s.converged && fit.certificates[p].converged;
+            s.gradient_norm = std::max(s.gradient_norm, fit.certificates[p].gradient_norm);
         }
     }
     return scores;

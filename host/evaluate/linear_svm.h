@@ -30,16 +30,14 @@ struct LinearSvmOptions {
     int max_iterations = 1000;
 };
 
-/// How a problem ended; gradient_norm is relative to that at 0. Features whose mean is some 100 times their spread or
-/// more leave it above the tolerance: float sums of their products are no better. Centre them.
-using LinearSvmCertificate = LbfgsCertificate;
-
-/// Fit 0 of F is on all rows, fit f on all but those of fold f - 1.
+/// Fit 0 of F is on all rows, fit f on all but those of fold f - 1. A certificate's gradient_norm is relative to that
+/// at 0. Features whose mean is some 100 times their spread or more leave it above the tolerance: float sums of their
+/// products are no better. Centre them.
 struct LinearSvmFit {
     int replicas = 0, classes = 0, fits = 0, features = 0;
-    std::vector<float> weights;                      ///< [R, K, F, d]
-    std::vector<float> intercepts;                   ///< [R, K, F]
-    std::vector<LinearSvmCertificate> certificates;  ///< [R, K, F]
+    std::vector<float> weights;                  ///< [R, K, F, d]
+    std::vector<float> intercepts;               ///< [R, K, F]
+    std::vector<LbfgsCertificate> certificates;  ///< [R, K, F]
 };
 
 /// Fits one class against the rest for every class, fold and replica. Throws Error naming the row and column of a
@@ -68,8 +66,8 @@ std::vector<std::uint8_t> stratified_folds(const std::vector<std::uint8_t>& labe
 struct SvmScores {
     double cv_mean = 0, cv_std = 0;  ///< over the folds, ddof 0
     double test = 0;                 ///< of the fit on all training rows
-    /// converged: all problems did; the largest gradient_norm, iterations and evaluations of any; the objectives' sum
-    LinearSvmCertificate certificate;
+    bool converged = true;           ///< all problems did
+    double gradient_norm = 0;        ///< the largest of any certificate
 };
 
 /// Stratified cross-validation and a test, for every replica.

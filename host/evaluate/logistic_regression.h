@@ -29,15 +29,12 @@ struct LogisticRegressionOptions {
     int max_iterations = 1000;
 };
 
-/// How a problem ended; the objective is F.
-using LogisticRegressionCertificate = LbfgsCertificate;
-
 struct LogisticRegressionFit {
     int problems = 0, classes = 0, features = 0;
     std::vector<float> weights;     ///< [Q, K, d]; columns sum to 0 over classes
     std::vector<float> intercepts;  ///< [Q, K]; sum to 0
     /// A class that no row has is left out, as scikit-learn does: weights 0, intercept -infinity, never predicted.
-    std::vector<LogisticRegressionCertificate> certificates;  ///< [Q]
+    std::vector<LbfgsCertificate> certificates;  ///< [Q]; the objective is F
 };
 
 /// Fits Q problems of n rows. Throws Error naming the row and column of a feature that is not finite, a label that is

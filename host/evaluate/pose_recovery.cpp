@@ -28,8 +28,8 @@ LinearRecovery recover_poses(const std::vector<float>& features, int F, const st
     return out;
 }
 
-PoseRecovery measure_pose_recovery(Autoencoder<float>& model, const GlyphSet& glyphs, int r, const Matmul& matmul) {
-    const ReplicaView view = view_replica(model, glyphs.set.images, r, matmul);
+PoseRecovery measure_pose_recovery(Autoencoder<float>& model, const GlyphSet& glyphs, int r) {
+    const ReplicaView view = view_replica(model, glyphs.set.images, r);
     PoseRecovery out;
     out.from_z = recover_poses(view.z, model.latents(), glyphs.poses);
     if (model.has_pose()) out.from_u = recover_poses(view.u, model.pose().numbers, glyphs.poses);

@@ -28,6 +28,6 @@ struct PoseRecovery {
     std::optional<LinearRecovery> from_u;  ///< none without a pose
     LinearRecovery from_z;
 };
-PoseRecovery measure_pose_recovery(Autoencoder<float>& model, const GlyphSet& glyphs, int r, const Matmul& matmul);
+PoseRecovery measure_pose_recovery(Autoencoder<float>& model, const GlyphSet& glyphs, int r);
 
 }  // namespace warpvae

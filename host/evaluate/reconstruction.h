@@ -7,14 +7,9 @@
 
 namespace warpvae {
 
-/// The first `n` images' reconstructions from the mean of q(z | x) by replica r: host [n, D], the means of p(x | z). At
-/// most model.max_rows() of them.
-std::vector<float> reconstruct(Autoencoder<float>& model, const GivenImages& images, int n, int r,
-                               const Matmul& matmul);
-
 /// What latents decode to, by replica r: z host [n, Z] -> host [n, D], the means of p(x | z). A pose, or what the model
 /// is given besides, stays as it lies in the model.
-std::vector<float> decode_latents(Autoencoder<float>& model, const std::vector<float>& z, int r, const Matmul& matmul);
+std::vector<float> decode_latents(Autoencoder<float>& model, const std::vector<float>& z, int r);
 
 /// What one replica makes of images through the means of its posteriors.
 struct ReplicaView {
@@ -24,7 +19,6 @@ struct ReplicaView {
     std::vector<float> output;     ///< x' [n, D]: the means of p(x | z)
 };
 /// Bytes [n, D] as seen by replica r. The same bits whichever replicas are beside it (CPU device).
-ReplicaView view_replica(Autoencoder<float>& model, const std::vector<std::uint8_t>& images, int r,
-                         const Matmul& matmul);
+ReplicaView view_replica(Autoencoder<float>& model, const std::vector<std::uint8_t>& images, int r);
 
 }  // namespace warpvae

@@ -12,6 +12,10 @@ namespace warpvae {
 
 namespace {
 
+constexpr float kRepulsion = 1;
+constexpr int kNegativeSamples = 5;
+constexpr double kLearningRate = 1;
+
 /// An entry of a sparse matrix's row.
 struct Entry {
     int column;
@@ -68,41 +72,6 @@ struct DeviceGraph {
 
 }  // namespace
 
-UmapCurve fit_umap_curve(double min_dist, double spread) {
-    if (!(spread > 0) || !(min_dist >= 0) || !(min_dist <= spread) || !std::isfinite(spread))
-        throw Error("UMAP: min_dist must be between 0 and spread, and spread above 0");
-    // Levenberg and Marquardt from (1, 1), as scipy's curve_fit; f = 1 / (1 + a s), s = x^2b, df/da = -s f^2,
-    // df/db = -2 a s log(x) f^2.
-    struct Sums {
-        double error = 0, aa = 0, ab = 0, bb = 0, ga = 0, gb = 0;
-    };
-    const auto sums = [&](UmapCurve at) {
-        Sums out;
-        for (int i = 0; i < 300; ++i) {
-            const double x = 3 * spread * i / 299, wanted = x < min_dist ? 1 : std::exp(-(x - min_dist) / spread);
-            const double s = std::pow(x, 2 * at.b), f = 1 / (1 + at.a * s), r = wanted - f;
-            const double da = -s * f * f, db = x > 0 ? 2 * at.a * std::log(x) * da : 0;
-            out.error += r * r;
-            out.aa += da * da, out.ab += da * db, out.bb += db * db, out.ga += da * r, out.gb += db * r;
-        }
-        return out;
-    };
-    UmapCurve at{1, 1};
-    Sums now = sums(at);
-    double damping = 1e-3;
-    for (int round = 0; round < 200 && damping < 1e12; ++round) {
-        const double aa = now.aa * (1 + damping), bb = now.bb * (1 + damping);
-        const double determinant = aa * bb - now.ab * now.ab;
-        const UmapCurve next{at.a + (bb * now.ga - now.ab * now.gb) / determinant,
-                             at.b + (aa * now.gb - now.ab * now.ga) / determinant};
-        const Sums then = sums(next);
-        const bool is_better = next.a > 0 && next.b > 0 && then.error < now.error;
-        damping *= is_better ? 0.1 : 10;
-        if (is_better) at = next, now = then;
-    }
-    return at;
-}
-
 FuzzyGraph fuzzy_graph(const Neighbours& neighbours, Stream stream) {
     const std::size_t k = std::size_t(neighbours.k), n = neighbours.indices.size() / k;
     DeviceBuffer<float> weights(n * k, "UMAP's memberships"), rho(n), sigma(n);
@@ -152,9 +121,7 @@ DeviceBuffer<float> umap(const Matmul& matmul, const float* x, std::size_t n, in
           "2 or 3 components are possible, not " + std::to_string(options.components));
     limit(D >= options.components,
           std::to_string(options.components) + " components need as many features, not " + std::to_string(D));
-    limit(options.epochs >= 0 && options.negative_samples >= 0, "epochs and negative samples cannot be negative");
-    limit(options.learning_rate > 0 && options.repulsion >= 0, "learning rate and repulsion must be positive");
-    const UmapCurve curve = fit_umap_curve(options.min_dist, options.spread);
+    limit(options.epochs >= 0, "epochs cannot be negative");
     const Range range("umap");
     const Stream stream = matmul.stream();
     const int epochs = options.epochs ? options.epochs : n <= 10000 ? 500 : 200;
@@ -162,11 +129,10 @@ DeviceBuffer<float> umap(const Matmul& matmul, const float* x, std::size_t n, in
     const DeviceGraph graph(
         fuzzy_graph(nearest_neighbours(matmul, x, n, D, options.neighbours - 1, kRowProducts, "UMAP"), stream), epochs);
     DeviceBuffer<float> at(start(matmul, x, n, D, options), "UMAP"), next(at.size(), "UMAP");
-    LayoutStep step{float(curve.a),           float(curve.b), 0, float(options.repulsion),
-                    options.negative_samples, options.seed,   0, 0};
+    LayoutStep step{kUmapCurve.a, kUmapCurve.b, 0, kRepulsion, kNegativeSamples, options.seed, 0, 0};
     for (int epoch = 1; epoch < epochs; ++epoch) {  // umap-learn's epoch 0 moves nothing
         step.epoch = std::uint32_t(epoch);
-        step.learning_rate = float(options.learning_rate * (1 - double(epoch) / epochs));
+        step.learning_rate = float(kLearningRate * (1 - double(epoch) / epochs));
         step.half = 0;
         check(layout_half_epoch(next.data(), at.data(), graph.view(), step, options.components, stream));
         step.half = 1;

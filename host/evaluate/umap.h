@@ -14,20 +14,17 @@ namespace warpvae {
 
 struct UmapOptions {
     int neighbours = 15;  ///< the point itself is the first, as in umap-learn; 2 at least
-    double min_dist = 0.1, spread = 1;
-    int components = 2;  ///< or 3
-    int epochs = 0;      ///< 0: 500 for up to 10,000 rows, else 200
-    int negative_samples = 5;
-    double learning_rate = 1, repulsion = 1;
+    int components = 2;   ///< or 3
+    int epochs = 0;       ///< 0: 500 for up to 10,000 rows, else 200
     std::uint64_t seed = 1;
 };
 
-/// The curve 1 / (1 + a d^2b) that fits 1 up to min_dist and exp(-(d - min_dist) / spread) beyond, by least squares
-/// over 300 points up to 3 spread. Throws Error unless 0 <= min_dist <= spread, 0 < spread.
+/// 1 / (1 + a d^2b), how close two points at distance d are: what umap-learn's find_ab_params fits for a least distance
+/// of 0.1 and a spread of 1.
 struct UmapCurve {
-    double a, b;
+    float a, b;
 };
-UmapCurve fit_umap_curve(double min_dist, double spread);
+inline constexpr UmapCurve kUmapCurve = {1.57694364f, 0.895060718f};
 
 /// The symmetric fuzzy graph w + w^T - w w^T of the neighbours' memberships, by rows; neighbours ascend.
 struct FuzzyGraph {

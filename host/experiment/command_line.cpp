@@ -78,6 +78,14 @@ std::string examples_of(const std::string& footer, const std::string& beginning)
     return examples.empty() ? "" : "\nExamples" + examples;
 }
 
+void add_run_options(CLI::App& sub, CommandLine& line) {
+    sub.add_option("--out", line.out, "folder for everything the run writes")->type_name("DIR");
+    sub.add_option("--resume", line.resume, "go on with the run in DIR, with its own settings")->type_name("DIR");
+    sub.add_option("--config", line.config, "read settings from FILE.toml, as a run's own config.toml")
+        ->type_name("FILE.toml");
+    sub.add_flag("--overwrite", line.overwrite, "start anew in a folder that already holds a run");
+}
+
 void add_command(CLI::App& app, const CommandLine::Form& form, const CommandLine::Command& command,
                  const Settings& settings, CommandLine& line) {
     CLI::App& sub = *app.add_subcommand(command.name, command.help);
@@ -88,22 +96,15 @@ void add_command(CLI::App& app, const CommandLine::Form& form, const CommandLine
         sub.add_option(command.operands.name, line.operands, command.operands.help)
             ->expected(-1)
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-            ->required(command.operands.least > 0)
             ->type_name("");
     const auto add_settings = [&](bool own) {
         for (const Setting& s : settings.all())
             if (s.commands.empty() != own && s.is_of(command.name)) add_setting(sub, s, line.values);
     };
     add_settings(true);  // what not every command takes stands first
-    sub.add_option("--out", line.out, "folder for everything the run writes")->type_name("DIR")->group("The run");
-    sub.add_option("--resume", line.resume, "go on with the run in DIR, with its own settings")
-        ->type_name("DIR")
-        ->group("The run");
-    sub.add_option("--config", line.config, "read settings from FILE.toml, as a run's own config.toml")
-        ->type_name("FILE.toml")
-        ->group("The run");
-    sub.add_flag("--overwrite", line.overwrite, "start anew in a folder that already holds a run")->group("The run");
-    sub.add_flag("--quiet", line.quiet, "no progress bar, no remarks")->group("The run");
+    sub.option_defaults()->group("The run");
+    if (form.makes_runs) add_run_options(sub, line);
+    sub.add_flag("--quiet", line.quiet, "no progress bar, no remarks");
     add_settings(false);
 }
 

@@ -29,6 +29,7 @@ struct CommandLine {
         std::string program, title;
         std::vector<Command> commands;
         std::string footer;
+        bool makes_runs = true;  ///< its commands take --out, --resume, --config and --overwrite
     };
 };
 

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <sstream>
 
 #include "data/files.h"
 #include "host/core/checkpoint.h"
 #include "host/core/phase.h"
 #include "host/core/training_run.h"
 #include "host/evaluate/elbo.h"
+#include "host/files/metrics_log.h"
 
 namespace warpvae {
 namespace {
@@ -38,17 +38,6 @@ std::vector<std::vector<Replica*>> groups_of(const std::vector<Replica*>& replic
         groups.back().push_back(replica);
     }
     return groups;
-}
-
-/// The sum of a replica's `seconds` in metrics.jsonl.
-double training_seconds(const fs::path& metrics, const std::string& replica) {
-    double total = 0;
-    std::istringstream lines(read_file(metrics));
-    for (std::string line; std::getline(lines, line);) {
-        const Json json = parse_json(line);
-        if (json.is_object() && json.value("replica", "") == replica) total += json.value("seconds", 0.0);
-    }
-    return total;
 }
 
 /// What result.json of a replica holds.
@@ -86,7 +75,8 @@ std::vector<Json> test_metrics(const std::vector<ElboSummary>& summaries) {
 
 // --- what results depend on ------------------------------------------------------------------------------------------
 
-Experiment::Experiment(const Run& run, int version) : run_(run), version_(version), out_(run.folder.path()) {}
+Experiment::Experiment(const Run& run, int version, const fs::path& part)
+    : run_(run), version_(version), out_(part.empty() ? run.folder.path() : run.folder.path() / part) {}
 Experiment::~Experiment() = default;
 
 Run::Run(const RunOptions& o, const Settings& s, const RunFolder& f, const DataSet& d)
@@ -194,9 +184,12 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
     run_training(trainer, group->model(), run);
     for (const Replica* replica : replicas) begun_.insert(folder_of(*replica));
     if (!evaluate) return;
+    std::map<std::string, double> seconds;  // of all sessions
+    for (const Json& line : MetricsLog(run.metrics).read())
+        seconds[line.value("replica", "")] += line.value("seconds", 0.);
     for (Replica* replica : replicas) {
         replica->epochs = int(trainer.epoch());
-        replica->seconds = training_seconds(run.metrics, replica->name());
+        replica->seconds = seconds[replica->name()];
     }
     group->evaluate();
     for (Replica* replica : replicas)

@@ -130,8 +130,9 @@ struct Run {
 
 class Experiment {
   public:
-    /// `version` of the paper's evaluation: results of another one are made anew.
-    Experiment(const Run& run, int version);
+    /// `version` of the paper's evaluation: results of another one are made anew. `part`: the folder below the run's
+    /// where a part of the run is written.
+    Experiment(const Run& run, int version, const std::filesystem::path& part = {});
     virtual ~Experiment();
 
     /// Trains what is not yet trained. Throws Interrupted, DivergenceError, Error.
@@ -180,8 +181,6 @@ class Experiment {
   protected:
     virtual std::unique_ptr<Ensemble> ensemble(const std::vector<Replica*>& replicas) = 0;
     virtual int epochs_of(const Replica&) const { return options().epochs; }
-    /// Where another folder than the run's is written (parts of a run).
-    void set_out(std::filesystem::path out) { out_ = std::move(out); }
 
   private:
     template <class R>
@@ -200,7 +199,7 @@ class Experiment {
 
     const Run run_;
     const int version_;
-    std::filesystem::path out_;
+    const std::filesystem::path out_;
     std::set<std::filesystem::path> begun_;  // folders of replicas that this experiment has trained: it goes on there
 };
 

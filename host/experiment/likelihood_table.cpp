@@ -16,8 +16,7 @@ void add_likelihood_settings(Settings& s, LikelihoodOptions& o, const std::vecto
 }
 
 LikelihoodSummary measure_likelihood(const Experiment& experiment, const Replica& replica, Autoencoder<float>& model,
-                                     const std::vector<std::uint8_t>& images, const LikelihoodOptions& options,
-                                     const Matmul& matmul) {
+                                     const std::vector<std::uint8_t>& images, const LikelihoodOptions& options) {
     const DeviceImages on_device({&images}, {0}, model.image_size());
     LikelihoodOptions own = options;
     own.seed = replica.drawn_seed();
@@ -25,23 +24,22 @@ LikelihoodSummary measure_likelihood(const Experiment& experiment, const Replica
                        .total = std::int64_t(std::min(own.images, on_device.count())),
                        .unit = "images",
                        .quiet = experiment.options().quiet});
-    return marginal_likelihood(model, on_device, matmul, own,
-                               [&](std::size_t done) { progress.update(std::int64_t(done)); });
+    return marginal_likelihood(model, on_device, own, [&](std::size_t done) { progress.update(std::int64_t(done)); });
 }
 
 Row likelihood_row(Json keys, const std::vector<LikelihoodSummary>& seeds) {
     using S = LikelihoodSummary;
     Row row{std::move(keys), {}};
-    row.keys["images"] = seeds[0].images;
-    row.keys["samples"] = seeds[0].samples;
+    row.keys["images"] = seeds[0].importance.images;
+    row.keys["samples"] = seeds[0].importance.samples;
     row.cells = {cell_over("ELBO", seeds, &S::elbo),
-                 cell_over("log p, q", seeds, &S::importance),
-                 cell_over("log p, prior", seeds, &S::naive),
+                 cell_over("log p, q", seeds, [](const S& s) { return s.importance.log_likelihood; }),
+                 cell_over("log p, prior", seeds, [](const S& s) { return s.naive.log_likelihood; }),
                  cell_over("gap, q", seeds, &S::gap),
                  cell_over("gap, prior", seeds, &S::naive_gap),
                  cell_over("KL to prior", seeds, &S::kl_to_prior),
-                 cell_over("ESS, q", seeds, &S::importance_size),
-                 cell_over("ESS, prior", seeds, &S::naive_size)};
+                 cell_over("ESS, q", seeds, [](const S& s) { return s.importance.effective_sample_size; }),
+                 cell_over("ESS, prior", seeds, [](const S& s) { return s.naive.effective_sample_size; })};
     return row;
 }
 

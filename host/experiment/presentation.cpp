@@ -58,18 +58,30 @@ std::string measured(const std::string& authors, const Experiment& experiment) {
            (seeds == 1 ? " seed, " : " seeds, ") + device_name();
 }
 
-std::filesystem::path finish(Report& report, const Experiment& experiment) {
+void finish(Report& report, const Experiment& experiment) {
     report.section("Settings");
     report.key_values(experiment.run().settings.resolved());
     const std::filesystem::path path = experiment.out() / "report.html";
     const InPhase phase(Phase::kFiles);
     report.write(path);
-    return path;
+    std::printf("report: %s\n", path.c_str());
+}
+
+void Drawings::add_sheet(const std::string& name, const ImageGrid& sheet, std::string caption) {
+    sheet.write(path(name));
+    add(name, std::move(caption));
 }
 
 void Drawings::add_lines(const std::string& name, const Axes& axes, const std::vector<Series>& lines,
                          std::string caption) {
     if (!lines.empty() && line_plot(path(name), axes, lines)) add(name, std::move(caption));
+}
+
+void Drawings::add_curves(const std::string& name, const std::string& title, const std::string& y,
+                          const std::vector<Series>& lines, std::string caption) {
+    Axes axes = half_width(title, "epoch", y);
+    axes.integer_x = true;
+    add_lines(name, axes, lines, std::move(caption));
 }
 
 void add_claims(Report& report, const std::vector<Claim>& claims) {
@@ -174,8 +186,7 @@ Curves read_curves(const Experiment& experiment, const std::vector<std::string>&
     return curves;
 }
 
-void add_point(Series& series, double x, const std::vector<double>& values) {
-    const Cell cell = measured_cell("", values);
+void add_point(Series& series, double x, const Cell& cell) {
     series.x.push_back(x);
     series.y.push_back(cell.mean);
     series.std.push_back(cell.n > 1 ? cell.std : 0);
@@ -192,18 +203,7 @@ std::vector<Series> series_of(const Curves& curves) {
 }
 
 Axes half_width(const std::string& title, const std::string& x, const std::string& y) {
-    Axes axes{title, x, y};
-    axes.width = 900;
-    axes.height = 600;
-    return axes;
-}
-
-void add_curves(std::vector<FigureFile>& all, const Experiment& experiment, const std::string& name, const Axes& axes,
-                const std::vector<Series>& series, const std::string& caption) {
-    Axes by_epoch = axes;
-    by_epoch.integer_x = true;
-    const std::filesystem::path path = experiment.figure(name);
-    if (!series.empty() && line_plot(path, by_epoch, series)) all.push_back({path, caption});
+    return {.title = title, .x = x, .y = y, .width = 900, .height = 600};
 }
 
 }  // namespace warpvae

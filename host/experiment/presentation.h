@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "host/core/phase.h"
 #include "host/evaluate/claims.h"
 #include "host/evaluate/features.h"
 #include "host/experiment/experiment.h"
 #include "host/show/figure_file.h"
+#include "host/show/image_grid.h"
 #include "host/show/plot.h"
 #include "host/show/report.h"
 #include "host/show/table.h"
@@ -38,22 +40,27 @@ void append(std::vector<FigureFile>& all, const std::vector<FigureFile>& more);
 
 /// "Mills (2024), measured on mnist, 3 seeds, the device's name": under a report's title.
 std::string measured(const std::string& authors, const Experiment& experiment);
-/// Adds the run's settings and writes report.html into its folder; the page's path.
-std::filesystem::path finish(Report& report, const Experiment& experiment);
+/// Adds the run's settings, writes report.html into its folder and says so.
+void finish(Report& report, const Experiment& experiment);
 
-/// What a run draws: PNG files in its folder's figures/, each with what it shows.
+/// What a run draws: PNG files in its folder's figures/, each with what it shows. While one lives, the run draws.
 class Drawings {
   public:
     explicit Drawings(const Experiment& experiment) : folder_(experiment.out() / "figures") {}
     std::filesystem::path path(const std::string& name) const { return folder_ / (name + ".png"); }
     void add(const std::string& name, std::string caption) { files.push_back({path(name), std::move(caption)}); }
+    void add_sheet(const std::string& name, const ImageGrid& sheet, std::string caption);
     /// Draws lines; nothing where there are none, or no gnuplot.
     void add_lines(const std::string& name, const Axes& axes, const std::vector<Series>& lines, std::string caption);
+    /// Lines by epoch, half as wide as the report.
+    void add_curves(const std::string& name, const std::string& title, const std::string& y,
+                    const std::vector<Series>& lines, std::string caption);
 
     std::vector<FigureFile> files;
 
   private:
-    std::filesystem::path folder_;
+    const InPhase phase_{Phase::kFigures};
+    const std::filesystem::path folder_;
 };
 
 void add_claims(Report& report, const std::vector<Claim>& claims);
@@ -94,13 +101,13 @@ void print_fit(const Table& table, const std::string& features);
 /// epoch, over seeds.
 using Curves = std::map<std::string, std::map<int, std::vector<double>>>;
 Curves read_curves(const Experiment& experiment, const std::vector<std::string>& terms);
-/// One more point of a line: mean and deviation of values over seeds.
-void add_point(Series& series, double x, const std::vector<double>& values);
+/// One more point of a line: mean and deviation over seeds.
+void add_point(Series& series, double x, const Cell& cell);
+inline void add_point(Series& series, double x, const std::vector<double>& values) {
+    add_point(series, x, measured_cell("", values));
+}
 std::vector<Series> series_of(const Curves& curves);
 /// Axes of a figure that takes half the report's width: two stand side by side.
 Axes half_width(const std::string& title, const std::string& x, const std::string& y);
-/// Lines by epoch in figures/NAME.png of the run; nothing where there is no line, or no gnuplot.
-void add_curves(std::vector<FigureFile>& all, const Experiment& experiment, const std::string& name, const Axes& axes,
-                const std::vector<Series>& series, const std::string& caption);
 
 }  // namespace warpvae

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/experiment/command_line.h"
@@ -72,6 +73,20 @@ class Program {
     std::optional<DataSet> data_;
     RunFolder folder_;
     std::optional<Run> run_;
+};
+
+/// With a paper's own settings and its experiment, which is there once begin() was called.
+template <class E, class Options>
+class PaperProgram : public Program {
+  protected:
+    PaperProgram(std::string name, std::string title, RunOptions defaults)
+        : Program(std::move(name), std::move(title), std::move(defaults)) {
+        add_settings(settings_, paper_);
+    }
+    void begin(const Run& run) override { experiment_.emplace(run, paper_); }
+
+    Options paper_;
+    std::optional<E> experiment_;
 };
 
 }  // namespace warpvae

@@ -13,12 +13,14 @@ namespace fs = std::filesystem;
 constexpr const char* kConfig = "config.toml";
 
 void write_config(const fs::path& path, const Values& settings) {
-    ConfigFile file;
-    file.comment("Every setting of this run: --config FILE runs it again.");
-    for (const auto& [key, value] : settings) file.set(key, value);
-    file.table("provenance");
-    for (const auto& [key, value] : provenance()) file.set(key, value);
-    file.write(path);
+    std::string text = "# Every setting of this run: --config FILE runs it again.\n";
+    const auto add = [&](const Values& values) {
+        for (const auto& [key, value] : values) text += key + " = " + toml_string(value) + "\n";
+    };
+    add(settings);
+    text += "\n[provenance]\n";
+    add(provenance());
+    write_file(path, text);
 }
 
 /// A folder that training filled: a replica's, or a set of them below it.

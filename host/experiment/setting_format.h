@@ -19,9 +19,8 @@ template <class T>
 struct Format {
     std::function<std::optional<T>(const std::string&)> read;  ///< nothing: not such a value
     std::function<std::string(const T&)> write;
-    std::function<T(const T&)> other;  ///< another value within the range: tests walk through all settings with it
-    std::string type;                  ///< COUNT, {bilinear,nearest}: in --help
-    std::string wanted;                ///< "a whole number from 1 to 1000": in the line that refuses
+    std::string type;    ///< COUNT, {bilinear,nearest}: in --help
+    std::string wanted;  ///< "a whole number from 1 to 1000": in the line that refuses
 };
 
 /// The shortest text that reads back as the same number.
@@ -36,9 +35,7 @@ Format<T> whole(T low, T high, std::string type = "COUNT") {
                 if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) return {};
                 return value;
             },
-            [](const T& value) { return std::to_string(value); },
-            [=](const T& value) { return value < high ? T(value + 1) : T(value - 1); }, std::move(type),
-            "a whole number from " + range};
+            [](const T& value) { return std::to_string(value); }, std::move(type), "a whole number from " + range};
 }
 
 /// From `low` to `high`; `above`: not `low` itself.
@@ -65,19 +62,13 @@ template <class E>
 Format<E> one_of(Choices<E> choices) {
     std::string names;
     for (const auto& [name, value] : choices) names += (names.empty() ? "" : ", ") + std::string(name);
-    const auto place = [choices](const E& value) {
-        std::size_t i = 0;
-        while (i < choices.size() && !(choices[i].second == value)) ++i;
-        return i;
-    };
     return {[choices](const std::string& text) -> std::optional<E> {
                 for (const auto& [name, value] : choices)
                     if (text == name) return value;
                 return {};
             },
-            [choices](const E& value) { return std::string(name_in(choices, value)); },
-            [choices, place](const E& value) { return choices[(place(value) + 1) % choices.size()].second; },
-            "{" + names + "}", "one of " + names};
+            [choices](const E& value) { return std::string(name_in(choices, value)); }, "{" + names + "}",
+            "one of " + names};
 }
 /// One of these words, kept as text.
 Format<std::string> word(const std::vector<std::string>& words);

@@ -49,12 +49,7 @@ Format<double> number(Range64 range, std::string type) {
                 if (value < range.low || value > range.high || (range.above && value == range.low)) return {};
                 return value;
             },
-            [](const double& value) { return number_text(value); },
-            [=](const double& value) {
-                const double more = value == 0 ? 0.125 : value * 1.5;
-                return more <= range.high ? more : value / 2;
-            },
-            std::move(type), wanted};
+            number_text, std::move(type), wanted};
 }
 
 Format<std::string> word(const std::vector<std::string>& words) {
@@ -64,18 +59,12 @@ Format<std::string> word(const std::vector<std::string>& words) {
                 if (std::find(words.begin(), words.end(), text) == words.end()) return {};
                 return text;
             },
-            [](const std::string& value) { return value; },
-            [words](const std::string& value) {
-                const auto at = std::find(words.begin(), words.end(), value);
-                return at == words.end() || at + 1 == words.end() ? words.front() : *(at + 1);
-            },
-            "NAME", "one of " + names};
+            [](const std::string& value) { return value; }, "NAME", "one of " + names};
 }
 
 Format<std::string> any_text(std::string type) {
     return {[](const std::string& text) { return std::optional<std::string>(text); },
-            [](const std::string& value) { return value; }, [](const std::string& value) { return value + "x"; },
-            std::move(type), "a text"};
+            [](const std::string& value) { return value; }, std::move(type), "a text"};
 }
 
 // --- one setting -----------------------------------------------------------------------------------------------------

@@ -34,7 +34,6 @@ struct Setting {
     unsigned decides = kNothing;
     std::function<std::string()> text;                   ///< the value as config.toml has it
     std::function<bool(const std::string&)> try_assign;  ///< false, and nothing changed, if it is no such value
-    std::function<std::string()> other;                  ///< text of another value that it may have
     bool is_flag = false;
     bool grows = false;                 ///< a run may be gone on with under another value (epochs)
     std::vector<std::string> commands;  ///< that take it; none: all
@@ -67,7 +66,6 @@ class Settings {
             if (read) value = *read;
             return read.has_value();
         };
-        s.other = [&value, format] { return format.write(format.other(value)); };
         return s;
     }
     /// Several values with commas between them; the same value twice is one, unless it is a sequence.
@@ -86,14 +84,6 @@ class Settings {
             }
             list = std::move(read);
             return true;
-        };
-        s.other = [&list, format] {
-            std::vector<T> changed = list;
-            if (changed.size() > 1)
-                changed.pop_back();
-            else
-                changed = {format.other(list.empty() ? T{} : list[0])};
-            return joined(changed, format);
         };
         return s;
     }

@@ -19,12 +19,15 @@ void for_lines(const std::string& text, Each each) {
     }
 }
 
+constexpr int kDeepest = 100;  // of brackets in brackets: each level takes its share of the stack
+
 Json parse(const std::filesystem::path& path, const std::string& line, int number) {
-    Json record = parse_json(line);
-    if (!record.is_object()) {
+    bool deep = false;
+    const auto watch = [&](int depth, Json::parse_event_t, const Json&) { return !(deep |= depth > kDeepest); };
+    Json record = Json::parse(line, watch, false);
+    if (deep || !record.is_object())
         throw Error(path.string() + ", line " + std::to_string(number) +
                     " is not a JSON object: mend or delete the file");
-    }
     return record;
 }
 
@@ -65,18 +68,17 @@ std::vector<Json> MetricsLog::read() const {
     return records;
 }
 
-void MetricsLog::cut_to(std::int64_t last, const char* key, std::string_view replica) {
+void MetricsLog::cut_to(std::int64_t last, std::string_view replica) {
     const std::string text = read_if_there(path_);
     std::string kept;
     for_lines(text, [&](const std::string& line, int number) {
         const Json record = parse(path_, line, number);
-        if (!record.contains(key) || !record[key].is_number_integer()) {
-            throw Error(path_.string() + ", line " + std::to_string(number) + " has no whole number " + key +
-                        ": mend or delete the file");
-        }
-        const bool other =
-            !replica.empty() && (!record.contains("replica") || record["replica"] != std::string(replica));
-        if (other || record[key].get<std::int64_t>() <= last) kept += line + "\n";
+        const auto epoch = record.find("epoch"), of = record.find("replica");
+        if (epoch == record.end() || !epoch->is_number_integer())
+            throw Error(path_.string() + ", line " + std::to_string(number) +
+                        " has no whole number epoch: mend or delete the file");
+        const bool is_other = !replica.empty() && (of == record.end() || *of != replica);
+        if (is_other || *epoch <= last) kept += line + "\n";
     });
     if (kept != text) write_file(path_, kept);
     ends_whole_ = true;

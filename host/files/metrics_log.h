@@ -20,10 +20,10 @@ class MetricsLog {
     /// All whole records, none if there is no file. Throws Error naming file and line where one is not a JSON object.
     std::vector<Json> read() const;
 
-    /// Keeps the records whose `key` is at most `last`, and drops a torn last line: what a resumed run does first, as
+    /// Keeps the records whose "epoch" is at most `last`, and drops a torn last line: what a resumed run does first, as
     /// its checkpoint may be older than the log. With `replica`, records of others stay. Written whole. Throws Error
     /// where a record has no such number.
-    void cut_to(std::int64_t last, const char* key = "epoch", std::string_view replica = {});
+    void cut_to(std::int64_t last, std::string_view replica = {});
 
   private:
     std::filesystem::path path_;

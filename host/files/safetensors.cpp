@@ -1,7 +1,6 @@
 #include "host/files/safetensors.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -29,13 +28,22 @@ constexpr struct {
 std::optional<std::uint64_t> byte_count(const std::vector<std::int64_t>& shape, DType dtype) {
     std::uint64_t bytes = size_of(dtype);
     for (const std::int64_t size : shape) {
-        if (size < 0) return {};
-        if (__builtin_mul_overflow(bytes, std::uint64_t(size), &bytes)) return {};
+        if (size < 0 || __builtin_mul_overflow(bytes, std::uint64_t(size), &bytes)) return {};
     }
     return bytes;
 }
 
-std::string text_of(const std::vector<std::int64_t>& shape) { return Json(shape).dump(); }
+/// A name or a value in a complaint, quoted: it may hold anything.
+std::string shortened(const Json& value) {
+    std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+    if (text.size() > 40) text = text.substr(0, 40) + "...";
+    return text;
+}
+
+std::string misfit(const Tensor& tensor, std::uint64_t bytes) {
+    return "tensor " + shortened(tensor.name) + " of shape " + Json(tensor.shape).dump() + " and " +
+           name_of(tensor.dtype) + " does not fit its " + std::to_string(bytes) + " bytes";
+}
 
 /// Reads one header; every complaint begins with the file's name.
 class Reader {
@@ -46,11 +54,10 @@ class Reader {
         const Json header = parse_header();
         SafeTensors file;
         for (const auto& [name, entry] : header.items()) {
-            if (name == kMetadata) {
+            if (name == kMetadata)
                 read_metadata(entry, file);
-            } else {
+            else
                 file.tensors.push_back(read_tensor(name, entry));
-            }
         }
         check_coverage();
         return file;
@@ -66,10 +73,9 @@ class Reader {
         std::uint64_t length;
         std::memcpy(&length, bytes_.data(), 8);
         if (length > kLongestHeader) fail("its header claims " + std::to_string(length) + " bytes");
-        if (length > bytes_.size() - 8) {
+        if (length > bytes_.size() - 8)
             fail("truncated: its header has " + std::to_string(length) + " bytes, the file only " +
                  std::to_string(bytes_.size()));
-        }
         data_ = bytes_.substr(8 + length);
         bool repeated = false, deep = false;
         std::vector<std::set<std::string>> keys;
@@ -95,54 +101,38 @@ class Reader {
     }
 
     Tensor read_tensor(const std::string& name, const Json& entry) {
-        const std::string tensor = "tensor " + shortened(name);  // quoted: a name may hold anything
+        const std::string tensor = "tensor " + shortened(name);
         if (!entry.is_object() || entry.size() != 3 || !entry.contains("dtype") || !entry.contains("shape") ||
-            !entry.contains("data_offsets")) {
+            !entry.contains("data_offsets"))
             fail(tensor + " needs dtype, shape and data_offsets, and nothing else");
-        }
         Tensor out;
         out.name = name;
         const Json& dtype = entry["dtype"];
         const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](auto& t) { return dtype == t.name; });
-        if (type == std::end(kTypes)) {
+        if (type == std::end(kTypes))
             fail(tensor + " has dtype " + shortened(dtype) + "; F32, F64, I64, U64 and U8 are known");
-        }
         out.dtype = type->dtype;
-        for (const std::uint64_t size : sizes(entry["shape"], tensor + " shape")) {
-            out.shape.push_back(std::int64_t(size));
-        }
-        const std::vector<std::uint64_t> range = sizes(entry["data_offsets"], tensor + " data_offsets");
+        out.shape = sizes(entry["shape"], tensor + " shape");
+        const std::vector<std::int64_t> range = sizes(entry["data_offsets"], tensor + " data_offsets");
         if (range.size() != 2 || range[0] > range[1]) fail(tensor + " has data_offsets that are not [begin, end]");
-        if (range[1] > data_.size()) {
-            fail("truncated: " + tensor + " ends at byte " + std::to_string(range[1]) + " of the data, which has " +
+        const std::uint64_t begin = std::uint64_t(range[0]), end = std::uint64_t(range[1]);
+        if (end > data_.size())
+            fail("truncated: " + tensor + " ends at byte " + std::to_string(end) + " of the data, which has " +
                  std::to_string(data_.size()));
-        }
-        if (byte_count(out.shape, out.dtype) != range[1] - range[0]) {
-            fail(tensor + " of shape " + text_of(out.shape) + " and " + type->name + " does not fit its " +
-                 std::to_string(range[1] - range[0]) + " bytes");
-        }
-        const std::string_view data = data_.substr(range[0], range[1] - range[0]);
-        out.bytes.resize(data.size());
-        if (!data.empty()) std::memcpy(out.bytes.data(), data.data(), data.size());
-        ranges_.emplace_back(range[0], range[1]);
+        if (byte_count(out.shape, out.dtype) != end - begin) fail(misfit(out, end - begin));
+        const auto data = std::as_bytes(std::span(data_)).subspan(begin, end - begin);
+        out.bytes.assign(data.begin(), data.end());
+        ranges_.emplace_back(begin, end);
         return out;
     }
 
-    static std::string shortened(const Json& value) {
-        std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-        if (text.size() > 40) text = text.substr(0, 40) + "...";
-        return text;
-    }
-
-    std::vector<std::uint64_t> sizes(const Json& values, const std::string& what) const {
+    std::vector<std::int64_t> sizes(const Json& values, const std::string& what) const {
         if (!values.is_array()) fail(what + " is not a list");
-        std::vector<std::uint64_t> out;
+        std::vector<std::int64_t> out;
         for (const Json& value : values) {
-            if (!value.is_number_unsigned() ||
-                value.get<std::uint64_t>() > std::uint64_t(std::numeric_limits<std::int64_t>::max())) {
+            if (!value.is_number_unsigned() || !std::in_range<std::int64_t>(value.get<std::uint64_t>()))
                 fail(what + " holds " + shortened(value) + ", not a size");
-            }
-            out.push_back(value.get<std::uint64_t>());
+            out.push_back(value.get<std::int64_t>());
         }
         return out;
     }
@@ -155,9 +145,7 @@ class Reader {
             if (from != end) fail(from < end ? "two tensors overlap" : "there is a hole between two tensors");
             end = to;
         }
-        if (end != data_.size()) {
-            fail(std::to_string(data_.size() - end) + " bytes follow its last tensor");
-        }
+        if (end != data_.size()) fail(std::to_string(data_.size() - end) + " bytes follow its last tensor");
     }
 
     std::string_view bytes_, data_;
@@ -172,21 +160,19 @@ std::size_t size_of(DType dtype) { return kTypes[int(dtype)].size; }
 const char* name_of(DType dtype) { return kTypes[int(dtype)].name; }
 
 bool SafeTensors::contains(std::string_view name) const {
-    return std::any_of(tensors.begin(), tensors.end(), [&](const Tensor& t) { return t.name == name; });
+    return std::ranges::find(tensors, name, &Tensor::name) != tensors.end();
 }
 
 const Tensor& SafeTensors::at(std::string_view name) const {
-    for (const Tensor& tensor : tensors) {
-        if (tensor.name == name) return tensor;
-    }
-    throw Error("there is no tensor " + std::string(name));
+    const auto tensor = std::ranges::find(tensors, name, &Tensor::name);
+    if (tensor == tensors.end()) throw Error("there is no tensor " + std::string(name));
+    return *tensor;
 }
 
 const std::string& SafeTensors::metadata_at(std::string_view key) const {
-    for (const auto& [name, value] : metadata) {
-        if (name == key) return value;
-    }
-    throw Error("there is no metadata " + std::string(key));
+    const auto entry = std::ranges::find(metadata, key, &std::pair<std::string, std::string>::first);
+    if (entry == metadata.end()) throw Error("there is no metadata " + std::string(key));
+    return entry->second;
 }
 
 std::string encode_safetensors(const SafeTensors& file) {
@@ -199,10 +185,8 @@ std::string encode_safetensors(const SafeTensors& file) {
     std::uint64_t end = 0;
     for (const std::size_t i : order) {
         const Tensor& tensor = file.tensors[i];
-        if (byte_count(tensor.shape, tensor.dtype) != tensor.bytes.size()) {
-            throw Error("tensor " + tensor.name + " of shape " + text_of(tensor.shape) + " and " +
-                        name_of(tensor.dtype) + " does not fit its " + std::to_string(tensor.bytes.size()) + " bytes");
-        }
+        if (byte_count(tensor.shape, tensor.dtype) != tensor.bytes.size())
+            throw Error(misfit(tensor, tensor.bytes.size()));
         begin[i] = end;
         end += tensor.bytes.size();
     }
@@ -210,7 +194,7 @@ std::string encode_safetensors(const SafeTensors& file) {
     Json header = Json::object();
     for (const auto& [key, value] : file.metadata) header[kMetadata][key] = value;
     std::set<std::string_view> names{kMetadata};
-    for (std::size_t i = 0; i < file.tensors.size(); i++) {
+    for (std::size_t i = 0; i < file.tensors.size(); ++i) {
         const Tensor& tensor = file.tensors[i];
         if (!names.insert(tensor.name).second) throw Error("two tensors are named " + tensor.name);
         header[tensor.name] = {{"dtype", name_of(tensor.dtype)},

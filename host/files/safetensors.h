@@ -41,18 +41,15 @@ struct Tensor {
 
     template <class T>
     static Tensor of(std::string name, std::vector<std::int64_t> shape, std::span<const T> values) {
-        Tensor tensor{std::move(name), dtype_of(T{}), std::move(shape), {}};
-        tensor.bytes.resize(values.size_bytes());
-        if (!values.empty()) std::memcpy(tensor.bytes.data(), values.data(), values.size_bytes());
-        return tensor;
+        const auto bytes = std::as_bytes(values);
+        return {std::move(name), dtype_of(T{}), std::move(shape), {bytes.begin(), bytes.end()}};
     }
 
     /// The values; throws Error naming the tensor if it holds another type.
     template <class T>
     std::vector<T> values() const {
-        if (dtype != dtype_of(T{})) {
+        if (dtype != dtype_of(T{}))
             throw Error("tensor " + name + " holds " + name_of(dtype) + ", not " + name_of(dtype_of(T{})));
-        }
         std::vector<T> out(bytes.size() / sizeof(T));
         if (!out.empty()) std::memcpy(out.data(), bytes.data(), out.size() * sizeof(T));
         return out;

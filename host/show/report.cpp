@@ -89,14 +89,13 @@ void Report::begin(Run run) {
     run_ = run;
 }
 
-Report& Report::section(std::string_view heading) {
+void Report::section(std::string_view heading) {
     begin(Run::none);
     body_ += "<h2 id=\"" + slug(sections_.size()) + "\">" + escape(heading) + "</h2>\n";
     sections_.emplace_back(heading);
-    return *this;
 }
 
-Report& Report::paragraph(std::string_view text) {
+void Report::paragraph(std::string_view text) {
     begin(Run::none);
     while (!text.empty()) {
         const std::size_t end = text.find("\n\n");
@@ -104,23 +103,21 @@ Report& Report::paragraph(std::string_view text) {
         if (one.find_first_not_of(" \n") != one.npos) body_ += "<p>" + inline_text(one) + "</p>\n";
         text.remove_prefix(end == text.npos ? text.size() : end + 2);
     }
-    return *this;
 }
 
-Report& Report::list(const Pairs& pairs, const char* kind, const char* entry) {
+void Report::list(const Pairs& pairs, const char* kind, const char* entry) {
     begin(Run::none);
     body_ += std::string("<dl class=\"") + kind + "\">\n";
     for (const auto& [name, value] : pairs)
         body_ += entry + ("<dt>" + escape(name)) + "</dt><dd>" + escape(value) + "</dd></div>\n";
     body_ += "</dl>\n";
-    return *this;
 }
 
-Report& Report::highlights(const Pairs& numbers) { return list(numbers, "highlights", "<div class=\"card\">"); }
+void Report::highlights(const Pairs& numbers) { list(numbers, "highlights", "<div class=\"card\">"); }
 
-Report& Report::key_values(const Pairs& pairs) { return list(pairs, "card settings", "<div>"); }
+void Report::key_values(const Pairs& pairs) { list(pairs, "card settings", "<div>"); }
 
-Report& Report::table(const Table& table) {
+void Report::table(const Table& table) {
     begin(Run::none);
     const TableText text = table_text(table);
     std::string title = table.paper + ", " + table.table + " · " + table.dataset;
@@ -153,11 +150,10 @@ Report& Report::table(const Table& table) {
         body_ += "</tr>\n";
     }
     body_ += "</tbody></table></div>\n<p class=\"legend\">" + escape(table_legend(table, "under it")) + "</p></div>\n";
-    return *this;
 }
 
-Report& Report::table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows,
-                      std::string_view caption) {
+void Report::table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows,
+                   std::string_view caption) {
     begin(Run::none);
     body_ += table_head(inline_text(caption), head, 1);
     for (const auto& row : rows) {
@@ -168,25 +164,22 @@ Report& Report::table(const std::vector<std::string>& head, const std::vector<st
         body_ += "</tr>\n";
     }
     body_ += "</tbody></table></div></div>\n";
-    return *this;
 }
 
-Report& Report::figure(std::string_view png, std::string_view caption, Width width) {
+void Report::figure(std::string_view png, std::string_view caption, Width width) {
     begin(Run::figures);
     body_ += std::string("<figure class=\"card") + (width == Width::half ? " half" : "") + "\">";
     body_ += "<img alt=\"" + escape(caption) + "\"" + png_size(png) + " src=\"data:image/png;base64," + base64(png);
     body_ += "\"><figcaption>" + inline_text(caption) + "</figcaption></figure>\n";
-    return *this;
 }
 
-Report& Report::claim(std::string_view text, Verdict verdict, std::string_view evidence) {
+void Report::claim(std::string_view text, Verdict verdict, std::string_view evidence) {
     begin(Run::claims);
     constexpr const char* kBadges[] = {"holds\">✓ holds", "fails\">✗ does not hold", "untested\">– not tested"};
     body_ += std::string("<div class=\"claim\"><div><span class=\"badge ") + kBadges[int(verdict)] +
              "</span></div><div><p>" + inline_text(text) + "</p>";
     if (!evidence.empty()) body_ += "<p class=\"evidence\">" + inline_text(evidence) + "</p>";
     body_ += "</div></div>\n";
-    return *this;
 }
 
 std::string Report::html() const {

@@ -21,22 +21,22 @@ class Report {
     explicit Report(std::string title, std::string subtitle = "");
 
     /// A new heading, and an entry in the contents.
-    Report& section(std::string_view heading);
+    void section(std::string_view heading);
     /// Text; a blank line starts a new paragraph, `backquotes` set code.
-    Report& paragraph(std::string_view text);
+    void paragraph(std::string_view text);
     /// A few large numbers side by side: {"cells that agree", "28 of 32"}.
-    Report& highlights(const Pairs& numbers);
+    void highlights(const Pairs& numbers);
     /// A list of settings.
-    Report& key_values(const Pairs& pairs);
+    void key_values(const Pairs& pairs);
     /// The measured numbers beside the paper's, with verdicts.
-    Report& table(const Table& table);
+    void table(const Table& table);
     /// Any other table: the first column is text, the others are numbers aligned to the right.
-    Report& table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows,
-                  std::string_view caption = "");
+    void table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows,
+               std::string_view caption = "");
     /// A PNG, embedded. Figures of half width that follow each other stand side by side where there is room.
-    Report& figure(std::string_view png, std::string_view caption, Width width = Width::full);
+    void figure(std::string_view png, std::string_view caption, Width width = Width::full);
     /// A statement of the paper, whether it holds here, and the numbers that say so.
-    Report& claim(std::string_view text, Verdict verdict, std::string_view evidence);
+    void claim(std::string_view text, Verdict verdict, std::string_view evidence);
 
     std::string html() const;
     /// Writes the page whole. Throws Error naming the file.
@@ -46,7 +46,7 @@ class Report {
     enum class Run { none, figures, claims };  // neighbours of one kind share a box
     void begin(Run run);
     /// Names and values as a list of this CSS class; `entry` opens each.
-    Report& list(const Pairs& pairs, const char* kind, const char* entry);
+    void list(const Pairs& pairs, const char* kind, const char* entry);
 
     std::string title_, subtitle_, body_;
     std::vector<std::string> sections_;

@@ -131,40 +131,6 @@ Json to_json(const Table& table) {
     return json;
 }
 
-Table table_from_json(const Json& json, const std::string& where) {
-    try {
-        Table table;
-        table.paper = json.at("paper").get<std::string>();
-        table.table = json.at("table").get<std::string>();
-        table.dataset = json.at("dataset").get<std::string>();
-        table.device = json.at("device").get<std::string>();
-        for (const Json& entry : json.at("rows")) {
-            Row& row = table.rows.emplace_back();
-            row.keys = entry;
-            row.keys.erase("cells");
-            for (const Json& c : entry.at("cells")) {
-                Cell& cell = row.cells.emplace_back();
-                const auto number = [&](const char* key) {  // JSON has no NaN: it is written as null
-                    const Json& value = c.at(key);
-                    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-                };
-                cell.test = c.at("test").get<std::string>();
-                if (!c.at("paper").is_null()) cell.paper = c.at("paper").get<double>();
-                cell.mean = number("mean");
-                cell.std = number("std");
-                cell.n = c.at("n").get<int>();
-                if (c.contains("tolerance")) cell.tolerance = c["tolerance"].get<double>();
-                if (c.contains("pass")) cell.pass = c["pass"].get<bool>();
-            }
-        }
-        return table;
-    } catch (const Json::exception& error) {
-        std::string what = error.what();
-        std::replace(what.begin(), what.end(), '\n', ' ');
-        throw Error(where + " is not a table.json: " + what);
-    }
-}
-
 std::string to_markdown(const Table& table) {
     const TableText text = table_text(table);
     std::string head = "|", rule = "|";

@@ -65,9 +65,6 @@ TableText table_text(const Table& table);
 std::string table_legend(const Table& table, const std::string& place = "in brackets");
 
 Json to_json(const Table& table);
-/// The inverse of to_json. Throws Error with `where` if `json` is not such a table.
-Table table_from_json(const Json& json, const std::string& where);
-
 std::string to_markdown(const Table& table);
 /// Aligned columns; `colour` adds ANSI colours to verdicts.
 std::string to_terminal(const Table& table, bool colour);

@@ -61,10 +61,10 @@ struct Models {
         for (int e = 0; e < epochs; ++e) trainer.finish_epoch([](std::uint64_t) { return true; });
     }
     std::vector<DenoisingSummary> evaluate(Degradation noise) {
-        return evaluate_denoising(model, images, noise, seeds, matmul);
+        return evaluate_denoising(model, images, noise, seeds);
     }
     DenoisingPictures pictures(Degradation noise, std::size_t n, int r) {
-        return denoising_pictures(model, images, noise, n, r, seeds, matmul);
+        return denoising_pictures(model, images, noise, n, r, seeds);
     }
     std::vector<std::uint8_t> bytes;
     Matmul matmul;
@@ -122,7 +122,7 @@ TEST(Denoising, WithoutNoiseTheElboIsTheUsualOne) {
     for (const SpatialVaeConfig& config : kConfigs) {
         Models models(config, {3, 4}, 21, 8);
         const auto summaries = models.evaluate(kNone);
-        const auto usual = evaluate_elbo(models.model, models.images, models.seeds, models.matmul);
+        const auto usual = evaluate_elbo(models.model, models.images, models.seeds);
         for (int r = 0; r < 2; ++r) {
             // With L samples one sums rows and the other means of L rows.
             EXPECT_NEAR(summaries[r].reconstruction, usual[r].reconstruction, 1e-6 * usual[r].reconstruction);

@@ -65,8 +65,8 @@ struct Model {
 TEST(EquivaeClasses, DoesNotDependOnBatchesOrNeighbours) {
     const Images three(3, 23), one(1, 23);
     Model together(true, {1, 2, 3}, 8), alone(true, {2}, 5), alike(true, {2}, 8);
-    const auto a = equivae_latents(together.model, three.images, three.classes, 2, together.seeds, together.matmul);
-    const auto b = equivae_latents(alone.model, one.images, one.classes, 2, alone.seeds, alone.matmul);
+    const auto a = equivae_latents(together.model, three.images, three.classes, 2, together.seeds);
+    const auto b = equivae_latents(alone.model, one.images, one.classes, 2, alone.seeds);
     const auto expect_near = [](const std::vector<float>& x, const std::vector<float>& y, const char* name) {
         test::expect_close(x, y, test::Tolerance{1e-5, 1e-5}, name);  // other tiles of images, other roundings
     };
@@ -75,10 +75,8 @@ TEST(EquivaeClasses, DoesNotDependOnBatchesOrNeighbours) {
     expect_near(a[1].v_sample, b[0].v_sample, "draws of v");
     expect_near(a[1].nll, b[0].nll, "nll");
     expect_near(a[1].kl, b[0].kl, "kl");
-    expect_near(embed_images(together.model, three.images, together.matmul)[1],
-                embed_images(alone.model, one.images, alone.matmul)[0], "embedding");
-    EXPECT_EQ(classify_images(together.model, three.images, together.matmul)[1],
-              classify_images(alike.model, one.images, alike.matmul)[0]);
+    expect_near(embed_images(together.model, three.images)[1], embed_images(alone.model, one.images)[0], "embedding");
+    EXPECT_EQ(classify_images(together.model, three.images)[1], classify_images(alike.model, one.images)[0]);
     EXPECT_NE(a[0].r, a[1].r);
 }
 
@@ -88,7 +86,7 @@ TEST(EquivaeClasses, BoundOfEachClassIsTheBoundAtItsR) {
     Model m(false, {4}, K * N);
     const std::vector<float> means = test::Random(1).normals<float>(K * Z);
     const std::vector<double> log_prior = {-1, -1.2, -1.1};
-    const auto chosen = most_likely_classes(m.model, set.images, {means}, log_prior, m.matmul)[0];
+    const auto chosen = most_likely_classes(m.model, set.images, {means}, log_prior)[0];
     std::vector<std::uint8_t> expected;
     for (int n = 0; n <= N; ++n) {
         double best = -1e30;

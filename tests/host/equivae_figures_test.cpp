@@ -1,6 +1,6 @@
 // What the pictures of EQUIVAE are computed from, on models trained for an epoch: r and v in the right rows, the same
 // style along a row, classes as the model reads them; that every picture is written, grey and in colour; refusals.
-#include "host/experiments/equivae/figures.h"
+#include "host/experiments/equivae/results.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,6 @@
 #include "data/glyphs.h"
 #include "data/png.h"
 #include "host/evaluate/elbo.h"
-#include "host/experiments/equivae/samples.h"
 #include "host/show/caption_font.h"
 #include "tests/support/device_test.h"
 #include "tests/support/gnuplot.h"
@@ -174,9 +173,9 @@ TEST_F(EquivaeModels, RowsOfImagesAndLatents) {
 
 TEST_F(EquivaeModels, EveryFigureIsWritten) {
     const TinyRun& run = grey();
-    auto files = draw_model(*run.experiment, run.replica);
-    EXPECT_NE(files.back().caption.find("%"), std::string::npos);
-    for (const FigureFile& file : draw_learning_curves(*run.experiment, run.replica)) files.push_back(file);
+    const auto files = draw_model(*run.experiment, run.replica);
+    EXPECT_TRUE(std::any_of(files.begin(), files.end(),
+                            [](const FigureFile& file) { return file.caption.find("%") != std::string::npos; }));
     EXPECT_EQ(files.size(), test::has_gnuplot() ? 6u : 3u);
     for (const FigureFile& file : files) {
         EXPECT_GT(size_of(file.path).first, 400) << file.path;
@@ -231,9 +230,8 @@ TEST_F(EquivaeModels, ForAUser) {
     const fs::path none = run.folder / "none.png";
     EXPECT_THROW(draw_samples(none, *run.experiment, replica, {10}, 1), UsageError);
     EXPECT_THROW(draw_samples(none, *run.experiment, replica, {-1}, 1), UsageError);
-    EXPECT_THROW(draw_samples(none, *run.experiment, replica, {}, 1), UsageError);
-    EXPECT_THROW(draw_samples(none, *run.experiment, replica, {1}, 0), UsageError);
-    EXPECT_THROW(classify_user_images(*run.experiment, replica, {}, none), UsageError);
+    EXPECT_THROW(draw_samples(none, *run.experiment, replica, {}, 1), Error);
+    EXPECT_THROW(draw_samples(none, *run.experiment, replica, {1}, 0), Error);
     EXPECT_FALSE(fs::exists(none));
 }
 
@@ -248,8 +246,7 @@ TEST_F(EquivaeModels, SemiSupervisedModelsReadTheirOwnClass) {
     ASSERT_TRUE(read.at(0).classifier);
     TrainedEquivae model(semi, replica);
     const DeviceImages images({&semi.split().validation.images}, {0}, 784);
-    EXPECT_EQ(read[0].classifier->first, classify_images(model.model, images, model.device.matmul)[0][0]);
-    EXPECT_TRUE(draw_learning_curves(semi, run.replica).size() <= 1);
+    EXPECT_EQ(read[0].classifier->first, classify_images(model.model, images)[0][0]);
 }
 
 TEST_F(EquivaeModels, InColour) {

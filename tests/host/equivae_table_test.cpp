@@ -1,6 +1,6 @@
 // Feige's tables and claims on replicas whose numbers are made up: the paper's values stand where they belong, absent
 // data say so, claims follow the numbers.
-#include "host/experiments/equivae/table.h"
+#include "host/experiments/equivae/results.h"
 
 #include <gtest/gtest.h>
 

@@ -201,7 +201,7 @@ TEST(Equivariance, APoseThatNeverMovesScoresOne) {
     for (const SpatialKind kind : {SpatialKind::kTransformer, SpatialKind::kDoubleTransformer}) {
         SpatialVae<float> model(small_config(kind, PoseKind::kAffine), 1, 16, matmul);
         model.parameters().initialise({1}, nullptr);  // u is the identity, whatever the image
-        for (const EquivarianceScore& score : measure_equivariance(model, images, equivariance_changes(), 0, matmul)) {
+        for (const EquivarianceScore& score : measure_equivariance(model, images, equivariance_changes(), 0)) {
             EXPECT_NEAR(score.pose_error, 1, 1e-12);
             EXPECT_NEAR(score.pose_gain, 0, 1e-12);
             EXPECT_GT(score.reference_change, 0);
@@ -219,7 +219,7 @@ TEST(Equivariance, AZThatCarriesNothingLeavesItsReference) {
         if (tensor.name.starts_with("heads"))
             std::fill_n(values.begin() + std::ptrdiff_t(tensor.offset), tensor.count, 0.f);
     model.parameters().upload(0, values);
-    for (const EquivarianceScore& score : measure_equivariance(model, images, equivariance_changes(), 0, matmul)) {
+    for (const EquivarianceScore& score : measure_equivariance(model, images, equivariance_changes(), 0)) {
         EXPECT_EQ(score.reference_change, 0);
         EXPECT_EQ(score.output_psnr, score.unmoved_psnr);  // it draws the same, moved or not
         EXPECT_TRUE(std::isnan(score.pose_error));
@@ -246,7 +246,7 @@ TEST(Equivariance, OfAModelIsFiniteAndTheSameAloneAndAmongOthers) {
                 for (float& value : values) value += float(random.uniform(-0.03, 0.03));
                 model.parameters().upload(i, values);
             }
-            return measure_equivariance(model, images, changes, r, matmul);
+            return measure_equivariance(model, images, changes, r);
         };
         const auto among = scores({4, 5, 6}, 2), alone = scores({6}, 0);
         ASSERT_EQ(among.size(), changes.size());

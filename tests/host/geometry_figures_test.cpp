@@ -1,6 +1,6 @@
 // The figures, transition statistics and report of a run of two small models on glyphs, trained for two epochs: what
 // can be shown is written, and what cannot is left out.
-#include "host/experiments/geometry/figures.h"
+#include "host/experiments/geometry/results.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,6 @@
 
 #include "data/glyphs.h"
 #include "data/png.h"
-#include "host/experiments/geometry/table.h"
 #include "tests/support/gnuplot.h"
 #include "tests/support/temporary_folder.h"
 
@@ -103,7 +102,8 @@ TEST(GeometryFigures, OfATinyRun) {
 
     report.components = geometry_components_table(report.replicas, run.paper, "glyphs");
     report.claims = geometry_claims(report.replicas, statistics);
-    const std::string page = read_file(write_geometry_report(experiment, report));
+    write_geometry_report(experiment, report);
+    const std::string page = read_file(experiment.out() / "report.html");
     EXPECT_NE(page.find("informative components, alpha = 0.5, k = 3"), std::string::npos);
     EXPECT_NE(page.find("N8"), std::string::npos);
     EXPECT_NE(page.find("Between two images"), std::string::npos);

@@ -56,7 +56,7 @@ Floats means_of(RandomModel& loaded, const Bytes& image) {
     moments.resize(kLatents);
     return moments;
 }
-Floats decoded(RandomModel& loaded, const Floats& z) { return decode_latents(loaded.model, z, 0, loaded.matmul); }
+Floats decoded(RandomModel& loaded, const Floats& z) { return decode_latents(loaded.model, z, 0); }
 
 InterpolationOptions options(GaussianCurve curve = GaussianCurve::kFisherRao, std::uint64_t seed = 1) {
     InterpolationOptions o;

@@ -1,5 +1,6 @@
 // The geometry experiment's tables and statements on replicas whose numbers are made up: statements follow the numbers.
-#include "host/experiments/geometry/table.h"
+#include "host/experiments/geometry/results.h"
+#include "tests/support/other_value.h"
 
 #include <gtest/gtest.h>
 
@@ -153,7 +154,7 @@ TEST(GeometrySettings, AnOrderIsANumberOrInfinite) {
         EXPECT_FALSE(alphas.try_assign(none)) << none;
     for (const char* one : {"-inf", "inf", "0", "1"}) {
         ASSERT_TRUE(alphas.try_assign(one));
-        const std::string other = alphas.other();
+        const std::string other = test::other_value(alphas);
         EXPECT_NE(other, one);
         EXPECT_TRUE(alphas.try_assign(other)) << other;
     }

@@ -1,4 +1,4 @@
-// The digest of an image set: a known answer, and every part of the set changes it.
+// The digest of an image set: a known answer, and every part of the set changes it. Some of its images; its classes.
 #include "data/image_set.h"
 
 #include <gtest/gtest.h>
@@ -33,6 +33,15 @@ TEST(ImageSet, EveryPartChangesTheDigest) {
     EXPECT_TRUE(changed([](ImageSet& set) { set.width = 1, set.channels = 3; }));
     EXPECT_TRUE(changed([](ImageSet& set) { set.truncate(1); }));
     EXPECT_NE(digest({28, 28, {}, {}}), digest({32, 32, {}, {}})) << "empty sets too";
+}
+
+TEST(ImageSet, ChosenImagesKeepTheirOrderAndLabels) {
+    const ImageSet two = kSet.chosen({1, 0, 1});
+    EXPECT_EQ(two.images, (std::vector<std::uint8_t>{7, 8, 9, 10, 11, 12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+    EXPECT_EQ(two.labels, (std::vector<std::uint8_t>{1, 0, 1}));
+    EXPECT_EQ(two.width, 3);
+    EXPECT_EQ(kSet.classes(), 2);
+    EXPECT_EQ(kSet.chosen({}).classes(), 0);
 }
 
 }  // namespace

@@ -86,8 +86,7 @@ struct Model {
 TEST(LinearGaussian, LikelihoodAgreesWithTheClosedFormWithinItsOwnInterval) {
     const int R = 2, samples = one_thread_blocks() ? 20000 : 500;
     Model model(100, 4, R);
-    const auto estimates =
-        estimate_likelihood(model.vae, model.device_images, draws(0, samples, 100), model.seeds, model.matmul);
+    const auto estimates = estimate_likelihood(model.vae, model.device_images, draws(0, samples, 100), model.seeds);
     for (int r = 0; r < R; ++r) {
         double exact = 0;
         for (int i = 0; i < 11; ++i) exact += model.log_likelihood(i, r) / 11;
@@ -107,8 +106,8 @@ TEST(LinearGaussian, LikelihoodAgreesWithTheClosedFormWithinItsOwnInterval) {
 
 TEST(LinearGaussian, LikelihoodDoesNotDependOnNeighbours) {
     Model two(8, 4, 2), one(8, 4);
-    const auto together = estimate_likelihood(two.vae, two.device_images, draws(5, 20, 8), two.seeds, two.matmul);
-    const auto alone = estimate_likelihood(one.vae, one.device_images, draws(5, 20, 8), one.seeds, one.matmul);
+    const auto together = estimate_likelihood(two.vae, two.device_images, draws(5, 20, 8), two.seeds);
+    const auto alone = estimate_likelihood(one.vae, one.device_images, draws(5, 20, 8), one.seeds);
     EXPECT_EQ(together[0].samples, 20) << "two chunks of 8 and one of 4";
     EXPECT_EQ(together[0].images, 5);
     if (!device_is_gpu()) {
@@ -123,7 +122,7 @@ TEST(LinearGaussian, TheBoundOfManyDrawsTightensAsAlphaFalls) {
     for (const double alpha : {1., 0.5, 0., -1.}) {
         RenyiVae<float> vae(model.vae.config(), {alpha}, 4, model.matmul);
         vae.parameters().upload(0, model.vae_parameters(0));
-        bounds.push_back(-evaluate_elbo(vae, model.device_images, model.seeds, model.matmul)[0].negative_bound);
+        bounds.push_back(-evaluate_elbo(vae, model.device_images, model.seeds)[0].negative_bound);
         if (bounds.size() > 1) {
             EXPECT_GT(bounds.back(), bounds[bounds.size() - 2]) << "alpha " << alpha;
         }
@@ -132,8 +131,8 @@ TEST(LinearGaussian, TheBoundOfManyDrawsTightensAsAlphaFalls) {
 
 TEST(LinearGaussian, PosteriorsAreTheEncodersAndSamplesAreDrawnFromThem) {
     Model model(1, 8, 2);
-    const Posteriors all = read_posteriors(model.vae, model.device_images, model.seeds, 0, model.matmul),
-                     other = read_posteriors(model.vae, model.device_images, model.seeds, 1, model.matmul);
+    const Posteriors all = read_posteriors(model.vae, model.device_images, model.seeds, 0),
+                     other = read_posteriors(model.vae, model.device_images, model.seeds, 1);
     const std::vector<float> means = all.means.download(), moments = all.moments.download(),
                              samples = all.samples.download();
     ASSERT_EQ(all.count, 11u);
@@ -192,9 +191,8 @@ TEST(LinearGaussian, ResizedModelsDecodeTheSame) {
     RenyiVae<float> other = resized(model.vae, 7, 8, model.matmul);
     EXPECT_EQ(other.config().samples, 7);
     const std::vector<float> z = {0.5f, -1, 2, 0.25f, 0, 0};
-    for (int r = 0; r < 2; ++r)
-        EXPECT_EQ(decode_latents(model.vae, z, r, model.matmul), decode_latents(other, z, r, model.matmul));
-    const std::vector<float> values = model.vae_parameters(1), images = decode_latents(other, z, 1, model.matmul);
+    for (int r = 0; r < 2; ++r) EXPECT_EQ(decode_latents(model.vae, z, r), decode_latents(other, z, r));
+    const std::vector<float> values = model.vae_parameters(1), images = decode_latents(other, z, 1);
     const auto& tensors = model.layout().tensors();
     for (int n = 0; n < 3; ++n)
         for (int d = 0; d < 6; ++d)

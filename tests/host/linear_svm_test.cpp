@@ -86,7 +86,7 @@ double largest_gradient(const Data& data, const LinearSvmFit& model, double C,
     return size;
 }
 void expect_converged(const LinearSvmFit& model, int iterations = 60) {
-    for (const LinearSvmCertificate& certificate : model.certificates) {
+    for (const LbfgsCertificate& certificate : model.certificates) {
         EXPECT_TRUE(certificate.converged);
         EXPECT_LE(certificate.gradient_norm, 1e-6);
         EXPECT_LE(certificate.iterations, iterations);
@@ -143,8 +143,7 @@ TEST_P(Golden, AgreesWithScikitLearn) {
     EXPECT_NEAR(scores.cv_mean, golden["cv_mean"], 1e-12);
     EXPECT_NEAR(scores.cv_std, golden["cv_std"], 1e-12);
     EXPECT_NEAR(scores.test, golden["test_accuracy"], 1e-12);
-    EXPECT_TRUE(scores.certificate.converged);
-    EXPECT_GT(scores.certificate.iterations, 0);
+    EXPECT_TRUE(scores.converged);
 }
 INSTANTIATE_TEST_SUITE_P(ScikitLearn, Golden, ::testing::Values("three_classes", "ten_classes"));
 
@@ -166,7 +165,7 @@ TEST(LinearSvm, CertificateIsTheGradient) {
     early.max_iterations = 1;
     const LinearSvmFit stopped = fit(data, early, folds);
     for (std::size_t k = 0; k < 4; ++k) {
-        const LinearSvmCertificate& certificate = stopped.certificates[k * 4];
+        const LbfgsCertificate& certificate = stopped.certificates[k * 4];
         EXPECT_FALSE(certificate.converged);
         EXPECT_EQ(certificate.iterations, 1);
         EXPECT_NEAR(gradient_size(data, stopped, 1, k), certificate.gradient_norm, 1e-6);

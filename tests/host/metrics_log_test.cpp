@@ -59,14 +59,6 @@ TEST_F(Metrics, CutKeepsEarlierEpochsByteForByte) {
     EXPECT_FALSE(fs::exists(folder_ / "absent.jsonl"));
 }
 
-TEST_F(Metrics, CutByAnotherKey) {
-    MetricsLog log(path_);
-    for (const int step : {10, 20, 30}) log.append({{"step", step}});
-    log.cut_to(20, "step");
-    EXPECT_EQ(log.read().size(), 2u);
-    EXPECT_THROW(log.cut_to(1, "epoch"), Error);
-}
-
 TEST_F(Metrics, CutOneReplica) {
     MetricsLog log(path_);
     for (const int epoch : {1, 2}) {
@@ -74,7 +66,7 @@ TEST_F(Metrics, CutOneReplica) {
     }
     log.append({{"epoch", 3}, {"replica", 7}});
     log.append({{"epoch", 4}});
-    log.cut_to(1, "epoch", "b");
+    log.cut_to(1, "b");
     EXPECT_EQ(read_file(path_),
               "{\"epoch\":1,\"replica\":\"a\"}\n{\"epoch\":1,\"replica\":\"b\"}\n{\"epoch\":2,\"replica\":\"a\"}\n"
               "{\"epoch\":3,\"replica\":7}\n{\"epoch\":4}\n");

@@ -118,8 +118,8 @@ TEST(PoseRecovery, OfAModelIsFiniteAndTheSameAloneAndAmongOthers) {
     for (const auto& [kind, pose] : kModels) {
         const SpatialVaeConfig config = small_config(kind, pose);
         const auto three = perturbed(config, {4, 5, 6}, matmul), alone = perturbed(config, {5}, matmul);
-        const PoseRecovery among = measure_pose_recovery(*three, glyphs, 1, matmul);
-        const PoseRecovery single = measure_pose_recovery(*alone, glyphs, 0, matmul);
+        const PoseRecovery among = measure_pose_recovery(*three, glyphs, 1);
+        const PoseRecovery single = measure_pose_recovery(*alone, glyphs, 0);
         EXPECT_EQ(among.from_u.has_value(), kind != SpatialKind::kVae);
         EXPECT_EQ(single.from_u.has_value(), kind != SpatialKind::kVae);
         for (int i = 0; i < kPoseNumbers; ++i) {
@@ -141,7 +141,7 @@ TEST(PoseRecovery, KnowsNothingFromAPoseThatNeverMoves) {
     const Matmul matmul;
     SpatialVae<float> model(small_config(SpatialKind::kTransformer, PoseKind::kAffine), 1, 16, matmul);
     model.parameters().initialise({1}, nullptr);
-    const PoseRecovery found = measure_pose_recovery(model, glyphs, 0, matmul);
+    const PoseRecovery found = measure_pose_recovery(model, glyphs, 0);
     // u is constant, so the fitted mean is all there is: not above 0 on other rows.
     for (double r2 : found.from_u->r2) {
         EXPECT_LE(r2, 0);

@@ -1,6 +1,6 @@
 // Tables and pictures of pose recovery and equivariance over a run's models: which rows and cells there are, that
 // untrained models are left out, and that the numbers are those of the scores they come from.
-#include "host/experiments/spatial/pose.h"
+#include "host/experiments/spatial/results.h"
 
 #include <gtest/gtest.h>
 
@@ -30,8 +30,8 @@ struct TinyRun {
         return o;
     }
     static RunOptions few_epochs() {
-        RunOptions o = spatial_run_options();
-        o.seeds = 2, o.epochs = 1, o.batch = 20, o.quiet = true;
+        RunOptions o;
+        o.seeds = 2, o.epochs = 1, o.batch = 20, o.learning_rate = 1, o.quiet = true;
         return o;
     }
     const Settings& declared() {
@@ -92,7 +92,7 @@ TEST_F(SpatialPose, TablesHaveARowForEachTrainedModelAndSource) {
     for (const SpatialReplica& replica : run.replicas) {
         if (replica.model != SpatialRow::kAffineT) continue;
         LoadedSpatial loaded(run.experiment, replica, 60);
-        sum += measure_pose_recovery(loaded.model, glyphs, 0, loaded.matmul).from_u->r2[4];
+        sum += measure_pose_recovery(loaded.model, glyphs, 0).from_u->r2[4];
     }
     EXPECT_NEAR(recovery.rows[1].cells[4].mean, sum / 2, device_is_gpu() ? 1e-4 : 1e-12);
 

@@ -1,6 +1,6 @@
 // Table 1 of Vivé and its claims, on replicas whose numbers are made up: the paper's values stand where they belong,
 // the best restart counts, claims follow the numbers.
-#include "host/experiments/spatial/table.h"
+#include "host/experiments/spatial/results.h"
 
 #include <gtest/gtest.h>
 

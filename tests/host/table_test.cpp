@@ -63,24 +63,6 @@ TEST(Table, JsonHasTheDocumentedShape) {
               R"({"test":"MNIST-fr","paper":0.6846,"mean":0.7246,"std":0.0101,"n":3,"tolerance":0.02,"pass":false}]},)"
               R"({"train":"MNIST-rt","latents":100,"cells":[)"
               R"({"test":"MNIST-fr","paper":null,"mean":0.5,"std":0.0,"n":1}]}]})");
-    EXPECT_EQ(to_json(table_from_json(json, "here")), json);
-}
-
-TEST(Table, JsonReaderNamesItsSource) {
-    for (const char* text : {"{}", "[]", "3", R"({"paper":1})",
-                             R"({"paper":"p","table":"t","dataset":"d","device":"c","rows":[{"cells":[{}]}]})",
-                             R"({"paper":"p","table":"t","dataset":"d","device":"c","rows":[3]})"}) {
-        try {
-            table_from_json(Json::parse(text), "runs/a/table.json");
-            ADD_FAILURE() << text;
-        } catch (const Error& error) {
-            EXPECT_TRUE(std::string(error.what()).starts_with("runs/a/table.json is not a table.json: "))
-                << error.what();
-        }
-    }
-    const Json unmeasured = Json::parse(R"({"paper":"p","table":"t","dataset":"d","device":"c","rows":[
-        {"k":1,"cells":[{"test":"a","paper":null,"mean":null,"std":0,"n":0}]}]})");
-    EXPECT_TRUE(std::isnan(table_from_json(unmeasured, "here").rows[0].cells[0].mean));
 }
 
 TEST(Table, Markdown) {

@@ -93,12 +93,14 @@ TEST_F(Dataset, NamesMayBeginWithADash) {
     EXPECT_EQ(read_idx(folder / "-turned", kImageRank).values, std::vector<std::uint8_t>(18, 9));
     EXPECT_EQ(run("show --out=-sheet.png -- -images", before).status, 0);
     EXPECT_TRUE(fs::exists(folder / "-sheet.png"));
-    expect_failure(2, "-images is no option", "show -images", before);
+    expect_failure(2, "-images", "show -images", before);
 }
 
 TEST_F(Dataset, WrongUsageIsStatus2) {
-    expect_failure(2, "list, fetch, make, transform or show", "");
-    expect_failure(2, "list, fetch, make, transform or show", "lst");
+    expect_failure(2, "list, fetch, make, transform, show", "");
+    expect_failure(2, "list, fetch, make, transform, show", "lst");
+    expect_failure(2, "takes at least 1 NAME", "make");
+    expect_failure(2, "takes at most 1", "show a b");
     expect_failure(2, "--colour", "list --colour");
     expect_failure(2, "choose mnist", "fetch minst --data " + at("d"));
     expect_failure(2, "dataset make glyphs", "fetch glyphs --data " + at("d"));
@@ -109,7 +111,9 @@ TEST_F(Dataset, WrongUsageIsStatus2) {
         expect_failure(2, "whole number", std::string("make glyphs --seed ") + seed);
     expect_failure(2, "above 0", "transform a b --scale 0");
     expect_failure(2, "--rotate", "transform a b --rotate left");
-    expect_failure(2, "finite", "transform a b --rotate nan");
+    expect_failure(2, "--rotate", "transform a b --rotate nan");
+    expect_failure(2, "two numbers", "transform a b --translate 1");
+    expect_failure(2, "each axis", "transform a b --scale 1,1,1");
     expect_failure(2, "--interpolation", "transform a b --interpolation cubic");
     expect_failure(2, "--columns", "show glyphs --columns 0");
     expect_failure(2, "choose mnist", "show nothing");

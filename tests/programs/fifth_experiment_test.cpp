@@ -65,10 +65,10 @@ class DisentangleEnsemble : public Ensemble {
     Model<float>& model() override { return vae_; }
     const DeviceImages& epoch_images() const override { return train_; }
     void evaluate() override {
-        const auto elbo = evaluate_elbo(vae_, test_, device_seeds, matmul);
+        const auto elbo = evaluate_elbo(vae_, test_, device_seeds);
         const std::size_t Z = std::size_t(vae_.config().latents), n = glyphs_.poses.size();
         const std::vector<float> mu =
-            extract_features(vae_, test_, FeatureKind::kMean, device_seeds, 0, matmul).download(stream);
+            extract_features(vae_, test_, FeatureKind::kMean, device_seeds, 0).download(stream);
         for (int r = 0; r < size(); ++r) {
             const auto first = mu.begin() + std::ptrdiff_t(std::size_t(r) * n * Z);
             of(r).r2 = recover_poses({first, first + std::ptrdiff_t(n * Z)}, int(Z), glyphs_.poses).r2;
@@ -125,10 +125,9 @@ Table disentangle_table(const std::vector<DisentangleReplica>& replicas) {
     return table;
 }
 
-class DisentangleProgram : public Program {
+class DisentangleProgram : public PaperProgram<DisentangleExperiment, DisentangleOptions> {
   public:
-    DisentangleProgram() : Program("disentangle", "What a beta-VAE's latents know of a pose", defaults()) {
-        add_settings(settings_, paper_);
+    DisentangleProgram() : PaperProgram("disentangle", "What a beta-VAE's latents know of a pose", defaults()) {
         add({"table", "train, evaluate, print the table", [&] {
                  std::vector<DisentangleReplica> replicas = experiment_->replicas();
                  experiment_->train_and_evaluate(replicas);
@@ -141,7 +140,6 @@ class DisentangleProgram : public Program {
     void check(const DataSet& data) const override {
         if (data.name != "glyphs") throw UsageError("--dataset " + data.name + ": poses are known of glyphs alone");
     }
-    void begin(const Run& run) override { experiment_.emplace(run, paper_); }
 
   private:
     static RunOptions defaults() {
@@ -149,8 +147,6 @@ class DisentangleProgram : public Program {
         defaults.dataset = "glyphs";
         return defaults;
     }
-    DisentangleOptions paper_;
-    std::optional<DisentangleExperiment> experiment_;
 };
 
 // --- it does what every program does ---------------------------------------------------------------------------------

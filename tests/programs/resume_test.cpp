@@ -5,6 +5,7 @@
 
 #include "host/experiment/run_folder.h"
 #include "host/programs.h"
+#include "tests/support/other_value.h"
 #include "tests/support/program_test.h"
 #include "tests/support/short_runs.h"
 
@@ -45,9 +46,9 @@ TEST_P(Resume, EverySettingIsReusedRightlyOrRefused) {
     ASSERT_EQ(run("table" + short_run() + " --out " + at("first")).status, 0) << read_file(at("error.txt"));
     form->settings().apply(read_settings(at("first/config.toml")), Setting::Source::kConfig, "config.toml");
     int same = 0, refused = 0;
-    for (const Setting& setting : form->settings().all()) {
+    for (Setting& setting : form->settings().all()) {
         if (!setting.is_of("table") || setting.name == "data") continue;
-        const std::string change = " --" + setting.name + (setting.is_flag ? "=" : " ") + setting.other();
+        const std::string change = " --" + setting.name + (setting.is_flag ? "=" : " ") + test::other_value(setting);
         copy_run("first", "resumed");
         const Result resumed = run("table --quiet --resume " + at("resumed") + change);
         const auto shown = tables("resumed");

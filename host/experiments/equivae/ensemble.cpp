@@ -51,13 +51,10 @@ class EquivaeEnsemble : public Ensemble {
             for (const EquivaeReplica* r : replicas_)
                 splits_.push_back(labelled_split(split_.train, split_.classes, r->labels, r->seed));
             for (int r = 0; r < size(); ++r) labels[r] = &splits_[r].labelled.labels;
-            labelled_ = own_images(&LabelledSplit::labelled);
             unlabelled_ = own_images(&LabelledSplit::unlabelled);
-            labels_ = DeviceImages(labels, each(), 1);
-        } else {
-            labelled_ = shared(split_.train);
-            labels_ = Ensemble::shared(split_.train.labels, 1);
         }
+        labelled_ = is_semi() ? own_images(&LabelledSplit::labelled) : shared(split_.train);
+        labels_ = DeviceImages::of_replicas(labels, 1);
         classes_ = std::make_unique<ClassSets>(labels, split_.classes);
         EquivaeConfig config = first.config;
         config.pixels = pixels_.view();
@@ -71,7 +68,7 @@ class EquivaeEnsemble : public Ensemble {
     std::vector<Json> after_epoch(int) override {
         std::vector<Json> lines(size());
         if (is_semi()) {
-            const auto predicted = classify_images(*model_, validation_, matmul);
+            const auto predicted = classify_images(*model_, validation_);
             for (int r = 0; r < size(); ++r)
                 lines[r] = {{"validation_error", error_rate(predicted[r], split_.validation.labels)}};
         } else if (replicas_[0]->kind == EquivaeKind::kSupervised) {
@@ -86,7 +83,7 @@ class EquivaeEnsemble : public Ensemble {
         read_bound();
         if (replicas_[0]->kind == EquivaeKind::kUnsupervised) return;
         const DeviceImages test = shared(test_);
-        const auto embedded = embed_images(*model_, test, matmul);
+        const auto embedded = embed_images(*model_, test);
         read_classes(test, embedded);
         probe_latents(test, embedded);
         if (!is_semi()) train_net(test);
@@ -103,19 +100,14 @@ class EquivaeEnsemble : public Ensemble {
     ClassSets class_sets(const Bytes& labels) const {
         return ClassSets(std::vector<const Bytes*>(seeds.size(), &labels), split_.classes);
     }
-    std::vector<int> each() const {
-        std::vector<int> which(size());
-        std::iota(which.begin(), which.end(), 0);
-        return which;
-    }
     DeviceImages own_images(ImageSet LabelledSplit::*part) const {
         std::vector<const Bytes*> images;
         for (const LabelledSplit& split : splits_) images.push_back(&(split.*part).images);
-        return DeviceImages(images, each(), int(split_.train.image_size()));
+        return DeviceImages::of_replicas(images, int(split_.train.image_size()));
     }
     /// r from others of the same images and classes.
     std::vector<EquivaeLatents> latents_of(const DeviceImages& images, const ClassSets& classes) {
-        return equivae_latents(*model_, images, classes, kShownComplement, complement_seeds_, matmul);
+        return equivae_latents(*model_, images, classes, kShownComplement, complement_seeds_);
     }
 
     void read_bound() {
@@ -130,7 +122,7 @@ class EquivaeEnsemble : public Ensemble {
     /// The class from f_inv(x) and the class means r_y of the labelled images, in two ways, and from q(y | x).
     void read_classes(const DeviceImages& test, const std::vector<std::vector<float>>& embedded) {
         const int K = split_.classes;
-        const auto labelled = embed_images(*model_, labelled_, matmul);
+        const auto labelled = embed_images(*model_, labelled_);
         std::vector<std::vector<float>> means(size());
         std::vector<double> log_prior(K);
         for (int r = 0; r < size(); ++r) {
@@ -139,7 +131,7 @@ class EquivaeEnsemble : public Ensemble {
             for (int k = 0; k < K; ++k)
                 log_prior[k] = std::log(double(std::count(labels.begin(), labels.end(), k)) / double(labels.size()));
         }
-        const auto likely = most_likely_classes(*model_, test, means, log_prior, matmul);
+        const auto likely = most_likely_classes(*model_, test, means, log_prior);
         for (int r = 0; r < size(); ++r) {
             const auto nearest = nearest_classes(embedded[r], means[r], K);
             replicas_[r]->distance = error_rate(nearest, test_.labels);
@@ -147,7 +139,7 @@ class EquivaeEnsemble : public Ensemble {
             replicas_[r]->agreement = 1 - error_rate(nearest, likely[r]);
         }
         if (!is_semi()) return;
-        const auto predicted = classify_images(*model_, test, matmul);
+        const auto predicted = classify_images(*model_, test);
         for (int r = 0; r < size(); ++r) replicas_[r]->classifier = error_rate(predicted[r], test_.labels);
     }
 
@@ -159,7 +151,7 @@ class EquivaeEnsemble : public Ensemble {
         some.truncate(kProbeImages);
         const DeviceImages some_images = shared(some);
         const auto fit = latents_of(some_images, class_sets(some.labels));
-        const auto fit_r = embed_images(*model_, some_images, matmul);
+        const auto fit_r = embed_images(*model_, some_images);
         const auto tried = latents_of(test, class_sets(test_.labels));
         for (int r = 0; r < size(); ++r) {
             const auto accuracy = [&](const std::vector<float>& train, const std::vector<float>& rows) {

@@ -1,14 +1,12 @@
-#include "host/experiments/equivae/figures.h"
+#include "host/experiments/equivae/results.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "host/core/phase.h"
 #include "host/evaluate/elbo.h"
 #include "host/evaluate/pca.h"
 #include "host/evaluate/umap.h"
 #include "host/experiment/presentation.h"
-#include "host/experiments/equivae/samples.h"
 #include "host/files/metrics_log.h"
 #include "host/show/format.h"
 
@@ -35,8 +33,7 @@ class Figures : public Drawings {
   public:
     Figures(const EquivaeExperiment& experiment, const EquivaeReplica& replica, Judge* judge)
         : Drawings(experiment),
-          seed_(experiment.options().seed),
-          reduction_(experiment.of_paper().reduction),
+          experiment_(experiment),
           judge_(judge),
           model_(experiment, replica),
           held_out_(model_.split.validation) {}
@@ -53,14 +50,18 @@ class Figures : public Drawings {
         samples();
         interpolations();
         swaps();
+        if (model_.Z != 2) learning();
         return files;
     }
 
   private:
+    PlanePoints plane(const std::vector<float>& rows) const {
+        return reduce(model_.device.matmul, rows, model_.Z, experiment_.of_paper().reduction,
+                      experiment_.options().seed);
+    }
     std::string of_model(const std::string& figure) const { return figure + "-" + model_.replica.group(); }
     void write(const ImageGrid& sheet, const std::string& figure, const std::string& caption) {
-        sheet.write(path(of_model(figure)));
-        add(of_model(figure), caption);
+        add_sheet(of_model(figure), sheet, caption);
     }
     ImageGrid grid(int rows, int columns, int scale = 2, int gap = 2) const {
         return ImageGrid(rows, columns, held_out_.height, held_out_.width, sheet_style(held_out_, scale, gap));
@@ -83,8 +84,9 @@ class Figures : public Drawings {
 
     void scatter(const std::string& name, const std::string& figure, const std::string& latent,
                  const std::vector<float>& rows) {
-        const bool flat = model_.Z == 2, is_r = latent == "r", is_umap = reduction_ == Reduction::kUmap;
-        const PlanePoints points = reduce(model_.device.matmul, rows, model_.Z, reduction_, seed_);
+        const bool flat = model_.Z == 2, is_r = latent == "r",
+                   is_umap = experiment_.of_paper().reduction == Reduction::kUmap;
+        const PlanePoints points = plane(rows);
         const std::string axis = flat ? latent : is_umap ? "UMAP " : "principal component ";
         const Axes axes = {.title = is_r ? "Invariant latent r" : "Equivariant latent v",
                            .x = axis + "1",
@@ -125,18 +127,13 @@ class Figures : public Drawings {
         ImageGrid sheet = grid(kSteps + 2, K);
         for (int k = 0; k < K; ++k) {
             const std::vector<int>& members = model_.members[k];
-            const int other = unlike(members);
-            const auto a = held_out_.image(members[0]), b = held_out_.image(other);
-            std::vector<std::uint8_t> ends(a.begin(), a.end());
-            ends.insert(ends.end(), b.begin(), b.end());
-            const std::vector<float> r = r_of_class(k, kSteps);
-            std::vector<float> from, to;
-            const std::vector<float> v = model_.encode(ends, r);
-            add_row(from, v, 0, Z), add_row(to, v, 1, Z);
-            const ImageSet made = model_.make(r, interpolate(from, to, kSteps));
-            sheet.set(0, k, a);
+            const ImageSet ends = held_out_.chosen({std::size_t(members[0]), std::size_t(unlike(members))});
+            const std::vector<float> r = r_of_class(k, kSteps), v = model_.encode(ends.images, r);
+            const ImageSet made =
+                model_.make(r, interpolate({v.begin(), v.begin() + Z}, {v.begin() + Z, v.end()}, kSteps));
+            sheet.set(0, k, ends.image(0));
             for (int i = 0; i < kSteps; ++i) sheet.set(1 + i, k, made.image(i));
-            sheet.set(kSteps + 1, k, b);
+            sheet.set(kSteps + 1, k, ends.image(1));
         }
         sheet.row_caption(0, "x");
         sheet.row_caption(kSteps + 1, "x'");
@@ -190,21 +187,17 @@ class Figures : public Drawings {
     }
 
     void invariant_grid() {
-        const std::vector<float>& r = model_.validation.r;
-        float low[2], high[2];
-        for (int j = 0; j < 2; ++j) {
-            low[j] = high[j] = r[j];
-            for (std::size_t i = j; i < r.size(); i += 2)
-                low[j] = std::min(low[j], r[i]), high[j] = std::max(high[j], r[i]);
-        }
-        const std::vector<float> at = even_grid(kInvariantSide, low[0], high[0], low[1], high[1]);
+        const PlanePoints r = plane(model_.validation.r);
+        const auto [left, right] = std::minmax_element(r.x.begin(), r.x.end());
+        const auto [low, high] = std::minmax_element(r.y.begin(), r.y.end());
+        const std::vector<float> at = even_grid(kInvariantSide, *left, *right, *low, *high);
         const ImageSet made = model_.make(at, std::vector<float>(at.size()));
         ImageGrid sheet = grid(kInvariantSide, kInvariantSide, 1, 1);
         sheet.fill(std::span<const std::uint8_t>(made.images));
         write(sheet, "figure5-r-grid",
               formatted("Figure 5, middle. What an even grid of r decodes to at v = 0, over the range of the "
                         "validation images: r1 from %.1f to %.1f across, r2 from %.1f to %.1f upwards.",
-                        double(low[0]), double(high[0]), double(low[1]), double(high[1])));
+                        double(*left), double(*right), double(*low), double(*high)));
     }
 
     void equivariant_grid() {
@@ -225,12 +218,48 @@ class Figures : public Drawings {
               "classes above the sheets: v1 across, v2 upwards.");
     }
 
+    /// The bound and its two terms by epoch, of metrics.jsonl.
+    void learning() {
+        std::vector<Json> epochs = MetricsLog(experiment_.out() / "metrics.jsonl").read();
+        std::erase_if(epochs, [&](const Json& line) { return line.value("replica", "") != model_.replica.name(); });
+        if (epochs.empty()) return;
+        const auto number = [](const Json& line, const std::string& key) {
+            return line.contains(key) && line[key].is_number() ? line[key].get<double>() : NAN;
+        };
+        struct Term {
+            const char* name;
+            double (*of)(double nll, double kl);
+            int colour;
+        };
+        std::vector<Series> lines;
+        for (const Term& term : {Term{"ELBO", [](double nll, double kl) { return -nll - kl; }, 0},
+                                 {"reconstruction", [](double nll, double) { return -nll; }, 2},
+                                 {"-KL", [](double, double kl) { return -kl; }, 1}})
+            for (const std::string which : {"", "validation_"}) {
+                const bool dashed = !which.empty();
+                Series& line = lines.emplace_back(Series{dashed ? "" : term.name, {}, {}, {}, term.colour, dashed});
+                for (const Json& epoch : epochs) {
+                    line.x.push_back(number(epoch, "epoch"));
+                    line.y.push_back(term.of(number(epoch, which + "reconstruction"), number(epoch, which + "kl")));
+                }
+            }
+        const Axes axes = {.title = "Learning curves (dashed: validation images)",
+                           .x = "epoch",
+                           .y = "nats an image",
+                           .integer_x = true,
+                           .width = 1100,
+                           .height = 640};
+        add_lines(
+            of_model("figure3-learning"), axes, lines,
+            "Figure 3, right. The bound and the two terms that it is the sum of, by epoch; training images with m "
+            "drawn at every step, validation images (dashed) with m = 5 and v at the posterior's mean.");
+    }
+
     void caption_classes(ImageGrid& sheet, int first) const {
         for (int k = 0; k < model_.classes; ++k) sheet.column_caption(first + k, std::to_string(k));
     }
 
-    const std::uint64_t seed_;
-    const Reduction reduction_;
+    const EquivaeExperiment& experiment_;
     Judge* const judge_;
     TrainedEquivae model_;
     const ImageSet& held_out_;
@@ -247,12 +276,10 @@ PlanePoints reduce(const Matmul& matmul, const std::vector<float>& rows, int Z, 
     const int neighbours = std::min(kNeighbours, (int(n) - 1) / 2 - 1);
     PlanePoints out;
     if (Z != 2) {
-        UmapOptions options;
-        options.neighbours = std::min(kNeighbours, int(n) - 1);
-        options.seed = seed;
-        const DeviceBuffer<float> flat = reduction == Reduction::kUmap
-                                             ? umap(matmul, x.data(), n, Z, options)
-                                             : project_pca(matmul, fit_pca(matmul, x.data(), n, Z, 2), x.data(), n);
+        const DeviceBuffer<float> flat =
+            reduction == Reduction::kUmap
+                ? umap(matmul, x.data(), n, Z, {.neighbours = std::min(kNeighbours, int(n) - 1), .seed = seed})
+                : project_pca(matmul, fit_pca(matmul, x.data(), n, Z, 2), x.data(), n);
         plane = flat.download(matmul.stream());
         if (neighbours > 0) out.trustworthiness = trustworthiness(matmul, x.data(), n, Z, flat.data(), 2, neighbours);
     }
@@ -281,53 +308,11 @@ std::vector<FigureFile> draw_model(const EquivaeExperiment& experiment, const Eq
     return Figures(experiment, replica, judge).draw();
 }
 
-std::vector<FigureFile> draw_learning_curves(const EquivaeExperiment& experiment, const EquivaeReplica& replica) {
-    std::vector<Json> epochs = MetricsLog(experiment.out() / "metrics.jsonl").read();
-    std::erase_if(epochs, [&](const Json& line) { return line.value("replica", "") != replica.name(); });
-    if (epochs.empty()) return {};
-    const auto number = [](const Json& line, const std::string& key) {
-        return line.contains(key) && line[key].is_number() ? line[key].get<double>() : NAN;
-    };
-    struct Term {
-        const char* name;
-        double (*of)(double nll, double kl);
-        int colour;
-    };
-    std::vector<Series> lines;
-    for (const Term& term : {Term{"ELBO", [](double nll, double kl) { return -nll - kl; }, 0},
-                             {"reconstruction", [](double nll, double) { return -nll; }, 2},
-                             {"-KL", [](double, double kl) { return -kl; }, 1}})
-        for (const std::string which : {"", "validation_"}) {
-            const bool dashed = !which.empty();
-            Series& line = lines.emplace_back(Series{dashed ? "" : term.name, {}, {}, {}, term.colour, dashed});
-            for (const Json& epoch : epochs) {
-                line.x.push_back(number(epoch, "epoch"));
-                line.y.push_back(term.of(number(epoch, which + "reconstruction"), number(epoch, which + "kl")));
-            }
-        }
-    const Axes axes = {.title = "Learning curves (dashed: validation images)",
-                       .x = "epoch",
-                       .y = "nats an image",
-                       .integer_x = true,
-                       .width = 1100,
-                       .height = 640};
-    Drawings drawings(experiment);
-    drawings.add_lines("figure3-learning-" + replica.group(), axes, lines,
-                       figure_of("3, right", replica.latents) +
-                           "The bound and the two terms that it is the sum of, by epoch; training images with m "
-                           "drawn at every step, validation images (dashed) with m = 5 and v at the posterior's "
-                           "mean.");
-    return drawings.files;
-}
-
 std::vector<FigureFile> draw_equivae_figures(const EquivaeExperiment& experiment) {
-    const InPhase phase(Phase::kFigures);
     Judge judge(experiment);
     std::vector<FigureFile> all;
-    for (const EquivaeReplica& replica : experiment.shown_replicas()) {
+    for (const EquivaeReplica& replica : experiment.shown_replicas())
         append(all, draw_model(experiment, replica, &judge));
-        if (replica.latents != 2) append(all, draw_learning_curves(experiment, replica));
-    }
     return all;
 }
 

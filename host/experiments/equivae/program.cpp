@@ -2,9 +2,7 @@
 #include <cstdio>
 
 #include "host/experiment/presentation.h"
-#include "host/experiments/equivae/figures.h"
-#include "host/experiments/equivae/samples.h"
-#include "host/experiments/equivae/table.h"
+#include "host/experiments/equivae/results.h"
 #include "host/programs.h"
 
 namespace warpvae {
@@ -23,20 +21,14 @@ Examples
   equivae report --quick --dataset glyphs-colour --out runs/colour    a first look, in colour
 )";
 
-RunOptions defaults() {
-    RunOptions o;
-    o.seeds = 5, o.epochs = 0, o.batch = 32;
-    return o;
-}
-
-class EquivaeProgram : public Program {
+class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
   public:
     EquivaeProgram()
-        : Program("equivae",
-                  "Invariant and equivariant latents (Feige 2019): what a class's images share goes through r, all "
-                  "else through v.",
-                  defaults()) {
-        add_settings(settings_, paper_);
+        : PaperProgram(
+              "equivae",
+              "Invariant and equivariant latents (Feige 2019): what a class's images share goes through r, all "
+              "else through v.",
+              {.data = {}, .seeds = 5, .epochs = 0, .batch = 32}) {
         add({"table",
              "--which supervised: Table 1, error rates with all labels; --which semi: Table 2, with few; and the "
              "paper's claims. Trains the models and the classifiers that they are compared with",
@@ -45,22 +37,16 @@ class EquivaeProgram : public Program {
              [&] { print_figures(figures()); }});
         add({"train", "train the models of --which without evaluating them: weights, checkpoints, metrics",
              [&] { experiment_->train(experiment_->replicas(paper_.which)); }});
-        add({"evaluate",
-             "the tables of the models that a run has trained, without training more of them",
-             [&] { show(experiment_->trained(all_replicas())); },
-             {},
-             true});
-        add({"classify",
-             "the classes of pictures, by the first model of --which that the run has trained",
-             [&] { classify(); },
-             {"IMAGES", "pictures of your own, PNG or IDX", 1, kMostImages},
-             true});
-        add({"sample",
-             "what the paper generates: a sheet of digits, columns classes (--classes), rows styles drawn from the "
-             "prior (--rows), or the styles of IMAGES",
-             [&] { sample(); },
-             {"IMAGES", "pictures of your own, PNG or IDX; none: draws of the prior", 0, kMostImages},
-             true});
+        add_for_a_run("evaluate", "the tables of the models that a run has trained, without training more of them",
+                      [&] { show(experiment_->trained(all_replicas())); });
+        add_for_a_run("classify", "the classes of pictures, by the first model of --which that the run has trained",
+                      [&] { classify(); }, {"IMAGES", "pictures of your own, PNG or IDX", 1, kMostImages});
+        add_for_a_run(
+            "sample",
+            "what the paper generates: a sheet of digits, columns classes (--classes), rows styles drawn from "
+            "the prior (--rows), or the styles of IMAGES",
+            [&] { sample(); },
+            {"IMAGES", "pictures of your own, PNG or IDX; none: draws of the prior", 0, kMostImages});
         add({"report", "both tables, the ablation and the figures on one page: report.html", [&] { report(); }});
         teach(kLesson);
     }
@@ -85,7 +71,6 @@ class EquivaeProgram : public Program {
         if (command() != "report" && !(of_table && paper_.which == EquivaeKind::kSemiSupervised)) return;
         for (const int labels : paper_.labels) require_labels(data.train, labels);
     }
-    void begin(const Run& run) override { experiment_.emplace(run, paper_); }
 
   private:
     static constexpr int kMostImages = 100000;
@@ -120,12 +105,12 @@ class EquivaeProgram : public Program {
     void report() {
         EquivaeReport run = show(all_replicas());
         run.figures = figures();
-        std::printf("report: %s\n", write_equivae_report(*experiment_, run).c_str());
+        write_equivae_report(*experiment_, run);
     }
     EquivaeReplica first_trained() const { return experiment_->trained(experiment_->replicas(paper_.which)).front(); }
     std::vector<fs::path> pictures() const { return {operands().begin(), operands().end()}; }
     void classify() {
-        const fs::path sheet = experiment_->out() / "figures" / "classified.png";
+        const fs::path sheet = experiment_->figure("classified");
         for (const ClassifiedImage& image : classify_user_images(*experiment_, first_trained(), pictures(), sheet)) {
             const auto read = [&](const char* how, const ReadClass& c) {
                 std::printf("%-24s %-10s %d (%.3f), then %d (%.3f)\n", image.image.name.c_str(), how, c.first,
@@ -140,13 +125,10 @@ class EquivaeProgram : public Program {
         std::vector<int> classes = paper_.classes;
         if (classes.empty())
             for (int k = 0; k < experiment_->split().classes; ++k) classes.push_back(k);
-        const fs::path sheet = experiment_->out() / "figures" / (operands().empty() ? "samples.png" : "restyled.png");
+        const fs::path sheet = experiment_->figure(operands().empty() ? "samples" : "restyled");
         draw_samples(sheet, *experiment_, first_trained(), classes, paper_.rows, pictures());
         std::printf("sheet: %s\n", sheet.c_str());
     }
-
-    EquivaeOptions paper_;
-    std::optional<EquivaeExperiment> experiment_;
 };
 
 }  // namespace

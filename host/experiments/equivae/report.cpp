@@ -1,6 +1,6 @@
 // report.html of the `equivae` experiment.
 #include "host/experiment/presentation.h"
-#include "host/experiments/equivae/table.h"
+#include "host/experiments/equivae/results.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -23,7 +23,7 @@ void add_highlights(Report& report, const std::vector<EquivaeReplica>& replicas,
 
 }  // namespace
 
-std::filesystem::path write_equivae_report(const EquivaeExperiment& experiment, const EquivaeReport& run) {
+void write_equivae_report(const EquivaeExperiment& experiment, const EquivaeReport& run) {
     Report report("Invariant and equivariant latents", measured("Feige (2019), EQUIVAE", experiment));
     const std::vector<Claim> claims = equivae_claims(run.replicas);
     add_highlights(report, run.replicas, claims);
@@ -55,7 +55,7 @@ std::filesystem::path write_equivae_report(const EquivaeExperiment& experiment, 
     add_section(report, "Figure 3: both latents, and learning", "", {}, run.figures, {"figure3"});
     add_section(report, "Figure 4: samples, interpolations, swaps", "", {}, run.figures, {"figure4"});
     add_section(report, "Figure 5: two-dimensional latents", "", {}, run.figures, {"figure5"});
-    return finish(report, experiment);
+    finish(report, experiment);
 }
 
 }  // namespace warpvae

@@ -1,4 +1,4 @@
-#include "host/experiments/equivae/samples.h"
+#include "host/experiments/equivae/results.h"
 
 #include <algorithm>
 
@@ -18,12 +18,6 @@ std::vector<UserImage> grey_images(const ImageSet& like, const std::vector<fs::p
     return read_user_images(paths, like.height, like.width);
 }
 
-std::vector<std::uint8_t> bytes_of(const std::vector<UserImage>& images) {
-    std::vector<std::uint8_t> bytes;
-    for (const UserImage& image : images) bytes.insert(bytes.end(), image.pixels.begin(), image.pixels.end());
-    return bytes;
-}
-
 /// As the model itself tells classes best: q(y | x) where it has one.
 std::vector<ReadClass> own_classes(TrainedEquivae& model, const std::vector<std::uint8_t>& images) {
     const bool semi = model.replica.kind == EquivaeKind::kSemiSupervised;
@@ -31,14 +25,18 @@ std::vector<ReadClass> own_classes(TrainedEquivae& model, const std::vector<std:
                          model.classes);
 }
 
+/// The styles v of images, r of each the mean of the class that it is read as.
+std::vector<float> styles_of(TrainedEquivae& model, const std::vector<UserImage>& images) {
+    const std::vector<std::uint8_t> bytes = bytes_of(images);
+    std::vector<float> r;
+    for (const ReadClass& c : own_classes(model, bytes)) add_row(r, model.r_y, c.first, model.Z);
+    return model.encode(bytes, r);
+}
+
 }  // namespace
 
 ImageGridStyle sheet_style(const ImageSet& like, int scale, int gap) {
-    ImageGridStyle style;
-    style.channels = like.channels;
-    style.scale = scale, style.gap = gap;
-    style.invert = like.channels == 1;
-    return style;
+    return {.channels = like.channels, .scale = scale, .gap = gap, .invert = like.channels == 1};
 }
 
 void draw_samples(const fs::path& path, const EquivaeExperiment& experiment, const EquivaeReplica& replica,
@@ -48,42 +46,30 @@ void draw_samples(const fs::path& path, const EquivaeExperiment& experiment, con
     for (const int k : classes)
         if (k < 0 || k >= known)
             throw UsageError("--classes " + std::to_string(k) + ": the model's are 0 to " + std::to_string(known - 1));
-    if (classes.empty()) throw UsageError("no class to draw samples of");
-    std::vector<UserImage> images;
-    if (!styles.empty()) {
-        images = grey_images(experiment.split().train, styles);
-        rows = int(images.size());
-    }
-    if (rows < 1) throw UsageError("a sheet needs a row");
+    const std::vector<UserImage> images =
+        styles.empty() ? std::vector<UserImage>() : grey_images(experiment.split().train, styles);
+    if (!images.empty()) rows = int(images.size());
 
     TrainedEquivae model(experiment, replica);
-    const int front = images.empty() ? 0 : 1;  // the image whose style it is
-    std::vector<float> style, r, v;
-    if (images.empty()) {
-        style = model.draw(rows, 0);
-    } else {
-        const std::vector<std::uint8_t> bytes = bytes_of(images);
-        std::vector<float> own;
-        for (const ReadClass& c : own_classes(model, bytes)) add_row(own, model.r_y, c.first, model.Z);
-        style = model.encode(bytes, own);
-    }
+    const std::vector<float> style = images.empty() ? model.draw(rows, 0) : styles_of(model, images);
+    std::vector<float> r, v;
     for (int i = 0; i < rows; ++i)
         for (const int k : classes) add_row(r, model.r_y, k, model.Z), add_row(v, style, i, model.Z);
     const ImageSet made = model.make(r, v);
-    const std::size_t across = classes.size();
-    ImageGrid sheet(rows, front + int(across), made.height, made.width, sheet_style(made));
-    for (int i = 0; i < rows; ++i) {
-        if (front) {
-            sheet.set(i, 0, std::span<const std::uint8_t>(images[i].pixels));
-            sheet.row_caption(i, images[i].name);
-        }
-        for (std::size_t c = 0; c < across; ++c) sheet.set(i, front + int(c), made.image(i * across + c));
+    const int front = images.empty() ? 0 : 1, across = int(classes.size());  // in front the image whose style it is
+    ImageGrid sheet(rows, front + across, made.height, made.width, sheet_style(made));
+    for (int i = 0; i < int(images.size()); ++i) {
+        sheet.set(i, 0, std::span<const std::uint8_t>(images[i].pixels));
+        sheet.row_caption(i, images[i].name);
     }
     if (front) {
         sheet.column_caption(0, "style");
         sheet.break_after_column(0);
     }
-    for (std::size_t c = 0; c < across; ++c) sheet.column_caption(front + int(c), std::to_string(classes[c]));
+    for (int c = 0; c < across; ++c) {
+        sheet.column_caption(front + c, std::to_string(classes[c]));
+        for (int i = 0; i < rows; ++i) sheet.set(i, front + c, made.image(i * across + c));
+    }
     sheet.write(path);
 }
 
@@ -91,7 +77,6 @@ std::vector<ClassifiedImage> classify_user_images(const EquivaeExperiment& exper
                                                   const std::vector<fs::path>& paths, const fs::path& sheet_path) {
     const ImageSet& like = experiment.split().train;
     std::vector<UserImage> images = grey_images(like, paths);
-    if (images.empty()) throw UsageError("no images to classify");
     TrainedEquivae model(experiment, replica);
     const std::vector<std::uint8_t> bytes = bytes_of(images);
     const auto by_distance = most_probable(model.distance_probabilities(bytes), model.classes);

@@ -1,6 +1,7 @@
 #include "host/experiments/equivae/splits.h"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <string>
 
@@ -14,19 +15,6 @@ namespace {
 using Labels = std::span<const std::uint8_t>;
 
 std::size_t validation_count(const ImageSet& set) { return set.count() == 73257 ? 3257 : set.count() / 12; }
-
-ImageSet empty_like(const ImageSet& set) {
-    ImageSet out;
-    out.height = set.height, out.width = set.width, out.channels = set.channels;
-    return out;
-}
-void add_image(ImageSet& to, const ImageSet& from, std::size_t i) {
-    const auto image = from.image(i);
-    to.images.insert(to.images.end(), image.begin(), image.end());
-    to.labels.push_back(from.labels[i]);
-}
-
-int classes_of(Labels labels) { return labels.empty() ? 0 : *std::max_element(labels.begin(), labels.end()) + 1; }
 
 std::string naming(int labels) { return "--labels " + std::to_string(labels) + ": "; }
 
@@ -47,16 +35,16 @@ void require_shares(Labels train, int classes, int labels) {
 
 EquivaeSplit equivae_split(const ImageSet& train) {
     const std::size_t held_out = validation_count(train);
-    EquivaeSplit split{empty_like(train), empty_like(train), 0};
-    for (std::size_t i = 0; i < train.count(); ++i) add_image(i < held_out ? split.validation : split.train, train, i);
-    split.classes = classes_of(train.labels);
-    return split;
+    std::vector<std::size_t> order(train.count());
+    std::iota(order.begin(), order.end(), 0);
+    const auto others = order.begin() + std::ptrdiff_t(held_out);
+    return {train.chosen({others, order.end()}), train.chosen({order.begin(), others}), train.classes()};
 }
 
 void require_split(const ImageSet& set) {
     const Labels all(set.labels);
     const std::size_t held_out = validation_count(set);
-    for (int k = 0; k < classes_of(all); ++k)
+    for (int k = 0; k < set.classes(); ++k)
         for (const bool validates : {true, false}) {
             const Labels part = validates ? all.first(held_out) : all.subspan(held_out);
             if (const auto n = std::count(part.begin(), part.end(), k); n < 2)
@@ -69,7 +57,7 @@ void require_split(const ImageSet& set) {
 
 void require_labels(const ImageSet& set, int labels) {
     const Labels train = Labels(set.labels).subspan(validation_count(set));
-    require_shares(train, classes_of(set.labels), labels);
+    require_shares(train, set.classes(), labels);
     if (std::size_t(labels) >= train.size())
         throw UsageError(naming(labels) + "these are all training images, and some must be left without a label");
 }
@@ -86,14 +74,13 @@ LabelledSplit labelled_split(const ImageSet& train, int classes, int labels, std
                                     nullptr));
         const std::vector<float> draws = device.download();
         std::vector<std::size_t> order(members[k].size());
-        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        std::iota(order.begin(), order.end(), 0);
         std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return draws[a] < draws[b]; });
         for (int i = 0; i < labels / classes; ++i) is_labelled[members[k][order[i]]] = true;
     }
-    LabelledSplit split{empty_like(train), empty_like(train)};
-    for (std::size_t i = 0; i < train.count(); ++i)
-        add_image(is_labelled[i] ? split.labelled : split.unlabelled, train, i);
-    return split;
+    std::vector<std::size_t> labelled, unlabelled;
+    for (std::size_t i = 0; i < train.count(); ++i) (is_labelled[i] ? labelled : unlabelled).push_back(i);
+    return {train.chosen(labelled), train.chosen(unlabelled)};
 }
 
 }  // namespace warpvae

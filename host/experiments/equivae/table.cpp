@@ -1,4 +1,4 @@
-#include "host/experiments/equivae/table.h"
+#include "host/experiments/equivae/results.h"
 
 #include <algorithm>
 #include <cmath>
@@ -161,8 +161,7 @@ std::vector<Claim> equivae_claims(const std::vector<EquivaeReplica>& replicas) {
             good += test(*(r.*a), *(r.*b));
             of_a.push_back(100 * *(r.*a)), of_b.push_back(100 * *(r.*b));
         }
-        const std::string evidence =
-            of_a.empty() ? "" : formatted(format, measured_cell("", of_a).mean, measured_cell("", of_b).mean);
+        const std::string evidence = formatted(format, measured_cell("", of_a).mean, measured_cell("", of_b).mean);
         claims.push_back(judged(name, statement, evidence, good, int(of_a.size())));
     };
     supervised(
@@ -192,7 +191,7 @@ std::vector<Claim> equivae_claims(const std::vector<EquivaeReplica>& replicas) {
         for (const EquivaeReplica& r : replicas)
             if (r.kind == kind) ++seen, good += used ? r.validation_kl > 1 : r.validation_kl < 1, kl += r.validation_kl;
         const char* format = used ? "KL %.1f nats on validation images." : "KL %.2f nats on validation images.";
-        claims.push_back(judged(name, statement, seen ? formatted(format, kl / seen) : "", good, seen));
+        claims.push_back(judged(name, statement, formatted(format, kl / seen), good, seen));
     };
     divergence("F5", "v is used: its divergence from the prior does not vanish.", EquivaeKind::kSupervised, true);
     const auto against = [&](const char* name, const char* statement, Score benchmark) {
@@ -205,7 +204,7 @@ std::vector<Claim> equivae_claims(const std::vector<EquivaeReplica>& replicas) {
                     evidence += formatted("%s%d labels %s: %.2f against %.2f %%", evidence.empty() ? "" : "; ",
                                           r.labels, name_of(r.mixing), 100 * *r.classifier, 100 * *(r.*benchmark));
             }
-        claims.push_back(judged(name, statement, seen ? evidence + "." : "", good, seen));
+        claims.push_back(judged(name, statement, evidence + ".", good, seen));
     };
     against(
         "F6",

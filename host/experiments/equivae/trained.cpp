@@ -4,8 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "data/standardise.h"
-
 namespace warpvae {
 namespace {
 
@@ -28,19 +26,16 @@ EquivaeConfig with_pixels(EquivaeConfig config, const PixelStatistics& pixels) {
 
 }  // namespace
 
-PixelStatistics::PixelStatistics(const ImageSet& train) {
-    if (train.channels == 1) return;
-    Standardisation s = standardise(train);
-    host_mean = std::move(s.mean), host_scale = std::move(s.scale);
-    mean = DeviceBuffer<float>(host_mean, "pixel means");
-    scale = DeviceBuffer<float>(host_scale, "pixel scales");
-}
+PixelStatistics::PixelStatistics(const ImageSet& train)
+    : host(train.channels == 1 ? Standardisation() : standardise(train)),
+      mean(host.mean, "pixel means"),
+      scale(host.scale, "pixel scales") {}
 
 std::vector<float> PixelStatistics::levels(std::vector<float> pixels) const {
     for (std::size_t i = 0; i < pixels.size(); ++i) {
-        const std::size_t at = host_mean.empty() ? 0 : i % host_mean.size();
+        const std::size_t at = host.mean.empty() ? 0 : i % host.mean.size();
         const float level =
-            host_mean.empty() ? 1 / (1 + std::exp(-pixels[i])) : pixels[i] / host_scale[at] + host_mean[at];
+            host.mean.empty() ? 1 / (1 + std::exp(-pixels[i])) : pixels[i] / host.scale[at] + host.mean[at];
         pixels[i] = std::clamp(level, 0.f, 1.f);
     }
     return pixels;
@@ -58,8 +53,8 @@ TrainedEquivae::TrainedEquivae(const EquivaeExperiment& experiment, const Equiva
     model.parameters().upload(0, experiment.weights(of, model.parameters().layout()));
     const ImageSet& set = split.validation;
     const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{kComplementSeed}, "seeds");
-    validation = equivae_latents(model, alone(set.images), ClassSets({&set.labels}, classes), kShownComplement, seeds,
-                                 device.matmul)[0];
+    validation =
+        equivae_latents(model, alone(set.images), ClassSets({&set.labels}, classes), kShownComplement, seeds)[0];
     r_y = class_means(validation.r, set.labels, classes);
     for (std::size_t i = 0; i < set.count(); ++i) members[set.labels[i]].push_back(int(i));
 }
@@ -72,7 +67,7 @@ void TrainedEquivae::append_from_device(std::vector<float>& to, const float* fro
 const std::vector<float>& TrainedEquivae::labelled_means() {
     if (!labelled_means_.empty()) return labelled_means_;
     const ImageSet labelled = experiment_.labelled_images(replica);
-    const std::vector<float> embedded = embed_images(model, alone(labelled.images), device.matmul)[0];
+    const std::vector<float> embedded = embed_images(model, alone(labelled.images))[0];
     return labelled_means_ = class_means(embedded, labelled.labels, classes);
 }
 
@@ -94,7 +89,7 @@ std::vector<float> TrainedEquivae::encode(const std::vector<std::uint8_t>& image
 }
 
 std::vector<float> TrainedEquivae::distance_probabilities(const std::vector<std::uint8_t>& images) {
-    const std::vector<float> x = embed_images(model, alone(images), device.matmul)[0];
+    const std::vector<float> x = embed_images(model, alone(images))[0];
     const std::vector<float>& means = labelled_means();
     std::vector<float> out;
     for (std::size_t i = 0; i < x.size(); i += Z)

@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "data/standardise.h"
 #include "host/core/convolution_device.h"
 #include "host/evaluate/equivae_classes.h"
 #include "host/experiments/equivae/equivae.h"
@@ -12,8 +13,8 @@ namespace warpvae {
 /// ones are bytes / 255.
 struct PixelStatistics {
     explicit PixelStatistics(const ImageSet& train);
-    DeviceBuffer<float> mean, scale;
-    std::vector<float> host_mean, host_scale;
+    const Standardisation host;  ///< empty of grey images
+    const DeviceBuffer<float> mean, scale;
     PixelScale view() const { return {mean.data(), scale.data()}; }
     /// Pixels of a decoder as levels of [0, 1]: a Bernoulli's logits, or a Gaussian's standardised means.
     std::vector<float> levels(std::vector<float> pixels) const;

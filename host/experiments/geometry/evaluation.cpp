@@ -18,8 +18,6 @@ std::vector<double> alphas_of(const std::vector<GeometryReplica*>& replicas) {
     for (const GeometryReplica* r : replicas) alphas.push_back(r->alpha);
     return alphas;
 }
-int classes_of(const ImageSet& set) { return *std::max_element(set.labels.begin(), set.labels.end()) + 1; }
-
 /// Draws decoded at a time: about 128. A few images' draws then fill a core's cache.
 int draws_of_chunk(int samples) {
     const int chunks = (samples + 127) / 128;
@@ -52,7 +50,7 @@ std::vector<LikelihoodEstimate> shown_likelihood(const GeometryExperiment& exper
     options.images = count;
     options.draws_at_once = draws;
     options.samples = (o.likelihood_samples + draws - 1) / draws * draws;  // whole passes: nothing is drawn for nothing
-    return estimate_likelihood(model, test, options, seeds, matmul,
+    return estimate_likelihood(model, test, options, seeds,
                                [&](std::size_t done) { progress.update(std::int64_t(done)); });
 }
 
@@ -68,7 +66,7 @@ class GeometryEnsemble : public Ensemble {
           test_(shared(experiment.test_set().images, experiment.test_set().pixels())),
           train_labels_(shared(experiment.train_set().labels, 1)),
           test_labels_(shared(experiment.test_set().labels, 1)),
-          classes_(classes_of(experiment.train_set())),
+          classes_(experiment.train_set().classes()),
           vae_(experiment.config_of(*replicas_[0]), alphas_of(replicas_), experiment.options().batch, matmul) {}
 
     Model<float>& model() override { return vae_; }
@@ -79,7 +77,7 @@ class GeometryEnsemble : public Ensemble {
     }
     std::vector<Json> after_epoch(int epoch) override {
         std::vector<Json> lines;
-        for (const ElboSummary& bound : evaluate_elbo(vae_, test_, device_seeds, matmul))
+        for (const ElboSummary& bound : evaluate_elbo(vae_, test_, device_seeds))
             lines.push_back({{"test_negative_bound", bound.negative_bound},
                              {"test_negative_elbo", bound.negative_elbo},
                              {"active_units", bound.active_units}});
@@ -108,12 +106,12 @@ class GeometryEnsemble : public Ensemble {
     /// `set` is 0 for training images, 1 for test images.
     Posteriors posteriors(const DeviceImages& images, int set) {
         RenyiVae<float> encoder = resized(vae_, 1, evaluation_decoder_rows(), matmul);
-        return read_posteriors(encoder, images, device_seeds, set, matmul);
+        return read_posteriors(encoder, images, device_seeds, set);
     }
     void read_bounds() {
         const int draws = options_.bound_samples;
         RenyiVae<float> model = resized(vae_, draws, evaluation_decoder_rows() / draws, matmul);
-        const auto bounds = evaluate_elbo(model, test_, device_seeds, matmul);
+        const auto bounds = evaluate_elbo(model, test_, device_seeds);
         for (int r = 0; r < size(); ++r) replicas_[r]->bound = bounds[r];
     }
     /// Spectra of the means, and what both classifiers read.
@@ -139,15 +137,13 @@ class GeometryEnsemble : public Ensemble {
     /// Figure 3: a logistic regression on each kind of feature, test accuracy by replica.
     std::vector<std::array<double, 3>> separability(const Posteriors& train, const Posteriors& test) const {
         const Matmul exact(stream);  // the regression is solved in fp32 whatever the model was trained in
-        LogisticRegressionOptions regression;
-        regression.C = options_.C;
-        regression.classes = classes_;
+        const LogisticRegressionOptions regression = {.C = options_.C, .classes = classes_};
         std::vector<std::array<double, 3>> accuracy(size());
         for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f) {
             const Features from = features_of(train)[f], on = features_of(test)[f];
             const LogisticRegressionFit fit = fit_logistic_regression(exact, from.data, train_labels_.table(), size(),
                                                                       train_labels_.count(), from.width, regression);
-            for (const LogisticRegressionCertificate& certificate : fit.certificates)
+            for (const LbfgsCertificate& certificate : fit.certificates)
                 if (!certificate.converged) log_warning("a logistic regression stopped short of its optimum");
             const auto right =
                 logistic_regression_accuracy(exact, fit, on.data, test_labels_.table(), test_labels_.count());
@@ -233,7 +229,7 @@ std::vector<float> posterior_moments(LoadedRenyi& loaded, const std::vector<std:
     const RenyiVaeConfig& config = loaded.model.config();
     const DeviceImages device({&images}, {0}, config.height * config.width);
     const DeviceBuffer<std::uint64_t> none(std::vector<std::uint64_t>{0});
-    return read_posteriors(loaded.model, device, none, 0, loaded.matmul).moments.download(loaded.stream);
+    return read_posteriors(loaded.model, device, none, 0).moments.download(loaded.stream);
 }
 
 }  // namespace warpvae

@@ -1,4 +1,4 @@
-#include "host/experiments/geometry/figures.h"
+#include "host/experiments/geometry/results.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,6 @@
 #include <map>
 #include <utility>
 
-#include "host/core/phase.h"
 #include "host/experiment/presentation.h"
 #include "host/files/metrics_log.h"
 #include "host/log.h"
@@ -53,10 +52,6 @@ class Figures : public Drawings {
     }
 
   private:
-    static Axes axes_of(const std::string& title, const char* x, const char* y) {
-        return {.title = title, .x = x, .y = y, .width = 900, .height = 600};
-    }
-
     void spectrum(int k) {
         std::vector<Series> all;
         for (const auto& [alpha, members] : rows_[k]) {
@@ -67,7 +62,7 @@ class Figures : public Drawings {
         }
         if (all.empty()) return;
         all.push_back({"0.01", {1, double(k)}, {kInformative, kInformative}, {}, kGrey, true});
-        Axes axes = axes_of(formatted("k = %d", k), "rank", "eigenvalue");
+        Axes axes = half_width(formatted("k = %d", k), "rank", "eigenvalue");
         axes.log_y = axes.integer_x = true;
         add_lines(formatted("figure1-k%d", k), axes, all,
                   formatted("Figure 1, k = %d. Eigenvalues of the covariance of the posterior means over %zu test "
@@ -103,7 +98,8 @@ class Figures : public Drawings {
     }
 
     void components() {
-        add_lines("figure2-components", axes_of("Components that carry information", "alpha", "eigenvalues above 0.01"),
+        add_lines("figure2-components",
+                  half_width("Components that carry information", "alpha", "eigenvalues above 0.01"),
                   against_alpha({{"k = %d", [](auto* r) { return r->spectrum.informative; }}}),
                   "Figure 2, left. Principal components of the posterior means with an eigenvalue above 0.01, against "
                   "alpha: mean and standard deviation over seeds (" +
@@ -116,7 +112,7 @@ class Figures : public Drawings {
             {"k = %d: bound", [](auto* r) { return -r->bound.negative_bound; }, true}};
         const std::string images =
             o_.likelihood_images ? formatted("the first %zu", o_.likelihood_images) : std::string("all");
-        add_lines("figure2-likelihood", axes_of("The bound and log p(x)", "alpha", "nats per test image"),
+        add_lines("figure2-likelihood", half_width("The bound and log p(x)", "alpha", "nats per test image"),
                   against_alpha(lines),
                   formatted("Figure 2, right. Dashed: each model's own Renyi bound of %d draws on the test set; solid: "
                             "log p(x) by importance sampling with %d draws, %s test images. Mean and standard "
@@ -158,7 +154,7 @@ class Figures : public Drawings {
                 Series& series = lines.emplace_back(Series{formatted("k = %d", k), {}, {}, {}});
                 for (const auto& [epoch, of_seeds] : epochs) add_point(series, epoch, of_seeds);
             }
-            Axes axes = axes_of(std::string("Features: ") + feature, "epoch", "test accuracy");
+            Axes axes = half_width(std::string("Features: ") + feature, "epoch", "test accuracy");
             axes.integer_x = true;
             add_lines(std::string("figure3-") + kPosteriorFeatures[f].code, axes, lines,
                       formatted("Figure 3, %s. Test accuracy of a logistic regression (C = %g) on %s of q(z|x), while "
@@ -206,7 +202,7 @@ class Figures : public Drawings {
             told += formatted("%s%.3f instead of %.3f", i ? ", " : "", curved.y[middle], straight.y[middle]);
             all.push_back(curved), all.push_back(straight);
         }
-        Axes axes = axes_of("Geodesics of Gaussians", "mu", "sigma");
+        Axes axes = half_width("Geodesics of Gaussians", "mu", "sigma");
         axes.width = 1300;
         add_lines(
             "figure4-geodesics", axes, all,
@@ -273,7 +269,6 @@ class Figures : public Drawings {
 
 std::vector<FigureFile> draw_geometry_figures(const GeometryExperiment& experiment,
                                               const std::vector<GeometryReplica>& replicas) {
-    const InPhase phase(Phase::kFigures);
     return Figures(experiment, replicas).draw();
 }
 

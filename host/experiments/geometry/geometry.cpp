@@ -40,8 +40,7 @@ Format<double> order() {
                 const std::optional<double> value = finite.read(text);
                 return value ? *value + 0. : value;  // -0 is 0
             },
-            number_text, [finite](const double& value) { return std::isfinite(value) ? finite.other(value) : 1; },
-            "ORDER", "a number, inf or -inf"};
+            number_text, "ORDER", "a number, inf or -inf"};
 }
 
 void add_model_settings(Settings& s, GeometryOptions& o) {
@@ -141,16 +140,7 @@ void GeometryReplica::fields(Fields& f) {
     f("accuracy", accuracy);
     f("sgd_mean", sgd_mean);
     f("sgd_std", sgd_std);
-    if (!wants_likelihood) return;
-    f.group("likelihood", [this](Fields& of) {
-        of("images", likelihood.images);
-        of("samples", likelihood.samples);
-        of("log_likelihood", likelihood.log_likelihood);
-        of("sampling_error", likelihood.sampling_error);
-        of("image_error", likelihood.image_error);
-        of("effective_sample_size", likelihood.effective_sample_size);
-        of("negative_elbo", likelihood.negative_elbo);
-    });
+    if (wants_likelihood) f("likelihood", likelihood);
 }
 
 GeometryRows evaluated_rows(const std::vector<GeometryReplica>& replicas) {

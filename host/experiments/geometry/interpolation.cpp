@@ -152,7 +152,7 @@ TransitionFrames interpolate(LoadedRenyi& loaded, std::span<const std::uint8_t> 
     append(z, line_between(std::span(drawn).first(Z), std::span(drawn).last(Z), times));
     append(z, draws_of(curve, Z, options.seed, kFrames, stream));
     append(z, means_of(curve, Z));
-    const std::vector<float> decoded = decode_latents(loaded.model, z, 0, loaded.matmul);
+    const std::vector<float> decoded = decode_latents(loaded.model, z, 0);
 
     TransitionFrames out;
     out.steps = S;
@@ -177,10 +177,7 @@ void draw_interpolation(const std::filesystem::path& path, const TransitionFrame
                         const std::string& title) {
     const int S = interpolation.steps, rows = int(kTransitions.size());
     const std::size_t D = std::size_t(height) * width;
-    ImageGridStyle style;
-    style.scale = std::max(1, kSheetWidth / width);
-    style.invert = true;
-    ImageGrid sheet(rows, S, height, width, style);
+    ImageGrid sheet(rows, S, height, width, {.scale = std::max(1, kSheetWidth / width), .invert = true});
     sheet.title(title);
     sheet.column_caption(0, "x");
     sheet.column_caption(S - 1, "x'");
@@ -221,7 +218,7 @@ TransitionStatistics measure_transitions(const GeometryExperiment& experiment, c
                                  middle = curves(a, b, halfway, options.curve, Z, stream);
         std::vector<float> z = means_of(curves(a, b, times, GaussianCurve::kStraight, Z, stream), Z);
         append(z, means_of(curves(a, b, times, options.curve, Z, stream), Z));
-        const std::vector<float> decoded = decode_latents(loaded->model, z, 0, loaded->matmul);
+        const std::vector<float> decoded = decode_latents(loaded->model, z, 0);
         for (std::size_t i = 0; i < n; ++i) {
             const auto frames = [&](std::size_t at) { return std::span(decoded).subspan(at * S * D, S * D); };
             const double of_line = sharpness(frames(i), S), of_curve = sharpness(frames(n + i), S);

@@ -4,8 +4,7 @@
 
 #include "data/user_images.h"
 #include "host/experiment/presentation.h"
-#include "host/experiments/geometry/figures.h"
-#include "host/experiments/geometry/table.h"
+#include "host/experiments/geometry/results.h"
 #include "host/log.h"
 #include "host/programs.h"
 
@@ -27,22 +26,14 @@ Examples
   geometry likelihood --likelihood-samples 5000 --likelihood-images 1000 --resume runs/geometry
 )";
 
-RunOptions paper_defaults() {
-    RunOptions options;
-    options.seeds = 10;
-    options.epochs = 1000;
-    options.batch = 100;
-    return options;
-}
-
-class GeometryProgram : public Program {
+class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions> {
   public:
     GeometryProgram()
-        : Program("geometry",
-                  "The geometry of a VAE's latents (Peste, Malago and Sarbu 2017): Renyi bounds of every order, what "
-                  "latents carry, and paths on the Fisher-Rao manifold.",
-                  paper_defaults()) {
-        add_settings(settings_, paper_);
+        : PaperProgram(
+              "geometry",
+              "The geometry of a VAE's latents (Peste, Malago and Sarbu 2017): Renyi bounds of every order, what "
+              "latents carry, and paths on the Fisher-Rao manifold.",
+              {.data = {}, .seeds = 10, .epochs = 1000, .batch = 100}) {
         add({"table",
              "the paper's numbers: informative components, bounds and log p(x), linear separability, and its "
              "statements N2 to N8; trains every alpha, k and seed and the models of Figure 3, and evaluates them",
@@ -55,25 +46,20 @@ class GeometryProgram : public Program {
         add({"train",
              "train the models of --alphas and --latents without evaluating them: weights, checkpoints, metrics",
              [&] { experiment_->train(experiment_->table_replicas()); }});
-        add({"evaluate",
-             "the table of the models that a run has trained, without training more",
-             [&] { table(experiment_->trained(experiment_->replicas())); },
-             {},
-             true});
-        add({"interpolate",
-             "from one image to another in five ways (Figure 5), by the first trained model of --alphas and --latents",
-             [&] { interpolate_images(); },
-             {"images", "two images: numbers of the test set, or PNG or IDX files", 2, 2},
-             true});
-        add({"likelihood",
-             "log p(x) of the test set by importance sampling, effective sample sizes, by every trained model",
-             [&] { likelihood(); },
-             {},
-             true});
+        add_for_a_run("evaluate", "the table of the models that a run has trained, without training more",
+                      [&] { table(experiment_->trained(experiment_->replicas())); });
+        add_for_a_run(
+            "interpolate",
+            "from one image to another in five ways (Figure 5), by the first trained model of --alphas and --latents",
+            [&] { interpolate_images(); },
+            {"images", "two images: numbers of the test set, or PNG or IDX files", 2, 2});
+        add_for_a_run("likelihood",
+                      "log p(x) of the test set by importance sampling, effective sample sizes, by every trained model",
+                      [&] { likelihood(); });
         add({"report", "table and figures on one page: report.html", [&] {
                  GeometryReport report = table(experiment_->replicas());
                  report.figures = draw_geometry_figures(*experiment_, report.replicas);
-                 std::printf("report: %s\n", write_geometry_report(*experiment_, report).c_str());
+                 write_geometry_report(*experiment_, report);
              }});
         teach(kLesson);
     }
@@ -91,7 +77,6 @@ class GeometryProgram : public Program {
             throw UsageError("--test-images " + std::to_string(data.test.count()) +
                              ": the covariance of posterior means needs two test images at least");
     }
-    void begin(const Run& run) override { experiment_.emplace(run, paper_); }
 
   private:
     /// Trains and reads these replicas, prints and writes their tables and the statements.
@@ -132,7 +117,7 @@ class GeometryProgram : public Program {
         const auto loaded = experiment_->load(replica, 128);
         const TransitionFrames transition = interpolate(*loaded, a, b, paper_.interpolation);
         const auto plain = [&](int i) { return std::filesystem::path(operands()[i]).stem().string(); };
-        const auto sheet = experiment_->out() / "figures" / ("interpolation-" + plain(0) + "-" + plain(1) + ".png");
+        const auto sheet = experiment_->figure("interpolation-" + plain(0) + "-" + plain(1));
         draw_interpolation(sheet, transition, data().test.height, data().test.width,
                            replica.name() + ", " + name_of(paper_.interpolation.curve));
         std::printf("model %s, Fisher-Rao distance %.2f\n", replica.name().c_str(), transition.distance);
@@ -146,9 +131,6 @@ class GeometryProgram : public Program {
         experiment_->estimate_likelihoods(replicas);
         show_table(experiment_->out(), geometry_likelihood_table(replicas, data().name), "likelihood");
     }
-
-    GeometryOptions paper_;
-    std::optional<GeometryExperiment> experiment_;
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "host/experiment/presentation.h"
-#include "host/experiments/geometry/table.h"
+#include "host/experiments/geometry/results.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -44,17 +44,12 @@ void add_numbers(Report::Pairs& numbers, const std::vector<GeometryReplica>& rep
 
 }  // namespace
 
-std::filesystem::path write_geometry_report(const GeometryExperiment& experiment, const GeometryReport& run) {
+void write_geometry_report(const GeometryExperiment& experiment, const GeometryReport& run) {
     Report report("The geometry of latent variables", measured("Pește, Malagò and Sârbu (2017)", experiment));
-    const auto counted = [](const auto& all, const auto& condition) {
-        return std::to_string(std::count_if(all.begin(), all.end(), condition));
-    };
-    Report::Pairs numbers = {
-        {"models trained", counted(run.replicas, [](const GeometryReplica& r) { return r.epochs > 0; })}};
+    const auto trained = std::ranges::count_if(run.replicas, [](const GeometryReplica& r) { return r.epochs > 0; });
+    Report::Pairs numbers = {{"models trained", std::to_string(trained)}};
     add_numbers(numbers, run.replicas);
-    numbers.push_back({"claims that hold", counted(run.claims, [](const Claim& c) { return c.holds; }) + " of " +
-                                               counted(run.claims, [](const Claim& c) { return c.tested; }) +
-                                               " tested"});
+    numbers.push_back({"claims that hold", holding(run.claims) + " tested"});
     report.highlights(numbers);
     report.paragraph(
         "An encoder gives each image a Gaussian `q(z|x)` of k latents with a diagonal covariance, and a decoder turns "
@@ -86,7 +81,7 @@ std::filesystem::path write_geometry_report(const GeometryExperiment& experiment
                 {}, run.figures, {"figure4", "figure5"}, Report::Width::full);
     if (!run.claims.empty()) report.section("The paper's claims");
     add_claims(report, run.claims);
-    return finish(report, experiment);
+    finish(report, experiment);
 }
 
 }  // namespace warpvae

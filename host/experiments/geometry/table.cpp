@@ -1,4 +1,4 @@
-#include "host/experiments/geometry/table.h"
+#include "host/experiments/geometry/results.h"
 
 #include <algorithm>
 #include <cmath>

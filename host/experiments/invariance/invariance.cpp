@@ -20,11 +20,6 @@ const Choices<Variant> kTrainSets = {
 const Choices<std::optional<BenchmarkKind>> kBenchmarks = {
     {"dense", BenchmarkKind::kDense}, {"cnn", BenchmarkKind::kConvolutional}, {"none", std::nullopt}};
 
-int classes_of(const DataSet& data) {
-    const auto& labels = data.train.labels;
-    return labels.empty() ? 1 : *std::max_element(labels.begin(), labels.end()) + 1;
-}
-
 /// Settings of transformations that a training set has no use for.
 Values unused_of(Variant train) {
     Values unused;
@@ -151,10 +146,10 @@ class InvarianceEnsemble : public Ensemble {
     const DeviceImages& epoch_images() const override { return train_images_; }
     void choose(TrainerOptions& trainer) const override { trainer.binarise = options_.binarise; }
     std::vector<Json> after_epoch(int) override {
-        return test_metrics(evaluate_elbo(vae_, own_test_images_, device_seeds, matmul));
+        return test_metrics(evaluate_elbo(vae_, own_test_images_, device_seeds));
     }
     void evaluate() override {
-        const auto elbo = evaluate_elbo(vae_, own_test_images_, device_seeds, matmul);
+        const auto elbo = evaluate_elbo(vae_, own_test_images_, device_seeds);
         for (int r = 0; r < size(); ++r) replicas_[r]->test_elbo = elbo[r];
         for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind) read_classes(kind);
     }
@@ -170,11 +165,9 @@ class InvarianceEnsemble : public Ensemble {
     void read_classes(std::size_t kind) {
         const DeviceImages train_labels = shared(data_.train.labels, 1), test_labels = shared(data_.test.labels, 1);
         const Matmul exact(stream);  // the regression is solved in fp32 whatever the model was trained in
-        LogisticRegressionOptions regression;
-        regression.C = options_.C;
-        regression.classes = classes_of(data_);
+        const LogisticRegressionOptions regression = {.C = options_.C, .classes = data_.train.classes()};
         const DeviceBuffer<float> features =
-            extract_features(vae_, train_images_, kFeatureKinds[kind], device_seeds, 0, matmul);
+            extract_features(vae_, train_images_, kFeatureKinds[kind], device_seeds, 0);
         const LogisticRegressionFit fit =
             fit_logistic_regression(exact, features.data(), train_labels.table(), size(), train_labels.count(),
                                     replicas_[0]->latents, regression);
@@ -187,7 +180,7 @@ class InvarianceEnsemble : public Ensemble {
         for (std::size_t t = 0; t < kTestSets; ++t) {
             const DeviceImages test = test_store_.images(kVariants[t], seeds);
             const DeviceBuffer<float> read =
-                extract_features(vae_, test, kFeatureKinds[kind], device_seeds, int(t) + 1, matmul);
+                extract_features(vae_, test, kFeatureKinds[kind], device_seeds, int(t) + 1);
             const std::vector<double> accuracy =
                 logistic_regression_accuracy(exact, fit, read.data(), test_labels.table(), test_labels.count());
             for (int r = 0; r < size(); ++r) replicas_[r]->accuracy[kind][t] = accuracy[r];
@@ -206,12 +199,9 @@ class InvarianceEnsemble : public Ensemble {
 
 // --- the experiment --------------------------------------------------------------------------------------------------
 
-InvarianceExperiment::InvarianceExperiment(const Run& run, const InvarianceOptions& options)
-    : Experiment(run, kEvaluationVersion), options_(options) {}
-InvarianceExperiment::InvarianceExperiment(const Run& run, const InvarianceOptions& options, std::filesystem::path out)
-    : InvarianceExperiment(run, options) {
-    set_out(std::move(out));
-}
+InvarianceExperiment::InvarianceExperiment(const Run& run, const InvarianceOptions& options,
+                                           const std::filesystem::path& part)
+    : Experiment(run, kEvaluationVersion, part), options_(options) {}
 
 std::unique_ptr<Ensemble> InvarianceExperiment::ensemble(const std::vector<Replica*>& replicas) {
     return std::make_unique<InvarianceEnsemble>(*this, replicas);
@@ -282,7 +272,7 @@ std::vector<InvarianceBenchmark> InvarianceExperiment::benchmarks() {
 void InvarianceExperiment::train_benchmarks(const std::vector<InvarianceBenchmark*>& benchmarks) const {
     ImageClassifierConfig config;
     config.height = data().train.height, config.width = data().train.width;
-    config.classes = classes_of(data());
+    config.classes = data().train.classes();
     config.hidden = {options_.hidden[0]};
     if (benchmarks[0]->kind == BenchmarkKind::kConvolutional) {
         config.filters = {8, 16, 32, 64, 64};

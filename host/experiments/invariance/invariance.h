@@ -73,9 +73,8 @@ struct InvarianceBenchmark {
 
 class InvarianceExperiment : public Experiment {
   public:
-    InvarianceExperiment(const Run& run, const InvarianceOptions& options);
-    /// Of a part of the run, with models of its own below the run's folder.
-    InvarianceExperiment(const Run& run, const InvarianceOptions& options, std::filesystem::path out);
+    /// `part`: of a part of the run, which has models of its own in this folder below the run's.
+    InvarianceExperiment(const Run& run, const InvarianceOptions& options, const std::filesystem::path& part = {});
 
     /// Every (train set, N, seed) of the options.
     std::vector<InvarianceReplica> replicas() const;

@@ -3,9 +3,7 @@
 
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
-#include "host/experiments/invariance/figures.h"
-#include "host/experiments/invariance/reduced.h"
-#include "host/experiments/invariance/report.h"
+#include "host/experiments/invariance/results.h"
 #include "host/programs.h"
 
 namespace warpvae {
@@ -23,14 +21,14 @@ Examples
   invariance reduced --resume runs/invariance                     add to the run what fewer images do
 )";
 
-class InvarianceProgram : public Program {
+class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOptions> {
   public:
     InvarianceProgram()
-        : Program("invariance",
-                  "Invariance in variational auto-encoders (Mills 2024): how well do a VAE's latents tell digits apart "
-                  "when the digits are turned and scaled?",
-                  {}) {
-        add_settings(settings_, paper_);
+        : PaperProgram(
+              "invariance",
+              "Invariance in variational auto-encoders (Mills 2024): how well do a VAE's latents tell digits apart "
+              "when the digits are turned and scaled?",
+              {}) {
         add({"table", "train every model of Table 2, evaluate it, print the table beside the paper's",
              [&] { table(); }});
         add({"figures", "train what is missing and draw: Figure 1, learning curves, reconstructions, samples, walks",
@@ -56,7 +54,6 @@ class InvarianceProgram : public Program {
         if (options.quick) preset({{"epochs", "2"}, {"latents", "10,20,50"}, {"seeds", "1"}}, "--quick");
     }
     void check(const DataSet& data) const override { require_classes(data, 1); }
-    void begin(const Run& run) override { experiment_.emplace(run, paper_); }
 
   private:
     std::vector<InvarianceReplica> trained() const { return experiment_->trained(experiment_->replicas()); }
@@ -87,22 +84,14 @@ class InvarianceProgram : public Program {
         experiment_->train(experiment_->replicas());
         print_figures(draw_invariance_figures(*experiment_, nullptr));
     }
-    void sample() {
-        std::vector<FigureFile> sheets;
-        for (const InvarianceReplica& replica : first_of_each(trained()))
-            sheets.push_back(draw_samples(*experiment_, replica, paper_.sheet));
-        print_figures(sheets);
-    }
+    void sample() { print_figures(draw_samples(*experiment_, first_of_each(trained()), paper_.sheet)); }
     void likelihood() {
         const auto keys = [](const InvarianceReplica& replica) -> Json {
             return {{"train", set_name(replica.train)}, {"latents", replica.latents}};
         };
-        const auto measure = [&](const InvarianceReplica& replica) {
-            LoadedVae loaded(*experiment_, replica, evaluation_decoder_rows());
-            return measure_likelihood(*experiment_, replica, loaded.model, experiment_->test_images(replica),
-                                      paper_.likelihood, loaded.matmul);
-        };
-        show_table(experiment_->out(), likelihood_table("Mills 2024", *experiment_, trained(), keys, measure),
+        const auto images = [&](const InvarianceReplica& replica) { return experiment_->test_images(replica); };
+        show_table(experiment_->out(),
+                   likelihood_table<LoadedVae>("Mills 2024", *experiment_, trained(), paper_.likelihood, keys, images),
                    "likelihood");
     }
     void reduced() {
@@ -112,13 +101,8 @@ class InvarianceProgram : public Program {
     }
     void report() {
         const auto [replicas, shown] = table();
-        const auto page =
-            write_invariance_report(*experiment_, replicas, shown, draw_invariance_figures(*experiment_, &shown));
-        std::printf("report: %s\n", page.c_str());
+        write_invariance_report(*experiment_, replicas, shown, draw_invariance_figures(*experiment_, &shown));
     }
-
-    InvarianceOptions paper_;
-    std::optional<InvarianceExperiment> experiment_;
 };
 
 }  // namespace

@@ -1,8 +1,7 @@
-#include "host/experiments/invariance/reduced.h"
+#include "host/experiments/invariance/results.h"
 
 #include <algorithm>
 
-#include "host/core/phase.h"
 #include "host/experiment/presentation.h"
 #include "host/log.h"
 
@@ -21,14 +20,8 @@ ImageSet reduced_set(const ImageSet& set, std::size_t count, std::uint64_t seed)
     constexpr std::uint64_t kEpoch = ~std::uint64_t(0);  // one that no training comes to
     DeviceBuffer<std::uint32_t> order(set.count(), "order of a reduced set");
     check(minibatch_order(order.data(), set.count(), seed, kEpoch, nullptr));
-    ImageSet few{set.height, set.width, {}, {}};
-    for (std::uint32_t image : order.download()) {
-        if (few.count() == count) break;
-        const auto pixels = set.images.begin() + std::ptrdiff_t(image * set.pixels());
-        few.images.insert(few.images.end(), pixels, pixels + std::ptrdiff_t(set.pixels()));
-        few.labels.push_back(set.labels[image]);
-    }
-    return few;
+    const std::vector<std::uint32_t> images = order.download();
+    return set.chosen({images.begin(), images.begin() + std::ptrdiff_t(std::min(count, images.size()))});
 }
 
 std::vector<ReducedSet> train_reduced(const InvarianceExperiment& experiment, std::vector<std::size_t> counts) {
@@ -52,7 +45,7 @@ std::vector<ReducedSet> train_reduced(const InvarianceExperiment& experiment, st
             options.seed = experiment.options().seed + s;
             const DataSet few{reduced_set(data.train, count, options.seed), data.test, data.name, data.source};
             const Run run(options, experiment.run().settings, experiment.run().folder, few);
-            InvarianceExperiment part(run, paper, experiment.out() / "reduced" / std::to_string(count));
+            InvarianceExperiment part(run, paper, fs::path("reduced") / std::to_string(count));
             std::vector<InvarianceReplica> replicas = part.replicas();
             part.train_and_evaluate(replicas);
             add(set.replicas, replicas);
@@ -65,23 +58,14 @@ std::vector<ReducedSet> train_reduced(const InvarianceExperiment& experiment, st
 Table reduced_table(const std::vector<ReducedSet>& sets, const std::string& dataset) {
     Table table = invariance_table({}, {}, dataset);
     table.table = "Reduced training data: test-set accuracy";
-    for (const ReducedSet& set : sets)
-        for (Row row : invariance_table(set.replicas, set.benchmarks, dataset).rows) {
-            row.keys["images"] = set.images;
+    std::vector<Table> of_count;  // their rows are of the same models
+    for (const ReducedSet& set : sets) of_count.push_back(invariance_table(set.replicas, set.benchmarks, dataset));
+    for (std::size_t i = 0; i < of_count.at(0).rows.size(); ++i)
+        for (std::size_t s = 0; s < sets.size(); ++s) {
+            Row& row = table.rows.emplace_back(of_count[s].rows.at(i));
+            row.keys["images"] = sets[s].images;
             for (Cell& cell : row.cells) cell.paper.reset(), cell.tolerance.reset();
-            table.rows.push_back(row);
         }
-    // Counts of one curve below each other; the curves in the order in which the first count has them.
-    std::vector<std::pair<Json, Json>> curves;
-    const auto curve = [&](const Row& row) {
-        const std::pair<Json, Json> keys{row.keys.at("train"), row.keys.at("features")};
-        const auto found = std::find(curves.begin(), curves.end(), keys);
-        if (found == curves.end()) curves.push_back(keys);
-        return found - curves.begin();
-    };
-    for (const Row& row : table.rows) curve(row);
-    std::stable_sort(table.rows.begin(), table.rows.end(),
-                     [&](const Row& a, const Row& b) { return curve(a) < curve(b); });
     return table;
 }
 
@@ -99,34 +83,27 @@ std::optional<Table> reduced_table_of_run(const InvarianceExperiment& experiment
 }
 
 std::vector<FigureFile> draw_reduced(const InvarianceExperiment& experiment, const Table& table) {
-    const InPhase phase(Phase::kFigures);
-    std::vector<FigureFile> out;
-    for (Variant train : experiment.of_paper().train_sets)
-        for (Variant test : {Variant::kStandard, Variant::kRandom}) {
-            std::vector<Series> series;
+    Drawings drawings(experiment);
+    for (const Variant train : experiment.of_paper().train_sets)
+        for (const Variant test : {Variant::kStandard, Variant::kRandom}) {
+            std::vector<Series> lines;
             for (const Row& row : table.rows) {
                 if (row.keys.at("train") != set_name(train)) continue;
                 std::string features = row.keys.at("features");
                 if (row.keys.at("latents").is_number()) features = "latents, " + features;
-                if (series.empty() || series.back().name != features) series.push_back({features, {}, {}, {}});
-                for (const Cell& cell : row.cells) {
-                    if (cell.test != set_name(test)) continue;
-                    series.back().x.push_back(row.keys.at("images"));
-                    series.back().y.push_back(cell.mean);
-                    series.back().std.push_back(cell.n > 1 ? cell.std : 0);
-                }
+                if (lines.empty() || lines.back().name != features) lines.push_back({features, {}, {}, {}});
+                for (const Cell& cell : row.cells)
+                    if (cell.test == set_name(test)) add_point(lines.back(), row.keys.at("images"), cell);
             }
             Axes axes = half_width("Trained on " + set_name(train) + ", tested on " + set_name(test), "training images",
                                    "test accuracy");
             axes.log_x = true;
-            const fs::path path =
-                experiment.figure(std::string("reduced-") + variant_code(train) + "-on-" + variant_code(test));
-            if (!series.empty() && line_plot(path, axes, series))
-                out.push_back({path, "Accuracy on " + set_name(test) +
-                                         " against the number of different training images of " + set_name(train) +
-                                         ", training equally long; the band is one standard deviation over seeds."});
+            drawings.add_lines(std::string("reduced-") + variant_code(train) + "-on-" + variant_code(test), axes, lines,
+                               "Accuracy on " + set_name(test) +
+                                   " against the number of different training images of " + set_name(train) +
+                                   ", training equally long; the band is one standard deviation over seeds.");
         }
-    return out;
+    return drawings.files;
 }
 
 }  // namespace warpvae

@@ -1,9 +1,8 @@
-#include "host/experiments/invariance/report.h"
-
+// report.html of the `invariance` experiment.
 #include <algorithm>
 
 #include "host/experiment/presentation.h"
-#include "host/experiments/invariance/reduced.h"
+#include "host/experiments/invariance/results.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -14,21 +13,19 @@ Table part_of(const Table& table, const std::string& features) {
     Table part = table;
     part.rows.clear();
     for (const Row& row : table.rows)
-        if (row.keys.at("features").get<std::string>().rfind(features, 0) == 0) part.rows.push_back(row);
+        if (row.keys.at("features").get<std::string>().starts_with(features)) part.rows.push_back(row);
     part.table += ", features: " + features;
     return part;
 }
 
 void add_table2(Report& report, const InvarianceExperiment& experiment, const Table& table, const FeatureFits& fits) {
     report.section("Table 2");
-    if (fits.has_paper())
-        report.paragraph(
-            "What the paper means by “latent variable output of the encoder” is open: a sample of q(z|x), or its "
-            "mean. " +
-            fits.told());
-    else
-        report.paragraph("The paper's numbers are for MNIST; this run used " + experiment.data().name +
-                         ", so none stand beside these.");
+    report.paragraph(fits.has_paper()
+                         ? "What the paper means by “latent variable output of the encoder” is open: a sample of "
+                           "q(z|x), or its mean. " +
+                               fits.told()
+                         : "The paper's numbers are for MNIST; this run used " + experiment.data().name +
+                               ", so none stand beside these.");
     report.table(part_of(table, "sample"));
     report.table(part_of(table, "mean"));
     const Table benchmark = part_of(table, "pixels");
@@ -60,9 +57,8 @@ void add_models(Report& report, const std::vector<InvarianceReplica>& replicas, 
 
 }  // namespace
 
-std::filesystem::path write_invariance_report(const InvarianceExperiment& experiment,
-                                              const std::vector<InvarianceReplica>& replicas, const Table& table,
-                                              const std::vector<FigureFile>& figures) {
+void write_invariance_report(const InvarianceExperiment& experiment, const std::vector<InvarianceReplica>& replicas,
+                             const Table& table, const std::vector<FigureFile>& figures) {
     const DataSet& data = experiment.data();
     Report report("Invariance in variational auto-encoders", measured("Mills (2024)", experiment));
     const FeatureFits fits(table, FeatureKind::kSample);
@@ -76,14 +72,12 @@ std::filesystem::path write_invariance_report(const InvarianceExperiment& experi
     add_table2(report, experiment, table, fits);
     add_figures(report, figures, "accuracy-", Report::Width::half);
 
-    if (const auto reduced = reduced_table_of_run(experiment)) {
-        report.section("Reduced training data");
-        report.paragraph(
+    if (const auto reduced = reduced_table_of_run(experiment))
+        add_section(
+            report, "Reduced training data",
             "VAE, logistic regression and benchmarks trained on fewer images, the first of an order shuffled by the "
-            "seed. Training is equally long for all: the fewer the images, the more epochs.");
-        report.table(*reduced);
-        add_figures(report, figures, "reduced-", Report::Width::half);
-    }
+            "seed. Training is equally long for all: the fewer the images, the more epochs.",
+            *reduced, figures, {"reduced-"});
 
     report.section("The paper's claims");
     report.paragraph(std::string("Tried on the features that fit the paper better: the posterior's ") +
@@ -93,14 +87,11 @@ std::filesystem::path write_invariance_report(const InvarianceExperiment& experi
         report.paragraph(std::string("And on the other kind, the posterior's ") + name_of(fits.other) + ":");
         add_claims(report, invariance_claims(replicas, fits.other));
     }
-    report.section("The transformations");
-    add_figures(report, figures, "transformations", Report::Width::half);
+    add_section(report, "The transformations", "", {}, figures, {"transformations"});
     add_models(report, replicas, data.name);
     add_figures(report, figures, "learning-", Report::Width::half);
-    report.section("What the models see");
-    for (const char* kind : {"reconstructions-", "samples-", "walks-"})
-        add_figures(report, figures, kind, Report::Width::half);
-    return finish(report, experiment);
+    add_section(report, "What the models see", "", {}, figures, {"reconstructions-", "samples-", "walks-"});
+    finish(report, experiment);
 }
 
 }  // namespace warpvae

@@ -1,4 +1,4 @@
-#include "host/experiments/spatial/denoise.h"
+#include "host/experiments/spatial/results.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,10 +6,10 @@
 
 #include "data/png.h"
 #include "data/user_images.h"
+#include "host/evaluate/denoising.h"
 #include "host/experiment/presentation.h"
 #include "host/log.h"
 #include "host/show/format.h"
-#include "host/show/image_grid.h"
 
 namespace warpvae {
 namespace {
@@ -18,14 +18,20 @@ namespace fs = std::filesystem;
 
 constexpr int kRows = 256;             // of a batch
 constexpr std::size_t kPictures = 24;  // of a sheet
+constexpr Degradation kNoises[] = {
+    {DegradationKind::kSaltAndPepper, 0.2f}, {DegradationKind::kGaussian, 0.3f}, {DegradationKind::kOcclusion, 0.4f}};
+
+/// "salt-and-pepper 0.2"
+std::string name_of(const Degradation& noise) {
+    const char* kinds[] = {"salt-and-pepper", "Gaussian", "occlusion"};
+    return formatted("%s %g", kinds[int(noise.kind)], double(noise.amount));
+}
 
 void write_sheet(const fs::path& path, const std::vector<UserImage>& images, const DenoisingPictures& pictures,
                  bool has_pose, int height, int width, const std::string& title) {
     const std::size_t count = std::min(images.size(), kPictures), D = std::size_t(height) * width;
-    ImageGridStyle style;
-    style.scale = std::max(1, 112 / width);  // as wide as the captions
-    style.invert = true;
-    ImageGrid sheet(int(count), has_pose ? 3 : 2, height, width, style);
+    const int as_wide_as_captions = std::max(1, 112 / width);
+    ImageGrid sheet(int(count), has_pose ? 3 : 2, height, width, {.scale = as_wide_as_captions, .invert = true});
     for (std::size_t n = 0; n < count; ++n) {
         const auto picture = [&](const std::vector<float>& all) { return std::span(all).subspan(n * D, D); };
         sheet.set(int(n), 0, picture(pictures.clean));
@@ -42,42 +48,26 @@ void write_sheet(const fs::path& path, const std::vector<UserImage>& images, con
 
 }  // namespace
 
-const std::vector<Degradation>& denoising_noises() {
-    static const std::vector<Degradation> noises = {{DegradationKind::kSaltAndPepper, 0.2f},
-                                                    {DegradationKind::kGaussian, 0.3f},
-                                                    {DegradationKind::kOcclusion, 0.4f}};
-    return noises;
-}
-
-std::string name_of(const Degradation& noise) {
-    const char* kinds[] = {"salt-and-pepper", "Gaussian", "occlusion"};
-    return formatted("%s %g", kinds[int(noise.kind)], double(noise.amount));
-}
-
 Table denoising_table(const SpatialExperiment& experiment, const std::vector<SpatialReplica>& replicas) {
     const ImageSet& test = experiment.data().test;
     const DeviceImages images({&test.images}, {0}, int(test.pixels()));
     Table table =
         empty_table("Vivé", "Denoising: PSNR in dB against the clean test image, and nats", experiment.data().name, 2);
     for (const auto& members : by_group(replicas)) {
-        std::vector<std::vector<DenoisingSummary>> of_noise(denoising_noises().size());  // [noise, seed]
+        std::vector<std::vector<DenoisingSummary>> of_noise(std::size(kNoises));  // [noise, seed]
         for (const SpatialReplica* replica : members) {
             LoadedSpatial loaded(experiment, *replica, kRows);
             const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{replica->drawn_seed()});
             for (std::size_t k = 0; k < of_noise.size(); ++k)
-                of_noise[k].push_back(
-                    evaluate_denoising(loaded.model, images, denoising_noises()[k], seeds, loaded.matmul)[0]);
+                of_noise[k].push_back(evaluate_denoising(loaded.model, images, kNoises[k], seeds)[0]);
         }
-        for (std::size_t k = 0; k < of_noise.size(); ++k) {
-            Row row;
-            row.keys = {{"model", title_of(*members[0])},
-                        {"latents", members[0]->config.latents},
-                        {"noise", name_of(denoising_noises()[k])}};
-            row.cells = {cell_over("noisy_psnr", of_noise[k], &DenoisingSummary::noisy_psnr),
-                         cell_over("psnr", of_noise[k], &DenoisingSummary::psnr),
-                         cell_over("negative_elbo", of_noise[k], &DenoisingSummary::negative_elbo)};
-            table.rows.push_back(row);
-        }
+        for (std::size_t k = 0; k < of_noise.size(); ++k)
+            table.rows.push_back({{{"model", title_of(*members[0])},
+                                   {"latents", members[0]->config.latents},
+                                   {"noise", name_of(kNoises[k])}},
+                                  {cell_over("noisy_psnr", of_noise[k], &DenoisingSummary::noisy_psnr),
+                                   cell_over("psnr", of_noise[k], &DenoisingSummary::psnr),
+                                   cell_over("negative_elbo", of_noise[k], &DenoisingSummary::negative_elbo)}});
     }
     return table;
 }
@@ -87,14 +77,12 @@ void denoise_user_images(const SpatialExperiment& experiment, const SpatialRepli
     const int H = replica.config.height, W = replica.config.width;
     const std::size_t D = std::size_t(H) * W;
     const std::vector<UserImage> images = read_user_images(paths, H, W);
-    std::vector<std::uint8_t> bytes;
-    for (const UserImage& image : images) {
-        bytes.insert(bytes.end(), image.pixels.begin(), image.pixels.end());
+    const std::vector<std::uint8_t> bytes = bytes_of(images);
+    for (const UserImage& image : images)
         if (!image.note.empty()) log_info(image.name + ": " + image.note);
-    }
     LoadedSpatial loaded(experiment, replica, kRows);
-    const DenoisingPictures pictures = denoising_pictures(loaded.model, DeviceImages({&bytes}, {0}, int(D)),
-                                                          Degradation{}, images.size(), 0, {}, loaded.matmul);
+    const DenoisingPictures pictures =
+        denoising_pictures(loaded.model, DeviceImages({&bytes}, {0}, int(D)), Degradation{}, images.size(), 0, {});
 
     std::vector<std::uint8_t> picture(D);
     for (std::size_t n = 0; n < images.size(); ++n) {

@@ -1,20 +1,16 @@
-#include "host/experiments/spatial/pose.h"
+#include "host/experiments/spatial/results.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <span>
 
-#include "host/core/phase.h"
+#include "host/evaluate/equivariance.h"
 #include "host/experiment/presentation.h"
 #include "host/show/format.h"
-#include "host/show/image_grid.h"
-#include "host/show/plot.h"
 
 namespace warpvae {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr int kRows = 500;            // images in a launch
 constexpr std::size_t kPictures = 8;  // images in a row of a sheet
@@ -23,22 +19,17 @@ constexpr std::size_t kDots = 1500;   // points of a panel: more hide one anothe
 Row row_of(const SpatialReplica& replica, const char* key, const std::string& value) {
     const SpatialVaeConfig& c = replica.config;
     const std::string prior = name_of(c.prior) + (c.rank ? " " + std::to_string(c.rank) : "");
-    Row row;
-    row.keys = {{"model", title_of(replica.model)},
-                {"latents", c.latents},
-                {"prior", replica.has_pose() ? prior : "-"},
-                {key, value}};
-    return row;
+    return {{{"model", title_of(replica.model)},
+             {"latents", c.latents},
+             {"prior", replica.has_pose() ? prior : "-"},
+             {key, value}},
+            {}};
 }
 
 std::string what_is(const SpatialReplica& replica) {
     const SpatialVaeConfig& c = replica.config;
     return std::string(title_of(replica.model)) + ", dim(z) = " + std::to_string(c.latents) +
            (c.prior == PosePrior::kNone ? "" : std::string(", prior ") + name_of(c.prior));
-}
-
-fs::path figure_path(const SpatialExperiment& experiment, const char* kind, const SpatialReplica& replica) {
-    return experiment.figure(std::string(kind) + "-" + replica.group());
 }
 
 /// How a panel shows a number of the pose.
@@ -75,7 +66,7 @@ Table pose_recovery_table(const SpatialExperiment& experiment, const std::vector
         std::vector<PoseRecovery> found;  // over replicas
         for (const SpatialReplica* replica : group) {
             LoadedSpatial loaded(experiment, *replica, kRows);
-            found.push_back(measure_pose_recovery(loaded.model, glyphs, 0, loaded.matmul));
+            found.push_back(measure_pose_recovery(loaded.model, glyphs, 0));
         }
         for (const bool from_u : {true, false}) {
             if (from_u && !found[0].from_u) continue;
@@ -102,7 +93,7 @@ Table equivariance_table(const SpatialExperiment& experiment, const std::vector<
         std::vector<std::vector<EquivarianceScore>> scores;  // [replica][change]
         for (const SpatialReplica* replica : group) {
             LoadedSpatial loaded(experiment, *replica, kRows);
-            scores.push_back(measure_equivariance(loaded.model, images, changes, 0, loaded.matmul));
+            scores.push_back(measure_equivariance(loaded.model, images, changes, 0));
         }
         for (const std::string& kind : kinds) {
             Row& row = table.rows.emplace_back(row_of(*group[0], "change", kind));
@@ -128,10 +119,10 @@ Table equivariance_table(const SpatialExperiment& experiment, const std::vector<
 
 // --- pictures --------------------------------------------------------------------------------------------------------
 
-std::optional<FigureFile> draw_pose_recovery(const SpatialExperiment& experiment, const SpatialReplica& replica,
-                                             const GlyphSet& glyphs) {
-    LoadedSpatial loaded(experiment, replica, kRows);
-    const PoseRecovery found = measure_pose_recovery(loaded.model, glyphs, 0, loaded.matmul);
+namespace {
+
+void draw_recovery(Drawings& drawings, LoadedSpatial& loaded, const SpatialReplica& replica, const GlyphSet& glyphs) {
+    const PoseRecovery found = measure_pose_recovery(loaded.model, glyphs, 0);
     const std::string source = found.from_u ? "u" : "z";
     const LinearRecovery& recovery = found.from_u ? *found.from_u : found.from_z;
     std::vector<Panel> panels;
@@ -145,30 +136,23 @@ std::optional<FigureFile> draw_pose_recovery(const SpatialExperiment& experiment
         }
         panels.push_back(std::move(panel));
     }
-    Axes axes;
-    axes.title = "Pose from " + source + ": " + what_is(replica);
-    axes.width = 1300;
-    axes.height = 880;
-    const fs::path path = figure_path(experiment, "pose-recovery", replica);
-    if (!scatter_panels(path, axes, panels, 3)) return {};
-    return FigureFile{path, "The pose that glyphs were drawn in and what the best linear map makes of " + source +
-                                " (" + what_is(replica) + "); on the line the pose is known."};
+    const Axes axes = {
+        .title = "Pose from " + source + ": " + what_is(replica), .x = "", .y = "", .width = 1300, .height = 880};
+    const std::string name = "pose-recovery-" + replica.group();
+    if (scatter_panels(drawings.path(name), axes, panels, 3))
+        drawings.add(name, "The pose that glyphs were drawn in and what the best linear map makes of " + source + " (" +
+                               what_is(replica) + "); on the line the pose is known.");
 }
 
-FigureFile draw_equivariance(const SpatialExperiment& experiment, const SpatialReplica& replica,
-                             const ImageSet& images) {
-    ImageSet few = images;
+void draw_equivariance(Drawings& drawings, LoadedSpatial& loaded, const SpatialReplica& replica, ImageSet few) {
     few.truncate(kPictures);
-    LoadedSpatial loaded(experiment, replica, kRows);
-    const ReplicaView before = view_replica(loaded.model, few.images, 0, loaded.matmul);
-    ImageGridStyle style;
-    style.invert = true;
-    style.rows_in_group = 5;
-    ImageGrid sheet(int(5 * std::size(kShownChanges)), int(few.count()), few.height, few.width, style);
+    const ReplicaView before = view_replica(loaded.model, few.images, 0);
+    ImageGrid sheet(int(5 * std::size(kShownChanges)), int(few.count()), few.height, few.width,
+                    {.rows_in_group = 5, .invert = true});
     int row = 0;
     for (const auto& [caption, change] : kShownChanges) {
         const std::vector<std::uint8_t> changed = warp_images(few, {affine_map(change)}, Interpolation::kBilinear);
-        const ReplicaView after = view_replica(loaded.model, changed, 0, loaded.matmul);
+        const ReplicaView after = view_replica(loaded.model, changed, 0);
         const char* captions[] = {"x", caption, "y'(x)", "y'(g x)", "x'(g x)"};
         for (int i = 0; i < 5; ++i) sheet.row_caption(row + i, captions[i]);
         sheet.fill(std::span<const std::uint8_t>(few.images), row);
@@ -178,23 +162,23 @@ FigureFile draw_equivariance(const SpatialExperiment& experiment, const SpatialR
         sheet.fill(std::span<const float>(after.output), row + 4);
         row += 5;
     }
-    const fs::path path = figure_path(experiment, "equivariance", replica);
-    sheet.write(path);
-    return {path,
-            "Images x, changed by a known g; what the model draws in reference pose before and after, y'(x) and "
-            "y'(g x), and its reconstruction x'(g x) (" +
-                what_is(replica) + ")."};
+    drawings.add_sheet("equivariance-" + replica.group(), sheet,
+                       "Images x, changed by a known g; what the model draws in reference pose before and after, y'(x) "
+                       "and y'(g x), and its reconstruction x'(g x) (" +
+                           what_is(replica) + ").");
 }
+
+}  // namespace
 
 std::vector<FigureFile> draw_pose_figures(const SpatialExperiment& experiment,
                                           const std::vector<SpatialReplica>& replicas, const GlyphSet& glyphs) {
-    const InPhase phase(Phase::kFigures);
-    std::vector<FigureFile> all;
-    for (const auto& group : by_group(replicas)) {
-        if (const auto figure = draw_pose_recovery(experiment, *group[0], glyphs)) all.push_back(*figure);
-        all.push_back(draw_equivariance(experiment, *group[0], glyphs.set));
+    Drawings drawings(experiment);
+    for (const SpatialReplica& replica : first_of_each(replicas)) {
+        LoadedSpatial loaded(experiment, replica, kRows);
+        draw_recovery(drawings, loaded, replica, glyphs);
+        draw_equivariance(drawings, loaded, replica, glyphs.set);
     }
-    return all;
+    return drawings.files;
 }
 
 }  // namespace warpvae

@@ -4,10 +4,7 @@
 
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
-#include "host/experiments/spatial/denoise.h"
-#include "host/experiments/spatial/figures.h"
-#include "host/experiments/spatial/pose.h"
-#include "host/experiments/spatial/report.h"
+#include "host/experiments/spatial/results.h"
 #include "host/log.h"
 #include "host/programs.h"
 
@@ -26,19 +23,14 @@ Examples
   spatial pose --resume runs/poses --rows tps-tvae
 )";
 
-bool has(const std::vector<SpatialReplica>& replicas, const SpatialReplica& replica) {
-    return std::any_of(replicas.begin(), replicas.end(),
-                       [&](const SpatialReplica& other) { return other.name() == replica.name(); });
-}
-
-class SpatialProgram : public Program {
+class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
   public:
     SpatialProgram()
-        : Program("spatial",
-                  "Spatial transformers in variational auto-encoders (Vivé): the pose of a digit as a latent of its "
-                  "own.",
-                  spatial_run_options()) {
-        add_settings(settings_, paper_);
+        : PaperProgram(
+              "spatial",
+              "Spatial transformers in variational auto-encoders (Vivé): the pose of a digit as a latent of its "
+              "own.",
+              {.data = {}, .epochs = 50, .batch = 100, .learning_rate = 1}) {
         add({"table",
              "Table 1: a linear SVM on pixels, principal components and the latents of every model, beside the paper's",
              [&] { table(); }});
@@ -81,7 +73,6 @@ class SpatialProgram : public Program {
         for (const char* evaluates : {"table", "figures", "evaluate", "report"})
             if (command() == evaluates) require_classes(data, std::size_t(LinearSvmOptions().folds));
     }
-    void begin(const Run& run) override { experiment_.emplace(run, paper_); }
 
   private:
     void require_known_poses(const std::string& set) const {
@@ -126,27 +117,28 @@ class SpatialProgram : public Program {
 
     /// `replicas`, evaluated, and after them the figures' models that are not among them, trained where they are not.
     std::vector<SpatialReplica> with_figures(std::vector<SpatialReplica> replicas) {
-        std::vector<SpatialReplica> more;
-        for (const SpatialReplica& replica : figure_replicas(*experiment_))
-            if (!has(replicas, replica)) more.push_back(replica);
+        std::vector<SpatialReplica> more = figure_replicas(*experiment_);
+        std::erase_if(more, [&](const SpatialReplica& replica) {
+            return std::any_of(replicas.begin(), replicas.end(),
+                               [&](const SpatialReplica& other) { return other.name() == replica.name(); });
+        });
         experiment_->train_and_evaluate(more);
         replicas.insert(replicas.end(), more.begin(), more.end());
         return replicas;
     }
     void figures() {
-        std::vector<SpatialReplica> replicas;
-        for (const SpatialReplica& replica : experiment_->replicas())
-            if (experiment_->is_trained(replica)) replicas.push_back(replica);
+        std::vector<SpatialReplica> replicas = experiment_->replicas();
+        std::erase_if(replicas, [&](const SpatialReplica& replica) { return !experiment_->is_trained(replica); });
         experiment_->train_and_evaluate(replicas);
         print_figures(draw_spatial_figures(*experiment_, with_figures(replicas)));
     }
 
     void sample() {
-        for (const SpatialReplica& replica : first_of_each(trained())) {
-            const auto path = experiment_->figure("samples-" + replica.group() + "-" + name_of(paper_.pose));
-            draw_samples(path, *experiment_, replica, paper_.pose, paper_.sheet);
-            std::printf("%s\n", path.c_str());
-        }
+        Drawings sheets(*experiment_);
+        for (const SpatialReplica& replica : first_of_each(trained()))
+            sheets.add_sheet("samples-" + replica.group() + "-" + name_of(paper_.pose),
+                             sheet_of_samples(*experiment_, replica, paper_.pose, paper_.sheet), "");
+        print_figures(sheets.files);
     }
     Table likelihoods(const std::vector<SpatialReplica>& replicas) {
         const auto keys = [](const SpatialReplica& replica) -> Json {
@@ -154,11 +146,9 @@ class SpatialProgram : public Program {
                     {"latents", replica.config.latents},
                     {"prior", name_of(replica.config.prior)}};
         };
-        return likelihood_table("Vivé", *experiment_, replicas, keys, [&](const SpatialReplica& replica) {
-            LoadedSpatial loaded(*experiment_, replica, evaluation_decoder_rows());
-            return measure_likelihood(*experiment_, replica, loaded.model, data().test.images, paper_.likelihood,
-                                      loaded.matmul);
-        });
+        return likelihood_table<LoadedSpatial>(
+            "Vivé", *experiment_, replicas, paper_.likelihood,
+            keys, [&](const SpatialReplica&) -> auto& { return data().test.images; });
     }
     void denoise() {
         const std::vector<SpatialReplica> replicas = trained();
@@ -192,11 +182,8 @@ class SpatialProgram : public Program {
         show_table(out, run.likelihood = likelihoods(ready), "likelihood");
         show_table(out, run.denoising = denoising_table(*experiment_, ready), "denoising");
         if (data().name == "glyphs") recover_poses(ready, run);
-        std::printf("report: %s\n", write_spatial_report(*experiment_, run).c_str());
+        write_spatial_report(*experiment_, run);
     }
-
-    SpatialOptions paper_;
-    std::optional<SpatialExperiment> experiment_;
 };
 
 }  // namespace

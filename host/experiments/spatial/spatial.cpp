@@ -87,12 +87,6 @@ void add_settings(Settings& s, SpatialOptions& o) {
     s.add("sheet", o.sheet, kNothing, whole(1, 100), "samples a side").only({"sample"});
 }
 
-RunOptions spatial_run_options() {
-    RunOptions options;
-    options.epochs = 50, options.batch = 100, options.learning_rate = 1;
-    return options;
-}
-
 const char* code_of(SpatialRow row) { return names_of(row).code; }
 const char* title_of(SpatialRow row) { return names_of(row).title; }
 bool is_model(SpatialRow row) { return row != SpatialRow::kRaw && row != SpatialRow::kPca; }
@@ -149,14 +143,8 @@ void list(Fields& f, SvmScores& s) {
     f("cv_mean", s.cv_mean);
     f("cv_std", s.cv_std);
     f("test", s.test);
-    f("gradient", s.certificate.gradient_norm);
-    f("converged", s.certificate.converged);
-}
-void list(Fields& f, PoseSummary& p) {
-    f("mean", p.mean);
-    f("deviation", p.deviation);
-    f("largest_correlation", p.largest_correlation);
-    f("mean_determinant", p.mean_determinant);
+    f("gradient", s.gradient_norm);
+    f("converged", s.converged);
 }
 
 }  // namespace
@@ -166,7 +154,12 @@ void SpatialReplica::fields(Fields& f) {
     f.group("test", [&](Fields& g) { list(g, test_elbo); });
     for (std::size_t k = 0; k < kFeatureKinds.size(); ++k)
         f.group(name_of(kFeatureKinds[k]), [&](Fields& g) { list(g, svm[k]); });
-    f.group("pose", [&](Fields& g) { list(g, pose); });
+    f.group("pose", [&](Fields& g) {
+        g("mean", pose.mean);
+        g("deviation", pose.deviation);
+        g("largest_correlation", pose.largest_correlation);
+        g("mean_determinant", pose.mean_determinant);
+    });
     std::string why = bad_minimum(*this);  // for people who read the file
     f("bad_minimum", why);
 }
@@ -203,12 +196,6 @@ std::vector<SpatialReplica> best_restarts(const std::vector<SpatialReplica>& rep
 
 namespace {
 
-LinearSvmOptions svm_options(const DataSet& data) {
-    LinearSvmOptions options;
-    options.classes = *std::max_element(data.train.labels.begin(), data.train.labels.end()) + 1;
-    return options;
-}
-
 class SpatialEnsemble : public Ensemble {
   public:
     SpatialEnsemble(const SpatialExperiment& experiment, const std::vector<Replica*>& replicas)
@@ -223,28 +210,28 @@ class SpatialEnsemble : public Ensemble {
     const DeviceImages& epoch_images() const override { return train_images_; }
     void choose(TrainerOptions& trainer) const override { trainer.optimiser = Optimiser::kAdadelta; }
     std::vector<Json> after_epoch(int) override {
-        return test_metrics(evaluate_elbo(vae_, test_images_, device_seeds, matmul));
+        return test_metrics(evaluate_elbo(vae_, test_images_, device_seeds));
     }
     void evaluate() override {
-        const auto train_elbo = evaluate_elbo(vae_, train_images_, device_seeds, matmul);
-        const auto test_elbo = evaluate_elbo(vae_, test_images_, device_seeds, matmul);
+        const auto train_elbo = evaluate_elbo(vae_, train_images_, device_seeds);
+        const auto test_elbo = evaluate_elbo(vae_, test_images_, device_seeds);
         for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind) read_classes(kind);
         for (int r = 0; r < size(); ++r) {
             replicas_[r]->train_elbo = train_elbo[r];
             replicas_[r]->test_elbo = test_elbo[r];
             if (vae_.has_pose())
-                replicas_[r]->pose = summarise_poses(extract_poses(vae_, test_images_, r, matmul), vae_.pose());
+                replicas_[r]->pose = summarise_poses(extract_poses(vae_, test_images_, r), vae_.pose());
         }
     }
 
   private:
     void read_classes(std::size_t kind) {
-        const auto train = extract_features(vae_, train_images_, kFeatureKinds[kind], device_seeds, 0, matmul);
-        const auto test = extract_features(vae_, test_images_, kFeatureKinds[kind], device_seeds, 1, matmul);
+        const auto train = extract_features(vae_, train_images_, kFeatureKinds[kind], device_seeds, 0);
+        const auto test = extract_features(vae_, test_images_, kFeatureKinds[kind], device_seeds, 1);
         const Matmul exact(stream);  // the machines are trained in fp32 whatever the model was trained in
         const auto scores =
             cross_validate_linear_svm(exact, train.data(), data_.train.labels, test.data(), data_.test.labels, size(),
-                                      vae_.config().latents, svm_options(data_));
+                                      vae_.config().latents, {.classes = data_.train.classes()});
         for (int r = 0; r < size(); ++r) replicas_[r]->svm[kind] = scores[r];
     }
 
@@ -326,7 +313,7 @@ SvmScores SpatialExperiment::measure_fixed(SpatialRow row, int components) const
         columns = components;
     }
     return cross_validate_linear_svm(matmul, train_rows.data(), train.labels, test_rows.data(), test.labels, 1, columns,
-                                     svm_options(data()))[0];
+                                     {.classes = train.classes()})[0];
 }
 
 FixedScores SpatialExperiment::fixed_scores() const {

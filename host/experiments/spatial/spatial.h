@@ -41,8 +41,6 @@ struct SpatialOptions {
     int sheet = 10;  ///< samples a side
 };
 void add_settings(Settings& settings, SpatialOptions& options);
-/// Those of a run by default: Adadelta at 1, 50 epochs of minibatches of 100.
-RunOptions spatial_run_options();
 
 /// One trained model and what was read from it.
 struct SpatialReplica : Replica {
@@ -69,7 +67,6 @@ struct SpatialReplica : Replica {
     bool has_pose() const { return config.kind != SpatialKind::kVae; }
     /// dim(u): the numbers of one warp.
     int pose_size() const { return has_pose() ? config.warp_numbers() : 0; }
-    bool is_evaluated() const { return epochs > 0; }
 };
 /// "Affine-TVAE, full prior of rank 2"
 std::string title_of(const SpatialReplica& replica);

@@ -1,4 +1,4 @@
-#include "host/experiments/spatial/table.h"
+#include "host/experiments/spatial/results.h"
 
 #include <algorithm>
 #include <cmath>
@@ -26,55 +26,31 @@ constexpr PaperRow kTable1[] = {
 // What a row without training may be off, and the least that a trained one may (the paper trained once).
 constexpr double kExact = 0.0002, kExactRaw = 0.0015, kTrained = 0.02;
 
-std::vector<Cell> cells_of(const std::vector<SvmScores>& seeds, const std::optional<PaperAccuracy>& paper,
-                           std::optional<double> tolerance) {
-    const auto in_paper = [&](double PaperAccuracy::*value) {
-        return paper ? std::optional((*paper).*value) : std::nullopt;
-    };
-    std::vector<Cell> cells = {cell_over("cv_mean", seeds, &SvmScores::cv_mean, in_paper(&PaperAccuracy::cv_mean)),
-                               cell_over("cv_std", seeds, &SvmScores::cv_std, in_paper(&PaperAccuracy::cv_std)),
-                               cell_over("test", seeds, &SvmScores::test, in_paper(&PaperAccuracy::test))};
-    for (Cell& cell : cells)
-        if (paper && (tolerance || cell.test != "cv_std"))  // a deviation of folds is not claimed for trained rows
+/// Columns of one row, of the scores of its seeds. `tolerance`: none for a trained row.
+std::vector<Cell> cells_of(const std::vector<SvmScores>& seeds, const std::optional<SvmScores>& paper,
+                           std::optional<double> tolerance = {}) {
+    using Score = double SvmScores::*;
+    std::vector<Cell> cells;
+    for (const auto& [name, score] : {std::pair<const char*, Score>{"cv_mean", &SvmScores::cv_mean},
+                                      {"cv_std", &SvmScores::cv_std},
+                                      {"test", &SvmScores::test}}) {
+        Cell& cell = cells.emplace_back(cell_over(name, seeds, score));
+        if (!paper) continue;
+        cell.paper = (*paper).*score;
+        if (tolerance || score != &SvmScores::cv_std)  // a deviation of folds is not claimed for trained rows
             cell.tolerance = tolerance ? *tolerance : std::max(kTrained, cell.n > 1 ? 3 * cell.std : 0.);
+    }
     return cells;
 }
 
 }  // namespace
 
-std::optional<PaperAccuracy> spatial_table1(SpatialRow row, int latents) {
+std::optional<SvmScores> spatial_table1(SpatialRow row, int latents) {
     for (const PaperRow& p : kTable1)
         if (row == p.row && (row == kRaw || latents == p.latents))
-            return PaperAccuracy{p.cv_mean / 100, p.cv_std / 100, p.test / 100};
+            return SvmScores{p.cv_mean / 100, p.cv_std / 100, p.test / 100, {}};
     return std::nullopt;
 }
-
-namespace {
-
-/// A row without a model; the paper's test images are centred with their own mean, and only then to be met exactly.
-Row fixed_row(SpatialRow row, int latents, const SvmScores& s, PcaCentre centre,
-              const std::optional<PaperAccuracy>& paper) {
-    const bool is_raw = row == kRaw;
-    Row out;
-    out.keys = {
-        {"input", title_of(row)}, {"latents", is_raw ? 784 : latents}, {"features", is_raw ? "pixels" : "codes"}};
-    out.cells = cells_of({s}, paper, is_raw ? kExactRaw : centre == PcaCentre::kOwn ? kExact : kTrained);
-    return out;
-}
-
-Row trained_row(const std::vector<const SpatialReplica*>& members, std::size_t kind,
-                const std::optional<PaperAccuracy>& paper) {
-    std::vector<SvmScores> seeds;
-    for (const SpatialReplica* r : members) seeds.push_back(r->svm[kind]);
-    Row out;
-    out.keys = {{"input", title_of(*members[0])},
-                {"latents", members[0]->config.latents},
-                {"features", name_of(kFeatureKinds[kind])}};
-    out.cells = cells_of(seeds, members[0]->config.prior == PosePrior::kNone ? paper : std::nullopt, std::nullopt);
-    return out;
-}
-
-}  // namespace
 
 Table spatial_table(const std::vector<SpatialReplica>& replicas, const FixedScores& fixed,
                     const SpatialOptions& options, const std::string& dataset) {
@@ -83,128 +59,132 @@ Table spatial_table(const std::vector<SpatialReplica>& replicas, const FixedScor
     const auto paper_of = [&](SpatialRow row, int latents) {
         return dataset == "mnist" ? spatial_table1(row, latents) : std::nullopt;
     };
-    const auto add_fixed = [&](SpatialRow row, int latents) {
-        if (const auto found = fixed.find({row, latents}); found != fixed.end())
-            table.rows.push_back(fixed_row(row, latents, found->second, options.centre, paper_of(row, latents)));
+    const auto add = [&](const std::string& input, int latents, const char* features, std::vector<Cell> cells) {
+        table.rows.push_back({{{"input", input}, {"latents", latents}, {"features", features}}, std::move(cells)});
     };
-    add_fixed(kRaw, 0);
+    if (const auto raw = fixed.find({kRaw, 0}); raw != fixed.end())
+        add(title_of(kRaw), 784, "pixels", cells_of({raw->second}, paper_of(kRaw, 0), kExactRaw));
+    // The paper's test images are centred with their own mean: only then is its row to be met exactly.
+    const double exact = options.centre == PcaCentre::kOwn ? kExact : kTrained;
     const std::vector<SpatialReplica> best = best_restarts(replicas);
     for (const int latents : options.latents) {
-        add_fixed(kPca, latents);
-        for (const auto& members : by_group(best))
-            for (std::size_t kind = 0; members[0]->config.latents == latents && kind < kFeatureKinds.size(); ++kind)
-                table.rows.push_back(trained_row(members, kind, paper_of(members[0]->model, latents)));
+        if (const auto pca = fixed.find({kPca, latents}); pca != fixed.end())
+            add(title_of(kPca), latents, "codes", cells_of({pca->second}, paper_of(kPca, latents), exact));
+        for (const auto& members : by_group(best)) {
+            const SpatialReplica& first = *members[0];
+            if (first.config.latents != latents) continue;
+            const auto paper = first.config.prior == PosePrior::kNone ? paper_of(first.model, latents) : std::nullopt;
+            for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind) {
+                std::vector<SvmScores> seeds;
+                for (const SpatialReplica* r : members) seeds.push_back(r->svm[kind]);
+                add(title_of(first), latents, name_of(kFeatureKinds[kind]), cells_of(seeds, paper));
+            }
+        }
     }
     return table;
 }
 
 Table spatial_models_table(const std::vector<SpatialReplica>& replicas, const std::string& dataset) {
+    using R = const SpatialReplica*;
     Table table = empty_table(
         "Vivé", "The trained models: nats per test image, and how many trainings ended in a bad local minimum", dataset,
         2);
     for (const auto& members : by_group(replicas)) {
-        using R = const SpatialReplica*;
-        Row row;
-        row.keys = {{"model", title_of(*members[0])}, {"latents", members[0]->config.latents}};
-        row.cells = {cell_over("-ELBO", members, [](R r) { return r->test_elbo.negative_elbo; }),
-                     cell_over("reconstruction", members, [](R r) { return r->test_elbo.reconstruction; }),
-                     cell_over("KL", members, [](R r) { return r->test_elbo.kl; }),
-                     cell_over("active units", members, [](R r) { return r->test_elbo.active_units; }),
-                     cell_over("bad minima", members, [](R r) { return !bad_minimum(*r).empty(); })};
+        std::vector<Cell> cells = {
+            cell_over("-ELBO", members, [](R r) { return r->test_elbo.negative_elbo; }),
+            cell_over("reconstruction", members, [](R r) { return r->test_elbo.reconstruction; }),
+            cell_over("KL", members, [](R r) { return r->test_elbo.kl; }),
+            cell_over("active units", members, [](R r) { return r->test_elbo.active_units; }),
+            cell_over("bad minima", members, [](R r) { return !bad_minimum(*r).empty(); })};
         if (members[0]->has_pose())
-            row.cells.push_back(
+            cells.push_back(
                 cell_over("largest correlation in u", members, [](R r) { return r->pose.largest_correlation; }));
-        table.rows.push_back(row);
+        table.rows.push_back(
+            {{{"model", title_of(*members[0])}, {"latents", members[0]->config.latents}}, std::move(cells)});
     }
     return table;
+}
+
+std::map<SpatialRow, std::map<int, std::vector<double>>> reconstruction_by_size(
+    const std::vector<SpatialReplica>& replicas) {
+    std::map<SpatialRow, std::map<int, std::vector<double>>> sizes;
+    for (const SpatialReplica& r : replicas)
+        if (r.config.prior == PosePrior::kNone)
+            sizes[r.model][r.config.latents + r.pose_size()].push_back(r.test_elbo.reconstruction);
+    return sizes;
 }
 
 // --- claims ----------------------------------------------------------------------------------------------------------
 
 namespace {
 
-/// Cross-validated accuracy by (model, latents, seed), priors apart from P0 left out.
-class Scores {
-  public:
-    Scores(const std::vector<SpatialReplica>& replicas, FeatureKind features) {
-        const std::size_t k = features == kFeatureKinds[0] ? 0 : 1;
-        for (const SpatialReplica& r : best_restarts(replicas)) {
-            if (r.config.prior != PosePrior::kNone) continue;
-            of_[{r.model, r.config.latents, r.seed}] = r.svm[k].cv_mean;
-            if (std::find(seeds.begin(), seeds.end(), r.seed) == seeds.end()) seeds.push_back(r.seed);
-        }
-    }
-    std::optional<double> at(SpatialRow model, int latents, std::uint64_t seed) const {
-        const auto found = of_.find({model, latents, seed});
-        return found == of_.end() ? std::nullopt : std::optional(found->second);
-    }
-    std::vector<std::uint64_t> seeds;
+using Model = std::pair<SpatialRow, int>;  // and its dim(z)
+using Scores = std::map<Model, double>;    // of one seed: cross-validated accuracies
 
-  private:
-    std::map<std::tuple<SpatialRow, int, std::uint64_t>, double> of_;
-};
+/// By seed; priors apart from P0 left out.
+std::map<std::uint64_t, Scores> scores_by_seed(const std::vector<SpatialReplica>& replicas, FeatureKind features) {
+    std::map<std::uint64_t, Scores> by_seed;
+    for (const SpatialReplica& r : best_restarts(replicas))
+        if (r.config.prior == PosePrior::kNone)
+            by_seed[r.seed][{r.model, r.config.latents}] = r.svm[std::size_t(features)].cv_mean;
+    return by_seed;
+}
+/// Of those of these models that the seed has.
+std::vector<double> scores_of(const Scores& seed, const std::vector<Model>& models) {
+    std::vector<double> scores;
+    for (const Model& model : models)
+        if (const auto found = seed.find(model); found != seed.end()) scores.push_back(found->second);
+    return scores;
+}
 
 /// Over seeds: does each model beat the next by its score?
-Claim ordered(const Scores& scores, const std::string& name, const std::string& statement,
-              const std::vector<std::pair<SpatialRow, int>>& order) {
+Claim ordered(const std::map<std::uint64_t, Scores>& by_seed, const std::string& name, const std::string& statement,
+              const std::vector<Model>& order) {
     int good = 0, seen = 0;
     std::vector<double> gaps(order.size() - 1, 0.);
-    for (std::uint64_t seed : scores.seeds) {
-        std::vector<double> values;
-        for (const auto& [model, latents] : order)
-            if (const auto score = scores.at(model, latents, seed)) values.push_back(*score);
+    for (const auto& [seed, scores] : by_seed) {
+        const std::vector<double> values = scores_of(scores, order);
         if (values.size() != order.size()) continue;
-        ++seen;
-        good += std::is_sorted(values.rbegin(), values.rend());
-        for (std::size_t i = 0; i + 1 < values.size(); ++i) gaps[i] += values[i] - values[i + 1];
+        ++seen, good += std::is_sorted(values.rbegin(), values.rend());
+        for (std::size_t i = 0; i < gaps.size(); ++i) gaps[i] += values[i] - values[i + 1];
     }
-    std::string evidence;
-    for (std::size_t i = 0; seen && i < gaps.size(); ++i)
-        evidence +=
-            formatted("%s%s(%d) is %+.2f points from %s(%d)", i ? ", " : "On average ", title_of(order[i].first),
-                      order[i].second, 100 * gaps[i] / seen, title_of(order[i + 1].first), order[i + 1].second);
-    return judged(name, statement, evidence.empty() ? "" : evidence + ".", good, seen);
+    std::string evidence = "On average ";
+    for (std::size_t i = 0; i < gaps.size(); ++i)
+        evidence += formatted("%s%s(%d) is %+.2f points from %s(%d)", i ? ", " : "", title_of(order[i].first),
+                              order[i].second, 100 * gaps[i] / seen, title_of(order[i + 1].first), order[i + 1].second);
+    return judged(name, statement, evidence + ".", good, seen);
 }
 
-Claim best_of_eight(const Scores& scores) {
+Claim best_of_eight(const std::map<std::uint64_t, Scores>& by_seed) {
     int good = 0, seen = 0;
     double margin = 0;
-    for (std::uint64_t seed : scores.seeds) {
-        const auto double_transformer = scores.at(kAffineDt, 8, seed);
-        double best = 0;
-        for (const SpatialRow other : {kVae, kAffineT, kSplineT})
-            if (const auto score = scores.at(other, 8, seed)) best = std::max(best, *score);
-        if (!double_transformer || best == 0) continue;
-        ++seen, good += *double_transformer > best, margin += *double_transformer - best;
+    for (const auto& [seed, scores] : by_seed) {
+        const std::vector<double> own = scores_of(scores, {{kAffineDt, 8}}),
+                                  others = scores_of(scores, {{kVae, 8}, {kAffineT, 8}, {kSplineT, 8}});
+        if (own.empty() || others.empty()) continue;
+        const double lead = own[0] - *std::max_element(others.begin(), others.end());
+        ++seen, good += lead > 0, margin += lead;
     }
-    return judged(
-        "V1", "at 8 dimensions the DT-VAE's code is the most linearly separable, significantly",
-        seen ? formatted("It leads the best other model by %+.2f points on average.", 100 * margin / seen) : "", good,
-        seen);
+    return judged("V1", "at 8 dimensions the DT-VAE's code is the most linearly separable, significantly",
+                  formatted("It leads the best other model by %+.2f points on average.", 100 * margin / seen), good,
+                  seen);
 }
 
-/// The second term of the bound at equal dim(z) + dim(u), from models of the run that have it.
+/// At equal dim(z) + dim(u), of models of the run that have it.
 Claim reconstructs_better(const std::vector<SpatialReplica>& replicas) {
-    std::map<int, std::vector<double>> vae;
-    std::map<std::pair<SpatialRow, int>, std::vector<double>> others;
-    for (const SpatialReplica& r : replicas) {
-        if (r.config.prior != PosePrior::kNone) continue;
-        const int total = r.config.latents + r.pose_size();
-        if (r.model == kVae)
-            vae[total].push_back(r.test_elbo.reconstruction);
-        else
-            others[{r.model, total}].push_back(r.test_elbo.reconstruction);
-    }
+    auto others = reconstruction_by_size(replicas);
+    const std::map<int, std::vector<double>> vae = std::move(others[kVae]);
+    others.erase(kVae);
     int good = 0, seen = 0;
     std::string evidence;
-    for (const auto& [key, values] : others) {
-        const auto same = vae.find(key.second);
-        if (same == vae.end()) continue;
-        const double gain = measured_cell("", same->second).mean - measured_cell("", values).mean;
-        ++seen, good += gain > 0;
-        evidence +=
-            formatted("%s%s %+.1f nats at %d", evidence.empty() ? "" : ", ", title_of(key.first), -gain, key.second);
-    }
+    for (const auto& [model, sizes] : others)
+        for (const auto& [size, values] : sizes) {
+            const auto same = vae.find(size);
+            if (same == vae.end()) continue;
+            const double gain = measured_cell("", same->second).mean - measured_cell("", values).mean;
+            ++seen, good += gain > 0;
+            evidence += formatted("%s%s %+.1f nats at %d", evidence.empty() ? "" : ", ", title_of(model), -gain, size);
+        }
     return {.name = "V4",
             .statement = "transformer models reconstruct better than a VAE of the same dim(z) + dim(u) (Figure 5)",
             .evidence = seen ? "Reconstruction error against the VAE's: " + evidence +
@@ -214,14 +194,14 @@ Claim reconstructs_better(const std::vector<SpatialReplica>& replicas) {
             .holds = seen && good == seen};
 }
 
-Claim vae_nears_pca(const Scores& scores, const FixedScores& fixed) {
+Claim vae_nears_pca(const std::map<std::uint64_t, Scores>& by_seed, const FixedScores& fixed) {
     int seen = 0;
     double at8 = 0, at20 = 0;
     const auto p8 = fixed.find({kPca, 8}), p20 = fixed.find({kPca, 20});
-    for (std::uint64_t seed : scores.seeds) {
-        const auto v8 = scores.at(kVae, 8, seed), v20 = scores.at(kVae, 20, seed);
-        if (!v8 || !v20 || p8 == fixed.end() || p20 == fixed.end()) continue;
-        ++seen, at8 += *v8 - p8->second.cv_mean, at20 += *v20 - p20->second.cv_mean;
+    for (const auto& [seed, scores] : by_seed) {
+        const std::vector<double> vae = scores_of(scores, {{kVae, 8}, {kVae, 20}});
+        if (vae.size() < 2 || p8 == fixed.end() || p20 == fixed.end()) continue;
+        ++seen, at8 += vae[0] - p8->second.cv_mean, at20 += vae[1] - p20->second.cv_mean;
     }
     return {.name = "V5",
             .statement = "as the dimension grows, the VAE behaves more and more like PCA",
@@ -236,7 +216,7 @@ Claim vae_nears_pca(const Scores& scores, const FixedScores& fixed) {
 
 std::vector<Claim> spatial_claims(const std::vector<SpatialReplica>& replicas, const FixedScores& fixed,
                                   FeatureKind features) {
-    const Scores scores(replicas, features);
+    const auto scores = scores_by_seed(replicas, features);
     return {best_of_eight(scores),
             ordered(scores, "V2", "at 20 dimensions TPS-TVAE beats Affine-TVAE, which beats the VAE",
                     {{kSplineT, 20}, {kAffineT, 20}, {kVae, 20}}),

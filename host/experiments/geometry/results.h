@@ -1,7 +1,6 @@
-// The numbers of Peste et al. (2017): measured tables, the paper's statements N2 to N8 with their verdicts, and the
-// page that shows them.
+// What a run of `geometry` shows: tables of Peste et al. (2017) measured, the paper's statements N2 to N8 with their
+// verdicts, Figures 1 to 5, and the page of it all.
 #pragma once
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +11,8 @@
 #include "host/show/table.h"
 
 namespace warpvae {
+
+// --- tables and claims: table.cpp ------------------------------------------------------------------------------------
 
 /// Figures 1 and 2: a row for each k and alpha, over seeds: informative components, alignment, bound, log p(x), gap,
 /// effective sample size.
@@ -25,6 +26,17 @@ Table geometry_separability_table(const std::vector<GeometryReplica>& replicas, 
 std::vector<Claim> geometry_claims(const std::vector<GeometryReplica>& replicas,
                                    const std::optional<TransitionStatistics>& transitions);
 
+// --- pictures: figures.cpp -------------------------------------------------------------------------------------------
+
+/// Figure 1 (eigenvalues, one for each k), Figure 2 left (informative components) and right (bound and log p(x)),
+/// Figure 3 (accuracy while training, one for each feature), Figure 4 (geodesics of the (mu, sigma) plane), Figure 5
+/// (transitions between pairs of test images, by the first trained replica of the largest alpha below 1, or of 1).
+/// What the replicas cannot show is left out. Written to figures/.
+std::vector<FigureFile> draw_geometry_figures(const GeometryExperiment& experiment,
+                                              const std::vector<GeometryReplica>& replicas);
+
+// --- the page: report.cpp --------------------------------------------------------------------------------------------
+
 /// Everything that a run has; empty tables and lists are left out.
 struct GeometryReport {
     std::vector<GeometryReplica> replicas;
@@ -32,7 +44,7 @@ struct GeometryReport {
     std::vector<Claim> claims;
     std::vector<FigureFile> figures;
 };
-/// Writes report.html into the run's folder and returns its path.
-std::filesystem::path write_geometry_report(const GeometryExperiment& experiment, const GeometryReport& run);
+/// Writes report.html into the run's folder.
+void write_geometry_report(const GeometryExperiment& experiment, const GeometryReport& run);
 
 }  // namespace warpvae

@@ -1,6 +1,7 @@
-// A dense layer, y = activation(x W^T + b), is a strided-batched matrix product (matmul in ops/dense.h) and three
-// kernels of our own: bias and activation, the activation's derivative, and the bias gradient. W is [out, in], as in
-// torch.nn.Linear.
+// A dense layer, y = activation(x W^T + b), as a strided-batched matrix product (matmul in ops/dense.h) and three
+// kernels of our own: bias and activation, the activation's derivative, and the bias gradient. So it runs on the CPU
+// device, in double, and at --math tf32 and bf16; floats at full precision take fused_dense.cuh on a GPU. W is [out,
+// in], as in torch.nn.Linear.
 //
 //   forward    y = f(x W^T + b)
 //   backward   dW = dy^T x,   db = sum_n dy,   dx = (dy W) * f', where f is the activation whose output is x

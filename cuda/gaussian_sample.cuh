@@ -68,16 +68,13 @@ __global__ void gaussian_sample_forward_kernel(T* z, T* kl, const T* moments, Ga
     }
 }
 
-/// (dL/dmu, dL/ds) of one latent from dL/dz = g, where L = f(z) + kl_weight kl.
-template <class T>
-struct MomentGradients {
-    T mu, s;
-};
+/// dL/dmu and dL/ds of one latent from dL/dz = g, where L = f(z) + kl_weight kl.
 template <Spread spread, class T>
-__device__ inline MomentGradients<T> through_sample(T g, T z, T mu, T s, const PriorEntry<T>& p, T kl_weight) {
+__device__ inline void through_sample(T& dmu, T& ds, T g, T z, T mu, T s, const PriorEntry<T>& p, T kl_weight) {
     const T slope = log_sigma_slope<spread>(s);
-    const T ds = slope * g * (z - mu) + kl_weight * (slope * (times_variance<spread>(p.inverse_variance, s) - T(1)));
-    return {g + kl_weight * p.inverse_variance * (mu - p.mean), deviation_of<spread>(s).bounded ? T(0) : ds};
+    dmu = g + kl_weight * p.inverse_variance * (mu - p.mean);
+    const T free = slope * g * (z - mu) + kl_weight * (slope * (times_variance<spread>(p.inverse_variance, s) - T(1)));
+    ds = deviation_of<spread>(s).bounded ? T(0) : free;
 }
 
 template <Spread spread, bool standard, class T>
@@ -91,10 +88,8 @@ __global__ void gaussian_sample_backward_kernel(T* dmoments, const T* dz, const 
     const auto latents = block_stride(Z);
     WARPVAE_SIMD()
     for (int j = latents.first; j < latents.last; j += latents.step) {
-        const MomentGradients<T> d = through_sample<spread>(dz[row * Z + j], z[row * Z + j], mu[j], mu[Z + j],
-                                                            prior_entry<standard>(prior, r, j), kl_weight);
-        out[j] = d.mu;
-        out[Z + j] = d.s;
+        through_sample<spread>(out[j], out[Z + j], dz[row * Z + j], z[row * Z + j], mu[j], mu[Z + j],
+                               prior_entry<standard>(prior, r, j), kl_weight);
     }
 }
 

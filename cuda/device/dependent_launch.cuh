@@ -5,8 +5,6 @@
 // The rule that keeps it safe: a kernel waits before it reads or writes anything that is not its own, and lets the next
 // begin only after that.
 #pragma once
-#include <cstdlib>
-
 #include "cuda/device/launch.cuh"
 
 namespace warpvae {
@@ -15,11 +13,10 @@ namespace warpvae {
 template <class... P, class... A>
 Status launch_dependent(void (*kernel)(P...), LaunchConfig config, Stream stream, A&&... args) {
 #ifdef __CUDACC__
-    static const bool wanted = !std::getenv("WARPVAE_DEPENDENT") || std::getenv("WARPVAE_DEPENDENT")[0] != '0';
     cudaFuncAttributes loaded;
-    if (wanted && config.is_possible && !config.elements && config.grid.x && config.grid.y && config.grid.z &&
-        !device_is_synchronous() && cudaFuncGetAttributes(&loaded, kernel) == cudaSuccess &&
-        loaded.binaryVersion >= 90) {
+    if (launch_options().dependent_launches && config.is_possible && !config.elements && config.grid.x &&
+        config.grid.y && config.grid.z && !device_is_synchronous() &&
+        cudaFuncGetAttributes(&loaded, kernel) == cudaSuccess && loaded.binaryVersion >= 90) {
         if (config.shared_bytes > 48 * 1024) {
             const cudaError_t raised =
                 cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(config.shared_bytes));

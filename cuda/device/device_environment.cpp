@@ -92,6 +92,7 @@ LaunchOptions& launch_options() {
         o.lanes_seed = static_cast<unsigned>(integer_variable("WARPVAE_LANES_SEED", 0, 0xffffffffll, 1));
         o.protect_memory = flag_variable("WARPVAE_PROTECT");
         o.fused_dense = flag_variable("WARPVAE_FUSED");
+        o.dependent_launches = integer_variable("WARPVAE_DEPENDENT_LAUNCHES", 0, 1, 1) != 0;
         const char* blocks = std::getenv("WARPVAE_CPU");
         const std::string way = blocks ? blocks : "blocks";
         if (way == "lanes")

@@ -20,6 +20,9 @@ struct LaunchOptions {
     /// pointer stops with its address, as it would on a GPU. On with any of the lanes modes, or $WARPVAE_PROTECT=1
     /// (read when the first buffer is allocated).
     bool protect_memory = false;
+    /// A GPU only: fused dense layers begin before the launch ahead of them has ended (dependent_launch.cuh). Off with
+    /// $WARPVAE_DEPENDENT_LAUNCHES=0, to measure what it gives.
+    bool dependent_launches = true;
     /// All tiles give the same bits.
     DenseTileSize dense_tile = DenseTileSize::kBySize;
     /// CPU device only: dense layers run the GPU's fused kernels, as lanes, instead of a library's product. Set from

@@ -92,7 +92,8 @@ Status dense_gaussian_head(const Matmul& context, T* moments, T* z, T* kl, const
     if (!dense_is_fused<T>(context))
         return gaussian_head_forward(moments, z, kl, h, W, b, P, noise, R, N, H, Z, stream);
     if constexpr (std::is_same_v<T, float>)
-        if (Z <= kMostHeadLatents) return fused_gaussian_head(moments, z, kl, h, W, b, P, noise, R, N, H, Z, stream);
+        if (fused_gaussian_head_fits(H, Z))
+            return fused_gaussian_head(moments, z, kl, h, W, b, P, noise, R, N, H, Z, stream);
     const Status heads = dense_forward(context, moments, h, W, b, P, Activation::kNone, R, N, H, 2 * Z);
     if (!heads.ok()) return heads;
     return gaussian_sample_forward<T>(z, kl, moments, {}, Spread::kLogVariance, noise, R, N, Z, stream);

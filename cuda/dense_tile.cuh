@@ -82,6 +82,14 @@ struct DenseTile {
         return sizeof(float) * (std::size_t(owners) * kStages * kStageFloats + std::size_t(sums) * kSumFloats);
     }
 
+    /// So many groups as find work and room, at least 1.
+    static int owners_for(int K) {
+        const int slices = slices_of(K).count;
+        int owners = slices < MostOwners ? slices : MostOwners;
+        while (owners > 1 && shared_bytes(K, owners) > device_shared_bytes()) --owners;
+        return owners;
+    }
+
     /// Begins the copy of one chunk, k0 to below k_end (at most 32), of lines line0... Zeros outside of the matrix.
     template <Along along, int kLines>
     static __device__ void load(AsyncCopies& copies, float* to, const Operand& from, int line0, int k0, int k_end,

@@ -1,15 +1,13 @@
 #include "cuda/fused_dense.cuh"
 
-#include <algorithm>
-
 #include "cuda/ops/fused_dense.h"
 
 namespace warpvae {
 namespace {
 
-/// Sums `owners` slices at a time in tiles of Tile's shape.
 template <class Tile, class Epilogue>
-Status launch_tiles(const Operands& A, const Operands& B, int R, int owners, const Epilogue& epilogue, Stream stream) {
+Status launch_tiles(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream) {
+    const int owners = Tile::owners_for(A.K);
     const std::size_t tiles =
         std::size_t((A.lines + Tile::kRows - 1) / Tile::kRows) * ((B.lines + Tile::kColumns - 1) / Tile::kColumns);
     return launch_dependent(
@@ -32,14 +30,13 @@ DenseTileSize tile_for(const Operands& A, const Operands& B, int R) {
 
 template <Along kB, class Epilogue>
 Status product(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream) {
-    const int slices = slices_of(A.K).count;
     switch (tile_for(A, B, R)) {
         case DenseTileSize::kLarge:
-            return launch_tiles<DenseTile<Along::kFast, kB, 4, 2, 1>>(A, B, R, 1, epilogue, stream);
+            return launch_tiles<DenseTile<Along::kFast, kB, 4, 2, 1>>(A, B, R, epilogue, stream);
         case DenseTileSize::kMedium:
-            return launch_tiles<DenseTile<Along::kFast, kB, 2, 2, 2>>(A, B, R, std::min(slices, 2), epilogue, stream);
+            return launch_tiles<DenseTile<Along::kFast, kB, 2, 2, 2>>(A, B, R, epilogue, stream);
         default:
-            return launch_tiles<DenseTile<Along::kFast, kB, 1, 1, 8>>(A, B, R, std::min(slices, 8), epilogue, stream);
+            return launch_tiles<DenseTile<Along::kFast, kB, 1, 1, 8>>(A, B, R, epilogue, stream);
     }
 }
 
@@ -64,16 +61,23 @@ Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const f
                                  BernoulliLoss{nll, dlogits, b, target, P, scale, N, D, scratch}, stream);
 }
 
+/// A row of 2Z moments in one tile, for up to 32 latents and for more.
+using HeadTile = DenseTile<Along::kFast, Along::kFast, 1, 2, 4>;
+using WideHeadTile = DenseTile<Along::kFast, Along::kFast, 1, 8, 1>;
+
+bool fused_gaussian_head_fits(int H, int Z) {
+    if (2 * Z <= HeadTile::kColumns) return true;
+    return 2 * Z <= WideHeadTile::kColumns && WideHeadTile::shared_bytes(H, 1) <= device_shared_bytes();
+}
+
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
                            std::size_t P, LatentNoise noise, int R, int N, int H, int Z, Stream stream) {
-    if (!is_sound(R, N, H, Z) || Z > kMostHeadLatents || noise.first_row % 4) return {kInvalidValue};
+    if (!is_sound(R, N, H, Z) || !fused_gaussian_head_fits(H, Z) || noise.first_row % 4) return {kInvalidValue};
     if (Z == 0) return fill_bytes(kl, 0, std::size_t(R) * N * sizeof(float), stream);
     const Operands A = rows_of(h, N, H), B{W, P, 2 * Z, H};
     const GaussianHead head{moments, z, kl, b, P, noise, N, Z};
-    const int slices = slices_of(H).count;
-    if (2 * Z <= 64)
-        return launch_tiles<DenseTile<Along::kFast, Along::kFast, 1, 2, 4>>(A, B, R, std::min(slices, 4), head, stream);
-    return launch_tiles<DenseTile<Along::kFast, Along::kFast, 1, 8, 1>>(A, B, R, 1, head, stream);
+    if (2 * Z <= HeadTile::kColumns) return launch_tiles<HeadTile>(A, B, R, head, stream);
+    return launch_tiles<WideHeadTile>(A, B, R, head, stream);
 }
 
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,

@@ -27,9 +27,9 @@ std::vector<WeightWork::Elements> others_of(const Layers& layers, std::size_t P)
 /// Slices that one tile's groups of warps sum at a time: more where rows are many and tiles few.
 int owners_for(const WeightWork& work, int R) {
     int most = 1;
-    for (int i = 0; i < work.layer_count; ++i) most = std::max(most, slices_of(work.layers[i].of.N).count);
+    for (int i = 0; i < work.layer_count; ++i) most = std::max(most, WeightTile::owners_for(work.layers[i].of.N));
     const bool few = std::size_t(work.blocks) * R < 4 * std::size_t(device_parallelism());
-    return few ? std::min(most, WeightTile::kMostOwners) : 1;
+    return few ? most : 1;
 }
 
 template <class Rule>

@@ -74,6 +74,10 @@ void require_device();
 /// Cores that the CPU device spreads blocks over ($WARPVAE_CORES, else all); streaming multiprocessors on a GPU.
 int device_parallelism();
 
+/// The most dynamic shared memory that a block may ask for: 227 KB on Hopper (and on the CPU device), 163 on sm_80, 99
+/// on sm_86 and sm_89. A test may lower it (launch_options().shared_bytes).
+std::size_t device_shared_bytes();
+
 /// Where products or kernels run on older vector instructions than the processor has, and so several times slower than
 /// need be: one line for the user that says what is slow and what to set. Empty where all is well, as always on a GPU.
 std::string slow_instructions_warning();

@@ -26,6 +26,7 @@
 #include "cuda/device/device.h"
 #include "cuda/device/device_environment.h"
 #include "cuda/device/launch.cuh"
+#include "cuda/device/launch_options.h"
 
 __thread uint3 threadIdx, blockIdx;
 __thread warpvae_extent blockDim, gridDim;
@@ -374,6 +375,7 @@ std::string device_name() {
     return "CPU, " + std::to_string(n) + (n == 1 ? " core" : " cores");
 }
 void require_device() {}
+std::size_t device_shared_bytes() { return launch_options().shared_bytes ? launch_options().shared_bytes : 227 * 1024; }
 int device_parallelism() {
     static const int cores = [] {
         const int asked = device_environment().cores;

@@ -8,6 +8,7 @@
 
 #include "cuda/device/device.h"
 #include "cuda/device/device_environment.h"
+#include "cuda/device/launch_options.h"
 
 namespace warpvae {
 namespace {
@@ -62,6 +63,17 @@ int device_parallelism() {
     int device = 0, count = 1;
     if (cudaGetDevice(&device) == cudaSuccess) cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device);
     return count;
+}
+
+std::size_t device_shared_bytes() {
+    if (launch_options().shared_bytes) return launch_options().shared_bytes;
+    static const std::size_t bytes = [] {
+        int device = 0, most = 48 * 1024;
+        if (cudaGetDevice(&device) == cudaSuccess)
+            cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+        return std::size_t(most);
+    }();
+    return bytes;
 }
 
 void* device_allocate(std::size_t bytes, const char* tag) {

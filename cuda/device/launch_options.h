@@ -1,6 +1,7 @@
 // How launches run, for tests and checks: block sizes of `any` kernels and, on the CPU device, the way of running a
 // block.
 #pragma once
+#include <cstddef>
 
 namespace warpvae {
 
@@ -20,6 +21,8 @@ struct LaunchOptions {
     /// pointer stops with its address, as it would on a GPU. On with any of the lanes modes, or $WARPVAE_PROTECT=1
     /// (read when the first buffer is allocated).
     bool protect_memory = false;
+    /// If not 0, what device_shared_bytes() says: a kernel that can do with less must.
+    std::size_t shared_bytes = 0;
     /// A GPU only: fused dense layers begin before the launch ahead of them has ended (dependent_launch.cuh). Off with
     /// $WARPVAE_DEPENDENT_LAUNCHES=0, to measure what it gives.
     bool dependent_launches = true;

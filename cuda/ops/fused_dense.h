@@ -14,8 +14,9 @@ Status fused_dense_forward(float* y, const float* x, const float* W, const float
 Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
                              const float* target, float scale, const RowSumScratch& scratch, int R, int N, int in,
                              int D, Stream stream);
-/// As gaussian_head_forward, in one launch; up to so many latents.
-inline constexpr int kMostHeadLatents = 128;
+/// Whether a block of this device has room for Z latents: 32 always, up to 128 on most.
+bool fused_gaussian_head_fits(int H, int Z);
+/// As gaussian_head_forward, in one launch, where that fits.
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
                            std::size_t P, LatentNoise noise, int R, int N, int H, int Z, Stream stream);
 /// As dense_to_gaussian_backward, in one launch.

@@ -25,6 +25,10 @@ void with_all_tiles(Body body) {
         body();
     }
     launch_options().dense_tile = DenseTileSize::kBySize;
+    SCOPED_TRACE("on a card with little shared memory");
+    launch_options().shared_bytes = 99 * 1024;
+    body();
+    launch_options().shared_bytes = 0;
 }
 
 struct Shape {
@@ -275,9 +279,13 @@ TEST(FusedDense, GaussianHeadAgreesWithItsParts) {
             expect_close(kl.download(), as<double>(k.download()), Tolerance{0, 2 * Z * kRounding<float> + 1e-6}, "kl");
         }
     }
-    EXPECT_FALSE(fused_gaussian_head(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, {}, 1, 1, 1,
-                                     kMostHeadLatents + 1, nullptr)
-                     .ok());
+    launch_options().shared_bytes = 99 * 1024;
+    EXPECT_TRUE(fused_gaussian_head_fits(400, 32));
+    EXPECT_FALSE(fused_gaussian_head_fits(400, 128));
+    EXPECT_FALSE(
+        fused_gaussian_head(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, {}, 1, 1, 400, 128, nullptr).ok());
+    launch_options().shared_bytes = 0;
+    EXPECT_FALSE(fused_gaussian_head_fits(400, 129));
 }
 
 TEST(FusedDense, GaussianHeadBackwardAgreesWithItsParts) {

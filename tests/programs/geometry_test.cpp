@@ -24,8 +24,8 @@ struct GeometryProgram : ProgramTest {
 TEST_F(GeometryProgram, HelpTeaches) {
     const Result result = run("--help");
     EXPECT_EQ(result.status, 0);
-    for (const char* word : {"table", "figures", "train", "evaluate", "interpolate", "likelihood", "report", "--grid",
-                             "--resume", "quick", "Examples"})
+    for (const char* word : {"table", "figures", "train", "evaluate", "interpolate", "sample", "likelihood", "report",
+                             "--grid", "--resume", "quick", "Examples"})
         EXPECT_NE(result.out.find(word), std::string::npos) << word;
     const Result of_table = run("table --help");
     EXPECT_EQ(of_table.status, 0);
@@ -75,6 +75,9 @@ TEST_F(GeometryProgram, AReportHoldsEverything) {
     const std::string mine = (folder / "mine" / "own-images-idx3-ubyte.gz").string();
     const Result own = run("interpolate 3 " + mine + " --curve argo --frames 5" + resume);
     EXPECT_EQ(own.status, 0) << own.error;
+    const Result sampled = run("sample --sheet 4" + resume);
+    EXPECT_EQ(sampled.status, 0) << sampled.error;
+    EXPECT_NE(sampled.out.find("samples-"), std::string::npos) << sampled.out;
     const Result likelihood = run("likelihood --likelihood-samples 30 --likelihood-images 8" + resume);
     ASSERT_EQ(likelihood.status, 0) << likelihood.error;
     EXPECT_EQ(Json::parse(read_file(at("run/likelihood.json"))).at("rows")[0].at("images"), 8);

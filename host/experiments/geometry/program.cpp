@@ -23,6 +23,7 @@ Examples
   geometry table --resume runs/orders                          go on after Ctrl-C, a crash, a power cut: the same bits
   geometry interpolate 0 50 --resume runs/geometry             test images 0 and 50
   geometry interpolate 3 17 --curve argo --resume runs/geometry
+  geometry sample --latents 30 --sheet 12 --resume runs/geometry
   geometry likelihood --likelihood-samples 5000 --likelihood-images 1000 --resume runs/geometry
 )";
 
@@ -53,6 +54,10 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
             "from one image to another in five ways (Figure 5), by the first trained model of --alphas and --latents",
             [&] { interpolate_images(); },
             {"images", "two images: numbers of the test set, or PNG or IDX files", 2, 2});
+        add_for_a_run("sample", "a sheet of samples of each trained model of --alphas and --latents", [&] {
+            const auto trained = experiment_->trained(experiment_->table_replicas());
+            print_figures(draw_samples(*experiment_, first_of_each(trained), paper_.sheet));
+        });
         add_for_a_run("likelihood",
                       "log p(x) of the test set by importance sampling, effective sample sizes, by every trained model",
                       [&] { likelihood(); });

@@ -35,6 +35,10 @@ std::vector<Claim> geometry_claims(const std::vector<GeometryReplica>& replicas,
 std::vector<FigureFile> draw_geometry_figures(const GeometryExperiment& experiment,
                                               const std::vector<GeometryReplica>& replicas);
 
+/// A sheet of side x side samples of each of these trained replicas: what draws of the prior N(0, I) decode to.
+std::vector<FigureFile> draw_samples(const GeometryExperiment& experiment, const std::vector<GeometryReplica>& replicas,
+                                     int side);
+
 // --- the page: report.cpp --------------------------------------------------------------------------------------------
 
 /// Everything that a run has; empty tables and lists are left out.

@@ -76,9 +76,7 @@ struct EquivaeSteps {
         options.learning_rates.assign(R, 1e-3f);
         return options;
     }
-    void steps(int count) {
-        while (count > 0) trainer.finish_epoch([&](std::uint64_t) { return --count > 0; });
-    }
+    int steps(int count) { return take_steps(trainer, count); }
 };
 
 /// Of one replica's step: all layers forward and backward, but for images' gradients, and f_inv of single images

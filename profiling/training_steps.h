@@ -29,6 +29,14 @@ int count_of(const std::vector<T>& replicas) {
     return int(replicas.size());
 }
 
+/// At least `count`: steps that are launched as one are taken whole. Returns how many.
+inline int take_steps(Trainer& trainer, int count) {
+    const std::uint64_t before = trainer.step();
+    const auto taken = [&] { return int(trainer.step() - before); };
+    while (taken() < count) trainer.finish_epoch([&](std::uint64_t) { return taken() < count; });
+    return taken();
+}
+
 /// Replicas of seeds 1, 2, ... on `count` images; M takes their number, or what tells them apart (Renyi's alphas).
 template <class M>
 struct TrainingSteps {
@@ -59,13 +67,7 @@ struct TrainingSteps {
         options.learning_rates.resize(R, options.learning_rates.at(0));
         return options;
     }
-    /// At least `count`: steps that are launched as one are taken whole. Returns how many.
-    int steps(int count) {
-        const std::uint64_t before = trainer.step();
-        const auto taken = [&] { return int(trainer.step() - before); };
-        while (taken() < count) trainer.finish_epoch([&](std::uint64_t) { return taken() < count; });
-        return taken();
-    }
+    int steps(int count) { return take_steps(trainer, count); }
 };
 
 /// The microseconds of a step over ten chunks of steps / 10.

@@ -61,7 +61,7 @@ __device__ inline void load_quad(float (&to)[4], const float* from) {  // from: 
 template <Along kA, Along kB, int WR, int WC, int MostOwners>
 struct DenseTile {
     static constexpr int kRows = 16 * WR, kColumns = 32 * WC, kGroupThreads = 32 * WR * WC;
-    static constexpr int kMostOwners = MostOwners, kMostThreads = kGroupThreads * MostOwners;
+    static constexpr int kMostThreads = kGroupThreads * MostOwners;
     static constexpr int kChunk = 32, kStages = 3;
     static constexpr int kPitch =
         kColumns + 8;  ///< of a row of sums in shared memory; column kColumns: sums of A alone
@@ -141,13 +141,14 @@ struct DenseTile {
                 A[i] = parts.large, rest[i] = parts.small;
             }
 #pragma unroll
-            for (int j = 0; j < 4; ++j)
+            for (int j = 0; j < 4; ++j) {
 #pragma unroll
                 for (int i = 0; i < 2; ++i) {
                     const Tf32Parts parts = tf32_parts(b[place<kB>(kColumns, column + 8 * j + g, k + i * 4)]);
                     B[j][i] = parts.large, beta[j][i] = parts.small;
                 }
-                // Four products that do not wait for each other, three times.
+            }
+            // Four products that do not wait for each other, three times.
 #pragma unroll
             for (int j = 0; j < 4; ++j) tensor_multiply_add(small[j], rest, B[j]);
 #pragma unroll
@@ -162,8 +163,8 @@ struct DenseTile {
     }
 
     /// Sums the tile at (row0, column0). Returns it in shared memory, rows kPitch apart, for the whole block to read;
-    /// with `with_ones`, column kColumns of it is the product of A with a vector of ones. Before it reads
-    /// anything it waits for the launch before this one; all is read when it lets the next one begin.
+    /// with `with_ones`, column kColumns of it is the product of A with a vector of ones. It waits for the
+    /// launch before this one before it reads anything, and lets the next one begin when it has read both operands.
     /// `while_waiting()` is called once, when the first loads are under way.
     template <bool with_ones = false, class Work>
     static __device__ float* sum(const Operand& A, const Operand& B, int row0, int column0, Work while_waiting) {

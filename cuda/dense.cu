@@ -128,7 +128,7 @@ template <class T>
 Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWeightGradient<T>& layer, int R,
                               std::size_t P) {
     if constexpr (std::is_same_v<T, float>)
-        if (dense_is_fused<T>(context)) return weight_gradients(gradients, {layer}, R, P, context.stream());
+        if (dense_is_fused<T>(context)) return weight_gradients(gradients, {{layer}, {}}, R, P, context.stream());
     const int N = layer.N, in = layer.in, out = layer.out;
     const Status status = matmul(context, gradients + layer.weight, P, Op::kTranspose, layer.dy, std::size_t(N) * out,
                                  Op::kNone, layer.x, std::size_t(N) * in, R, out, in, N);

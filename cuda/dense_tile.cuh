@@ -1,5 +1,6 @@
-// One tile of a matrix product C = A B, summed by a block: the main loop of the fused dense layers (fused_dense.cuh,
-// weight_gradients.cuh), which differ in where A and B lie and in what they do with the tile.
+// One tile of a matrix product C = A B, summed by a block: the main loop of the fused dense layers and convolutions
+// (fused_dense.cuh, weight_gradients.cuh, fused_convolution.cuh, convolution_weights.cuh), which differ in where A and
+// B lie and in what they do with the tile.
 //
 // What a product is: k = 0..K-1 is cut into slices of at most 128 (slices_of), a slice into chunks of 32. A chunk is
 // multiplied by the tensor cores at float's precision (3xTF32, device/tensor_core.cuh), eight k at a time; its sum is
@@ -8,14 +9,14 @@
 // multiply-adds.
 //
 //   block    `owners` groups of WR x WC warps; group w sums the slices w, w + owners, ... of the same tile
-//   warp     16 rows x 32 columns of the tile, as four products of 16 x 8
+//   warp     16 rows x 8 J columns of the tile, as J products of 16 x 8
 //   chunk    32 of k of both operands in shared memory; each group keeps kStages of them, loaded by cp.async two ahead
 //
-// A warp's loads of both operands have no bank conflicts: rows lie 36 floats apart where k is the fast index in memory,
-// 8 more than their length where it is the slow one.
+// The tensor core's k is any eight: lane t of four takes the neighbours 2t and 2t + 1, one load of 8 bytes where k is
+// the fast index in memory. A warp's loads of both operands have no bank conflicts: see Chunk.
 //
 // Contract: block fixed (32 WR WC owners); dynamic shared memory of shared_bytes(). A group's loads are 16 bytes wide
-// where the matrix allows it, else 4. Deterministic.
+// where the operand allows it, else 4. Deterministic.
 #pragma once
 #include <cstdint>
 
@@ -41,11 +42,29 @@ WARPVAE_HOST_DEVICE constexpr Slices slices_of(int K) {
 /// Whether neighbours along k are neighbours in memory.
 enum class Along { kFast, kSlow };
 
-/// A, or B transposed: `lines` (rows of A, columns of B) of K numbers. Number k of line l is data[l * K + k] where k is
-/// the fast index, data[k * lines + l] where it is the slow one.
-struct Operand {
-    const float* data;
-    int lines, K;
+/// Where number k < kDepth of line l (a row of A, a column of B) stands in a chunk of kLines lines in shared memory.
+template <Along along, int kLines>
+struct Chunk {
+    static constexpr int kDepth = 32;
+    static constexpr bool kIsFast = along == Along::kFast;
+    static constexpr int kWidth = kIsFast ? kDepth : kLines, kHeight = kIsFast ? kLines : kDepth;
+    static constexpr int kPitch = kWidth + (kIsFast ? 8 : 4), kFloats = kPitch * kHeight;
+    static __device__ int place(int l, int k) { return kIsFast ? l * kPitch + k : k * kPitch + l; }
+};
+
+/// How kThreads threads share a chunk's quads of neighbours in memory: a thread's lie below each other, kStep rows
+/// apart.
+template <class Chunk, int kThreads>
+struct ChunkShare {
+    static constexpr int kInRow = Chunk::kWidth / 4, kStep = kThreads / kInRow;
+    static constexpr int kQuads = (Chunk::kHeight + kStep - 1) / kStep;  ///< of one thread, at most
+    static_assert(kThreads % kInRow == 0);
+    static __device__ int across(int thread) { return 4 * (thread % kInRow); }  ///< of its quads' first number
+    static __device__ int top(int thread) { return thread / kInRow; }           ///< of its first quad's row
+    /// Whether the thread has a quad i.
+    static __device__ bool has(int top, int i) {
+        return Chunk::kHeight % kStep == 0 || top + i * kStep < Chunk::kHeight;
+    }
 };
 
 namespace detail {
@@ -58,24 +77,70 @@ __device__ inline void load_quad(float (&to)[4], const float* from) {  // from: 
 }
 }  // namespace detail
 
-template <Along kA, Along kB, int WR, int WC, int MostOwners>
+/// A, or B transposed: `lines` (rows of A, columns of B) of K numbers. Number k of line l is data[l * K + k] where k is
+/// the fast index, data[k * lines + l] where it is the slow one.
+///
+/// Any type can be an operand that has K and a Reader like this one's.
+struct Operand {
+    const float* data;
+    int lines, K;
+
+    /// What one of kThreads threads copies of the lines from line0 on.
+    template <Along along, int kLines, int kThreads>
+    class Reader {
+        using C = Chunk<along, kLines>;
+        using Share = ChunkShare<C, kThreads>;
+
+      public:
+        __device__ Reader(const Operand& from, int line0, int thread)
+            : pitch_(C::kIsFast ? from.K : from.lines),
+              top_(Share::top(thread)),
+              across_(Share::across(thread)),
+              lines_left_(from.lines - line0 - (C::kIsFast ? top_ : across_)),
+              wide_(pitch_ % 4 == 0 && detail::is_quad_aligned(from.data)) {
+            first_ = from.data + (C::kIsFast ? line0 + top_ : top_) * std::size_t(pitch_) +
+                     (C::kIsFast ? across_ : line0 + across_);
+        }
+        /// Begins the copy of numbers k0 to below k_end, at most 32 of them; zeros outside of the matrix.
+        __device__ void load(AsyncCopies& copies, float* to, int k0, int k_end) const {
+            // How many numbers are inside: of this row of quads to the right, and of rows from `top` down.
+            const int k_left = k_end - k0 - (C::kIsFast ? across_ : top_);
+            const int right = C::kIsFast ? k_left : lines_left_, below = C::kIsFast ? lines_left_ : k_left;
+            const float* source = first_ + k0 * std::size_t(C::kIsFast ? 1 : pitch_);
+            float* target = to + top_ * C::kPitch + across_;
+#pragma unroll
+            for (int i = 0; i < Share::kQuads; ++i) {
+                if (!Share::has(top_, i)) break;
+                const bool row_inside = i * Share::kStep < below;
+                if (wide_) {
+                    copies.begin<16>(target, source, row_inside && right > 0);
+                } else {
+                    for (int j = 0; j < 4; ++j) copies.begin<4>(target + j, source + j, row_inside && j < right);
+                }
+                source += Share::kStep * std::size_t(pitch_), target += Share::kStep * C::kPitch;
+            }
+        }
+
+      private:
+        const float* first_;
+        int pitch_, top_, across_, lines_left_;
+        bool wide_;
+    };
+};
+
+template <Along kA, Along kB, int WR, int WC, int MostOwners, int J = 4>
 struct DenseTile {
-    static constexpr int kRows = 16 * WR, kColumns = 32 * WC, kGroupThreads = 32 * WR * WC;
+    static constexpr int kRows = 16 * WR, kColumns = 8 * J * WC, kGroupThreads = 32 * WR * WC;
     static constexpr int kMostThreads = kGroupThreads * MostOwners;
     static constexpr int kChunk = 32, kStages = 3;
+    /// Steps of eight k whose loads are under way together: one where each number is a load of its own.
+    static constexpr int kUnroll = kA == Along::kSlow ? 1 : 2;
     static constexpr int kPitch =
         kColumns + 8;  ///< of a row of sums in shared memory; column kColumns: sums of A alone
 
-    template <Along along>
-    static constexpr int chunk_floats(int lines) {
-        return along == Along::kFast ? lines * (kChunk + 4) : (lines + 8) * kChunk;
-    }
-    /// Number k of line l in such a chunk of `lines`.
-    template <Along along>
-    static __device__ int place(int lines, int l, int k) {
-        return along == Along::kFast ? l * (kChunk + 4) + k : k * (lines + 8) + l;
-    }
-    static constexpr int kStageFloats = chunk_floats<kA>(kRows) + chunk_floats<kB>(kColumns);
+    using ChunkA = Chunk<kA, kRows>;
+    using ChunkB = Chunk<kB, kColumns>;
+    static constexpr int kStageFloats = ChunkA::kFloats + ChunkB::kFloats;
     static constexpr int kSumFloats = kRows * kPitch;
     static constexpr std::size_t shared_bytes(int K, int owners) {
         const int sums = slices_of(K).count > owners ? owners + 1 : owners;
@@ -90,74 +155,48 @@ struct DenseTile {
         return owners;
     }
 
-    /// Begins the copy of one chunk, k0 to below k_end (at most 32), of lines line0... Zeros outside of the matrix.
-    template <Along along, int kLines>
-    static __device__ void load(AsyncCopies& copies, float* to, const Operand& from, int line0, int k0, int k_end,
-                                int thread) {
-        constexpr bool fast = along == Along::kFast;
-        // A thread's quads lie below each other, so that only pointers move from one to the next.
-        constexpr int kAcross = fast ? kChunk / 4 : kLines / 4, kStep = kGroupThreads / kAcross,
-                      kDown = fast ? kLines : kChunk;
-        static_assert(kGroupThreads % kAcross == 0);
-        const int across = 4 * (thread % kAcross), top = thread / kAcross;
-        const std::size_t pitch = fast ? from.K : from.lines;
-        const bool wide = pitch % 4 == 0 && detail::is_quad_aligned(from.data);
-        const float* source = from.data + (fast ? line0 + top : k0 + top) * pitch + (fast ? k0 : line0) + across;
-        float* target = to + place<along>(kLines, fast ? top : across, fast ? across : top);
-        constexpr int kTargetStep = kStep * (fast ? kChunk + 4 : kLines + 8);
-        // How many numbers are inside: of this row of quads to the right, and of rows from `top` down.
-        const int right = (fast ? k_end - k0 : from.lines - line0) - across,
-                  below = (fast ? from.lines - line0 : k_end - k0) - top;
-#pragma unroll 4
-        for (int i = 0; i < kDown - top; i += kStep, source += kStep * pitch, target += kTargetStep) {
-            if (wide) {
-                const bool inside = i < below && right > 0;
-                copies.begin<16>(target, inside ? source : from.data, inside);
-            } else {
-                for (int j = 0; j < 4; ++j) {
-                    const bool inside = i < below && j < right;
-                    copies.begin<4>(target + j, inside ? source + j : from.data, inside);
-                }
-            }
-        }
-    }
-
     /// sums[j] += the products of the chunk's first `count`, for the warp's 16 rows from `row` on and eight columns
     /// from `column` + 8 j on, as tensor_multiply_add places them; ones[i] += the lane's part of the sums of A's rows g
     /// + 8 i. It goes in steps of 8: what follows the last number is 0.
     template <bool with_ones>
-    static __device__ void multiply(float (&sums)[4][4], float (&ones)[2], const float* a, const float* b, int row,
+    static __device__ void multiply(float (&sums)[J][4], float (&ones)[2], const float* a, const float* b, int row,
                                     int column, int count) {
         const int g = lane_index() / 4, t = lane_index() % 4;
-        float large[4][4] = {}, small[4][4] = {};
-#pragma unroll 2
-        for (int k = t; k < count + t; k += 8) {
-            float A[4], rest[4], B[4][2], beta[4][2];
+        float large[J][4] = {}, small[J][4] = {};
+#pragma unroll kUnroll
+        for (int k = 2 * t; k < count + 2 * t; k += 8) {
+            float A[4], rest[4], B[J][2], beta[J][2];
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                const float x = a[place<kA>(kRows, row + g + i % 2 * 8, k + i / 2 * 4)];
-                if constexpr (with_ones) ones[i % 2] += x;
-                const Tf32Parts parts = tf32_parts(x);
-                A[i] = parts.large, rest[i] = parts.small;
-            }
+            for (int i = 0; i < 2; ++i) {
+                float pair[2];
+                read_pair<ChunkA>(pair, a, row + g + 8 * i, k);
 #pragma unroll
-            for (int j = 0; j < 4; ++j) {
-#pragma unroll
-                for (int i = 0; i < 2; ++i) {
-                    const Tf32Parts parts = tf32_parts(b[place<kB>(kColumns, column + 8 * j + g, k + i * 4)]);
-                    B[j][i] = parts.large, beta[j][i] = parts.small;
+                for (int h = 0; h < 2; ++h) {
+                    if constexpr (with_ones) ones[i] += pair[h];
+                    const Tf32Parts parts = tf32_parts(pair[h]);
+                    A[i + 2 * h] = parts.large, rest[i + 2 * h] = parts.small;
                 }
             }
-            // Four products that do not wait for each other, three times.
 #pragma unroll
-            for (int j = 0; j < 4; ++j) tensor_multiply_add(small[j], rest, B[j]);
+            for (int j = 0; j < J; ++j) {
+                float pair[2];
+                read_pair<ChunkB>(pair, b, column + 8 * j + g, k);
 #pragma unroll
-            for (int j = 0; j < 4; ++j) tensor_multiply_add(large[j], A, B[j]);
+                for (int h = 0; h < 2; ++h) {
+                    const Tf32Parts parts = tf32_parts(pair[h]);
+                    B[j][h] = parts.large, beta[j][h] = parts.small;
+                }
+            }
+            // Products that do not wait for each other, three times.
 #pragma unroll
-            for (int j = 0; j < 4; ++j) tensor_multiply_add(small[j], A, beta[j]);
+            for (int j = 0; j < J; ++j) tensor_multiply_add(small[j], rest, B[j]);
+#pragma unroll
+            for (int j = 0; j < J; ++j) tensor_multiply_add(large[j], A, B[j]);
+#pragma unroll
+            for (int j = 0; j < J; ++j) tensor_multiply_add(small[j], A, beta[j]);
         }
 #pragma unroll
-        for (int j = 0; j < 4; ++j)
+        for (int j = 0; j < J; ++j)
 #pragma unroll
             for (int i = 0; i < 4; ++i) sums[j][i] += large[j][i] + small[j][i];
     }
@@ -166,8 +205,8 @@ struct DenseTile {
     /// with `with_ones`, column kColumns of it is the product of A with a vector of ones. It waits for the
     /// launch before this one before it reads anything, and lets the next one begin when it has read both operands.
     /// `while_waiting()` is called once, when the first loads are under way.
-    template <bool with_ones = false, class Work>
-    static __device__ float* sum(const Operand& A, const Operand& B, int row0, int column0, Work while_waiting) {
+    template <bool with_ones = false, class OperandA, class OperandB, class Work>
+    static __device__ float* sum(const OperandA& A, const OperandB& B, int row0, int column0, Work while_waiting) {
         const int owners = blockDim.x / kGroupThreads, owner = threadIdx.x / kGroupThreads,
                   thread = threadIdx.x % kGroupThreads;
         const Slices slices = slices_of(A.K);
@@ -178,7 +217,9 @@ struct DenseTile {
         float* const partial = shared + owners * kStages * kStageFloats;  // [owners][kSumFloats]
         float* const total = rounds > 1 ? partial + owners * kSumFloats : partial;
         const int warp = thread / 32, g = lane_index() / 4, t = lane_index() % 4;
-        const int warp_row = 16 * (warp / WC), warp_column = 32 * (warp % WC);
+        const int warp_row = 16 * (warp / WC), warp_column = 8 * J * (warp % WC);
+        const typename OperandA::template Reader<kA, kRows, kGroupThreads> read_a(A, row0, thread);
+        const typename OperandB::template Reader<kB, kColumns, kGroupThreads> read_b(B, column0, thread);
 
         AsyncCopies copies;
         const auto load_chunk = [&](int c) {  // chunk c of this group, counted over all its slices
@@ -187,8 +228,8 @@ struct DenseTile {
             const int slice_end = (slice + 1) * slices.length, k_end = slice_end < A.K ? slice_end : A.K;
             float* const stage = stages + c % kStages * kStageFloats;
             if (c < rounds * chunks && k0 < k_end) {
-                load<kA, kRows>(copies, stage, A, row0, k0, k_end, thread);
-                load<kB, kColumns>(copies, stage + chunk_floats<kA>(kRows), B, column0, k0, k_end, thread);
+                read_a.load(copies, stage, k0, k_end);
+                read_b.load(copies, stage + ChunkA::kFloats, k0, k_end);
             }
             copies.end_group();
         };
@@ -198,7 +239,7 @@ struct DenseTile {
         int c = 0;
         for (int round = 0; round < rounds; ++round) {
             const int slice = round * owners + owner;
-            float sums[4][4] = {}, ones[2] = {};
+            float sums[J][4] = {}, ones[2] = {};
             for (int chunk = 0; chunk < chunks; ++chunk, ++c) {
                 copies.wait<kStages - 2>();
                 __syncthreads();  // chunk c is there for all, and nobody reads chunk c - 1 any more
@@ -207,11 +248,11 @@ struct DenseTile {
                 const int count = min_(min_(slices.length - chunk * kChunk, A.K - k0), kChunk);
                 if (count <= 0) continue;
                 const float* const a = stages + c % kStages * kStageFloats;
-                multiply<with_ones>(sums, ones, a, a + chunk_floats<kA>(kRows), warp_row, warp_column, count);
+                multiply<with_ones>(sums, ones, a, a + ChunkA::kFloats, warp_row, warp_column, count);
             }
             float* const mine = partial + owner * kSumFloats + (warp_row + g) * kPitch + warp_column + 2 * t;
 #pragma unroll
-            for (int j = 0; j < 4; ++j)
+            for (int j = 0; j < J; ++j)
 #pragma unroll
                 for (int i = 0; i < 2; ++i)
                     *reinterpret_cast<float2*>(mine + i * 8 * kPitch + 8 * j) =
@@ -232,6 +273,16 @@ struct DenseTile {
     }
 
   private:
+    /// Numbers k and k + 1 of line l of a chunk; k is even.
+    template <class C>
+    static __device__ void read_pair(float (&pair)[2], const float* chunk, int l, int k) {
+        if constexpr (C::kIsFast) {
+            const float2 both = *reinterpret_cast<const float2*>(chunk + C::place(l, k));
+            pair[0] = both.x, pair[1] = both.y;
+        } else {
+            pair[0] = chunk[C::place(l, k)], pair[1] = chunk[C::place(l, k + 1)];
+        }
+    }
     static __device__ int min_(int a, int b) { return a < b ? a : b; }
 
     /// total = (total +) the round's `count` partial sums in order. Each thread has the same elements every round.

@@ -15,6 +15,7 @@
 #include "cuda/ops/convolution.h"
 #include "cuda/ops/dense.h"
 #include "cuda/ops/fisher_rao.h"
+#include "cuda/ops/fused_convolution.h"
 #include "cuda/ops/fused_dense.h"
 #include "cuda/ops/glyphs.h"
 #include "cuda/ops/latent.h"

@@ -2,17 +2,28 @@
 
 #include <algorithm>
 
+#include "cuda/convolution_weights.cuh"
+
 namespace warpvae {
 namespace {
 
-using Layers = std::vector<DenseWeightGradient<float>>;
+using DenseLayers = std::vector<DenseWeightGradient<float>>;
+using Convolutions = std::vector<ConvolutionWeightGradient<float>>;
+
+std::size_t bias_count(const ConvolutionWeightGradient<float>& layer) {
+    return layer.transposed ? layer.shape.x_channels : layer.shape.y_channels;
+}
 
 /// The runs of 0..P-1 that belong to none of the layers.
-std::vector<WeightWork::Elements> others_of(const Layers& layers, std::size_t P) {
+std::vector<WeightWork::Elements> others_of(const WeightLayers<float>& layers, std::size_t P) {
     std::vector<WeightWork::Elements> taken, others;
-    for (const DenseWeightGradient<float>& layer : layers) {
+    for (const DenseWeightGradient<float>& layer : layers.dense) {
         taken.push_back({layer.weight, std::size_t(layer.out) * layer.in, 0});
         taken.push_back({layer.bias, std::size_t(layer.out), 0});
+    }
+    for (const ConvolutionWeightGradient<float>& layer : layers.convolutions) {
+        taken.push_back({layer.weight, layer.shape.weights(), 0});
+        taken.push_back({layer.bias, bias_count(layer), 0});
     }
     taken.push_back({P, 0, 0});
     std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -44,10 +55,10 @@ Status run(const Rule& rule, const WeightWork& work, int R, Stream stream) {
                             stream, work, rule);
 }
 
-/// All layers, then all other elements, in as few launches as hold them.
+/// All dense layers, then all other elements, in as few launches as hold them.
 template <class Rule>
-Status run_all(const Rule& rule, const Layers& layers, const std::vector<WeightWork::Elements>& others, int R,
-               Stream stream) {
+Status run_dense(const Rule& rule, const DenseLayers& layers, const std::vector<WeightWork::Elements>& others, int R,
+                 Stream stream) {
     WeightWork work;
     Status status;
     const auto flush = [&] {
@@ -71,29 +82,35 @@ Status run_all(const Rule& rule, const Layers& layers, const std::vector<WeightW
     return status;
 }
 
+template <class Rule>
+Status run_all(const Rule& rule, const WeightLayers<float>& layers, const std::vector<WeightWork::Elements>& others,
+               int R, std::size_t P, Stream stream) {
+    if (R < 0 || P >> 32) return {kInvalidValue};
+    const Status status = run_convolution_weights(rule, layers.convolutions, R, stream);
+    return status.ok() ? run_dense(rule, layers.dense, others, R, stream) : status;
+}
+
 }  // namespace
 
-Status weight_gradients(float* gradients, const Layers& layers, int R, std::size_t P, Stream stream) {
-    return run_all(StoreGradient{gradients, P}, layers, {}, R, stream);
+Status weight_gradients(float* gradients, const WeightLayers<float>& layers, int R, std::size_t P, Stream stream) {
+    return run_all(StoreGradient{gradients, P}, layers, {}, R, P, stream);
 }
 
-Status weight_gradients_adam(const AdamState<float>& state, const float* gradients, const Layers& layers,
+Status weight_gradients_adam(const AdamState<float>& state, const float* gradients, const WeightLayers<float>& layers,
                              const float* learning_rate, const std::uint64_t* step, const AdamOptions& options, int R,
                              std::size_t P, Stream stream) {
-    if (P >> 32) return {kInvalidValue};
-    return run_all(UpdateParameters<AdamUpdate<float>, AdamRule>{state.parameters, state.m, state.v, state.non_finite,
-                                                                 gradients, learning_rate, step, AdamRule(options), P},
-                   layers, others_of(layers, P), R, stream);
+    return run_all(AdamStep{state.parameters, state.m, state.v, state.non_finite, gradients, learning_rate, step,
+                            AdamRule(options), P},
+                   layers, others_of(layers, P), R, P, stream);
 }
 
-Status weight_gradients_adadelta(const AdadeltaState<float>& state, const float* gradients, const Layers& layers,
-                                 const float* learning_rate, const std::uint64_t* step, const AdadeltaOptions& options,
-                                 int R, std::size_t P, Stream stream) {
-    if (P >> 32) return {kInvalidValue};
-    return run_all(UpdateParameters<AdadeltaUpdate<float>, AdadeltaOptions>{state.parameters, state.squares,
-                                                                            state.updates, state.non_finite, gradients,
-                                                                            learning_rate, step, options, P},
-                   layers, others_of(layers, P), R, stream);
+Status weight_gradients_adadelta(const AdadeltaState<float>& state, const float* gradients,
+                                 const WeightLayers<float>& layers, const float* learning_rate,
+                                 const std::uint64_t* step, const AdadeltaOptions& options, int R, std::size_t P,
+                                 Stream stream) {
+    return run_all(AdadeltaStep{state.parameters, state.squares, state.updates, state.non_finite, gradients,
+                                learning_rate, step, options, P},
+                   layers, others_of(layers, P), R, P, stream);
 }
 
 }  // namespace warpvae

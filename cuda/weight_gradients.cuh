@@ -12,10 +12,9 @@
 // multiprocessor; reads dy and x once per tile, from L2; the rule's own bytes are those of
 // its optimiser, less the gradient's 8 a parameter. Deterministic; a replica's bits depend on nothing beside it.
 #pragma once
-#include "cuda/adadelta.cuh"
-#include "cuda/adam.cuh"
 #include "cuda/dense_tile.cuh"
 #include "cuda/ops/weight_gradients.h"
+#include "cuda/weight_update.cuh"
 
 namespace warpvae {
 
@@ -43,67 +42,6 @@ struct WeightWork {
     Elements elements[kMost];
     int layer_count = 0, elements_count = 0, blocks = 0;
     static constexpr int kPerBlock = 2048;  ///< elements
-};
-
-/// gradients[at..] = what was summed.
-struct StoreGradient {
-    float* gradients;  ///< [R, P]
-    std::size_t P;
-    struct Local {
-        float* gradients;
-        __device__ void expect(std::size_t) const {}
-        __device__ void update(std::size_t at, const float (&g)[4], int count) { store_quad(gradients + at, g, count); }
-        __device__ void finish() const {}
-    };
-    __device__ Local of(int r) const { return {gradients + r * P}; }
-    __device__ const float* existing(int r) const { return gradients + r * P; }
-};
-
-/// One optimiser's three arrays, updated four elements at a time by `Update` (AdamUpdate, AdadeltaUpdate).
-template <class Update, class Options>
-struct UpdateParameters {
-    float *parameters, *first, *second;  ///< [R, P]
-    NonFinite* non_finite;               ///< [R]
-    const float *gradients, *learning_rate;
-    const std::uint64_t* step;
-    Options options;
-    std::size_t P;
-
-    struct Local {
-        float *parameters, *first, *second;
-        NonFinite* non_finite;
-        std::uint64_t step;
-        Update rule;
-        std::size_t worst = ~std::size_t(0);  // the lowest element whose gradient is not finite
-
-        /// Brings what update() will want of the 128 bytes at `at` into the L2 cache.
-        __device__ void expect(std::size_t at) const {
-            for (const float* array : {parameters, first, second}) prefetch_to_l2(array + at);
-        }
-        __device__ void update(std::size_t at, const float (&g)[4], int count) {
-            float p[4] = {}, a[4] = {}, b[4] = {};
-            read_quad(p, parameters + at, count);
-            read_quad(a, first + at, count);
-            read_quad(b, second + at, count);
-#pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                const float watched = rule(p[i], a[i], b[i], g[i]);
-                if (i < count && !is_finite(watched) && at + i < worst) worst = at + i;
-            }
-            store_quad(parameters + at, p, count);
-            store_quad(first + at, a, count);
-            store_quad(second + at, b, count);
-        }
-        __device__ void finish() const {
-            if (worst != ~std::size_t(0))
-                atomicMin(&non_finite->key, static_cast<unsigned long long>(step << 32 | worst));
-        }
-    };
-    __device__ Local of(int r) const {
-        return {parameters + r * P, first + r * P, second + r * P,
-                non_finite + r,     *step,         Update(options, learning_rate[r], *step)};
-    }
-    __device__ const float* existing(int r) const { return gradients + r * P; }
 };
 
 /// One block: a tile of a layer's weights, with the biases of its rows where it is the first of its row of tiles.

@@ -86,9 +86,17 @@ std::vector<T> ParameterArena<T>::download_gradients(int replica) const {
 template <class T>
 void ParameterArena<T>::fill_gradient(const Matmul& matmul, const DenseWeightGradient<T>& layer) {
     if (deferred_)
-        deferred_->push_back(layer);
+        deferred_->dense.push_back(layer);
     else
         check(dense_backward_weights(matmul, gradients(), layer, R_, stride()));
+}
+
+template <class T>
+void ParameterArena<T>::fill_gradient(const Convolver& convolver, const ConvolutionWeightGradient<T>& layer) {
+    if (deferred_)
+        deferred_->convolutions.push_back(layer);
+    else if constexpr (std::is_same_v<T, float>)
+        check(weight_gradients(gradients(), {{}, {layer}}, R_, stride(), convolver.stream()));
 }
 
 template class ParameterArena<float>;

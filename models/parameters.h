@@ -72,19 +72,20 @@ class ParameterArena {
     const ParameterLayout& layout() const { return layout_; }
     int replicas() const { return R_; }
 
-    /// A dense layer's part of the gradients, computed now, or, while they are deferred, noted for whoever does that.
+    /// A layer's part of the gradients, computed now, or, while they are deferred, noted for whoever does that.
     void fill_gradient(const Matmul& matmul, const DenseWeightGradient<T>& layer);
+    void fill_gradient(const Convolver& convolver, const ConvolutionWeightGradient<T>& layer);
 
   private:
     friend class DeferredGradients<T>;
     ParameterLayout layout_;
     int R_ = 0;
     DeviceBuffer<T> values_, gradients_;
-    std::vector<DenseWeightGradient<T>>* deferred_ = nullptr;
+    WeightLayers<T>* deferred_ = nullptr;
 };
 
-/// While one lives, dense layers leave their gradients to its owner, who can compute them all in one launch and hand
-/// them to the optimiser on the way (ops/weight_gradients.h). The layers' dy and x must stay as they are until then.
+/// While one lives, layers leave their gradients to its owner, who can compute them together and hand them to the
+/// optimiser on the way (ops/weight_gradients.h). The layers' dy and x must stay as they are until then.
 template <class T>
 class DeferredGradients {
   public:
@@ -92,11 +93,11 @@ class DeferredGradients {
     ~DeferredGradients() { arena_.deferred_ = nullptr; }
     DeferredGradients(const DeferredGradients&) = delete;
     DeferredGradients& operator=(const DeferredGradients&) = delete;
-    const std::vector<DenseWeightGradient<T>>& layers() const { return layers_; }
+    const WeightLayers<T>& layers() const { return layers_; }
 
   private:
     ParameterArena<T>& arena_;
-    std::vector<DenseWeightGradient<T>> layers_;
+    WeightLayers<T> layers_;
 };
 
 }  // namespace warpvae

@@ -99,10 +99,11 @@ void measure(int R) {
         check(fused_dense_backward_input(s.dh1.data(), s.d_moments.data(), s.h1.data(), a + W2, P, Activation::kRelu, R,
                                          N, H, 2 * Z, s.stream));
     });
-    const std::vector<DenseWeightGradient<float>> layers = {{W4, B4, s.logits.data(), s.h3.data(), N, H, D},
-                                                            {W3, B3, s.dh3.data(), s.z.data(), N, Z, H},
-                                                            {W2, B2, s.d_moments.data(), s.h1.data(), N, H, 2 * Z},
-                                                            {W1, B1, s.dh1.data(), s.x.data(), N, D, H}};
+    const WeightLayers<float> layers{{{W4, B4, s.logits.data(), s.h3.data(), N, H, D},
+                                      {W3, B3, s.dh3.data(), s.z.data(), N, Z, H},
+                                      {W2, B2, s.d_moments.data(), s.h1.data(), N, H, 2 * Z},
+                                      {W1, B1, s.dh1.data(), s.x.data(), N, D, H}},
+                                     {}};
     print("weights-adam", double(N) * (2 * D * H + 3 * H * Z), N * 2 * (D + 2 * H + 2 * Z) + 6.0 * P, [&] {
         check(weight_gradients_adam({s.arena.data(), s.m.data(), s.v.data(), s.non_finite.data()}, s.gradients.data(),
                                     layers, s.rates.data(), s.step.data(), {}, R, P, s.stream));

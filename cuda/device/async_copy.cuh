@@ -13,22 +13,15 @@ namespace warpvae {
 class AsyncCopies {
   public:
     /// Begins a copy of `Bytes` (4 or 16) bytes, aligned to as many. Where not `inside`, zeros are written and `from`
-    /// is not read; it must still be the address of some memory.
+    /// is not read: it may point anywhere.
     template <int Bytes>
     __device__ void begin(void* to, const void* from, bool inside) {
-#ifdef __CUDACC__
-        const unsigned shared = static_cast<unsigned>(__cvta_generic_to_shared(to));
-        const int bytes = inside ? Bytes : 0;
-        if constexpr (Bytes == 16)
-            asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(from), "r"(bytes)
-                         : "memory");
-        else
-            asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(shared), "l"(from), "n"(Bytes),
-                         "r"(bytes)
-                         : "memory");
-#else
-        open_.push_back({to, inside ? from : nullptr, Bytes});
-#endif
+        copy<Bytes, Bytes == 4>(to, from, inside);
+    }
+    /// The same for what other threads of the block read too: it stays in the multiprocessor's cache.
+    template <int Bytes>
+    __device__ void begin_cached(void* to, const void* from, bool inside) {
+        copy<Bytes, true>(to, from, inside);
     }
     /// Ends a group: the copies begun since the last one.
     __device__ void end_group() {
@@ -56,8 +49,25 @@ class AsyncCopies {
 #endif
     }
 
-#ifndef __CUDACC__
   private:
+    template <int Bytes, bool cached>
+    __device__ void copy(void* to, const void* from, bool inside) {
+#ifdef __CUDACC__
+        const unsigned shared = static_cast<unsigned>(__cvta_generic_to_shared(to));
+        const int bytes = inside ? Bytes : 0;
+        if constexpr (cached)
+            asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(shared), "l"(from), "n"(Bytes),
+                         "r"(bytes)
+                         : "memory");
+        else
+            asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(from), "r"(bytes)
+                         : "memory");
+#else
+        open_.push_back({to, inside ? from : nullptr, Bytes});
+#endif
+    }
+
+#ifndef __CUDACC__
     struct Copy {
         void* to;
         const void* from;  // null: zeros

@@ -60,7 +60,13 @@ struct uint3 {
 struct float2 {
     float x, y;
 };
+// Aligned to 16 bytes as on a GPU only where a sanitizer looks for pointers that are not. Else GCC 12 merges a branch
+// that reads a float4 with one that reads four floats from the same unaligned place, and keeps the aligned load.
+#ifdef __SANITIZE_ADDRESS__
 struct alignas(16) float4 {
+#else
+struct float4 {
+#endif
     float x, y, z, w;
 };
 struct alignas(16) uint4 {

@@ -80,7 +80,7 @@ float sliced_ones(int K, A a) {
         float lane[4] = {};
         const int end = std::min(K, (s + 1) * slices.length);
         for (int k0 = s * slices.length; k0 < end; k0 += 8)
-            for (int i = 0; i < 8; ++i) lane[i % 4] += k0 + i < end ? a(k0 + i) : 0.f;
+            for (int i = 0; i < 8; ++i) lane[i / 2] += k0 + i < end ? a(k0 + i) : 0.f;
         const float sum = (lane[0] + lane[2]) + (lane[1] + lane[3]);
         total = s ? total + sum : sum;
     }
@@ -317,7 +317,7 @@ TEST(FusedDense, TheSameBitsWhoeverIsBeside) {
                               s.N, s.in, s.out, nullptr));
     check(fused_dense_backward_input(dx.data(), dy.data(), x.data(), arena.data(), l.P, Activation::kRelu, s.R, s.N,
                                      s.in, s.out, nullptr));
-    check(weight_gradients(g.data(), {{0, l.bias(), dy.data(), x.data(), s.N, s.in, s.out}}, s.R, l.P, nullptr));
+    check(weight_gradients(g.data(), {{{0, l.bias(), dy.data(), x.data(), s.N, s.in, s.out}}, {}}, s.R, l.P, nullptr));
     const std::size_t X = std::size_t(s.N) * s.in, Y = std::size_t(s.N) * s.out;
     for (int r = s.R - 1; r >= 0; --r) {
         GuardedBuffer<float> y1(Y), dx1(X), g1(l.P);
@@ -326,8 +326,8 @@ TEST(FusedDense, TheSameBitsWhoeverIsBeside) {
                                   s.in, s.out, nullptr));
         check(fused_dense_backward_input(dx1.data(), dy.data() + r * Y, x.data() + r * X, mine, l.P, Activation::kRelu,
                                          1, s.N, s.in, s.out, nullptr));
-        check(weight_gradients(g1.data(), {{0, l.bias(), dy.data() + r * Y, x.data() + r * X, s.N, s.in, s.out}}, 1,
-                               l.P, nullptr));
+        check(weight_gradients(g1.data(), {{{0, l.bias(), dy.data() + r * Y, x.data() + r * X, s.N, s.in, s.out}}, {}},
+                               1, l.P, nullptr));
         expect_identical(y1.download(), slice(y.download(), r * Y, Y), "forward");
         expect_identical(dx1.download(), slice(dx.download(), r * X, X), "input gradient");
         const std::size_t used = l.bias() + s.out;
@@ -340,7 +340,8 @@ TEST(WeightGradients, AreTheirDefinition) {
                            Shape{1, 1300, 3, 5}, Shape{1, 128, 68, 36}}) {
         const Layer l(s);
         GuardedBuffer<float> x(l.x), dy(l.dy), g(s.R * l.P);
-        check(weight_gradients(g.data(), {{0, l.bias(), dy.data(), x.data(), s.N, s.in, s.out}}, s.R, l.P, nullptr));
+        check(weight_gradients(g.data(), {{{0, l.bias(), dy.data(), x.data(), s.N, s.in, s.out}}, {}}, s.R, l.P,
+                               nullptr));
         const std::vector<float> G = g.download();
         for (int r = 0; r < s.R; ++r) {
             std::vector<float> expected =
@@ -375,9 +376,9 @@ void expect_fused_update(Fused fused, Apart apart, bool poisoned) {
         GuardedBuffer<unsigned long long> key(std::vector<unsigned long long>(R, ~0ull));
         const State state{p.data(), a.data(), b.data(), reinterpret_cast<NonFinite*>(key.data())};
         if (together) {
-            check(fused(state, g.data(), layers, rates.data(), step.data(), Options(), R, P, nullptr));
+            check(fused(state, g.data(), {layers, {}}, rates.data(), step.data(), Options(), R, P, nullptr));
         } else {
-            check(weight_gradients(g.data(), layers, R, P, nullptr));
+            check(weight_gradients(g.data(), {layers, {}}, R, P, nullptr));
             check(apart(state, g.data(), rates.data(), step.data(), Options(), R, P, nullptr));
         }
         return std::tuple{p.download(), a.download(), b.download(), key.download()};
@@ -411,7 +412,7 @@ TEST(WeightGradients, MoreLayersThanOneLaunchHolds) {
     std::vector<DenseWeightGradient<float>> layers;
     for (int i = 0; i < count; ++i)
         layers.push_back({i * std::size_t(9), i * std::size_t(9) + 6, DY.data(), X.data(), N, 2, 3});
-    check(weight_gradients(g.data(), layers, 1, count * 9, nullptr));
+    check(weight_gradients(g.data(), {layers, {}}, 1, count * 9, nullptr));
     const std::vector<float> G = g.download();
     for (int i = 1; i < count; ++i) expect_identical(slice(G, i * 9, 9), slice(G, 0, 9), "layer");
     EXPECT_FALSE(std::isnan(G[0]));

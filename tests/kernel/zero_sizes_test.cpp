@@ -184,6 +184,33 @@ void dense() {
     TAKES(transpose<float>(none, 64, ones, 64, 2, 2, 2, 0, S));
 }
 
+void fused_convolutions() {
+    const Activation relu = Activation::kRelu;
+    const ConvolutionShape shape{2, 5, 4, 3, 3, 2, 1}, none_wide{0, 5, 5, 1, 3, 1, 1}, too_far{1, 9, 9, 1, 3, 4, 1};
+    const int P = 64;  // 54 weights
+    TAKES(fused_convolution_forward(none, ones, ones, ones, P, relu, shape, 0, 2, S));
+    TAKES(fused_convolution_forward(none, ones, ones, ones, P, relu, shape, 2, 0, S));
+    REFUSES(fused_convolution_forward(none, ones, ones, ones, P, relu, none_wide, 1, 2, S));
+    REFUSES(fused_convolution_forward(none, ones, ones, ones, P, relu, too_far, 1, 2, S));
+    REFUSES(fused_convolution_forward(none, ones, ones, ones, P, relu, shape, 1, -1, S));
+    TAKES(fused_convolution_backward_data(none, ones, ones, ones, P, relu, shape, 0, 2, S));
+    TAKES(fused_convolution_backward_data(none, ones, ones, ones, P, relu, shape, 2, 0, S));
+    TAKES(fused_transposed_convolution_forward(none, ones, ones, ones, P, relu, shape, 0, 2, S));
+    TAKES(fused_transposed_convolution_forward(none, ones, ones, ones, P, relu, shape, 2, 0, S));
+    TAKES(fused_transposed_convolution_backward_data(none, ones, ones, ones, P, relu, shape, 0, 2, S));
+    TAKES(fused_transposed_convolution_backward_data(none, ones, ones, ones, P, relu, shape, 2, 0, S));
+    called.insert("fused_convolution_fits");
+    EXPECT_TRUE(fused_convolution_fits(shape, 0));
+    EXPECT_FALSE(fused_convolution_fits(too_far, 1));
+    EXPECT_FALSE(fused_convolution_fits(shape, 1 << 27));
+    // No images: weights 0 to 53 and three biases are 0.
+    GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(16, 0));
+    GuardedBuffer<float> parts(partial_gradients(shape, false, 0).parts);
+    const WeightLayers<float> layer{{}, {{0, 54, ones, ones, shape, false, 0, {parts.data(), arrived.data()}}}};
+    TAKES(weight_gradients(none, layer, 0, 57, S));
+    TAKES(weight_gradients(zeros(57), layer, 1, 57, S));
+}
+
 void fused_dense() {
     const Activation relu = Activation::kRelu;
     TAKES(fused_dense_forward(none, ones, ones, ones, 64, relu, 0, 2, 3, 4, S));
@@ -208,9 +235,9 @@ void fused_dense() {
     TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, ones, 1, scratch, 0, 2, 3, 4, S));
     TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 0, 3, 4, S));
     TAKES(fused_dense_bernoulli(zeros(4), none, ones, ones, ones, 64, ones, 1, scratch, 2, 2, 3, 0, S));
-    const std::vector<DenseWeightGradient<float>> no_layers,
-        no_rows = {{0, 12, ones, ones, 0, 3, 4}}, no_inputs = {{0, 0, ones, ones, 2, 0, 4}},
-        no_outputs = {{0, 0, ones, ones, 2, 3, 0}}, refused = {{0, 0, ones, ones, -1, 3, 4}};
+    const WeightLayers<float> no_layers, no_rows{{{0, 12, ones, ones, 0, 3, 4}}, {}},
+        no_inputs{{{0, 0, ones, ones, 2, 0, 4}}, {}}, no_outputs{{{0, 0, ones, ones, 2, 3, 0}}, {}},
+        refused{{{0, 0, ones, ones, -1, 3, 4}}, {}};
     TAKES(weight_gradients(none, no_layers, 2, 64, S));
     TAKES(weight_gradients(none, no_rows, 0, 16, S));
     TAKES(weight_gradients(zeros(32), no_rows, 2, 16, S));
@@ -536,6 +563,7 @@ TEST(ZeroSizes, OfEveryLauncherThatAHeaderDeclares) {
         called.insert("dense_is_fused");  // these two launch nothing
         called.insert("fused_gaussian_head_fits");
         dense();
+        fused_convolutions();
         fused_dense();
         gaussians();
         linear_models();

@@ -1,0 +1,117 @@
+#include "cuda/convolution_weights.cuh"
+
+#include <algorithm>
+
+namespace warpvae {
+namespace {
+
+template <int J>
+constexpr std::size_t shared_bytes(int K, int owners) {
+    return ConvolutionWeightTile<J>::shared_bytes(K, owners);
+}
+std::size_t shared_bytes(int outputs, int K, int owners) {
+    const int columns = output_columns(outputs);
+    return columns == 8    ? shared_bytes<1>(K, owners)
+           : columns == 16 ? shared_bytes<2>(K, owners)
+                           : shared_bytes<4>(K, owners);
+}
+
+int tiles_across(int outputs) { return (outputs + output_columns(outputs) - 1) / output_columns(outputs); }
+int tiles_of(const ConvolutionShape& s) {
+    const int numbers = s.kernel * s.kernel * s.x_channels;
+    return (numbers + kWindowRows - 1) / kWindowRows * tiles_across(s.y_channels);
+}
+std::size_t tile_floats(const ConvolutionShape& s) { return std::size_t(kWindowRows) * output_columns(s.y_channels); }
+
+int y_pixels(const ConvolutionShape& s, int N) { return N * s.y_height() * s.y_width(); }
+/// The pixels of the layer's output, its channels, and how many runs its biases' sums take.
+struct BiasRows {
+    int rows, channels, runs;
+};
+BiasRows bias_rows(const ConvolutionShape& s, bool transposed, int N) {
+    const int rows = transposed ? N * s.x_height * s.x_width : y_pixels(s, N),
+              channels = transposed ? s.x_channels : s.y_channels, run = column_run(channels);
+    return {rows, channels, std::max(1, (rows + run - 1) / run)};
+}
+std::size_t weight_parts(const ConvolutionShape& s, int N) {
+    return tiles_of(s) * runs_of(y_pixels(s, N)).count * tile_floats(s);
+}
+
+template <class Rule>
+Status run(const Rule& rule, const ConvolutionWeightWork& work, int R, Stream stream) {
+    if (!work.layers) return {};
+    const int threads = ConvolutionWeightTile<1>::kGroupThreads;
+    const auto bytes = [&](int owners) {
+        std::size_t most = 0;
+        for (int i = 0; i < work.layers; ++i) {
+            const auto& layer = work.weights[i];
+            most = std::max(most, shared_bytes(layer.outputs, layer.runs.length, owners));
+        }
+        return most;
+    };
+    // Two groups of warps share a run's slices where blocks are few.
+    const bool few = std::size_t(work.blocks) * R < 4 * std::size_t(device_parallelism());
+    const int owners = few && bytes(2) <= device_shared_bytes() ? 2 : 1;
+    return launch_dependent(convolution_weights_kernel<Rule>,
+                            for_blocks(work.blocks, R, Block::fixed(owners * threads), bytes(owners)), stream, work,
+                            rule);
+}
+
+}  // namespace
+
+PartialGradientSizes partial_gradients(const ConvolutionShape& s, bool transposed, int N) {
+    const BiasRows bias = bias_rows(s, transposed, N);
+    return {weight_parts(s, N) + std::size_t(bias.runs) * bias.channels, std::size_t(tiles_of(s)) + 1};
+}
+
+template <class Rule>
+Status run_convolution_weights(const Rule& rule, const std::vector<ConvolutionWeightGradient<float>>& layers, int R,
+                               Stream stream) {
+    for (std::size_t begin = 0; begin < layers.size(); begin += ConvolutionWeightWork::kMost) {
+        const std::size_t end = std::min(layers.size(), begin + ConvolutionWeightWork::kMost);
+        ConvolutionWeightWork work;
+        for (std::size_t i = begin; i < end; ++i) {
+            const ConvolutionWeightGradient<float>& layer = layers[i];
+            const ConvolutionShape& s = layer.shape;
+            if (layer.N < 0) return {kInvalidValue};
+            const Windows windows = windows_of_x(layer.x_side, s, layer.N);
+            const Runs runs = runs_of(windows.count());
+            work.weights[work.layers++] = {windows,
+                                           layer.y_side,
+                                           layer.weight,
+                                           layer.scratch.parts,
+                                           layer.scratch.arrived,
+                                           s.y_channels,
+                                           tiles_of(s),
+                                           tiles_across(s.y_channels),
+                                           runs,
+                                           work.blocks};
+            work.blocks += tiles_of(s) * runs.count;
+        }
+        for (std::size_t i = begin; i < end; ++i) {
+            const ConvolutionWeightGradient<float>& layer = layers[i];
+            const BiasRows bias = bias_rows(layer.shape, layer.transposed, layer.N);
+            work.biases[i - begin] = {layer.transposed ? layer.x_side : layer.y_side,
+                                      layer.bias,
+                                      layer.scratch.parts + R * weight_parts(layer.shape, layer.N),
+                                      layer.scratch.arrived + std::size_t(R) * tiles_of(layer.shape),
+                                      bias.rows,
+                                      bias.channels,
+                                      bias.runs,
+                                      work.blocks};
+            work.blocks += bias.runs;
+        }
+        const Status status = run(rule, work, R, stream);
+        if (!status.ok()) return status;
+    }
+    return {};
+}
+
+template Status run_convolution_weights(const StoreGradient&, const std::vector<ConvolutionWeightGradient<float>>&, int,
+                                        Stream);
+template Status run_convolution_weights(const AdamStep&, const std::vector<ConvolutionWeightGradient<float>>&, int,
+                                        Stream);
+template Status run_convolution_weights(const AdadeltaStep&, const std::vector<ConvolutionWeightGradient<float>>&, int,
+                                        Stream);
+
+}  // namespace warpvae

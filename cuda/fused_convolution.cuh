@@ -1,0 +1,108 @@
+// Convolutions as products of matrices that are nowhere in memory (convolution_operands.cuh), with bias and activation,
+// or the derivative of an activation, in the epilogue.
+//
+//   forward           y  = activation(x * W + b)                    one product
+//   gradient to x     dx = (dy * W adjoint) f'(x)                   one product for each class of pixels, one launch
+//
+// A transposed convolution is the adjoint with bias and activation, and its gradient to y is the forward without.
+//
+// All is float, channels last. x [R, N, H, W, C], y [R, N, H', W', O]; W [O, k, k, C] and b of replica r at stride P.
+//
+// Contract: block fixed (DenseTile); one block per tile, the replica along y. Each window is read once for every tile
+// of columns, through the multiprocessor's cache, which windows that overlap share. Deterministic; a replica's bits
+// depend on nothing beside it.
+#pragma once
+#include "cuda/convolution_operands.cuh"
+#include "cuda/fused_dense.cuh"
+
+namespace warpvae {
+
+/// The pixels that a product's rows are: row (n, down, across) of the windows is pixel (n, down step + a, across step +
+/// b) of images of height x width.
+struct PixelRows {
+    FastDivisor by_windows, by_across;
+    int count;  ///< rows
+    int height, width, step, a, b;
+    __device__ std::size_t pixel(int row) const {
+        int n, rest, down, across;
+        by_windows.divide(row, n, rest);
+        by_across.divide(rest, down, across);
+        return (std::size_t(n) * height + down * step + a) * width + across * step + b;
+    }
+};
+
+/// What one launch does: a product for each class of pixels.
+template <class Filters>
+struct ConvolutionWork {
+    static constexpr int kMost = 9;  ///< classes: strides up to 3
+    struct Part {
+        WindowRows windows;
+        Filters filters;
+        PixelRows pixels;
+        int first_block;  ///< blocks before this part's
+    };
+    Part parts[kMost];
+    int count, blocks, columns;    ///< columns: channels of the result
+    std::size_t images_stride, P;  ///< between replicas
+};
+
+template <class Tile, class Filters, class Epilogue>
+__global__ void __launch_bounds__(Tile::kMostThreads, 1)
+    convolution_kernel(const __grid_constant__ ConvolutionWork<Filters> work, Epilogue epilogue) {
+    int i = work.count - 1;
+    while (int(blockIdx.x) < work.parts[i].first_block) --i;
+    const auto& part = work.parts[i];
+    const int r = blockIdx.y, block = blockIdx.x - part.first_block,
+              across = (work.columns + Tile::kColumns - 1) / Tile::kColumns;
+    const int row0 = block / across * Tile::kRows, column0 = block % across * Tile::kColumns;
+    WindowRows windows = part.windows;
+    Filters filters = part.filters;
+    windows.data += r * work.images_stride, filters.data += r * work.P;
+    const float* const tile = Tile::sum(windows, filters, row0, column0, [] {});
+    epilogue.template finish<Tile>(r, tile, row0, column0, part.pixels);
+}
+
+/// y = activation(tile + b) at the pixels.
+struct PixelBiasActivation {
+    float* y;
+    const float* b;
+    std::size_t y_stride, P;
+    Activation activation;
+    int channels;
+    template <class Tile>
+    __device__ void finish(int r, const float* tile, int row0, int column0, const PixelRows& pixels) const {
+        for_quads<Tile>(tile, row0, column0, pixels.count, channels, [&](int row, int column, float(&v)[4], int count) {
+            if (!count) return;
+            float bias[4] = {};
+            read_quad(bias, b + r * P + column, count);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) v[i] = activated(activation, v[i] + bias[i]);
+            store_quad(y + r * y_stride + pixels.pixel(row) * channels + column, v, count);
+        });
+    }
+};
+
+/// dx = tile f'(x) at the pixels, where x is the output of activation f.
+struct PixelActivationMask {
+    float* dx;
+    const float* x;
+    std::size_t x_stride;
+    Activation activation;
+    int channels;
+    template <class Tile>
+    __device__ void finish(int r, const float* tile, int row0, int column0, const PixelRows& pixels) const {
+        for_quads<Tile>(tile, row0, column0, pixels.count, channels, [&](int row, int column, float(&v)[4], int count) {
+            if (!count) return;
+            const std::size_t at = r * x_stride + pixels.pixel(row) * channels + column;
+            if (activation != Activation::kNone) {
+                float output[4] = {};
+                read_quad(output, x + at, count);
+#pragma unroll
+                for (int i = 0; i < 4; ++i) v[i] = through_activation(activation, v[i], output[i]);
+            }
+            store_quad(dx + at, v, count);
+        });
+    }
+};
+
+}  // namespace warpvae

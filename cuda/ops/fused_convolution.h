@@ -1,0 +1,29 @@
+// Convolutions fused with their neighbours, float: what convolution layers (convolution.h) run on a GPU. Letters and
+// conventions: cuda/ops.h.
+#pragma once
+#include "cuda/ops/convolution.h"
+
+namespace warpvae {
+
+// --- forward and input gradient: fused_convolution.cuh ---------------------------------------------------------------
+
+/// Whether the fused kernels take this shape: strides up to 3, and images of 2^31 - 1 numbers at most in one batch.
+bool fused_convolution_fits(const ConvolutionShape& shape, int N);
+
+/// y = activation(x * W + b), in one launch. Letters as convolution_forward; b [y_channels] at stride P.
+Status fused_convolution_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
+                                 Activation activation, const ConvolutionShape& shape, int R, int N, Stream stream);
+/// dx from dy, the adjoint of the same W, times the derivative of x_activation, whose output x is; in one launch.
+Status fused_convolution_backward_data(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
+                                       Activation x_activation, const ConvolutionShape& shape, int R, int N,
+                                       Stream stream);
+/// x = activation(y * W adjoint + b): b [x_channels].
+Status fused_transposed_convolution_forward(float* x, const float* y, const float* W, const float* b, std::size_t P,
+                                            Activation activation, const ConvolutionShape& shape, int R, int N,
+                                            Stream stream);
+/// dy from dx, times the derivative of y_activation, whose output y is.
+Status fused_transposed_convolution_backward_data(float* dy, const float* dx, const float* y, const float* W,
+                                                  std::size_t P, Activation y_activation, const ConvolutionShape& shape,
+                                                  int R, int N, Stream stream);
+
+}  // namespace warpvae

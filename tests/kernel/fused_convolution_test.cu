@@ -1,0 +1,269 @@
+// Fused convolutions, in all tile shapes and on lanes: close to plain sums in double, exact on integers, each other's
+// adjoints, and to the bit the same in every tile and whoever is multiplied beside.
+#include "cuda/ops/fused_convolution.h"
+#include "cuda/ops/weight_gradients.h"
+#include "tests/support/device_test.h"
+
+namespace warpvae {
+namespace {
+
+using namespace test;
+
+struct Case {
+    ConvolutionShape shape;
+    int R, N;
+};
+std::string name_of(const Case& c) {
+    const ConvolutionShape& s = c.shape;
+    return std::to_string(s.x_channels) + "x" + std::to_string(s.x_height) + "x" + std::to_string(s.x_width) + "->" +
+           std::to_string(s.y_channels) + " k" + std::to_string(s.kernel) + " s" + std::to_string(s.stride) + " p" +
+           std::to_string(s.padding) + " R" + std::to_string(c.R) + " N" + std::to_string(c.N);
+}
+std::vector<Case> cases() {
+    return {{{1, 9, 9, 8, 5, 1, 2}, 1, 3},     // the encoder's layers, on smaller images
+            {{8, 9, 9, 16, 5, 2, 2}, 2, 2},    //
+            {{16, 7, 7, 32, 5, 2, 2}, 1, 3},   //
+            {{32, 4, 4, 64, 5, 2, 2}, 1, 5},   // 400 to 800 products a sum: several slices
+            {{64, 4, 4, 32, 5, 2, 2}, 1, 2},   // the decoder's, from the wide side
+            {{8, 12, 12, 1, 5, 1, 0}, 1, 2},   // its last
+            {{3, 8, 8, 8, 5, 1, 2}, 2, 1},     // colour
+            {{8, 8, 8, 3, 5, 1, 2}, 1, 2},     //
+            {{7, 6, 5, 11, 3, 3, 0}, 2, 3},    // windows that leave pixels over; odd channels
+            {{5, 6, 6, 9, 1, 2, 0}, 1, 3},     // pixels of x in no window
+            {{1, 1, 1, 1, 1, 1, 0}, 1, 1},     // one number
+            {{2, 2, 2, 33, 5, 2, 4}, 1, 2},    // mostly padding
+            {{36, 3, 3, 65, 3, 1, 1}, 1, 1},   // one past a tile of outputs
+            {{1, 13, 13, 2, 3, 1, 1}, 2, 9}};  // more than one run of pixels
+}
+
+/// Numbers for everything that a layer reads.
+struct Problem {
+    Case c;
+    std::size_t P;
+    std::vector<float> x, y, arena;  // W, then room, then biases of either side
+    std::size_t bias_at() const { return c.shape.weights() + 3; }
+    Problem(const Case& c_, bool integers) : c(c_), P(c.shape.weights() + 3 + 128 + 5) {
+        Random random(c.N + 10 * c.shape.x_channels);
+        const auto numbers = [&](std::size_t n) {
+            return integers ? random.integers<float>(n, -3, 3) : random.normals<float>(n);
+        };
+        x = numbers(c.R * c.N * c.shape.x_size()), y = numbers(c.R * c.N * c.shape.y_size());
+        arena = numbers(c.R * P);
+    }
+    /// body(r, x element, y element, element of the replica's W) for every product of the convolution's definition.
+    template <class Body>
+    void for_products(Body body) const {
+        const ConvolutionShape& s = c.shape;
+        for (int image = 0; image < c.R * c.N; ++image)
+            for (int h = 0; h < s.y_height(); ++h)
+                for (int w = 0; w < s.y_width(); ++w)
+                    for (int i = 0; i < s.kernel; ++i)
+                        for (int j = 0; j < s.kernel; ++j) {
+                            const int xh = h * s.stride + i - s.padding, xw = w * s.stride + j - s.padding;
+                            if (xh < 0 || xh >= s.x_height || xw < 0 || xw >= s.x_width) continue;
+                            for (int o = 0; o < s.y_channels; ++o)
+                                for (int k = 0; k < s.x_channels; ++k)
+                                    body(image / c.N,
+                                         image * s.x_size() + (std::size_t(xh) * s.x_width + xw) * s.x_channels + k,
+                                         image * s.y_size() + (std::size_t(h) * s.y_width() + w) * s.y_channels + o,
+                                         ((std::size_t(o) * s.kernel + i) * s.kernel + j) * s.x_channels + k);
+                        }
+    }
+};
+
+/// A sum and the sum of its terms' magnitudes.
+struct Sums {
+    std::vector<double> values, magnitudes;
+    explicit Sums(std::size_t n) : values(n), magnitudes(n) {}
+    void add(std::size_t at, double term) { values[at] += term, magnitudes[at] += std::abs(term); }
+};
+
+enum class Pass { kForward, kBackwardData, kTransposedForward, kTransposedBackwardData };
+const char* const kPassNames[] = {"forward", "backward data", "transposed forward", "transposed backward data"};
+
+/// With a ReLU after the forward passes, and before the backward ones.
+std::vector<float> fused(const Problem& p, Pass pass) {
+    const GuardedBuffer<float> x(p.x), y(p.y), arena(p.arena);
+    const ConvolutionShape& s = p.c.shape;
+    const float *W = arena.data(), *b = arena.data() + p.bias_at();
+    const bool to_y = pass == Pass::kForward || pass == Pass::kTransposedBackwardData;
+    GuardedBuffer<float> out(to_y ? p.y.size() : p.x.size());
+    const Activation relu = Activation::kRelu;
+    const int R = p.c.R, N = p.c.N;
+    switch (pass) {
+        case Pass::kForward:
+            check(fused_convolution_forward(out.data(), x.data(), W, b, p.P, relu, s, R, N, nullptr));
+            break;
+        case Pass::kBackwardData:
+            check(fused_convolution_backward_data(out.data(), y.data(), x.data(), W, p.P, relu, s, R, N, nullptr));
+            break;
+        case Pass::kTransposedForward:
+            check(fused_transposed_convolution_forward(out.data(), y.data(), W, b, p.P, relu, s, R, N, nullptr));
+            break;
+        default:
+            check(fused_transposed_convolution_backward_data(out.data(), x.data(), y.data(), W, p.P, relu, s, R, N,
+                                                             nullptr));
+    }
+    return out.download();
+}
+
+Sums expected(const Problem& p, Pass pass) {
+    const ConvolutionShape& s = p.c.shape;
+    const bool to_y = pass == Pass::kForward || pass == Pass::kTransposedBackwardData;
+    const bool forward = pass == Pass::kForward || pass == Pass::kTransposedForward;
+    const std::vector<float>& in = to_y ? p.x : p.y;
+    const std::vector<float>& masking = to_y ? p.y : p.x;
+    const int channels = to_y ? s.y_channels : s.x_channels;
+    Sums sums(to_y ? p.y.size() : p.x.size());
+    p.for_products([&](int r, std::size_t xi, std::size_t yi, std::size_t wi) {
+        sums.add(to_y ? yi : xi, double(in[to_y ? xi : yi]) * p.arena[r * p.P + wi]);
+    });
+    for (std::size_t i = 0; i < sums.values.size(); ++i) {
+        const std::size_t r = i / (sums.values.size() / p.c.R);
+        if (forward) {
+            sums.add(i, p.arena[r * p.P + p.bias_at() + i % channels]);
+            sums.values[i] = std::max(sums.values[i], 0.0);
+        } else if (masking[i] <= 0) {
+            sums.values[i] = 0;
+        }
+    }
+    return sums;
+}
+
+constexpr DenseTileSize kTiles[] = {DenseTileSize::kSmall, DenseTileSize::kLarge, DenseTileSize::kBySize};
+/// body() with each shape of tile in force.
+template <class Body>
+void with_all_tiles(Body body) {
+    for (const DenseTileSize tile : kTiles) {
+        SCOPED_TRACE("tile " + std::to_string(int(tile)));
+        launch_options().dense_tile = tile;
+        body();
+    }
+    launch_options().dense_tile = DenseTileSize::kBySize;
+}
+
+TEST(FusedConvolution, EqualsItsSums) {
+    for (const Case& c : cases())
+        for (int pass = 0; pass < 4; ++pass) {
+            const Problem p(c, false);
+            Sums sums = expected(p, Pass(pass));
+            // Less than one rounding for each product, of partial sums no larger than the sum of magnitudes.
+            for (double& m : sums.magnitudes) m = 8 * kRounding<float> * m + 1e-30;
+            std::vector<float> first;
+            with_all_tiles([&] {
+                const std::vector<float> out = fused(p, Pass(pass));
+                expect_close(out, sums.values, sums.magnitudes, name_of(c) + " " + kPassNames[pass]);
+                if (first.empty()) first = out;
+                expect_identical(out, first, name_of(c) + " in another tile");
+            });
+        }
+}
+
+// Products and sums of small integers are exact in float: not one bit may differ.
+TEST(FusedConvolution, IsExactOnIntegers) {
+    for (const Case& c : cases())
+        for (int pass = 0; pass < 4; ++pass) {
+            const Problem p(c, true);
+            const Sums sums = expected(p, Pass(pass));
+            const std::vector<float> out = fused(p, Pass(pass));
+            for (std::size_t i = 0; i < out.size(); ++i)
+                ASSERT_EQ(double(out[i]), sums.values[i]) << name_of(c) << " " << kPassNames[pass] << " element " << i;
+        }
+}
+
+/// The weights' gradients of a problem's layer, the rest of the arena as it was: NaN.
+std::vector<float> weight_gradients_of(const Problem& p, bool transposed) {
+    const GuardedBuffer<float> x(p.x), y(p.y);
+    GuardedBuffer<float> gradients(p.c.R * p.P);
+    const PartialGradientSizes sizes = partial_gradients(p.c.shape, transposed, p.c.N);
+    GuardedBuffer<float> parts(p.c.R * sizes.parts);
+    GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(p.c.R * sizes.arrived, 0));
+    const WeightLayers<float> layers{
+        {}, {{0, p.bias_at(), y.data(), x.data(), p.c.shape, transposed, p.c.N, {parts.data(), arrived.data()}}}};
+    for (int call = 0; call < 2; ++call)  // the second finds the tickets as the first left them
+        check(weight_gradients(gradients.data(), layers, p.c.R, p.P, nullptr));
+    return gradients.download();
+}
+
+TEST(ConvolutionWeights, EqualTheirSums) {
+    for (const Case& c : cases())
+        for (const bool integers : {true, false})
+            for (const bool transposed : {false, true}) {
+                const Problem p(c, integers);
+                const ConvolutionShape& s = c.shape;
+                const std::vector<float> out = weight_gradients_of(p, transposed);
+                Sums sums(c.R * p.P);
+                p.for_products([&](int r, std::size_t xi, std::size_t yi, std::size_t wi) {
+                    sums.add(r * p.P + wi, double(p.x[xi]) * p.y[yi]);
+                });
+                const std::vector<float>& d_out = transposed ? p.x : p.y;
+                const std::size_t channels = transposed ? s.x_channels : s.y_channels;
+                for (std::size_t i = 0; i < d_out.size(); ++i)
+                    sums.add(i / (d_out.size() / c.R) * p.P + p.bias_at() + i % channels, d_out[i]);
+                for (std::size_t i = 0; i < out.size(); ++i) {
+                    const std::size_t at = i % p.P;
+                    const bool is_weight = at < s.weights(), is_bias = at >= p.bias_at() && at < p.bias_at() + channels;
+                    if (!is_weight && !is_bias)
+                        ASSERT_TRUE(std::isnan(out[i])) << name_of(c) << ": the arena's padding was written";
+                    else
+                        ASSERT_NEAR(out[i], sums.values[i],
+                                    integers ? 0 : (is_bias ? 64 : 8) * kRounding<float> * sums.magnitudes[i] + 1e-30)
+                            << name_of(c) << (is_bias ? " bias " : " weight ") << at << " transposed " << transposed;
+                }
+            }
+}
+
+// Forward, input and weights' gradients are linear in each of x, W and dy, and derivatives of one number.
+TEST(FusedConvolution, ReplicasDoNotMatterToEachOther) {
+    for (const Case& c : {Case{{8, 6, 6, 16, 5, 2, 2}, 3, 5}, Case{{3, 9, 9, 5, 3, 1, 1}, 5, 17}}) {
+        const Problem all(c, false);
+        for (int r = c.R - 1; r >= 0; --r) {
+            Problem one({c.shape, 1, c.N}, false);
+            one.x = slice(all.x, r * one.x.size(), one.x.size()), one.y = slice(all.y, r * one.y.size(), one.y.size());
+            one.arena = slice(all.arena, r * all.P, all.P);
+            for (int pass = 0; pass < 4; ++pass) {
+                const std::vector<float> together = fused(all, Pass(pass)), alone = fused(one, Pass(pass));
+                expect_identical(slice(together, r * alone.size(), alone.size()), alone, kPassNames[pass]);
+            }
+            const std::vector<float> together = weight_gradients_of(all, true), alone = weight_gradients_of(one, true);
+            const std::size_t used = c.shape.weights();
+            expect_identical(slice(together, r * all.P, used), slice(alone, 0, used), "weights");
+            expect_identical(slice(together, r * all.P + all.bias_at(), c.shape.x_channels),
+                             slice(alone, all.bias_at(), c.shape.x_channels), "biases");
+        }
+    }
+}
+
+TEST(ConvolutionWeights, WithAdamBesideDenseLayers) {
+    const Problem p({{8, 7, 7, 12, 5, 2, 2}, 2, 40}, false);  // 640 windows, and a dense layer of 3 x 5
+    const std::size_t dense_W = p.P, dense_b = p.P + 15, P = p.P + 24;
+    Random random(5);
+    const int R = p.c.R, N = 7;
+    const GuardedBuffer<float> x(p.x), y(p.y), dy(random.normals<float>(R * N * 3)),
+        in(random.normals<float>(R * N * 5)), rates(std::vector<float>{0.01f, 0.1f});
+    const GuardedBuffer<std::uint64_t> step(std::vector<std::uint64_t>{4});
+    const PartialGradientSizes sizes = partial_gradients(p.c.shape, false, p.c.N);
+    GuardedBuffer<float> parts(R * sizes.parts), gradients(random.normals<float>(R * P));
+    GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(R * sizes.arrived, 0));
+    const WeightLayers<float> layers{
+        {{dense_W, dense_b, dy.data(), in.data(), N, 5, 3}},
+        {{0, p.bias_at(), y.data(), x.data(), p.c.shape, false, p.c.N, {parts.data(), arrived.data()}}}};
+    const auto start = random.normals<float>(R * P), first = random.uniforms<float>(R * P),
+               second = random.uniforms<float>(R * P);
+    const auto run = [&](bool together) {
+        GuardedBuffer<float> values(start), m(first), v(second), g(gradients.download());
+        GuardedBuffer<unsigned long long> key(std::vector<unsigned long long>(R, ~0ull));
+        const AdamState<float> state{values.data(), m.data(), v.data(), reinterpret_cast<NonFinite*>(key.data())};
+        if (together) {
+            check(weight_gradients_adam(state, g.data(), layers, rates.data(), step.data(), {}, R, P, nullptr));
+        } else {
+            check(weight_gradients(g.data(), layers, R, P, nullptr));
+            check(adam<float>(state, g.data(), rates.data(), step.data(), {}, R, P, nullptr));
+        }
+        return values.download();
+    };
+    expect_close(run(true), as<double>(run(false)), Tolerance{1e-7, 1e-6}, "parameters");
+}
+
+}  // namespace
+}  // namespace warpvae

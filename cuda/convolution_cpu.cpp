@@ -36,10 +36,15 @@ memory memory_at(const memory::desc& description, const void* data) {
     return memory(description, cpu_engine(), const_cast<void*>(data));
 }
 
+/// W as callers have it: [y_channels, kernel, kernel, x_channels].
+memory::desc weights_desc(const ConvolutionShape& s) {
+    return {{s.y_channels, s.x_channels, s.kernel, s.kernel}, memory::data_type::f32, memory::format_tag::ohwi};
+}
+
 /// One pass of one shape over so many images, ready to run.
 struct Plan {
     dnnl::primitive run;
-    dnnl::reorder reorder;  ///< weights from torch's order to the library's; of weight gradients, back
+    dnnl::reorder reorder;  ///< weights from our order to the library's; of weight gradients, back
     memory::desc x, y, weights, scratchpad;
     std::size_t packed_bytes() const { return (weights.get_size() + 255) / 256 * 256; }
     /// x, y: that many images of each; packed: weights in the library's order.
@@ -59,8 +64,7 @@ Plan make_plan(Pass pass, const ConvolutionShape& s, int images) {
     const auto f32 = memory::data_type::f32;
     const memory::desc x({images, s.x_channels, s.x_height, s.x_width}, f32, memory::format_tag::nhwc);
     const memory::desc y({images, s.y_channels, s.y_height(), s.y_width()}, f32, memory::format_tag::nhwc);
-    const memory::dims window = {s.y_channels, s.x_channels, s.kernel, s.kernel};
-    const memory::desc weights(window, f32, memory::format_tag::any), torch(window, f32, memory::format_tag::oihw);
+    const memory::desc ours = weights_desc(s), weights(ours.dims(), f32, memory::format_tag::any);
     const memory::dims stride = {s.stride, s.stride}, padding = {s.padding, s.padding};
     // Pixels beyond the last window at the right and bottom edge are in no sum: less padding there.
     const auto far = [&](int in, int out) { return memory::dim((out - 1) * s.stride + s.kernel - in - s.padding); };
@@ -89,7 +93,7 @@ Plan make_plan(Pass pass, const ConvolutionShape& s, int images) {
     }
     const bool unpack = pass == Pass::kBackwardWeights;
     plan.reorder = dnnl::reorder(
-        dnnl::reorder::primitive_desc(cpu_engine(), unpack ? packed : torch, cpu_engine(), unpack ? torch : packed));
+        dnnl::reorder::primitive_desc(cpu_engine(), unpack ? packed : ours, cpu_engine(), unpack ? ours : packed));
     plan.x = x, plan.y = y, plan.weights = packed;
     return plan;
 }
@@ -158,10 +162,7 @@ Status run_images(Convolver::Impl& impl, Pass pass, const float* x, const float*
         const std::size_t r = item / 2, i = item % 2;
         if (!plans[i]) return;
         const OneDnnCall call;
-        memory from = memory_at({{shape.y_channels, shape.x_channels, shape.kernel, shape.kernel},
-                                 memory::data_type::f32,
-                                 memory::format_tag::oihw},
-                                W + r * P);
+        memory from = memory_at(weights_desc(shape), W + r * P);
         memory to = memory_at(plans[i]->weights, packed_of[i] + r * bytes[i]);
         dnnl::reorder(plans[i]->reorder).execute(thread_stream(), from, to);
     });
@@ -180,7 +181,7 @@ bool wants_blocks(Pass pass, const ConvolutionShape& s) {
 }
 /// The forward to few channels, such as an image's. Each block of kBlock x kBlock pixels of y is made as if it were the
 /// channels of one pixel, from the one window that holds the windows of all:
-///   W'[(a, b, o), c, i, j] = W[o, c, i - a, j - b]
+///   W'[(a, b, o), i, j, c] = W[o, i - a, j - b, c]
 Status run_blocks(Convolver::Impl& impl, const float* x, float* y, const float* W, std::size_t P,
                   const ConvolutionShape& s, int R, int N) {
     constexpr int B = kBlock;
@@ -195,8 +196,10 @@ Status run_blocks(Convolver::Impl& impl, const float* x, float* y, const float* 
         float* to = std::fill_n(wide_W + r * weights, weights, 0.f) - weights;
         for (int a = 0; a < B; ++a)
             for (int b = 0; b < B; ++b)
-                for (int plane = 0; plane < C * s.x_channels; ++plane, to += K * K)
-                    for (int i = 0; i < k; ++i) std::copy_n(W + r * P + (plane * k + i) * k, k, to + (a + i) * K + b);
+                for (int o = 0; o < C; ++o, to += K * K * s.x_channels)
+                    for (int i = 0; i < k; ++i)
+                        std::copy_n(W + r * P + (o * k + i) * k * s.x_channels, k * s.x_channels,
+                                    to + ((a + i) * K + b) * s.x_channels);
     });
     const Status status = run_images(impl, Pass::kForward, x, blocks, wide_W, weights, wide, R, N);
     cpu::parallel_for(std::size_t(R) * N, [&](std::size_t n) {
@@ -212,7 +215,7 @@ Status run_blocks(Convolver::Impl& impl, const float* x, float* y, const float* 
 /// Partial sums over kWeightTiles parts of the batch, added in their order.
 ///
 /// The library takes y's channels 16 at a time. Where x has more of them and the stride is 1, x and y change places:
-/// dW[o, c, i, j] is the gradient at [c, o, k - 1 - i, k - 1 - j] of a convolution from y to x.
+/// dW[o, i, j, c] is the gradient at [c, k - 1 - i, k - 1 - j, o] of a convolution from y to x.
 Status run_weights(Convolver::Impl& impl, float* dW, const float* dy, const float* x, std::size_t P,
                    const ConvolutionShape& given, int R, int N) {
     const bool swap = given.stride == 1 && given.y_channels < std::min(given.x_channels, 16);
@@ -248,20 +251,19 @@ Status run_weights(Convolver::Impl& impl, float* dW, const float* dy, const floa
         float* out = dW + r * P;
         std::vector<float> swapped(swap ? shape.weights() : 0);
         memory from = memory_at(plan.weights, packed + r * tiles * bytes);
-        memory to =
-            memory_at({{shape.y_channels, shape.x_channels, k, k}, memory::data_type::f32, memory::format_tag::oihw},
-                      swap ? swapped.data() : out);
+        memory to = memory_at(weights_desc(shape), swap ? swapped.data() : out);
         dnnl::reorder(plan.reorder).execute(thread_stream(), from, to);
         for (std::size_t i = 0; i < swapped.size(); ++i) {
-            const std::size_t c = i / window / shape.x_channels, o = i / window % shape.x_channels;
-            out[(o * shape.y_channels + c + 1) * window - 1 - i % window] = swapped[i];
+            const std::size_t o = i % shape.x_channels, tap = i / shape.x_channels % window,
+                              c = i / shape.x_channels / window;
+            out[((o + 1) * window - 1 - tap) * shape.y_channels + c] = swapped[i];
         }
     });
     return {};
 }
 
 /// Calls body(x element, row element) for all windows of one image: a row is a pixel of y, its elements the window's
-/// (channel, i, j), as torch's weights run. Elements outside the image are left out.
+/// (i, j, channel), as weights run. Elements outside the image are left out.
 template <class Body>
 void for_windows(const ConvolutionShape& s, Body body) {
     const int k = s.kernel;
@@ -271,9 +273,8 @@ void for_windows(const ConvolutionShape& s, Body body) {
                 const int h = row / s.y_width() * s.stride + i - s.padding,
                           w = row % s.y_width() * s.stride + j - s.padding;
                 if (h < 0 || h >= s.x_height || w < 0 || w >= s.x_width) continue;
-                for (int c = 0; c < s.x_channels; ++c)
-                    body((std::size_t(h) * s.x_width + w) * s.x_channels + c,
-                         ((std::size_t(row) * s.x_channels + c) * k + i) * k + j);
+                const std::size_t pixel = std::size_t(h) * s.x_width + w, tap = (std::size_t(row) * k + i) * k + j;
+                for (int c = 0; c < s.x_channels; ++c) body(pixel * s.x_channels + c, tap * s.x_channels + c);
             }
 }
 

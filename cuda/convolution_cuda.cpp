@@ -2,8 +2,7 @@
 //
 // A plan is the first engine of cuDNN's heuristics that is deterministic, as precise as asked and within the workspace
 // bound. cuDNN's graphs (of one operation here) say by an engine's notes what arithmetic it uses; the older calls do
-// not. Images stay as they are, channels last. Weights change to the order that goes with it, [out, kernel, kernel, in]
-// (transpose.cuh). Tensor cores need both.
+// not. Images and weights lie with their channels last, which tensor cores need.
 #include <cuda_runtime.h>
 #include <cudnn.h>
 
@@ -369,30 +368,17 @@ Status convolve(const Convolver& convolver, const Operation& operation, T* x, T*
     for (const T* pointer : {x, W, y}) bits |= reinterpret_cast<std::uintptr_t>(pointer);
     const Plan& plan = impl.plan<T>(operation, s, N, static_cast<int>(bits & (~bits + 1)));
 
-    // Workspace for each stream, then the weights in cuDNN's order, but where that is the caller's too.
-    const int streams = std::min(R, kStreams), window = s.kernel * s.kernel;
-    const bool is_reordered = s.x_channels > 1 && window > 1;
+    const int streams = std::min(R, kStreams);
     const std::size_t workspace = Workspace::padded(static_cast<std::size_t>(plan.workspace));
-    const std::size_t weights_bytes = is_reordered ? Workspace::padded(s.weights() * sizeof(T)) : 0;
-    unsigned char* const arena = impl.arena(streams * workspace + R * weights_bytes);
-    T* const weights = is_reordered ? reinterpret_cast<T*>(arena + streams * workspace) : W;
-    const std::size_t weights_stride = is_reordered ? weights_bytes / sizeof(T) : P;
-    if (is_reordered && !is_output) {
-        const Status status =
-            transpose(weights, weights_stride, W, P, R, s.y_channels, s.x_channels, window, impl.stream);
-        if (!status.ok()) return status;
-    }
+    unsigned char* const arena = impl.arena(streams * workspace);
     impl.over_streams(streams, R, [&](int r, int stream) {
         Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
         pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, {kX, kW, kY});
-        pack.set<void*>(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
-                        {x + r * x_stride, weights + r * weights_stride, y + r * y_stride});
+        pack.set<void*>(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, {x + r * x_stride, W + r * P, y + r * y_stride});
         pack.set<void*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, {arena + stream * workspace});
         require(pack.finalise(), operation.name);
         require(cudnnBackendExecute(impl.handle, plan.execution.raw(), pack.raw()), operation.name);
     });
-    if (is_reordered && is_output)
-        return transpose(W, P, weights, weights_stride, R, s.y_channels, window, s.x_channels, impl.stream);
     return {};
 }
 

@@ -14,8 +14,9 @@ ConvStack<T>::ConvStack(ParameterLayout& layout, const std::string& prefix, std:
         const ConvolutionShape& s = layer.shape;
         const std::string name = prefix + std::to_string(2 * i);
         const int window = s.kernel * s.kernel;
-        layer.weight = layout.add(name + ".weight", {s.y_channels, s.x_channels, s.kernel, s.kernel},
-                                  Initial::glorot(window * s.x_channels, window * s.y_channels));
+        layer.weight =
+            layout.add(name + ".weight", {s.y_channels, s.x_channels, s.kernel, s.kernel},
+                       Initial::glorot(window * s.x_channels, window * s.y_channels), MemoryFormat::kChannelsLast);
         layer.bias = layout.add(name + ".bias", {layer.out_channels()}, Initial());
     }
 }

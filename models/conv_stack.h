@@ -8,8 +8,8 @@
 
 namespace warpvae {
 
-/// One layer's place in the arena: weight [y_channels, x_channels, k, k], torch's order for both kinds (Conv2d's [out,
-/// in, k, k], ConvTranspose2d's [in, out, k, k]), and bias [out].
+/// One layer's place in the arena: weight [y_channels, x_channels, k, k], torch's shape for both kinds (Conv2d's [out,
+/// in, k, k], ConvTranspose2d's [in, out, k, k]), with its channels last, and bias [out].
 struct ConvLayer {
     ConvolutionShape shape;
     bool transposed = false;  ///< makes the wide x from the narrow y

@@ -15,11 +15,21 @@ Initial Initial::glorot(int fan_in, int fan_out, double gain) {
     return {gain * std::sqrt(6. / (double(fan_in) + fan_out)), {}};
 }
 
-std::size_t ParameterLayout::add(std::string name, std::vector<std::int64_t> shape, Initial initial) {
+std::size_t ParameterInfo::position(std::size_t i) const {
+    if (format == MemoryFormat::kContiguous) return offset + i;
+    const std::size_t channels = shape[1], window = shape[2] * shape[3];
+    const std::size_t tap = i % window, in = i / window % channels, out = i / window / channels;
+    return offset + (out * window + tap) * channels + in;
+}
+
+std::size_t ParameterLayout::add(std::string name, std::vector<std::int64_t> shape, Initial initial,
+                                 MemoryFormat format) {
+    if (format == MemoryFormat::kChannelsLast && shape.size() != 4)
+        throw std::invalid_argument(name + " has no channels to put last: " + std::to_string(shape.size()) + " axes");
     std::size_t count = 1;
     for (std::int64_t n : shape) count *= static_cast<std::size_t>(n);
     const std::size_t offset = size_;
-    tensors_.push_back({std::move(name), std::move(shape), offset, count, std::move(initial)});
+    tensors_.push_back({std::move(name), std::move(shape), offset, count, std::move(initial), format});
     size_ += padded(count);
     return offset;
 }
@@ -45,7 +55,7 @@ ParameterArena<T>::ParameterArena(const ParameterLayout& layout, int R)
 
 template <class T>
 void ParameterArena<T>::initialise(const std::vector<std::uint64_t>& seeds, Stream stream) {
-    for (int r = 0; r < R_; ++r)
+    for (int r = 0; r < R_; ++r) {
         for (std::size_t i = 0; i < layout_.tensors().size(); ++i) {
             const ParameterInfo& tensor = layout_.tensors()[i];
             const T bound = T(tensor.initial.bound);
@@ -55,15 +65,18 @@ void ParameterArena<T>::initialise(const std::vector<std::uint64_t>& seeds, Stre
                                         stream));
             else
                 check(fill_bytes(values_of, 0, tensor.count * sizeof(T), stream));
-            const std::vector<double>& centre = tensor.initial.centre;
-            if (centre.empty()) continue;
-            check(stream_synchronize(stream));
-            std::vector<T> host(tensor.count);
-            check(copy_to_host(host.data(), values_of, tensor.count * sizeof(T), stream));
-            for (std::size_t k = 0; k < host.size(); ++k) host[k] += T(centre[k % centre.size()]);
-            check(copy_to_device(values_of, host.data(), tensor.count * sizeof(T), stream));
-            check(stream_synchronize(stream));
         }
+        check(stream_synchronize(stream));
+        std::vector<T> arena = download(r);  // the draws in torch's order: the same ones whatever the format
+        for (const ParameterInfo& tensor : layout_.tensors()) {
+            const T* const first = arena.data() + tensor.offset;
+            std::vector<T> drawn(first, first + tensor.count);
+            const std::vector<double>& centre = tensor.initial.centre;
+            for (std::size_t k = 0; k < drawn.size() && !centre.empty(); ++k) drawn[k] += T(centre[k % centre.size()]);
+            tensor.set(arena, drawn);
+        }
+        upload(r, arena);
+    }
 }
 
 template <class T>

@@ -1,5 +1,8 @@
 // The parameters of R models in one arena [R, P], described by a table of (name, shape, offset). Gradients and
 // optimiser moments mirror it, so an optimiser step is one launch and a checkpoint is one copy.
+//
+// A tensor lies in the arena as kernels read it, its MemoryFormat. Shapes, initial values and files have torch's order
+// of the elements; get and set of ParameterInfo are where one becomes the other.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,7 +16,7 @@ namespace warpvae {
 /// What a tensor holds before training: centre + U(-bound, bound).
 struct Initial {
     double bound = 0;
-    std::vector<double> centre;  ///< repeated over the tensor; empty: 0
+    std::vector<double> centre;  ///< repeated over the tensor, in torch's order; empty: 0
     /// torch.nn.Linear's default, for weights and biases.
     static Initial torch(int fan_in);
     /// Lasagne's GlorotUniform for weights (Glorot and Bengio 2010), times `gain`.
@@ -21,18 +24,41 @@ struct Initial {
     static Initial constant(std::vector<double> values) { return {0, std::move(values)}; }
 };
 
+/// How a tensor lies in the arena, in torch's words.
+enum class MemoryFormat {
+    kContiguous,    ///< row-major in the order of its shape
+    kChannelsLast,  ///< of the shape [out, in, k, k]: row-major as [out, k, k, in]
+};
+
 struct ParameterInfo {
     std::string name;                 ///< as torch.nn.Module.state_dict() would call it
-    std::vector<std::int64_t> shape;  ///< as torch.nn.Linear stores it: weight [out, in], bias [out]
+    std::vector<std::int64_t> shape;  ///< as torch stores it: a dense layer's weight [out, in], bias [out]
     std::size_t offset, count;        ///< in elements, within one replica's P
     Initial initial;
+    MemoryFormat format;
+
+    /// Where in a replica's arena the tensor's element i lies, counted in torch's order; i < count.
+    std::size_t position(std::size_t i) const;
+    /// The tensor in torch's order, from one replica's arena [P].
+    template <class T>
+    std::vector<T> get(const std::vector<T>& arena) const {
+        std::vector<T> values(count);
+        for (std::size_t i = 0; i < count; ++i) values[i] = arena[position(i)];
+        return values;
+    }
+    /// Its `values` in torch's order, into one replica's arena [P].
+    template <class T>
+    void set(std::vector<T>& arena, const std::vector<T>& values) const {
+        for (std::size_t i = 0; i < count; ++i) arena[position(i)] = values[i];
+    }
 };
 
 /// Where each tensor of one model lies. Tensors and P are padded to 256 bytes of float.
 class ParameterLayout {
   public:
-    /// Offset of the new tensor.
-    std::size_t add(std::string name, std::vector<std::int64_t> shape, Initial initial);
+    /// Offset of the new tensor. Throws std::invalid_argument if the shape cannot have that format.
+    std::size_t add(std::string name, std::vector<std::int64_t> shape, Initial initial,
+                    MemoryFormat format = MemoryFormat::kContiguous);
     const std::vector<ParameterInfo>& tensors() const { return tensors_; }
     /// P: elements of one replica, padding included.
     std::size_t size() const { return size_; }
@@ -65,7 +91,7 @@ class ParameterArena {
     const T* value(std::size_t offset) const { return values_.data() + offset; }
     T* gradient(std::size_t offset) { return gradients_.data() + offset; }
     std::size_t stride() const { return layout_.size(); }  ///< P
-    /// One replica's P values, to and from the host.
+    /// One replica's P values, to and from the host, in the arena's order.
     std::vector<T> download(int replica) const;
     void upload(int replica, const std::vector<T>& values);
     std::vector<T> download_gradients(int replica) const;

@@ -94,8 +94,7 @@ void measure_steps(Training& training, int steps) {
 inline void add_arena(SafeTensors& file, const ParameterLayout& layout, const std::string& prefix,
                       const std::vector<float>& arena) {
     for (const ParameterInfo& p : layout.tensors())
-        file.tensors.push_back(
-            Tensor::of<float>(prefix + p.name, p.shape, std::span(arena).subspan(p.offset, p.count)));
+        file.tensors.push_back(Tensor::of<float>(prefix + p.name, p.shape, p.get(arena)));
 }
 
 /// Trains one epoch of kExportedSteps steps. Writes "batches", "noise" and "losses" of each step, "gradient.K.NAME" of

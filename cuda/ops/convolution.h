@@ -43,8 +43,12 @@ class Convolver {
 /// "oneDNN 2.6.3" or "cuDNN 9.13": what convolutions run on.
 std::string convolution_library();
 
+// Weights lie in the order in which they are multiplied, channels last like the images: W [y_channels, kernel, kernel,
+// x_channels] of replica r at W + r * P. Who has torch's [y_channels, x_channels, kernel, kernel] permutes it once,
+// not at each call.
+
 /// y = x * W (correlation, as torch.nn.Conv2d), no bias. y [R, N, y_height, y_width, y_channels], x [R, N, x_height,
-/// x_width, x_channels]; W [y_channels, x_channels, kernel, kernel] of replica r at W + r * P.
+/// x_width, x_channels].
 template <class T>
 Status convolution_forward(const Convolver& convolver, T* y, const T* x, const T* W, std::size_t P,
                            const ConvolutionShape& shape, int R, int N);
@@ -58,7 +62,7 @@ Status convolution_backward_weights(const Convolver& convolver, T* dW, const T* 
                                     const ConvolutionShape& shape, int R, int N);
 
 // A transposed convolution (torch.nn.ConvTranspose2d) is the adjoint of the convolution of the same shape: it makes the
-// wide x from the narrow y. W [y_channels, x_channels, kernel, kernel] is torch's [in, out, kernel, kernel].
+// wide x from the narrow y. W [y_channels, kernel, kernel, x_channels] is [in, kernel, kernel, out].
 
 /// x from y: x [R, N, x_height, x_width, x_channels].
 template <class T>
@@ -92,13 +96,5 @@ template <class T>
 Status channel_bias_backward(T* dy, T* db, T* partials, const T* y, std::size_t P, int R, std::size_t M, int C,
                              Stream stream);
 std::size_t channel_bias_partials(std::size_t M, int C);
-
-// --- orders of memory: transpose.cuh ---------------------------------------------------------------------------------
-
-/// y[r, b, j, i] = x[r, b, i, j]: x of replica r [batch, rows, columns] at x + r * x_stride, y [batch, columns, rows]
-/// at y + r * y_stride. Between [out, in, kernel * kernel] and [out, kernel * kernel, in], for the libraries' sake.
-template <class T>
-Status transpose(T* y, std::size_t y_stride, const T* x, std::size_t x_stride, int R, int batch, int rows, int columns,
-                 Stream stream);
 
 }  // namespace warpvae

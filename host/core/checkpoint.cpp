@@ -1,6 +1,5 @@
 #include "host/core/checkpoint.h"
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <span>
@@ -22,8 +21,7 @@ std::array<const char*, 2> moment_names(Optimiser optimiser) {
 void add_arena(SafeTensors& file, const std::string& prefix, const ParameterLayout& layout,
                const std::vector<float>& values) {
     for (const ParameterInfo& tensor : layout.tensors())
-        file.tensors.push_back(Tensor::of<float>(prefix + tensor.name, tensor.shape,
-                                                 std::span<const float>(values.data() + tensor.offset, tensor.count)));
+        file.tensors.push_back(Tensor::of<float>(prefix + tensor.name, tensor.shape, tensor.get(values)));
 }
 
 std::vector<float> read_arena(const SafeTensors& file, const std::string& prefix, const ParameterLayout& layout,
@@ -36,8 +34,7 @@ std::vector<float> read_arena(const SafeTensors& file, const std::string& prefix
         const Tensor& tensor = file.at(name);
         if (tensor.shape != info.shape)
             throw Error(path.string() + ": tensor " + name + " has another shape; was it made with other settings?");
-        const std::vector<float> numbers = tensor.values<float>();
-        std::copy(numbers.begin(), numbers.end(), values.begin() + info.offset);
+        info.set(values, tensor.values<float>());
     }
     return values;
 }

@@ -1,5 +1,5 @@
-// A model's weights and a training run's state as safetensors files. Weights go by the names and layouts of
-// torch.nn.Linear.
+// A model's weights and a training run's state as safetensors files. Weights, and the moments beside them, go by the
+// names and layouts of torch.nn.Linear, Conv2d and ConvTranspose2d, whatever their MemoryFormat in the arena.
 #pragma once
 #include <filesystem>
 #include <optional>

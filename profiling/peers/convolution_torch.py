@@ -1,6 +1,6 @@
 """The cases of profiling/bench_convolution.cpp in PyTorch: EQUIVAE's layers of 128 images, float32.
 
-    convolution_torch.py [--data mnist|svhn] [--memory contiguous|channels_last] [--device cpu|cuda] [--threads T]
+    convolution_torch.py [--data mnist|svhn] [--memory contiguous|channels_last] [--device cpu|cuda] [--threads T] [--tf32]
         prints "case microseconds" lines
 """
 import argparse
@@ -8,6 +8,7 @@ import argparse
 import torch
 from torch.nn import functional as F
 
+import torch_options
 from equivae_step import DECODER_FILTERS, FILTERS
 from warp_torch import time_call
 
@@ -32,15 +33,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", choices=["mnist", "svhn"], default="mnist")
     parser.add_argument("--memory", choices=["contiguous", "channels_last"], default="contiguous")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int)
+    torch_options.add_to(parser)
     options = parser.parse_args()
-    torch.backends.cudnn.allow_tf32 = False
+    synchronise = torch_options.apply(options)
     torch.backends.cudnn.benchmark = True
-    if options.threads:
-        torch.set_num_threads(options.threads)
     memory = torch.channels_last if options.memory == "channels_last" else torch.contiguous_format
-    synchronise = torch.cuda.synchronize if options.device == "cuda" else lambda: None
 
     def random(*shape):
         return (torch.rand(shape, device=options.device) * 2 - 1).contiguous(memory_format=memory)

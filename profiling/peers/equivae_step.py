@@ -1,7 +1,7 @@
 """The training step of profiling/bench_equivae_step.cpp in PyTorch: EQUIVAE (Feige 2019), Adam, float32.
 
     equivae_step.py --model supervised|gaussian|semi [--batch 32] [--memory contiguous|channels_last]
-                    [--mode eager|graph|compile] [--device cpu|cuda] [--threads T] [--steps N]
+                    [--mode eager|graph|compile] [--device cpu|cuda] [--threads T] [--tf32] [--steps N]
         prints the median, lowest and highest microseconds of a step over ten chunks of N / 10 steps
 
 Written from the paper's equations, not from models/equivae.cpp: autograd, Conv2d, ConvTranspose2d. Complementary images are

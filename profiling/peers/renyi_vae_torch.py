@@ -1,7 +1,7 @@
 """The VAE of Peste et al. (2017) on Renyi's bound of K draws in PyTorch: 784-200-200-k, batch 100, Adam, float32.
 
     renyi_vae_torch.py [--alphas 0] [--samples 5] [--latents 30] [--together turns|vmap]
-                       [--mode eager|graph|compile] [--device cpu|cuda] [--threads T] [--steps N]
+                       [--mode eager|graph|compile] [--device cpu|cuda] [--threads T] [--tf32] [--steps N]
         prints the median, lowest and highest microseconds of a step over ten chunks of N / 10 steps; of several alphas
         each is a model with minibatches of its own, run in turns or stacked (torch.func)
     renyi_vae_torch.py --check FILE

@@ -1,7 +1,7 @@
 """The training step of profiling/bench_spatial_step.cpp in PyTorch: Vive's models, batch 100, Adadelta, float32.
 
     spatial_step_torch.py --model vae|affine-tvae|tps-tvae|affine-dtvae [--latents 8]
-                          [--mode eager|graph|compile] [--device cpu|cuda] [--threads T] [--steps N]
+                          [--mode eager|graph|compile] [--device cpu|cuda] [--threads T] [--tf32] [--steps N]
         prints the median, lowest and highest microseconds of a step over ten chunks of N / 10 steps
     spatial_step_torch.py --model MODEL [--latents 8] --check FILE
         repeats the five steps of `bench_spatial_step --export FILE`; fails unless losses and gradients agree (torch_steps.py)

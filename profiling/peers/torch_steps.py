@@ -5,6 +5,8 @@ import time
 
 import torch
 
+import torch_options
+
 IMAGES, PIXELS = 60000, 784
 # Relative differences allowed; gradients, and updates by equal gradients, by their tensor's norm. Where rounding puts a
 # warped coordinate on the other side of a pixel's centre (some steps have one such pixel in 78,400) the pose's gradient
@@ -106,13 +108,10 @@ def main(make, batch, parser=None, train=None):
     if train:
         parser.add_argument("--train", action="store_true")
     parser.add_argument("--mode", choices=["eager", "graph", "compile"], default="eager")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int)
+    torch_options.add_to(parser)
     parser.add_argument("--steps", type=int, default=200)
     options = parser.parse_args()
-    torch.backends.cuda.matmul.allow_tf32 = False
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    synchronise = torch_options.apply(options)
     torch.manual_seed(1)
     if train and options.train:
         return train(options)
@@ -123,7 +122,6 @@ def main(make, batch, parser=None, train=None):
         return repeat_exported(options.check, model, optimiser)
     pixels = getattr(options, "pixels", PIXELS)
     step = make_step(model, optimiser, batch or options.batch, pixels, options.device, options.mode)
-    synchronise = torch.cuda.synchronize if options.device == "cuda" else lambda: None
     chunk = max(1, options.steps // 10)
     for _ in range(2 * chunk):
         step()

@@ -1,6 +1,6 @@
 """The training step of profiling/bench_step.cpp in PyTorch: VAE 784-400-20-400-784, batch 128, Adam, float32.
 
-    vae_step_torch.py [--mode eager|graph|compile] [--device cpu|cuda] [--threads T] [--steps N]
+    vae_step_torch.py [--mode eager|graph|compile] [--device cpu|cuda] [--threads T] [--tf32] [--steps N]
         prints the median, lowest and highest microseconds of a step over ten chunks of N / 10 steps
     vae_step_torch.py --check FILE
         repeats the five steps that `bench_step --export FILE` wrote; fails unless losses and gradients agree (torch_steps.py)

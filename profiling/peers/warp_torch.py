@@ -1,7 +1,7 @@
 """The cases of profiling/bench_warp.cu in PyTorch: affine_grid + grid_sample, and a thin-plate spline as one matrix product
 + grid_sample; border padding, corners aligned, float32.
 
-    warp_torch.py [--mode eager|compile] [--device cpu|cuda] [--threads T] [--images LARGEST]
+    warp_torch.py [--mode eager|compile] [--device cpu|cuda] [--threads T] [--tf32] [--images LARGEST]
         prints "case microseconds" lines, of cases of at most LARGEST images
 """
 import argparse
@@ -10,6 +10,8 @@ import time
 
 import torch
 from torch.nn import functional as F
+
+import torch_options
 
 CASES = [(warp, n, c, size) for warp in ("affine", "tps") for n, c, size in ((100, 1, 28), (1024, 1, 28), (16384, 1, 28), (4096, 3, 64))]
 
@@ -53,13 +55,10 @@ def time_call(call, synchronise):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int)
+    torch_options.add_to(parser)
     parser.add_argument("--images", type=int, default=1 << 30)
     options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    synchronise = torch.cuda.synchronize if options.device == "cuda" else lambda: None
+    synchronise = torch_options.apply(options)
     for warp, n, c, size in CASES:
         if n > options.images:
             continue

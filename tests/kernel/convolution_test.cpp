@@ -21,7 +21,7 @@ void for_products(const ConvolutionShape& s, Body body) {
                             if (xh < 0 || xh >= s.x_height || xw < 0 || xw >= s.x_width) continue;
                             body((std::size_t(xh) * s.x_width + xw) * s.x_channels + c,
                                  (std::size_t(h) * s.y_width() + w) * s.y_channels + o,
-                                 ((std::size_t(o) * s.x_channels + c) * s.kernel + i) * s.kernel + j);
+                                 ((std::size_t(o) * s.kernel + i) * s.kernel + j) * s.x_channels + c);
                         }
 }
 

@@ -178,10 +178,6 @@ void dense() {
     TAKES(channel_bias_backward<float>(none, none, none, ones, 64, 0, 2, 3, S));
     TAKES(channel_bias_backward<float>(none, zeros(6), none, ones, 3, 2, 0, 3, S));
     REFUSES(channel_bias_backward<float>(none, none, none, ones, 64, 1, 2, 0, S));
-    TAKES(transpose<float>(none, 64, ones, 64, 0, 2, 2, 2, S));
-    TAKES(transpose<float>(none, 64, ones, 64, 2, 0, 2, 2, S));
-    TAKES(transpose<float>(none, 64, ones, 64, 2, 2, 0, 2, S));
-    TAKES(transpose<float>(none, 64, ones, 64, 2, 2, 2, 0, S));
 }
 
 void fused_convolutions() {

@@ -118,8 +118,7 @@ void randomise(ParameterArena<double>& parameters, std::uint64_t seed) {
     for (int r = 0; r < parameters.replicas(); ++r) {
         std::vector<double> values = parameters.download(r);
         for (const ParameterInfo& tensor : parameters.layout().tensors())
-            for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i)
-                values[i] = 0.4 * random.normal();
+            for (std::size_t i = 0; i < tensor.count; ++i) values[tensor.position(i)] = 0.4 * random.normal();
         parameters.upload(r, values);
     }
 }
@@ -174,20 +173,21 @@ void expect_gradients(const EquivaeConfig& config, const std::string& name) {
         const std::vector<double> analytic = model.parameters().download_gradients(r);
         std::vector<double> values = model.parameters().download(r);
         for (const ParameterInfo& tensor : model.parameters().layout().tensors())
-            for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i) {
-                const double kept = values[i], h = 4e-6;
+            for (std::size_t i = 0; i < tensor.count; ++i) {
+                const std::size_t at = tensor.position(i);
+                const double kept = values[at], h = 4e-6;
                 double side[2];
                 for (int s = 0; s < 2; ++s) {
-                    values[i] = kept + (s ? h : -h);
+                    values[at] = kept + (s ? h : -h);
                     model.parameters().upload(r, values);
                     side[s] = loss_of(model, N, step.noise)[r];
                 }
-                values[i] = kept;
+                values[at] = kept;
                 const double numeric = (side[1] - side[0]) / (2 * h);
-                const double error = std::abs(numeric - analytic[i]) / (1e-3 + std::abs(numeric));
+                const double error = std::abs(numeric - analytic[at]) / (1e-3 + std::abs(numeric));
                 worst = std::max(worst, error);
-                ASSERT_LT(error, 1e-5) << name << ": " << tensor.name << "[" << i - tensor.offset << "] of replica "
-                                       << r << ": " << analytic[i] << ", finite difference " << numeric;
+                ASSERT_LT(error, 1e-5) << name << ": " << tensor.name << "[" << i << "] of replica " << r << ": "
+                                       << analytic[at] << ", finite difference " << numeric;
             }
         model.parameters().upload(r, values);
     }

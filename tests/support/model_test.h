@@ -66,22 +66,23 @@ inline double expect_model_gradient(Model<double>& model, const std::vector<doub
         const std::vector<double> analytic = model.parameters().download_gradients(r);
         std::vector<double> values = model.parameters().download(r);
         for (const ParameterInfo& tensor : model.parameters().layout().tensors())
-            for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i) {
-                const double kept = values[i], h = 1e-6;
+            for (std::size_t i = 0; i < tensor.count; ++i) {
+                const std::size_t at = tensor.position(i);
+                const double kept = values[at], h = 1e-6;
                 double side[2];
                 for (int s = 0; s < 2; ++s) {
-                    values[i] = kept + (s ? h : -h);
+                    values[at] = kept + (s ? h : -h);
                     model.parameters().upload(r, values);
                     fill();
                     side[s] = model_loss(model, N, noise, scale)[r];
                 }
-                values[i] = kept;
+                values[at] = kept;
                 const double numeric = (side[1] - side[0]) / (2 * h);
-                const double error = std::abs(numeric - analytic[i]) / (1e-3 + std::abs(numeric));
+                const double error = std::abs(numeric - analytic[at]) / (1e-3 + std::abs(numeric));
                 worst = std::max(worst, error);
                 if (!(error < 1e-5)) {
-                    ADD_FAILURE() << name << ": " << tensor.name << "[" << i - tensor.offset << "] of replica " << r
-                                  << ": " << analytic[i] << ", finite difference " << numeric;
+                    ADD_FAILURE() << name << ": " << tensor.name << "[" << i << "] of replica " << r << ": "
+                                  << analytic[at] << ", finite difference " << numeric;
                     return error;
                 }
             }

@@ -1,0 +1,109 @@
+// Rows of convolutions, given torch's weights, against torch's definitions of Conv2d and ConvTranspose2d as plain sums.
+#include "models/conv_stack.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/device_test.h"
+
+namespace warpvae {
+namespace {
+
+using namespace test;
+
+/// One image [H, W, C] through one layer. W is torch's: Conv2d's [out, in, k, k], ConvTranspose2d's [in, out, k, k].
+std::vector<double> torch_layer(const ConvLayer& layer, const std::vector<double>& x, const std::vector<double>& W,
+                                const std::vector<double>& b, bool relu) {
+    const ConvolutionShape& s = layer.shape;
+    const int C = layer.out_channels(), k = s.kernel;
+    std::vector<double> out(layer.out());
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = b[i % C];
+    for (int h = 0; h < s.y_height(); ++h)
+        for (int w = 0; w < s.y_width(); ++w)
+            for (int narrow = 0; narrow < s.y_channels; ++narrow)
+                for (int wide = 0; wide < s.x_channels; ++wide)
+                    for (int i = 0; i < k; ++i)
+                        for (int j = 0; j < k; ++j) {
+                            const int xh = h * s.stride + i - s.padding, xw = w * s.stride + j - s.padding;
+                            if (xh < 0 || xh >= s.x_height || xw < 0 || xw >= s.x_width) continue;
+                            const double weight = W[((narrow * s.x_channels + wide) * k + i) * k + j];
+                            const int y_at = (h * s.y_width() + w) * s.y_channels + narrow,
+                                      x_at = (xh * s.x_width + xw) * s.x_channels + wide;
+                            if (layer.transposed)
+                                out[x_at] += weight * x[y_at];
+                            else
+                                out[y_at] += weight * x[x_at];
+                        }
+    for (double& v : out)
+        if (relu && v < 0) v = 0;
+    return out;
+}
+
+std::vector<double> magnitudes(std::vector<double> values) {
+    for (double& v : values) v = std::abs(v);
+    return values;
+}
+
+/// `layers` at R replicas of N images each.
+template <class T>
+void expect_torchs(std::vector<ConvLayer> layers, Activation last, int R, int N, const std::string& name) {
+    ParameterLayout layout;
+    ConvStack<T> stack(layout, "conv.", layers, last);
+    ParameterArena<T> parameters(layout, R);
+    stack.allocate(R, N);
+    Random random(R + N);
+    const std::vector<T> x = random.normals<T>(std::size_t(R) * N * stack.in());
+    double roundings = 0;  // on the way to one output
+    for (const ConvLayer& layer : layers)
+        roundings += layer.shape.kernel * layer.shape.kernel *
+                         (layer.transposed ? layer.shape.y_channels : layer.shape.x_channels) +
+                     2;
+    std::vector<double> expected, allowed;
+    for (int r = 0; r < R; ++r) {
+        std::vector<T> arena(layout.size());
+        std::vector<std::vector<double>> tensors;
+        for (const ParameterInfo& tensor : layout.tensors()) {
+            const std::vector<T> values = random.normals<T>(tensor.count, 0.2);
+            tensor.set(arena, values);
+            tensors.push_back(as<double>(values));
+        }
+        parameters.upload(r, arena);
+        for (int n = 0; n < N; ++n) {
+            std::vector<double> image = as<double>(slice(x, (std::size_t(r) * N + n) * stack.in(), stack.in()));
+            std::vector<double> magnitude = magnitudes(image);
+            for (std::size_t i = 0; i < layers.size(); ++i) {
+                const std::vector<double>&W = tensors[2 * i], &b = tensors[2 * i + 1];
+                const bool relu = i + 1 < layers.size() || last == Activation::kRelu;
+                image = torch_layer(layers[i], image, W, b, relu);
+                magnitude = torch_layer(layers[i], magnitude, magnitudes(W), magnitudes(b), false);
+            }
+            expected.insert(expected.end(), image.begin(), image.end());
+            for (const double m : magnitude) allowed.push_back(roundings * kRounding<T> * m);
+        }
+    }
+    const Convolver convolver;
+    const GuardedBuffer<T> images(x);
+    stack.forward(convolver, parameters, images.data(), R, N);
+    std::vector<T> actual(expected.size());
+    check(copy_to_host(actual.data(), stack.output(), actual.size() * sizeof(T)));
+    expect_close(actual, expected, allowed, name);
+}
+
+ConvLayer layer_of(ConvolutionShape shape, bool transposed) {
+    ConvLayer layer;
+    layer.shape = shape, layer.transposed = transposed;
+    return layer;
+}
+
+template <class T>
+void expect_all() {
+    expect_torchs<T>(encoder_convolutions(9, 7, 3, {4, 5}), Activation::kRelu, 2, 3, "encoder");
+    expect_torchs<T>(decoder_convolutions(12, 8, 8, 3, {5, 4}), Activation::kNone, 2, 3, "decoder, same size");
+    expect_torchs<T>(decoder_convolutions(16, 4, 4, 1, {5, 3}), Activation::kNone, 1, 17, "decoder, 4 pixels off");
+    expect_torchs<T>({layer_of({2, 5, 4, 3, 1, 1, 0}, false)}, Activation::kNone, 3, 1, "no neighbours");
+    expect_torchs<T>({layer_of({1, 5, 4, 3, 3, 2, 1}, true)}, Activation::kRelu, 1, 2, "one channel");
+}
+TEST(ConvStack, TakesTorchsWeightsInFloat) { expect_all<float>(); }
+TEST(ConvStack, TakesTorchsWeightsInDouble) { expect_all<double>(); }
+
+}  // namespace
+}  // namespace warpvae

@@ -4,6 +4,7 @@
 //                        with l clipped to +-largest_logit, where such a bound is given
 //   from probabilities   nll = -t log p - (1 - t) log(1 - p),           dnll/dp = (p - t) / (p (1 - p))
 //                        with p clipped to [1e-6, 1 - 1e-6] (Vive, appendix A)
+//   from sigmoids        the same of p = sigmoid(l),                    dnll/dl = p - t
 //
 // A clipped value has no gradient.
 //
@@ -45,16 +46,22 @@ struct FromClippedLogit {
     }
 };
 
-struct FromProbability {
+/// From p, and with through_sigmoid the gradient taken on to the logit whose sigmoid p is: dp/dl = p (1 - p), which
+/// cancels the quotient.
+template <bool through_sigmoid>
+struct FromClippedProbability {
     template <class T>
     __device__ BernoulliTerm<T> operator()(T probability, T target) const {
         const T low = T(1e-6), high = T(1) - T(1e-6);
         const bool clipped = probability < low || probability > high;
         const T p = probability < low ? low : (probability > high ? high : probability);
         const T nll = -(target * log_(p) + (T(1) - target) * log_(T(1) - p));
-        return {nll, clipped ? T(0) : (p - target) / (p * (T(1) - p))};
+        const T slope = through_sigmoid ? T(1) : p * (T(1) - p);
+        return {nll, clipped ? T(0) : (p - target) / slope};
     }
 };
+using FromProbability = FromClippedProbability<false>;
+using FromSigmoid = FromClippedProbability<true>;
 
 /// nll[row] = sum of terms; gradient[row, :] = scale * rows.weights[row] * term.gradient; either may be null. The
 /// target's row is the row's own, or one that it shares (RowMap).

@@ -86,42 +86,62 @@ Status dense_bernoulli(const Matmul& context, T* nll, T* dlogits, const T* x, co
 }
 
 template <class T>
-Status dense_gaussian_head(const Matmul& context, T* moments, T* z, T* kl, const T* h, const T* W, const T* b,
-                           std::size_t P, const LatentNoise& noise, int R, int N, int H, int Z) {
+Status dense_sigmoid_bernoulli(const Matmul& context, T* nll, T* dlogits, T* y, const T* x, const T* W, const T* b,
+                               std::size_t P, const T* target, T scale, const RowSumScratch& scratch, int R, int N,
+                               int in, int D) {
     const Stream stream = context.stream();
-    if (!dense_is_fused<T>(context))
+    if constexpr (std::is_same_v<T, float>)
+        if (dense_is_fused<T>(context))
+            return fused_dense_sigmoid_bernoulli(nll, dlogits, y, x, W, b, P, target, scale, scratch, R, N, in, D,
+                                                 stream);
+    Status status = dense_forward(context, y, x, W, b, P, Activation::kSigmoid, R, N, in, D);
+    if (status.ok()) status = bernoulli_from_probabilities<T>(nll, dlogits, y, target, scale, R, N, D, stream);
+    if (!status.ok()) return status;
+    return sigmoid_backward<T>(dlogits, dlogits, y, std::size_t(R) * N * D, stream);
+}
+
+template <class T>
+Status dense_gaussian_head(const Matmul& context, T* moments, T* z, T* kl, const T* h, const T* W, const T* b,
+                           std::size_t P, const GaussianLatent<T>& latent, const LatentNoise& noise, int R, int N,
+                           int H, int Z) {
+    const Stream stream = context.stream();
+    if (!dense_is_fused<T>(context) && latent.is_plain())
         return gaussian_head_forward(moments, z, kl, h, W, b, P, noise, R, N, H, Z, stream);
     if constexpr (std::is_same_v<T, float>)
-        if (fused_gaussian_head_fits(H, Z))
-            return fused_gaussian_head(moments, z, kl, h, W, b, P, noise, R, N, H, Z, stream);
+        if (dense_is_fused<T>(context) && fused_gaussian_head_fits(H, Z))
+            return fused_gaussian_head(moments, z, kl, h, W, b, P, latent, noise, R, N, H, Z, stream);
     const Status heads = dense_forward(context, moments, h, W, b, P, Activation::kNone, R, N, H, 2 * Z);
     if (!heads.ok()) return heads;
-    return gaussian_sample_forward<T>(z, kl, moments, {}, Spread::kLogVariance, noise, R, N, Z, stream);
+    return gaussian_sample_forward<T>(z, kl, moments, latent.prior, latent.spread, noise, R, N, Z, stream);
 }
 
 template <class T>
 Status dense_backward_input(const Matmul& context, T* dx, const T* dy, const T* x, const T* W, std::size_t P,
-                            Activation x_activation, int R, int N, int in, int out) {
+                            Activation x_activation, int R, int N, int in, int out, const T* more) {
+    const Stream stream = context.stream();
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context))
-            return fused_dense_backward_input(dx, dy, x, W, P, x_activation, R, N, in, out, context.stream());
+            return fused_dense_backward_input(dx, dy, x, W, P, x_activation, R, N, in, out, stream, more);
     const std::size_t x_stride = std::size_t(N) * in;
-    const Status status =
-        matmul(context, dx, x_stride, Op::kNone, dy, std::size_t(N) * out, Op::kNone, W, P, R, N, in, out);
-    if (!status.ok()) return status;
-    return activation_backward(dx, x, x_activation, std::size_t(R) * x_stride, context.stream());
+    Status status = matmul(context, dx, x_stride, Op::kNone, dy, std::size_t(N) * out, Op::kNone, W, P, R, N, in, out);
+    if (status.ok()) status = activation_backward(dx, x, x_activation, R * x_stride, stream);
+    if (!status.ok() || !more) return status;
+    return add(dx, more, R * x_stride, stream);
 }
 
 template <class T>
 Status dense_to_gaussian_backward(const Matmul& context, T* dmoments, T* dz, const T* dy, const T* W, std::size_t P,
-                                  const T* z, const T* moments, T kl_weight, int R, int N, int Z, int out) {
+                                  const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int R,
+                                  int N, int Z, int out) {
     const Stream stream = context.stream();
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context))
-            return fused_gaussian_head_backward(dmoments, dy, W, P, z, moments, kl_weight, R, N, Z, out, stream);
+            return fused_gaussian_head_backward(dmoments, dy, W, P, z, moments, latent, kl_weight, R, N, Z, out,
+                                                stream);
     const Status status = dense_backward_input<T>(context, dz, dy, z, W, P, Activation::kNone, R, N, Z, out);
     if (!status.ok()) return status;
-    return gaussian_sample_backward<T>(dmoments, dz, z, moments, {}, Spread::kLogVariance, kl_weight, R, N, Z, stream);
+    return gaussian_sample_backward<T>(dmoments, dz, z, moments, latent.prior, latent.spread, kl_weight, R, N, Z,
+                                       stream);
 }
 
 template <class T>
@@ -145,12 +165,14 @@ Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWe
     template bool dense_is_fused<T>(const Matmul&);                                                                   \
     template Status dense_bernoulli(const Matmul&, T*, T*, const T*, const T*, const T*, std::size_t, const T*, T,    \
                                     const RowSumScratch&, int, int, int, int);                                        \
+    template Status dense_sigmoid_bernoulli(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t,     \
+                                            const T*, T, const RowSumScratch&, int, int, int, int);                   \
     template Status dense_gaussian_head(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t,         \
-                                        const LatentNoise&, int, int, int, int);                                      \
+                                        const GaussianLatent<T>&, const LatentNoise&, int, int, int, int);            \
     template Status dense_backward_input(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation,    \
-                                         int, int, int, int);                                                         \
+                                         int, int, int, int, const T*);                                               \
     template Status dense_to_gaussian_backward(const Matmul&, T*, T*, const T*, const T*, std::size_t, const T*,      \
-                                               const T*, T, int, int, int, int);                                      \
+                                               const T*, const GaussianLatent<T>&, T, int, int, int, int);            \
     template Status dense_backward_weights(const Matmul&, T*, const DenseWeightGradient<T>&, int, std::size_t);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)

@@ -6,79 +6,16 @@
 //   forward    y = f(x W^T + b)
 //   backward   dW = dy^T x,   db = sum_n dy,   dx = (dy W) * f', where f is the activation whose output is x
 //
-// Each derivative is computed from the activation's output, so no layer keeps its input: a softplus y has 1 - e^-y.
+// f and f' are in activation.cuh.
 //
 // Contract: block any; no shared memory; deterministic. Bytes per element: bias_activation reads and writes y (8),
 // activation_backward reads dx and y and writes dx (12), column_sum reads y (4).
 #pragma once
+#include "cuda/activation.cuh"
 #include "cuda/device/loops.cuh"
-#include "cuda/math.cuh"
 #include "cuda/ops/dense.h"
 
 namespace warpvae {
-
-/// forward(x) = y, NaN for NaN, and backward(dy, y) = dL/dx.
-struct NoActivation {
-    template <class T>
-    static __device__ T forward(T x) {
-        return x;
-    }
-    template <class T>
-    static __device__ T backward(T dy, T) {
-        return dy;
-    }
-};
-struct ReluActivation {
-    template <class T>
-    static __device__ T forward(T x) {
-        return x < T(0) ? T(0) : x;
-    }
-    template <class T>
-    static __device__ T backward(T dy, T y) {  // a select, not a product: NaN in dy ends where y is 0, as in PyTorch
-        return y > T(0) ? dy : T(0);
-    }
-};
-struct SigmoidActivation {
-    template <class T>
-    static __device__ T forward(T x) {
-        return sigmoid_(x);
-    }
-    template <class T>
-    static __device__ T backward(T dy, T y) {
-        return dy * y * (T(1) - y);
-    }
-};
-struct EluActivation {
-    template <class T>
-    static __device__ T forward(T x) {
-        const T e = expm1_(x < T(0) ? x : T(0));
-        return x < T(0) ? e : x;
-    }
-    template <class T>
-    static __device__ T backward(T dy, T y) {
-        return y > T(0) ? dy : dy * (T(1) + y);
-    }
-};
-struct TanhActivation {
-    template <class T>
-    static __device__ T forward(T x) {
-        return tanh_(x);
-    }
-    template <class T>
-    static __device__ T backward(T dy, T y) {
-        return dy * ((T(1) - y) * (T(1) + y));
-    }
-};
-struct SoftplusActivation {
-    template <class T>
-    static __device__ T forward(T x) {
-        return softplus_(x);
-    }
-    template <class T>
-    static __device__ T backward(T dy, T y) {
-        return dy * -expm1_(-y);
-    }
-};
 
 /// One block per row: y[r, n, :] = activation(y[r, n, :] + b[r]).
 template <class T, class F>

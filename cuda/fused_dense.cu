@@ -52,13 +52,26 @@ Status fused_dense_forward(float* y, const float* x, const float* W, const float
                                  stream);
 }
 
+template <class Output>
+static Status bernoulli_product(const BernoulliLoss<Output>& loss, const float* x, const float* W, int R, int in,
+                                Stream stream) {
+    if (!is_sound(R, loss.N, in, loss.D)) return {kInvalidValue};
+    if (loss.D == 0) return fill_bytes(loss.nll, 0, std::size_t(R) * loss.N * sizeof(float), stream);
+    return product<Along::kFast>(rows_of(x, loss.N, in), {W, loss.P, loss.D, in}, R, loss, stream);
+}
+
 Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
                              const float* target, float scale, const RowSumScratch& scratch, int R, int N, int in,
                              int D, Stream stream) {
-    if (!is_sound(R, N, in, D)) return {kInvalidValue};
-    if (D == 0) return fill_bytes(nll, 0, std::size_t(R) * N * sizeof(float), stream);
-    return product<Along::kFast>(rows_of(x, N, in), {W, P, D, in}, R,
-                                 BernoulliLoss{nll, dlogits, b, target, P, scale, N, D, scratch}, stream);
+    return bernoulli_product(BernoulliLoss<LogitOutput>{{}, nll, dlogits, b, target, P, scale, N, D, scratch}, x, W, R,
+                             in, stream);
+}
+
+Status fused_dense_sigmoid_bernoulli(float* nll, float* dlogits, float* y, const float* x, const float* W,
+                                     const float* b, std::size_t P, const float* target, float scale,
+                                     const RowSumScratch& scratch, int R, int N, int in, int D, Stream stream) {
+    return bernoulli_product(BernoulliLoss<SigmoidOutput>{{y}, nll, dlogits, b, target, P, scale, N, D, scratch}, x, W,
+                             R, in, stream);
 }
 
 /// A row of 2Z moments in one tile, for up to 32 latents and for more.
@@ -71,28 +84,30 @@ bool fused_gaussian_head_fits(int H, int Z) {
 }
 
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
-                           std::size_t P, LatentNoise noise, int R, int N, int H, int Z, Stream stream) {
+                           std::size_t P, const GaussianLatent<float>& latent, LatentNoise noise, int R, int N, int H,
+                           int Z, Stream stream) {
     if (!is_sound(R, N, H, Z) || !fused_gaussian_head_fits(H, Z) || noise.first_row % 4) return {kInvalidValue};
     if (Z == 0) return fill_bytes(kl, 0, std::size_t(R) * N * sizeof(float), stream);
     const Operands A = rows_of(h, N, H), B{W, P, 2 * Z, H};
-    const GaussianHead head{moments, z, kl, b, P, noise, N, Z};
+    const GaussianHead head{moments, z, kl, b, P, latent, noise, N, Z};
     if (2 * Z <= HeadTile::kColumns) return launch_tiles<HeadTile>(A, B, R, head, stream);
     return launch_tiles<WideHeadTile>(A, B, R, head, stream);
 }
 
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
-                                  Activation x_activation, int R, int N, int in, int out, Stream stream) {
+                                  Activation x_activation, int R, int N, int in, int out, Stream stream,
+                                  const float* more) {
     if (!is_sound(R, N, in, out)) return {kInvalidValue};
-    return product<Along::kSlow>(rows_of(dy, N, out), {W, P, in, out}, R, ActivationMask{dx, x, x_activation, N, in},
-                                 stream);
+    return product<Along::kSlow>(rows_of(dy, N, out), {W, P, in, out}, R,
+                                 ActivationMask{dx, x, more, x_activation, N, in}, stream);
 }
 
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
-                                    const float* moments, float kl_weight, int R, int N, int Z, int out,
-                                    Stream stream) {
+                                    const float* moments, const GaussianLatent<float>& latent, float kl_weight, int R,
+                                    int N, int Z, int out, Stream stream) {
     if (!is_sound(R, N, Z, out)) return {kInvalidValue};
     return product<Along::kSlow>(rows_of(dy, N, out), {W, P, Z, out}, R,
-                                 GaussianHeadBackward{dmoments, z, moments, kl_weight, N, Z}, stream);
+                                 GaussianHeadBackward{dmoments, z, moments, latent, kl_weight, N, Z}, stream);
 }
 
 }  // namespace warpvae

@@ -3,9 +3,9 @@
 // write every activation once more, and each would cost a launch.
 //
 //   forward         y  = activation(x W^T + b)                          BiasActivation
-//                   l  = x W^T + b, nll = -log p(t | l), dl             BernoulliLoss
+//                   l  = x W^T + b, (y = sigmoid(l),) nll, dl           BernoulliLoss
 //                   (mu, s) = x W^T + b, z = mu + sigma epsilon, kl     GaussianHead
-//   input gradient  dx = (dy W) f'(x)                                   ActivationMask
+//   input gradient  dx = (dy W) f'(x) (+ more)                          ActivationMask
 //                   dz = dy W, then to (mu, s) through z and kl         GaussianHeadBackward
 //
 // The weights' gradients, with the optimiser in their epilogue, are in weight_gradients.cuh. On the CPU device models
@@ -14,14 +14,15 @@
 // All is float. x [R, N, in], y [R, N, out]; W [out, in] and b [out] of replica r at stride P.
 //
 // Contract: block fixed (DenseTile); one block per tile, the replica along y. Reads each operand once per tile that
-// needs it, from L2. On sm_90a 122 to 128 registers and no spills: two blocks of 256 threads a multiprocessor, or one
+// needs it, from L2. On sm_90a 119 to 127 registers and no spills: two blocks of 256 threads a multiprocessor, or one
 // of a 16 x 32 tile with seven slices (163 KB). Deterministic; a replica's bits depend on nothing beside it.
 #pragma once
+#include "cuda/activation.cuh"
 #include "cuda/bernoulli.cuh"
-#include "cuda/dense.cuh"
 #include "cuda/dense_tile.cuh"
 #include "cuda/gaussian_moments.cuh"
 #include "cuda/gaussian_sample.cuh"
+#include "cuda/ops/dense.h"
 #include "cuda/philox.cuh"
 
 namespace warpvae {
@@ -102,9 +103,28 @@ struct BiasActivation {
 /// Columns whose part of a row's sum is one number, whatever the tile's width.
 inline constexpr int kSegment = 32;
 
-/// dlogits = scale (sigmoid(l) - t) with l = tile + b, nll[row] = -log Bernoulli(t; sigmoid(l)), summed over the D
-/// columns. A part is the sum of one segment in a fixed tree; a row's parts are added in order.
+/// What the likelihood is read from: logits, which are stored nowhere,
+struct LogitOutput {
+    using Term = FromLogit;
+    __device__ void take(float (&)[4], std::size_t, int) const {}
+};
+/// or their sigmoids y, the layer's output.
+struct SigmoidOutput {
+    using Term = FromSigmoid;
+    float* y;
+    /// Four logits at `at`, of which `count` are there, become what Term takes.
+    __device__ void take(float (&v)[4], std::size_t at, int count) const {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) v[i] = SigmoidActivation::forward(v[i]);
+        store_quad(y + at, v, count);
+    }
+};
+
+/// dlogits = scale dnll/dl with l = tile + b, nll[row] = -log Bernoulli(t; sigmoid(l)), summed over the D columns. A
+/// part is the sum of one segment in a fixed tree; a row's parts are added in order.
+template <class Output>
 struct BernoulliLoss {
+    Output output;
     float *nll, *dlogits;
     const float *b, *target;
     std::size_t P;
@@ -120,8 +140,11 @@ struct BernoulliLoss {
             read_quad(bias, b + r * P + column, count);
             read_quad(t, target + at, count);
 #pragma unroll
+            for (int i = 0; i < 4; ++i) v[i] += bias[i];
+            output.take(v, at, count);
+#pragma unroll
             for (int i = 0; i < 4; ++i) {
-                const BernoulliTerm<float> term = FromLogit()(v[i] + bias[i], t[i]);
+                const BernoulliTerm<float> term = typename Output::Term()(v[i], t[i]);
                 v[i] = scale * term.gradient;
                 if (i < count) part += term.nll;
             }
@@ -157,12 +180,13 @@ struct BernoulliLoss {
     }
 };
 
-/// moments = tile + b, z = mu + sigma epsilon and kl against N(0, I) (gaussian_head.cuh). The tile holds whole rows: 2Z
-/// is at most its width.
+/// moments = tile + b, z = mu + sigma epsilon and kl (gaussian_sample.cuh). The tile holds whole rows: 2Z is at most
+/// its width.
 struct GaussianHead {
     float *moments, *z, *kl;
     const float* b;
     std::size_t P;
+    GaussianLatent<float> latent;
     LatentNoise noise;
     int N, Z;
 
@@ -176,18 +200,20 @@ struct GaussianHead {
             Normal4 epsilon{};
             if (noise.seeds)
                 epsilon = latent_noise(noise.seeds[r], noise.purpose, step, (noise.first_row + row0) / 4 + quad, j, Z);
+            const PriorEntry<float> prior = prior_entry(latent.prior, r, j);
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
                 const int down = 4 * quad + i, row = row0 + down;
                 if (row >= N) continue;
                 float* const mine = tile + down * Tile::kPitch + j;
-                const float mu = mine[0] + bias[j], logvar = mine[Z] + bias[Z + j];
+                const float mu = mine[0] + bias[j], s = mine[Z] + bias[Z + j];
                 const std::size_t at = std::size_t(r) * N + row;
                 moments[at * 2 * Z + j] = mu;
-                moments[at * 2 * Z + Z + j] = logvar;
-                const Deviation<float> d = deviation_of<Spread::kLogVariance>(logvar);
-                z[at * Z + j] = noise.seeds ? mu + d.sigma * epsilon.v[i] : mu;
-                mine[0] = divergence_of(mu, d.log_sigma, 1.f);
+                moments[at * 2 * Z + Z + j] = s;
+                mine[0] = with_spread(latent.spread, [&](auto of) {
+                    return draw_latent<decltype(of)::value>(z[at * Z + j], mu, s, epsilon.v[i], noise.seeds != nullptr,
+                                                            prior);
+                });
             }
         }
         __syncthreads();
@@ -201,35 +227,38 @@ struct GaussianHead {
 
 // --- backward --------------------------------------------------------------------------------------------------------
 
-/// dmoments [R, N, 2Z] from dz = tile: through z and the divergence from N(0, I) (gaussian_sample.cuh).
+/// dmoments [R, N, 2Z] from dz = tile: through z and the divergence (gaussian_sample.cuh).
 struct GaussianHeadBackward {
     float* dmoments;
     const float *z, *moments;
+    GaussianLatent<float> latent;
     float kl_weight;
     int N, Z;
     template <class Tile>
     __device__ void finish(int r, const float* tile, int row0, int column0) const {
         for_quads<Tile>(tile, row0, column0, N, Z, [&](int row, int column, float(&v)[4], int count) {
             const std::size_t at = std::size_t(r) * N + row;
-            float sample[4] = {}, mu[4] = {}, s[4] = {}, dmu[4], ds[4];
+            float sample[4] = {}, mu[4] = {}, s[4] = {}, dmu[4] = {}, ds[4] = {};
             read_quad(sample, z + at * Z + column, count);
             read_quad(mu, moments + at * 2 * Z + column, count);
             read_quad(s, moments + at * 2 * Z + Z + column, count);
+            with_spread(latent.spread, [&](auto of) {
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                through_sample<Spread::kLogVariance>(dmu[i], ds[i], v[i], sample[i], mu[i], s[i],
-                                                     PriorEntry<float>{0.f, 1.f, 0.f}, kl_weight);
-            }
+                for (int i = 0; i < 4; ++i)
+                    if (i < count)
+                        through_sample<decltype(of)::value>(dmu[i], ds[i], v[i], sample[i], mu[i], s[i],
+                                                            prior_entry(latent.prior, r, column + i), kl_weight);
+            });
             store_quad(dmoments + at * 2 * Z + column, dmu, count);
             store_quad(dmoments + at * 2 * Z + Z + column, ds, count);
         });
     }
 };
 
-/// dx = tile f'(x), where x is the output of activation f.
+/// dx = tile f'(x) (+ more), where x is the output of activation f.
 struct ActivationMask {
     float* dx;
-    const float* x;
+    const float *x, *more;
     Activation activation;
     int N, in;
     template <class Tile>
@@ -241,6 +270,12 @@ struct ActivationMask {
                 read_quad(output, x + at, count);
 #pragma unroll
                 for (int i = 0; i < 4; ++i) v[i] = through_activation(activation, v[i], output[i]);
+            }
+            if (more) {
+                float other[4] = {};
+                read_quad(other, more + at, count);
+#pragma unroll
+                for (int i = 0; i < 4; ++i) v[i] += other[i];
             }
             store_quad(dx + at, v, count);
         });

@@ -12,7 +12,7 @@
 // reduction's. Reads h once per latent (from L1) and W once per block (from L2). Deterministic.
 #pragma once
 #include "cuda/device/reduce.cuh"
-#include "cuda/gaussian_moments.cuh"
+#include "cuda/gaussian_sample.cuh"
 #include "cuda/philox.cuh"
 
 namespace warpvae {
@@ -60,9 +60,8 @@ __global__ void gaussian_head_forward_kernel(T* moments, T* z, T* kl, const T* h
             const std::size_t row = row0 + n;
             moments[row * 2 * Z + j] = mu[n];
             moments[row * 2 * Z + Z + j] = logvar[n];
-            const Deviation<T> d = deviation_of<Spread::kLogVariance>(logvar[n]);
-            z[row * Z + j] = noise.seeds ? mu[n] + d.sigma * T(epsilon.v[n]) : mu[n];
-            divergence[n] += divergence_of(mu[n], d.log_sigma, T(1));
+            divergence[n] += draw_latent<Spread::kLogVariance>(z[row * Z + j], mu[n], logvar[n], T(epsilon.v[n]),
+                                                               noise.seeds != nullptr, {T(0), T(1), T(0)});
         }
     }
 #pragma unroll

@@ -3,6 +3,8 @@
 //
 // Contract: device functions, no block contract; a few operations and at most two exponentials each.
 #pragma once
+#include <type_traits>
+
 #include "cuda/math.cuh"
 #include "cuda/ops/latent.h"
 
@@ -10,6 +12,22 @@ namespace warpvae {
 
 inline constexpr double kSmallestDeviation = 1e-6;
 inline constexpr double kSmallestLogDeviation = -13.815510557964274;  // log 1e-6
+
+/// body(constant), where decltype(constant)::value is `spread`, which is known at run time: by the host before a
+/// launch, or by a kernel in which that costs nothing beside a product.
+template <class Body>
+constexpr auto with_spread(Spread spread, Body body) {
+    switch (spread) {
+        case Spread::kLogVariance:
+            return body(std::integral_constant<Spread, Spread::kLogVariance>());
+        case Spread::kLogDeviation:
+            return body(std::integral_constant<Spread, Spread::kLogDeviation>());
+        case Spread::kLogDeviationFromOne:
+            return body(std::integral_constant<Spread, Spread::kLogDeviationFromOne>());
+        default:
+            return body(std::integral_constant<Spread, Spread::kVariance>());
+    }
+}
 
 template <class T>
 struct Deviation {

@@ -1,31 +1,8 @@
 #include "cuda/gaussian_sample.cuh"
 
-#include <type_traits>
-
 #include "cuda/device/launch.cuh"
 
 namespace warpvae {
-
-/// body(constant), where decltype(constant)::value is `spread`.
-template <class Body>
-static Status with_spread(Spread spread, Body body) {
-    switch (spread) {
-        case Spread::kLogVariance:
-            return body(std::integral_constant<Spread, Spread::kLogVariance>());
-        case Spread::kLogDeviation:
-            return body(std::integral_constant<Spread, Spread::kLogDeviation>());
-        case Spread::kLogDeviationFromOne:
-            return body(std::integral_constant<Spread, Spread::kLogDeviationFromOne>());
-        default:
-            return body(std::integral_constant<Spread, Spread::kVariance>());
-    }
-}
-
-/// The usual VAE's: log variances and N(0, I), known when compiling, so that the loops over latents vectorise.
-template <class T>
-static bool is_plain(const GaussianPrior<T>& prior, Spread spread) {
-    return spread == Spread::kLogVariance && !prior.mean && !prior.log_deviation;
-}
 
 template <class T>
 Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrior<T>& prior, Spread spread,
@@ -35,7 +12,9 @@ Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrio
         return launch(kernel, for_blocks(sample_blocks(N), R, Block::any(32)), stream, z, kl, moments, prior, noise, N,
                       Z);
     };
-    if (is_plain(prior, spread)) return with(gaussian_sample_forward_kernel<Spread::kLogVariance, true, T>);
+    // The usual VAE's prior is known when compiling, so that the loop over latents vectorises.
+    if (GaussianLatent<T>{spread, prior}.is_plain())
+        return with(gaussian_sample_forward_kernel<Spread::kLogVariance, true, T>);
     return with_spread(spread,
                        [&](auto of) { return with(gaussian_sample_forward_kernel<decltype(of)::value, false, T>); });
 }
@@ -47,7 +26,8 @@ Status gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* m
         return launch(kernel, for_blocks(N, R, Block::any(32)), stream, dmoments, dz, z, moments, prior, kl_weight,
                       row_weights, Z);
     };
-    if (is_plain(prior, spread)) return with(gaussian_sample_backward_kernel<Spread::kLogVariance, true, T>);
+    if (GaussianLatent<T>{spread, prior}.is_plain())
+        return with(gaussian_sample_backward_kernel<Spread::kLogVariance, true, T>);
     return with_spread(spread,
                        [&](auto of) { return with(gaussian_sample_backward_kernel<decltype(of)::value, false, T>); });
 }

@@ -36,6 +36,14 @@ __device__ inline PriorEntry<T> prior_entry(const GaussianPrior<T>& prior, int r
     return {mean, exp_(T(-2) * log_tau), log_tau};
 }
 
+/// z = mu + sigma epsilon of one latent, mu itself where nothing is drawn. Returns its divergence from the prior p.
+template <Spread spread, class T>
+__device__ inline T draw_latent(T& z, T mu, T s, T epsilon, bool is_drawn, const PriorEntry<T>& p) {
+    const Deviation<T> d = deviation_of<spread>(s);
+    z = is_drawn ? mu + d.sigma * epsilon : mu;
+    return divergence_of(mu - p.mean, d.log_sigma - p.log_deviation, p.inverse_variance);
+}
+
 template <Spread spread, bool standard, class T>
 __global__ void gaussian_sample_forward_kernel(T* z, T* kl, const T* moments, GaussianPrior<T> prior, LatentNoise noise,
                                                int N, int Z) {
@@ -58,10 +66,8 @@ __global__ void gaussian_sample_forward_kernel(T* z, T* kl, const T* moments, Ga
         T divergence = T(0);
         WARPVAE_SIMD(reduction(+ : divergence))
         for (int j = latents.first; j < latents.last; j += latents.step) {
-            const PriorEntry<T> p = prior_entry<standard>(prior, r, j);
-            const Deviation<T> d = deviation_of<spread>(mu[Z + j]);
-            sample[j] = noise.seeds ? mu[j] + d.sigma * sample[j] : mu[j];
-            divergence += divergence_of(mu[j] - p.mean, d.log_sigma - p.log_deviation, p.inverse_variance);
+            divergence += draw_latent<spread>(sample[j], mu[j], mu[Z + j], sample[j], noise.seeds != nullptr,
+                                              prior_entry<standard>(prior, r, j));
         }
         divergence = block_sum(divergence);
         if (kl && threadIdx.x == 0) kl[row0 + n] = divergence;

@@ -1,6 +1,7 @@
 #include "cuda/grid_sample.cuh"
 
-#include "cuda/device/launch.cuh"
+#include "cuda/ops/dense.h"
+#include "cuda/ops/loss.h"
 
 namespace warpvae {
 namespace {
@@ -26,10 +27,10 @@ Status forward(T* out, const T* images, const Grid& grid, std::size_t N, const S
                const SampleOptions& options, Stream stream) {
     const LaunchConfig config = for_blocks(N, 1, threads_for(shape));
     if (options.padding == Padding::kZeros)
-        return launch(grid_sample_forward_kernel<T, Grid, Padding::kZeros>, config, stream, out, images, grid, shape,
-                      options);
-    return launch(grid_sample_forward_kernel<T, Grid, Padding::kBorder>, config, stream, out, images, grid, shape,
-                  options);
+        return launch_dependent(grid_sample_forward_kernel<T, Grid, Padding::kZeros>, config, stream, out, images, grid,
+                                shape, options);
+    return launch_dependent(grid_sample_forward_kernel<T, Grid, Padding::kBorder>, config, stream, out, images, grid,
+                            shape, options);
 }
 
 template <class T, class Grid>
@@ -39,10 +40,21 @@ Status backward(T* dimages, T* dgradient, bool add, const T* dout, const T* imag
     const LaunchConfig config = for_blocks(N, grid_sample_bands(shape, dimages), threads_for(shape),
                                            grid_sample_bytes<T>(shape, dimages, dgradient && !Grid::kGiven));
     if (options.padding == Padding::kZeros)
-        return launch(grid_sample_backward_kernel<T, Grid, Padding::kZeros>, config, stream, dimages, dgradient, add,
-                      dout, images, grid, shape, options);
-    return launch(grid_sample_backward_kernel<T, Grid, Padding::kBorder>, config, stream, dimages, dgradient, add, dout,
-                  images, grid, shape, options);
+        return launch_dependent(grid_sample_backward_kernel<T, Grid, Padding::kZeros>, config, stream, dimages,
+                                dgradient, add, dout, images, grid, shape, options);
+    return launch_dependent(grid_sample_backward_kernel<T, Grid, Padding::kBorder>, config, stream, dimages, dgradient,
+                            add, dout, images, grid, shape, options);
+}
+
+template <class T, class Grid>
+Status loss(const PixelLikelihood<T>& likelihood, T* dlogits, T* du, const T* images, const Grid& grid, std::size_t N,
+            const SampleShape& shape, const SampleOptions& options, Stream stream) {
+    const LaunchConfig config = for_blocks(N, 1, threads_for(shape), grid_sample_bytes<T>(shape, true, true));
+    if (options.padding == Padding::kZeros)
+        return launch_dependent(warp_loss_kernel<T, Grid, Padding::kZeros>, config, stream, likelihood, dlogits, du,
+                                images, grid, shape, options);
+    return launch_dependent(warp_loss_kernel<T, Grid, Padding::kBorder>, config, stream, likelihood, dlogits, du,
+                            images, grid, shape, options);
 }
 
 /// Calls with the grid whose K the compiler knows, where there is one: 3 is affine, 9 the paper's spline.
@@ -86,6 +98,27 @@ Status warp_backward(T* dimages, T* du, bool add, const T* dout, const T* images
     });
 }
 
+template <class T>
+Status warp_sigmoid_bernoulli(const WarpLoss<T>& to, const T* images, const T* u, const Warp<T>& warp, const T* target,
+                              T scale, std::size_t N, const SampleShape& shape, const SampleOptions& options,
+                              Stream stream) {
+    if (!fits(shape, N) || !fits(warp)) return {kInvalidValue};
+    if (grid_sample_bands(shape, true) == 1)
+        return with_linear_grid(warp, u, [&](const auto& grid) {
+            return loss(PixelLikelihood<T>{{to.out}, to.nll, to.dout, target, scale}, to.dlogits, to.du, images, grid,
+                        N, shape, options, stream);
+        });
+    // A large image has several blocks in its backward, and each of them reads all of dout: it must be there first.
+    Status status = warp_forward(to.out, images, u, warp, N, shape, options, stream);
+    if (status.ok())
+        status = bernoulli_from_probabilities<T>(to.nll, to.dout, to.out, target, scale, 1, int(N),
+                                                 shape.C * shape.out_H * shape.out_W, stream);
+    if (status.ok())
+        status = warp_backward<T>(to.dlogits, to.du, false, to.dout, images, u, warp, N, shape, options, stream);
+    if (!status.ok()) return status;
+    return sigmoid_backward<T>(to.dlogits, to.dlogits, images, N * shape.C * shape.H * shape.W, stream);
+}
+
 #define WARPVAE_INSTANTIATE(T)                                                                                         \
     template Status grid_sample_forward(T*, const T*, const T*, std::size_t, const SampleShape&, const SampleOptions&, \
                                         Stream);                                                                       \
@@ -93,6 +126,8 @@ Status warp_backward(T* dimages, T* du, bool add, const T* dout, const T* images
                                          const SampleOptions&, Stream);                                                \
     template Status warp_forward(T*, const T*, const T*, const Warp<T>&, std::size_t, const SampleShape&,              \
                                  const SampleOptions&, Stream);                                                        \
+    template Status warp_sigmoid_bernoulli(const WarpLoss<T>&, const T*, const T*, const Warp<T>&, const T*, T,        \
+                                           std::size_t, const SampleShape&, const SampleOptions&, Stream);             \
     template Status warp_backward(T*, T*, bool, const T*, const T*, const T*, const Warp<T>&, std::size_t,             \
                                   const SampleShape&, const SampleOptions&, Stream);
 WARPVAE_INSTANTIATE(float)

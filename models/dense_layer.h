@@ -41,15 +41,33 @@ class DenseLayer {
         check(dense_forward(matmul, y, x, weight(parameters), bias(parameters), parameters.stride(), activation,
                             parameters.replicas(), N, in_, out_));
     }
+    /// `forward` of a Gaussian encoder's heads, and the draw: moments [R, N, 2Z], z [R, N, Z] and kl [R, N] from
+    /// h [R, N, in], with 2Z = out.
+    template <class T>
+    void forward_to_gaussian(const Matmul& matmul, const ParameterArena<T>& parameters, T* moments, T* z, T* kl,
+                             const T* h, const GaussianLatent<T>& latent, const LatentNoise& noise, int N) const {
+        check(dense_gaussian_head(matmul, moments, z, kl, h, weight(parameters), bias(parameters), parameters.stride(),
+                                  latent, noise, parameters.replicas(), N, in_, out_ / 2));
+    }
     /// Fills the layer's gradients (ParameterArena::fill_gradient) from dy = dL/d(x W^T + b) [R, N, out], and, unless
-    /// dx is null, dx [R, N, in]: the gradient before the activation that made x (kNone: of x itself).
+    /// dx is null, dx [R, N, in]: the gradient before the activation that made x (kNone: of x itself), plus `more`
+    /// where that is given.
     template <class T>
     void backward(const Matmul& matmul, ParameterArena<T>& parameters, T* dx, const T* dy, const T* x,
-                  Activation x_activation, int N) const {
+                  Activation x_activation, int N, const T* more = nullptr) const {
         parameters.fill_gradient(matmul, {weight_, bias_, dy, x, N, in_, out_});
         if (dx)
             check(dense_backward_input(matmul, dx, dy, x, weight(parameters), parameters.stride(), x_activation,
-                                       parameters.replicas(), N, in_, out_));
+                                       parameters.replicas(), N, in_, out_, more));
+    }
+    /// `backward` of a layer whose x is a draw z, on to the moments it was drawn from (dense_to_gaussian_backward). dz
+    /// [R, N, in] is scratch.
+    template <class T>
+    void backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, T* dz, const T* dy,
+                              const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int N) const {
+        backward<T>(matmul, parameters, nullptr, dy, z, Activation::kNone, N);
+        check(dense_to_gaussian_backward(matmul, d_moments, dz, dy, weight(parameters), parameters.stride(), z, moments,
+                                         latent, kl_weight, parameters.replicas(), N, in_, out_));
     }
 
   private:

@@ -30,30 +30,44 @@ void DenseStack<T>::apply_dropout(T* x, std::size_t hidden, const LatentNoise& d
                       layers_[hidden].out(), stream));
 }
 
+/// All layers but the last. Returns what that one reads.
 template <class T>
-void DenseStack<T>::forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x,
-                                  int R, int N, const LatentNoise& drop) {
-    const bool is_last = i + 1 == layers_.size();
-    layers_[i].forward(matmul, parameters, activations_[i].data(), i ? activations_[i - 1].data() : x,
-                       is_last ? last_ : hidden_, N);
-    if (!is_last) apply_dropout(activations_[i].data(), i, drop, R, N, matmul.stream());
+const T* DenseStack<T>::forward_hidden(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R,
+                                       int N, const LatentNoise& drop) {
+    const std::size_t last = layers_.size() - 1;
+    for (std::size_t i = 0; i < last; ++i) {
+        layers_[i].forward(matmul, parameters, activations_[i].data(), x, hidden_, N);
+        apply_dropout(activations_[i].data(), i, drop, R, N, matmul.stream());
+        x = activations_[i].data();
+    }
+    return x;
 }
 
 template <class T>
 void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
                             const LatentNoise& drop) {
-    for (std::size_t i = 0; i < layers_.size(); ++i) forward_layer(i, matmul, parameters, x, R, N, drop);
+    const T* hidden = forward_hidden(matmul, parameters, x, R, N, drop);
+    layers_.back().forward(matmul, parameters, output(), hidden, last_, N);
 }
 
 template <class T>
 void DenseStack<T>::forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
                                          const T* target, T scale, const RowSumScratch& scratch, int R, int N) {
-    const std::size_t last = layers_.size() - 1;
-    for (std::size_t i = 0; i < last; ++i) forward_layer(i, matmul, parameters, x, R, N, {});
-    const DenseLayer& layer = layers_[last];
-    check(dense_bernoulli(matmul, nll, output(), last ? activations_[last - 1].data() : x, layer.weight(parameters),
-                          layer.bias(parameters), parameters.stride(), target, scale, scratch, R, N, layer.in(),
-                          layer.out()));
+    const T* hidden = forward_hidden(matmul, parameters, x, R, N, {});
+    const DenseLayer& last = layers_.back();
+    check(dense_bernoulli(matmul, nll, output(), hidden, last.weight(parameters), last.bias(parameters),
+                          parameters.stride(), target, scale, scratch, R, N, last.in(), last.out()));
+}
+
+template <class T>
+void DenseStack<T>::forward_sigmoid_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x,
+                                                 T* nll, T* d_logits, const T* target, T scale,
+                                                 const RowSumScratch& scratch, int R, int N) {
+    const T* hidden = forward_hidden(matmul, parameters, x, R, N, {});
+    const DenseLayer& last = layers_.back();
+    check(dense_sigmoid_bernoulli(matmul, nll, d_logits, output(), hidden, last.weight(parameters),
+                                  last.bias(parameters), parameters.stride(), target, scale, scratch, R, N, last.in(),
+                                  last.out()));
 }
 
 template <class T>
@@ -72,16 +86,15 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
 
 template <class T>
 void DenseStack<T>::backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
-                                         const T* z, const T* moments, T kl_weight, int R, int N) {
+                                         const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight,
+                                         int N) {
     for (std::size_t i = layers_.size(); i-- > 1;) {
         layers_[i].backward(matmul, parameters, d_inputs_[i].data(), dy,
                             static_cast<const T*>(activations_[i - 1].data()), hidden_, N);
         dy = d_inputs_[i].data();
     }
-    const DenseLayer& first = layers_[0];
-    first.backward<T>(matmul, parameters, nullptr, dy, z, Activation::kNone, N);
-    check(dense_to_gaussian_backward(matmul, d_moments, d_inputs_[0].data(), dy, first.weight(parameters),
-                                     parameters.stride(), z, moments, kl_weight, R, N, first.in(), first.out()));
+    layers_[0].backward_to_gaussian(matmul, parameters, d_moments, d_inputs_[0].data(), dy, z, moments, latent,
+                                    kl_weight, N);
 }
 
 template class DenseStack<float>;

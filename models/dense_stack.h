@@ -34,6 +34,10 @@ class DenseStack {
     /// `forward` of a stack that makes logits, and their likelihood (dense_bernoulli): output() becomes dlogits.
     void forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
                               const T* target, T scale, const RowSumScratch& scratch, int R, int N);
+    /// The same of a stack that makes probabilities (dense_sigmoid_bernoulli): fills output() and d_logits [R, N, out].
+    void forward_sigmoid_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
+                                      T* d_logits, const T* target, T scale, const RowSumScratch& scratch, int R,
+                                      int N);
     int out() const { return layers_.back().out(); }
 
     /// Fills the gradients of every layer from dy = dL/d(output before its activation) [R, N, out]. Returns dx [R, N,
@@ -44,11 +48,11 @@ class DenseStack {
 
     /// `backward` of a decoder, whose x is z, through z to the moments it was drawn from (dense_to_gaussian_backward).
     void backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
-                              const T* z, const T* moments, T kl_weight, int R, int N);
+                              const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int N);
 
   private:
-    void forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R,
-                       int N, const LatentNoise& drop);
+    const T* forward_hidden(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
+                            const LatentNoise& drop);
     void apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N, Stream stream) const;
 
     std::vector<DenseLayer> layers_;

@@ -50,9 +50,8 @@ template <class T>
 void DenseVae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {
     const Range range("encoder.forward");
     encoder_.forward(matmul_, parameters_, x, R_, N);
-    check(dense_gaussian_head(matmul_, moments_.data(), z_.data(), kl_.data(), static_cast<const T*>(encoder_.output()),
-                              heads_.weight(parameters_), heads_.bias(parameters_), parameters_.stride(), noise, R_, N,
-                              heads_.in(), config_.latents));
+    heads_.forward_to_gaussian<T>(matmul_, parameters_, moments_.data(), z_.data(), kl_.data(), encoder_.output(), {},
+                                  noise, N);
 }
 
 /// p(x | z) = Bernoulli(sigmoid(logits(z))) (appendix C.1).
@@ -91,8 +90,8 @@ void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
         // Each layer: dW = dy^T a, db = sum dy, da = dy W * (a > 0), from the image back to z, and through z = mu +
         // sigma epsilon and the divergence to (mu, log sigma^2).
         const Range range("decoder.backward");
-        decoder_.backward_to_gaussian(matmul_, parameters_, d_moments_.data(), d_logits, z_.data(), moments_.data(),
-                                      T(config_.beta / N), R_, N);
+        decoder_.backward_to_gaussian(matmul_, parameters_, d_moments_.data(), d_logits, z_.data(), moments_.data(), {},
+                                      T(config_.beta / N), N);
     }
     const Range range("encoder.backward");
     // Through the heads to the image.

@@ -106,9 +106,14 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
     z_ = DeviceBuffer<T>(rows * Z, "latents");
     reconstruction_ = DeviceBuffer<T>(rows, "reconstruction");
     kl_ = DeviceBuffer<T>(rows, "divergence");
-    d_pixels_ = DeviceBuffer<T>(rows * D_, "pixel gradients");
+    d_logits_ = DeviceBuffer<T>(rows * D_, "logit gradients");
     d_hidden_ = DeviceBuffer<T>(rows * heads_.in(), "hidden gradients");
-    if (!this->has_pose()) return;
+    if (!this->has_pose()) {
+        loss_parts_ = DeviceBuffer<float>(rows * row_sum_parts(D_), "parts of the reconstruction");
+        tiles_arrived_ = DeviceBuffer<unsigned int>(R * row_sum_tiles(max_rows * config.samples), "tiles arrived");
+        tiles_arrived_.zero();
+        return;
+    }
     if (config.kind == SpatialKind::kDoubleTransformer || config.separate_trunk) pose_trunk_.allocate(rows);
     basis_ = on_device(config.pose == PoseKind::kSpline
                            ? thin_plate_spline_basis(config.control_points, config.height, config.width)
@@ -116,13 +121,17 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
     identity_ = on_device(config.identity());
     range_ = on_device(std::vector<double>(S_, config.limit_range));
     warped_ = DeviceBuffer<T>(rows * D_, "warped images");
-    d_reference_ = DeviceBuffer<T>(rows * D_, "reference gradients");
+    d_pixels_ = DeviceBuffer<T>(rows * D_, "pixel gradients");
     if (config.kind == SpatialKind::kDoubleTransformer) upright_ = DeviceBuffer<T>(rows * D_, "upright images");
-    pose_moments_ = DeviceBuffer<T>(rows * pose_heads_.out(), "pose moments");
-    d_pose_moments_ = DeviceBuffer<T>(rows * pose_heads_.out(), "pose moment gradients");
-    drawn_ = DeviceBuffer<T>(rows * V_, "drawn pose");
-    d_drawn_ = DeviceBuffer<T>(rows * V_, "drawn pose gradients");
-    free_ = DeviceBuffer<T>(rows * S_, "pose before its limit");
+    if (has_pose_prior()) {
+        pose_moments_ = DeviceBuffer<T>(rows * pose_heads_.out(), "pose moments");
+        d_pose_moments_ = DeviceBuffer<T>(rows * pose_heads_.out(), "pose moment gradients");
+    }
+    if (config.prior == PosePrior::kFull) {
+        drawn_ = DeviceBuffer<T>(rows * V_, "drawn pose");
+        d_drawn_ = DeviceBuffer<T>(rows * V_, "drawn pose gradients");
+    }
+    if (config.limit != RangeLimit::kNone) free_ = DeviceBuffer<T>(rows * S_, "pose before its limit");
     u_ = DeviceBuffer<T>(rows * S_, "pose");
     d_u_ = DeviceBuffer<T>(rows * S_, "pose gradients");
     pose_kl_ = DeviceBuffer<T>(rows, "pose divergence");
@@ -154,15 +163,26 @@ Warp<T> SpatialVae<T>::last_warp() const {
     return {config_.last_form(), basis_.data(), config_.basis_size(), S_};
 }
 template <class T>
-GaussianPrior<T> SpatialVae<T>::pose_prior() const {
-    if (config_.prior == PosePrior::kFull) return {};  // v ~ N(0, I)
+GaussianLatent<T> SpatialVae<T>::pose_latent() const {
+    if (config_.prior == PosePrior::kFull) return z_latent();  // v ~ N(0, I)
     GaussianPrior<T> prior{nullptr, 0, parameters_.value(prior_deviation_), parameters_.stride()};
     if (config_.prior == PosePrior::kFitted)
         prior.mean = parameters_.value(prior_mean_), prior.mean_stride = parameters_.stride();
     // P1: the identity, one for all replicas; behind a range limit the identity is at 0.
     else if (config_.limit == RangeLimit::kNone)
         prior.mean = identity_.data();
-    return prior;
+    return {config_.spread, prior};
+}
+
+/// Where u lies before its range limit [R, N, S]: itself where there is none.
+template <class T>
+T* SpatialVae<T>::unlimited() {
+    return config_.limit == RangeLimit::kNone ? u_.data() : free_.data();
+}
+/// Where what is drawn lies [R, N, V]: before its linear map in a full prior, else where the limit takes it.
+template <class T>
+T* SpatialVae<T>::drawn() {
+    return config_.prior == PosePrior::kFull ? drawn_.data() : unlimited();
 }
 
 // --- forward ---------------------------------------------------------------------------------------------------------
@@ -176,30 +196,23 @@ static LatentNoise pose_noise_of(LatentNoise noise) {
 /// From the last hidden layer to q(u | x) = N(mu_u, diag sigma_u^2), a draw of it, and the numbers of the warp.
 template <class T>
 void SpatialVae<T>::pose_forward(const T* features, int M, const LatentNoise& noise) {
-    const std::size_t rows = std::size_t(R_) * M;
-    pose_heads_.forward(matmul_, parameters_, pose_moments_.data(), features, Activation::kNone, M);
-    if (config_.prior == PosePrior::kNone) {  // a delta at f(x)
-        check(copy_on_device(drawn_.data(), pose_moments_.data(), rows * V_ * sizeof(T), this->stream()));
-    } else {
-        check(gaussian_sample_forward(drawn_.data(), pose_kl_.data(), static_cast<const T*>(pose_moments_.data()),
-                                      pose_prior(), config_.spread, pose_noise_of(noise), R_, M, V_, this->stream()));
-    }
+    if (has_pose_prior())
+        pose_heads_.forward_to_gaussian(matmul_, parameters_, pose_moments_.data(), drawn(), pose_kl_.data(), features,
+                                        pose_latent(), pose_noise_of(noise), M);
+    else  // a delta at f(x)
+        pose_heads_.forward(matmul_, parameters_, drawn(), features, Activation::kNone, M);
     pose_from_drawn(M);
 }
 
 /// u = limit(W v + b). W and b exist with a full prior, the limit where one is set.
 template <class T>
 void SpatialVae<T>::pose_from_drawn(int M) {
-    const std::size_t rows = std::size_t(R_) * M;
-    const bool limited = config_.limit != RangeLimit::kNone;
-    T* to = limited ? free_.data() : u_.data();
     if (config_.prior == PosePrior::kFull)
-        pose_map_.forward(matmul_, parameters_, to, static_cast<const T*>(drawn_.data()), Activation::kNone, M);
-    else
-        check(copy_on_device(to, drawn_.data(), rows * S_ * sizeof(T), this->stream()));
-    if (limited)
+        pose_map_.forward<T>(matmul_, parameters_, unlimited(), drawn(), Activation::kNone, M);
+    if (config_.limit != RangeLimit::kNone)
         check(range_limit<T>(u_.data(), free_.data(), identity_.data(), range_.data(),
-                             config_.limit == RangeLimit::kTanh ? T(2) : T(1), rows, S_, this->stream()));
+                             config_.limit == RangeLimit::kTanh ? T(2) : T(1), std::size_t(R_) * M, S_,
+                             this->stream()));
 }
 
 template <class T>
@@ -215,9 +228,8 @@ void SpatialVae<T>::encode_rows(const T* x, int M, const LatentNoise& noise) {
         seen = upright_.data();
     }
     trunk_.forward(matmul_, parameters_, seen, R_, M);
-    heads_.forward(matmul_, parameters_, moments_.data(), static_cast<const T*>(trunk_.output()), Activation::kNone, M);
-    check(gaussian_sample_forward(z_.data(), kl_.data(), static_cast<const T*>(moments_.data()), GaussianPrior<T>(),
-                                  config_.spread, noise, R_, M, config_.latents, this->stream()));
+    heads_.forward_to_gaussian<T>(matmul_, parameters_, moments_.data(), z_.data(), kl_.data(), trunk_.output(),
+                                  z_latent(), noise, M);
     if (config_.kind == SpatialKind::kTransformer) {
         if (config_.separate_trunk) pose_trunk_.forward(matmul_, parameters_, x, R_, M);
         pose_forward(config_.separate_trunk ? pose_trunk_.output() : trunk_.output(), M, noise);
@@ -244,105 +256,108 @@ void SpatialVae<T>::decode(int N) {
     transform(N);
 }
 
+/// L draws of each image, and the noise of their rows.
+static LatentNoise noise_of_draws(LatentNoise noise, int L) {
+    noise.first_row *= L;
+    return noise;
+}
+
+/// The loss terms of the batch, from those of each draw (eq. 8).
 template <class T>
-void SpatialVae<T>::evaluate(int N, const LatentNoise& noise) {
-    const int L = config_.samples, M = N * L;
-    const std::size_t rows = std::size_t(R_) * N;
-    LatentNoise drawn = noise;
-    drawn.first_row *= L;
-    this->encode_draws(N, L, drawn);
-    decode(M);
-    {
-        // The gradient of the batch mean of -log p(x | z, u) with respect to x' (eq. 8), on the way.
-        const Range range("loss");
-        check(bernoulli_from_probabilities<T>(reconstruction_.data(), d_pixels_.data(), output(),
-                                              this->repeated(input_.data(), N, L), T(config_.loss_scale / M), R_, M, D_,
-                                              this->stream()));
-    }
+void SpatialVae<T>::average_draws(int N) {
+    const int L = config_.samples;
     if (L == 1) return;
+    const std::size_t rows = std::size_t(R_) * N;
     check(mean_rows<T>(mean_reconstruction_.data(), reconstruction_.data(), L, rows, this->stream()));
     check(mean_rows<T>(mean_kl_.data(), kl_.data(), L, rows, this->stream()));
     if (has_pose_prior()) check(mean_rows<T>(mean_pose_kl_.data(), pose_kl_.data(), L, rows, this->stream()));
 }
 
+template <class T>
+void SpatialVae<T>::evaluate(int N, const LatentNoise& noise) {
+    const int L = config_.samples;
+    this->encode_draws(N, L, noise_of_draws(noise, L));
+    decode(N * L);
+    {
+        const Range range("loss");
+        negative_log_likelihood(reconstruction_.data(), input_.data(), N, L);
+    }
+    average_draws(N);
+}
+
 // --- backward --------------------------------------------------------------------------------------------------------
 
-/// From d u back to the features that u was made from. Their gradient lies in d_pose_hidden_.
+/// From d u back to the features that u was made from, ReLUs. Returns their gradient, plus `more` where that is given.
 template <class T>
-T* SpatialVae<T>::pose_backward(const T* features, Activation features_activation, T weight, int M) {
+const T* SpatialVae<T>::pose_backward(const T* features, T weight, int M, const T* more) {
     const std::size_t rows = std::size_t(R_) * M;
     if (config_.limit != RangeLimit::kNone)
         check(range_limit_backward<T>(d_u_.data(), d_u_.data(), free_.data(), range_.data(),
                                       config_.limit == RangeLimit::kTanh ? T(2) : T(1), rows, S_, this->stream()));
-    const T* d_drawn = d_u_.data();
+    const T* d_moments = has_pose_prior() ? d_pose_moments_.data() : d_u_.data();  // P0: the heads are u itself
     if (config_.prior == PosePrior::kFull) {
-        pose_map_.backward(matmul_, parameters_, d_drawn_.data(), d_drawn, static_cast<const T*>(drawn_.data()),
-                           Activation::kNone, M);
-        d_drawn = d_drawn_.data();
-    }
-    const T* d_moments = d_drawn;  // P0: the heads are u itself
-    if (config_.prior != PosePrior::kNone) {
-        const GaussianPrior<T> prior = pose_prior();
-        check(gaussian_sample_backward<T>(d_pose_moments_.data(), d_drawn, drawn_.data(), pose_moments_.data(), prior,
+        pose_map_.backward_to_gaussian<T>(matmul_, parameters_, d_pose_moments_.data(), d_drawn_.data(), d_u_.data(),
+                                          drawn(), pose_moments_.data(), pose_latent(), weight, M);
+    } else if (has_pose_prior()) {
+        const GaussianPrior<T> prior = pose_latent().prior;
+        check(gaussian_sample_backward<T>(d_pose_moments_.data(), d_u_.data(), drawn(), pose_moments_.data(), prior,
                                           config_.spread, weight, R_, M, V_, this->stream()));
-        if (config_.prior != PosePrior::kFull)
-            check(gaussian_prior_backward<T>(
-                config_.prior == PosePrior::kFitted ? parameters_.gradient(prior_mean_) : nullptr,
-                parameters_.gradient(prior_deviation_), parameters_.stride(), pose_moments_.data(), prior,
-                config_.spread, weight, R_, M, V_, this->stream()));
-        d_moments = d_pose_moments_.data();
+        check(gaussian_prior_backward<T>(
+            config_.prior == PosePrior::kFitted ? parameters_.gradient(prior_mean_) : nullptr,
+            parameters_.gradient(prior_deviation_), parameters_.stride(), pose_moments_.data(), prior, config_.spread,
+            weight, R_, M, V_, this->stream()));
     }
-    pose_heads_.backward(matmul_, parameters_, d_pose_hidden_.data(), d_moments, features, features_activation, M);
+    pose_heads_.backward(matmul_, parameters_, d_pose_hidden_.data(), d_moments, features, Activation::kRelu, M, more);
     return d_pose_hidden_.data();
 }
 
 template <class T>
 void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
-    evaluate(N, noise);
     const int L = config_.samples, M = N * L;
     const std::size_t rows = std::size_t(R_) * M;
-    const T weight = T(config_.loss_scale / M);
+    const T weight = T(config_.loss_scale / M);  // the loss is the mean over the batch and its draws
     const T* x = this->repeated(input_.data(), N, L);
+    encode_rows(x, M, noise_of_draws(noise, L));
     const bool twice = config_.kind == SpatialKind::kDoubleTransformer;
 
-    T* d_reference = d_pixels_.data();  // so far d x'
     if (this->has_pose()) {
-        const Range range("transform.backward");
-        d_reference = d_reference_.data();
+        decode_reference(M);
+        const Range range("transform");
         const int offset = pose().first;
         if (offset) check(fill_bytes(d_u_.data(), 0, rows * S_ * sizeof(T), this->stream()));
-        check(warp_backward<T>(d_reference, d_u_.data() + offset, false, d_pixels_.data(), decoder_.output(),
-                               u_.data() + offset, last_warp(), rows, sampled_, sampling_, this->stream()));
+        check(warp_sigmoid_bernoulli<T>(
+            {reconstruction_.data(), warped_.data(), d_pixels_.data(), d_logits_.data(), d_u_.data() + offset},
+            decoder_.output(), u_.data() + offset, last_warp(), x, weight, rows, sampled_, sampling_, this->stream()));
+    } else {
+        const Range range("decoder.forward");
+        decoder_.forward_sigmoid_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(), d_logits_.data(),
+                                              x, weight, {loss_parts_.data(), tiles_arrived_.data()}, R_, M);
     }
-    const T* d_z = nullptr;
+    average_draws(N);
     {
+        // From d logits back to z, and through z = mu + sigma epsilon and KL(q(z | x) || N(0, I)) (eq. 6).
         const Range range("decoder.backward");
-        check(sigmoid_backward<T>(d_reference, d_reference, decoder_.output(), rows * D_, this->stream()));
-        d_z = decoder_.backward(matmul_, parameters_, d_reference, z_.data(), Activation::kNone, true, R_, M);
+        decoder_.backward_to_gaussian(matmul_, parameters_, d_moments_.data(), d_logits_.data(), z_.data(),
+                                      moments_.data(), z_latent(), weight, M);
     }
     const Range range("encoder.backward");
-    // Through z = mu + sigma epsilon and KL(q(z | x) || N(0, I)) (eq. 6) to the last hidden layer.
-    check(gaussian_sample_backward<T>(d_moments_.data(), d_z, z_.data(), moments_.data(), GaussianPrior<T>(),
-                                      config_.spread, weight, R_, M, config_.latents, this->stream()));
     heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
                     static_cast<const T*>(trunk_.output()), Activation::kRelu, M);
-    if (config_.kind == SpatialKind::kTransformer) {
-        const bool apart = config_.separate_trunk;
-        const T* d_features =
-            pose_backward(apart ? pose_trunk_.output() : trunk_.output(), Activation::kRelu, weight, M);
-        if (apart)
-            pose_trunk_.backward(matmul_, parameters_, d_features, x, Activation::kNone, false, R_, M);
-        else
-            check(add<T>(d_hidden_.data(), d_features, rows * heads_.in(), this->stream()));
+    const T* d_features = d_hidden_.data();
+    if (config_.kind == SpatialKind::kTransformer && config_.separate_trunk) {
+        const T* d_pose = pose_backward(pose_trunk_.output(), weight, M, nullptr);
+        pose_trunk_.backward(matmul_, parameters_, d_pose, x, Activation::kNone, false, R_, M);
+    } else if (config_.kind == SpatialKind::kTransformer) {
+        d_features = pose_backward(trunk_.output(), weight, M, d_features);
     }
     const T* seen = twice ? upright_.data() : x;
-    const T* d_upright = trunk_.backward(matmul_, parameters_, d_hidden_.data(), seen, Activation::kNone, twice, R_, M);
+    const T* d_upright = trunk_.backward(matmul_, parameters_, d_features, seen, Activation::kNone, twice, R_, M);
     if (!twice) return;
     // d u through y = T_u(x) joins d u through x' = T_u^-1(y').
     check(warp_backward<T>(nullptr, d_u_.data(), true, d_upright, x, u_.data(), first_warp(), rows, sampled_, sampling_,
                            this->stream()));
-    const T* d_features = pose_backward(pose_trunk_.output(), Activation::kRelu, weight, M);
-    pose_trunk_.backward(matmul_, parameters_, d_features, x, Activation::kNone, false, R_, M);
+    const T* d_pose = pose_backward(pose_trunk_.output(), weight, M, nullptr);
+    pose_trunk_.backward(matmul_, parameters_, d_pose, x, Activation::kNone, false, R_, M);
 }
 
 // --- evaluation ------------------------------------------------------------------------------------------------------
@@ -357,7 +372,7 @@ template <class T>
 void SpatialVae<T>::add_log_ratio(T* ratio, int N) {
     Autoencoder<T>::add_log_ratio(ratio, N);
     if (has_pose_prior())
-        check(gaussian_log_ratio<T>(ratio, drawn_.data(), pose_moments_.data(), pose_prior(), spread(), R_, N, V_,
+        check(gaussian_log_ratio<T>(ratio, drawn(), pose_moments_.data(), pose_latent().prior, spread(), R_, N, V_,
                                     this->stream()));
 }
 
@@ -371,7 +386,7 @@ template <class T>
 void SpatialVae<T>::sample_prior(int N, const LatentNoise& noise) {
     Autoencoder<T>::sample_prior(N, noise);
     if (!has_pose_prior()) return;
-    check(gaussian_prior_sample<T>(drawn_.data(), pose_prior(), pose_noise_of(noise), R_, N, V_, this->stream()));
+    check(gaussian_prior_sample<T>(drawn(), pose_latent().prior, pose_noise_of(noise), R_, N, V_, this->stream()));
     pose_from_drawn(N);
 }
 

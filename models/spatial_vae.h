@@ -92,8 +92,7 @@ class SpatialVae : public Autoencoder<T> {
     /// The two halves of decode: reference() from z(), then output() from reference() and u().
     void decode_reference(int N);
     void transform(int N);
-    const T* pose_moments() const { return pose_moments_.data(); }  ///< [R, N, 2V], or [R, N, S] without a prior
-    const T* upright() const { return upright_.data(); }            ///< y [R, N, D] of a DT-VAE
+    const T* upright() const { return upright_.data(); }  ///< y [R, N, D] of a DT-VAE
     const SpatialVaeConfig& config() const { return config_; }
 
   private:
@@ -103,8 +102,12 @@ class SpatialVae : public Autoencoder<T> {
     void encode_rows(const T* x, int M, const LatentNoise& noise) override;
     void pose_forward(const T* features, int M, const LatentNoise& noise);
     void pose_from_drawn(int M);
-    T* pose_backward(const T* features, Activation features_activation, T weight, int M);
-    GaussianPrior<T> pose_prior() const;
+    void average_draws(int N);
+    const T* pose_backward(const T* features, T weight, int M, const T* more);
+    GaussianLatent<T> z_latent() const { return {config_.spread, {}}; }
+    GaussianLatent<T> pose_latent() const;
+    T* unlimited();
+    T* drawn();
     bool has_pose_prior() const { return this->has_pose() && config_.prior != PosePrior::kNone; }
     Warp<T> first_warp() const;
     Warp<T> last_warp() const;
@@ -117,12 +120,13 @@ class SpatialVae : public Autoencoder<T> {
     SampleShape sampled_;
     SampleOptions sampling_;
     DeviceBuffer<T> basis_, identity_, range_;
-    DeviceBuffer<T> moments_, z_, upright_, warped_;   // y, x'
-    DeviceBuffer<T> pose_moments_, drawn_, free_, u_;  // what is drawn, what the range limit takes, the warp's numbers
-    DeviceBuffer<T> reconstruction_, kl_, pose_kl_;    // [R, N L]
+    DeviceBuffer<T> moments_, z_, upright_, warped_;                // y, x'
+    DeviceBuffer<T> pose_moments_, drawn_, free_, u_;               // v, what the range limit takes, the warp's numbers
+    DeviceBuffer<T> reconstruction_, kl_, pose_kl_;                 // [R, N L]
+    DeviceBuffer<float> loss_parts_;                                // of dense_sigmoid_bernoulli
+    DeviceBuffer<unsigned int> tiles_arrived_;                      // of the same
     DeviceBuffer<T> mean_reconstruction_, mean_kl_, mean_pose_kl_;  // [R, N], for L > 1
-    DeviceBuffer<T> d_pixels_, d_reference_, d_upright_, d_moments_, d_pose_moments_, d_u_, d_drawn_, d_hidden_,
-        d_pose_hidden_;
+    DeviceBuffer<T> d_pixels_, d_logits_, d_moments_, d_pose_moments_, d_u_, d_drawn_, d_hidden_, d_pose_hidden_;
 };
 
 }  // namespace warpvae

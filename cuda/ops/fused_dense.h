@@ -14,16 +14,23 @@ Status fused_dense_forward(float* y, const float* x, const float* W, const float
 Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
                              const float* target, float scale, const RowSumScratch& scratch, int R, int N, int in,
                              int D, Stream stream);
+/// As dense_sigmoid_bernoulli, in one launch.
+Status fused_dense_sigmoid_bernoulli(float* nll, float* dlogits, float* y, const float* x, const float* W,
+                                     const float* b, std::size_t P, const float* target, float scale,
+                                     const RowSumScratch& scratch, int R, int N, int in, int D, Stream stream);
 /// Whether a block of this device has room for Z latents: 32 always, up to 128 on most.
 bool fused_gaussian_head_fits(int H, int Z);
-/// As gaussian_head_forward, in one launch, where that fits.
+/// As dense_gaussian_head, in one launch, where that fits.
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
-                           std::size_t P, LatentNoise noise, int R, int N, int H, int Z, Stream stream);
+                           std::size_t P, const GaussianLatent<float>& latent, LatentNoise noise, int R, int N, int H,
+                           int Z, Stream stream);
 /// As dense_to_gaussian_backward, in one launch.
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
-                                    const float* moments, float kl_weight, int R, int N, int Z, int out, Stream stream);
+                                    const float* moments, const GaussianLatent<float>& latent, float kl_weight, int R,
+                                    int N, int Z, int out, Stream stream);
 /// As dense_backward_input, in one launch.
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
-                                  Activation x_activation, int R, int N, int in, int out, Stream stream);
+                                  Activation x_activation, int R, int N, int in, int out, Stream stream,
+                                  const float* more = nullptr);
 
 }  // namespace warpvae

@@ -40,6 +40,13 @@ struct GaussianPrior {
     const T* log_deviation = nullptr;
     std::size_t log_deviation_stride = 0;
 };
+/// A latent with such a posterior and prior; by default the usual VAE's.
+template <class T>
+struct GaussianLatent {
+    Spread spread = Spread::kLogVariance;
+    GaussianPrior<T> prior;
+    bool is_plain() const { return spread == Spread::kLogVariance && !prior.mean && !prior.log_deviation; }
+};
 /// z = mu + sigma epsilon and kl[r, n] = KL(N(mu, sigma^2) || prior), from moments as `spread` says:
 /// gaussian_sample.cuh. z [R, N, Z]; kl [R, N], or null; moments [R, N, 2Z].
 template <class T>

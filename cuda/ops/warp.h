@@ -87,6 +87,21 @@ Status warp_forward(T* out, const T* images, const T* u, const Warp<T>& warp, st
 template <class T>
 Status warp_backward(T* dimages, T* du, bool add, const T* dout, const T* images, const T* u, const Warp<T>& warp,
                      std::size_t N, const SampleShape& shape, const SampleOptions& options, Stream stream);
+/// What warp_sigmoid_bernoulli fills: all of it.
+template <class T>
+struct WarpLoss {
+    T* nll;         ///< [N]
+    T *out, *dout;  ///< [N, C, out_H, out_W]: the warped images and their gradient
+    T* dlogits;     ///< [N, C, H, W]
+    T* du;          ///< [N, stride]
+};
+/// A decoder's images y = sigmoid(l), warped, with the likelihood of what comes out, and the gradients: out as
+/// warp_forward, nll and dout as bernoulli_from_probabilities of it (against target [N, C, out_H, out_W]), du and dy as
+/// warp_backward, dlogits as sigmoid_backward. One launch, or four where an image has more than 8,192 pixels.
+template <class T>
+Status warp_sigmoid_bernoulli(const WarpLoss<T>& to, const T* images, const T* u, const Warp<T>& warp, const T* target,
+                              T scale, std::size_t N, const SampleShape& shape, const SampleOptions& options,
+                              Stream stream);
 
 // --- images spoilt, and how close to the clean ones: degrade.cuh, psnr.cuh -------------------------------------------
 

@@ -212,6 +212,23 @@ TEST(Dense, ExactAtEveryBlockSize) {
     at_all_block_sizes([] { expect_layer_exact(Layer<float>(2, 5, 9, 35, true), Activation::kRelu); });
 }
 
+TEST(Dense, AddsWhatOtherReadersMakeOfTheInput) {
+    const Layer<double> l(2, 5, 9, 35, true);
+    const Matmul context;
+    GuardedBuffer<double> x(l.x), arena(l.arena), dy(l.dy), dx(l.x.size()), sum(l.x.size());
+    const std::vector<double> others = Random(4).integers<double>(l.x.size(), -9, 9);
+    GuardedBuffer<double> more(others);
+    const auto backward = [&](double* to, const double* plus) {
+        check(dense_backward_input<double>(context, to, dy.data(), x.data(), arena.data(), l.P, Activation::kRelu, 2, 5,
+                                           9, 35, plus));
+    };
+    backward(dx.data(), nullptr);
+    backward(sum.data(), more.data());
+    std::vector<double> expected = dx.download();
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += others[i];
+    EXPECT_EQ(sum.download(), expected);
+}
+
 TEST(Dense, NoInputGradientWhereNoneIsAsked) {
     const Layer<float> l(1, 3, 4, 5, true);
     const Matmul context;

@@ -187,6 +187,14 @@ TEST(FusedDense, EveryActivation) {
                                          9, 12, 37, nullptr));
         check(activation_backward(dx_plain.data(), x.data(), f, l.x.size(), nullptr));
         expect_close(dx.download(), as<double>(dx_plain.download()), Tolerance{1e-7, 1e-6}, "input gradient");
+
+        const std::vector<float> others = Random(8).normals<float>(l.x.size()), alone = dx.download();
+        GuardedBuffer<float> more(others);
+        check(fused_dense_backward_input(dx.data(), dy.data(), x.data(), arena.data(), l.P, f, 2, 9, 12, 37, nullptr,
+                                         more.data()));
+        std::vector<double> sum(alone.size());
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = double(alone[i]) + others[i];
+        expect_close(dx.download(), sum, Tolerance{1e-12, kRounding<float>}, "plus what others make of x");
     }
 }
 
@@ -256,6 +264,119 @@ TEST(FusedDense, BernoulliAgreesWithItsParts) {
     }
 }
 
+TEST(FusedDense, SigmoidBernoulliAgreesWithItsParts) {
+    std::size_t clipped = 0;
+    for (const Shape& s : kShapes) {
+        const Layer l(s);
+        Random random(4);
+        const auto t = random.uniforms<float>(l.dy.size());
+        const std::size_t rows = std::size_t(s.R) * s.N;
+        GuardedBuffer<float> x(l.x), arena(l.arena), target(t), probabilities(l.dy.size()), nll(rows);
+        check(fused_dense_forward(probabilities.data(), x.data(), arena.data(), arena.data() + l.bias(), l.P,
+                                  Activation::kSigmoid, s.R, s.N, s.in, s.out, nullptr));
+        check(bernoulli_from_probabilities<float>(nll.data(), nullptr, probabilities.data(), target.data(), 0.5f, s.R,
+                                                  s.N, s.out, nullptr));
+        const std::vector<float> p = probabilities.download();
+        std::vector<double> gradient;
+        for (std::size_t i = 0; i < p.size(); ++i) {
+            const bool beyond = p[i] < 1e-6f || p[i] > 1.f - 1e-6f;
+            clipped += beyond;
+            gradient.push_back(beyond ? 0 : 0.5 * (double(p[i]) - t[i]));
+        }
+        GuardedBuffer<float> parts(rows * row_sum_parts(s.out));
+        GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(s.R * row_sum_tiles(s.N), 0));
+        std::vector<float> first;
+        with_all_tiles([&] {
+            GuardedBuffer<float> sums(rows), dlogits(p.size()), y(p.size());
+            check(fused_dense_sigmoid_bernoulli(sums.data(), dlogits.data(), y.data(), x.data(), arena.data(),
+                                                arena.data() + l.bias(), l.P, target.data(), 0.5f,
+                                                {parts.data(), arrived.data()}, s.R, s.N, s.in, s.out, nullptr));
+            expect_identical(y.download(), p, "probabilities");
+            expect_close(dlogits.download(), gradient, Tolerance{1e-12, 2 * kRounding<float>}, "gradient");
+            expect_close(sums.download(), as<double>(nll.download()), Tolerance{0, (s.out + 2) * kRounding<float>},
+                         "nll");
+            if (first.empty()) first = sums.download();
+            expect_identical(sums.download(), first, "another tile's sums");
+            for (const unsigned int count : arrived.download()) EXPECT_EQ(count, 0u) << "left for the next call";
+        });
+    }
+    EXPECT_GT(clipped, 0u);
+}
+
+/// Priors of Z latents in each of two replicas, on the device: N(0, I), one mean for all, and each its own of both.
+struct Priors {
+    explicit Priors(int Z) : stride(Z + 3), numbers(Random(6).normals<float>(2 * stride, 0.4)) {}
+    std::vector<GaussianPrior<float>> all() const {
+        const float *mean = numbers.data(), *deviation = numbers.data() + 3;
+        return {{}, {mean, 0}, {nullptr, 0, deviation, stride}, {mean, stride, deviation, stride}};
+    }
+    std::size_t stride;
+    GuardedBuffer<float> numbers;
+};
+
+/// body(latent) with every spread and prior.
+template <class Body>
+void with_all_latents(const Priors& priors, Body body) {
+    for (const Spread spread :
+         {Spread::kLogVariance, Spread::kLogDeviation, Spread::kLogDeviationFromOne, Spread::kVariance})
+        for (const GaussianPrior<float>& prior : priors.all()) {
+            SCOPED_TRACE("spread " + std::to_string(int(spread)));
+            body(GaussianLatent<float>{spread, prior});
+        }
+}
+
+/// Moments as a spread means them: variances are positive.
+std::vector<float> sound_moments(std::vector<float> moments, Spread spread) {
+    if (spread == Spread::kVariance)
+        for (float& m : moments) m = std::abs(m) + 0.1f;
+    return moments;
+}
+
+TEST(FusedDense, GaussianHeadTakesEverySpreadAndPrior) {
+    const int R = 2, N = 19, H = 9;
+    for (const int Z : {1, 6, 40}) {
+        Layer l({R, N, H, 2 * Z});
+        for (float& x : l.x) x = std::abs(x);
+        const Priors priors(Z);
+        GuardedBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{7, 8});
+        LatentNoise noise;
+        noise.seeds = seeds.data(), noise.first_row = 4;
+        with_all_latents(priors, [&](const GaussianLatent<float>& latent) {
+            GuardedBuffer<float> h(l.x), arena(sound_moments(l.arena, latent.spread)), m(R * N * 2 * Z),
+                sample(R * N * Z), k(R * N), moments(m.size()), z(sample.size()), kl(k.size());
+            check(fused_dense_forward(m.data(), h.data(), arena.data(), arena.data() + l.bias(), l.P, Activation::kNone,
+                                      R, N, H, 2 * Z, nullptr));
+            check(gaussian_sample_forward(sample.data(), k.data(), static_cast<const float*>(m.data()), latent.prior,
+                                          latent.spread, noise, R, N, Z, nullptr));
+            check(fused_gaussian_head(moments.data(), z.data(), kl.data(), h.data(), arena.data(),
+                                      arena.data() + l.bias(), l.P, latent, noise, R, N, H, Z, nullptr));
+            expect_identical(moments.download(), m.download(), "moments");
+            expect_close(z.download(), as<double>(sample.download()), Tolerance{1e-6, 1e-6}, "z");
+            expect_close(kl.download(), as<double>(k.download()), Tolerance{0, 2 * Z * kRounding<float> + 1e-6}, "kl");
+        });
+    }
+}
+
+TEST(FusedDense, GaussianHeadBackwardTakesEverySpreadAndPrior) {
+    for (const Shape& s : {Shape{2, 3, 1, 5}, Shape{2, 19, 6, 40}, Shape{2, 5, 37, 7}}) {
+        const Layer l(s);  // in: latents
+        const std::size_t rows = std::size_t(s.R) * s.N;
+        const Priors priors(s.in);
+        const std::vector<float> some_moments = Random(5).normals<float>(rows * 2 * s.in);
+        with_all_latents(priors, [&](const GaussianLatent<float>& latent) {
+            GuardedBuffer<float> z(l.x), dy(l.dy), arena(l.arena), moments(sound_moments(some_moments, latent.spread)),
+                dz(l.x.size()), expected(rows * 2 * s.in), d(expected.size());
+            check(fused_dense_backward_input(dz.data(), dy.data(), z.data(), arena.data(), l.P, Activation::kNone, s.R,
+                                             s.N, s.in, s.out, nullptr));
+            check(gaussian_sample_backward<float>(expected.data(), dz.data(), z.data(), moments.data(), latent.prior,
+                                                  latent.spread, 0.25f, s.R, s.N, s.in, nullptr));
+            check(fused_gaussian_head_backward(d.data(), dy.data(), arena.data(), l.P, z.data(), moments.data(), latent,
+                                               0.25f, s.R, s.N, s.in, s.out, nullptr));
+            expect_close(d.download(), as<double>(expected.download()), Tolerance{1e-5, 1e-6}, "moment gradients");
+        });
+    }
+}
+
 TEST(FusedDense, GaussianHeadAgreesWithItsParts) {
     for (const auto& [R, N, H, Z] :
          {std::array{1, 1, 1, 1}, {2, 7, 40, 3}, {1, 33, 400, 20}, {2, 18, 9, 50}, {1, 5, 3, 128}}) {
@@ -273,7 +394,7 @@ TEST(FusedDense, GaussianHeadAgreesWithItsParts) {
             check(gaussian_sample_forward<float>(sample.data(), k.data(), m.data(), {}, Spread::kLogVariance, noise, R,
                                                  N, Z, nullptr));
             check(fused_gaussian_head(moments.data(), z.data(), kl.data(), h.data(), arena.data(),
-                                      arena.data() + l.bias(), l.P, noise, R, N, H, Z, nullptr));
+                                      arena.data() + l.bias(), l.P, {}, noise, R, N, H, Z, nullptr));
             expect_identical(moments.download(), m.download(), "moments");
             expect_close(z.download(), as<double>(sample.download()), Tolerance{1e-6, 1e-6}, "z");
             expect_close(kl.download(), as<double>(k.download()), Tolerance{0, 2 * Z * kRounding<float> + 1e-6}, "kl");
@@ -283,7 +404,8 @@ TEST(FusedDense, GaussianHeadAgreesWithItsParts) {
     EXPECT_TRUE(fused_gaussian_head_fits(400, 32));
     EXPECT_FALSE(fused_gaussian_head_fits(400, 128));
     EXPECT_FALSE(
-        fused_gaussian_head(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, {}, 1, 1, 400, 128, nullptr).ok());
+        fused_gaussian_head(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, {}, {}, 1, 1, 400, 128, nullptr)
+            .ok());
     launch_options().shared_bytes = 0;
     EXPECT_FALSE(fused_gaussian_head_fits(400, 129));
 }
@@ -301,8 +423,8 @@ TEST(FusedDense, GaussianHeadBackwardAgreesWithItsParts) {
                                               Spread::kLogVariance, 0.25f, s.R, s.N, s.in, nullptr));
         with_all_tiles([&] {
             GuardedBuffer<float> d(rows * 2 * s.in);
-            check(fused_gaussian_head_backward(d.data(), dy.data(), arena.data(), l.P, z.data(), moments.data(), 0.25f,
-                                               s.R, s.N, s.in, s.out, nullptr));
+            check(fused_gaussian_head_backward(d.data(), dy.data(), arena.data(), l.P, z.data(), moments.data(), {},
+                                               0.25f, s.R, s.N, s.in, s.out, nullptr));
             expect_close(d.download(), as<double>(expected.download()), Tolerance{1e-6, 1e-6}, "moment gradients");
         });
     }

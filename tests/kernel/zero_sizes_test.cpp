@@ -130,12 +130,14 @@ void products() {
     TAKES(dense_backward_weights<T>(context, all(4, 2), layer(2, 0, 4), 1, 64));
     TAKES(dense_backward_weights<T>(context, none, layer(2, 3, 0), 1, 64));
     const LatentNoise noise;
-    TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, noise, 0, 2, 3, 4));
-    TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, noise, 2, 0, 3, 4));
-    TAKES(dense_gaussian_head<T>(context, none, none, zeros(10), ones, ones, ones, 64, noise, 2, 5, 3, 0));
-    TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, T(1), 0, 2, 3, 4));
-    TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, T(1), 2, 0, 3, 4));
-    TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, T(1), 2, 2, 0, 4));
+    for (const GaussianLatent<T>& latent : {GaussianLatent<T>{}, GaussianLatent<T>{Spread::kLogDeviation, {}}}) {
+        TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, latent, noise, 0, 2, 3, 4));
+        TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, latent, noise, 2, 0, 3, 4));
+        TAKES(dense_gaussian_head<T>(context, none, none, zeros(10), ones, ones, ones, 64, latent, noise, 2, 5, 3, 0));
+        TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, latent, T(1), 0, 2, 3, 4));
+        TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, latent, T(1), 2, 0, 3, 4));
+        TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, latent, T(1), 2, 2, 0, 4));
+    }
     GuardedBuffer<float> parts(64);
     GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
     const RowSumScratch scratch{parts.data(), arrived.data()};
@@ -145,6 +147,10 @@ void products() {
     // Logits of 1 from the bias alone, against targets of 1.
     TAKES(dense_bernoulli<T>(context, all(2, 4 * std::log1p(std::exp(T(-1)))), all(8, 1 / (1 + std::exp(T(-1))) - 1),
                              ones, ones, ones, 64, ones, T(1), scratch, 1, 2, 0, 4));
+    TAKES(dense_sigmoid_bernoulli<T>(context, none, none, none, ones, ones, ones, 64, ones, T(1), scratch, 0, 2, 3, 4));
+    TAKES(dense_sigmoid_bernoulli<T>(context, none, none, none, ones, ones, ones, 64, ones, T(1), scratch, 2, 0, 3, 4));
+    TAKES(dense_sigmoid_bernoulli<T>(context, zeros(4), none, none, ones, ones, ones, 64, ones, T(1), scratch, 2, 2, 3,
+                                     0));
 }
 
 void dense() {
@@ -219,18 +225,21 @@ void fused_dense() {
     TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 2, 0, 4, S));
     TAKES(fused_dense_backward_input(zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0, S));
     const LatentNoise noise;
-    TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, noise, 0, 2, 3, 4, S));
-    TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, noise, 2, 0, 3, 4, S));
-    TAKES(fused_gaussian_head(none, none, zeros(10), ones, ones, ones, 64, noise, 2, 5, 3, 0, S));
-    TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, 1, 0, 2, 3, 4, S));
-    TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, 1, 2, 0, 3, 4, S));
-    TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, 1, 2, 2, 0, 4, S));
+    TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, {}, noise, 0, 2, 3, 4, S));
+    TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, {}, noise, 2, 0, 3, 4, S));
+    TAKES(fused_gaussian_head(none, none, zeros(10), ones, ones, ones, 64, {}, noise, 2, 5, 3, 0, S));
+    TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, {}, 1, 0, 2, 3, 4, S));
+    TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, {}, 1, 2, 0, 3, 4, S));
+    TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, {}, 1, 2, 2, 0, 4, S));
     GuardedBuffer<float> parts(64);
     GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
     const RowSumScratch scratch{parts.data(), arrived.data()};
     TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, ones, 1, scratch, 0, 2, 3, 4, S));
     TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 0, 3, 4, S));
     TAKES(fused_dense_bernoulli(zeros(4), none, ones, ones, ones, 64, ones, 1, scratch, 2, 2, 3, 0, S));
+    TAKES(fused_dense_sigmoid_bernoulli(none, none, none, ones, ones, ones, 64, ones, 1, scratch, 0, 2, 3, 4, S));
+    TAKES(fused_dense_sigmoid_bernoulli(none, none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 0, 3, 4, S));
+    TAKES(fused_dense_sigmoid_bernoulli(zeros(4), none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 2, 3, 0, S));
     const WeightLayers<float> no_layers, no_rows{{{0, 12, ones, ones, 0, 3, 4}}, {}},
         no_inputs{{{0, 0, ones, ones, 2, 0, 4}}, {}}, no_outputs{{{0, 0, ones, ones, 2, 3, 0}}, {}},
         refused{{{0, 0, ones, ones, -1, 3, 4}}, {}};
@@ -515,14 +524,17 @@ void images() {
     }
     const SampleShape shape{1, 3, 3, 3, 3}, no_channels{0, 3, 3, 3, 3}, no_rows{1, 0, 3, 3, 3}, no_out{1, 3, 3, 3, 0};
     const Warp<float> warp{WarpForm::kAffine, ones};
+    const WarpLoss<float> no_loss{none, none, none, none, none};
     TAKES(grid_sample_forward<float>(none, ones, ones, 0, shape, {}, S));
     TAKES(grid_sample_backward<float>(none, none, ones, ones, ones, 0, shape, {}, S));
     TAKES(warp_forward<float>(none, ones, ones, warp, 0, shape, {}, S));
+    TAKES(warp_sigmoid_bernoulli<float>(no_loss, ones, ones, warp, ones, 1, 0, shape, {}, S));
     TAKES(warp_backward<float>(none, none, false, ones, ones, ones, warp, 0, shape, {}, S));
     for (const SampleShape& bad : {no_channels, no_rows, no_out}) {
         REFUSES(grid_sample_forward<float>(none, ones, ones, 2, bad, {}, S));
         REFUSES(grid_sample_backward<float>(none, none, ones, ones, ones, 2, bad, {}, S));
         REFUSES(warp_forward<float>(none, ones, ones, warp, 2, bad, {}, S));
+        REFUSES(warp_sigmoid_bernoulli<float>(no_loss, ones, ones, warp, ones, 1, 2, bad, {}, S));
         REFUSES(warp_backward<float>(none, none, false, ones, ones, ones, warp, 2, bad, {}, S));
     }
     for (const auto kind : {DegradationKind::kSaltAndPepper, DegradationKind::kGaussian, DegradationKind::kOcclusion}) {

@@ -238,6 +238,80 @@ TEST(SpatialVae, FusedLayersTrainAsALibrarysProductsDo) {
     }
 }
 
+/// The gradients of the float model with the fused layers, and with a library's products, against the double model's.
+void check_float_gradients(const SpatialVaeConfig& config) {
+    const int R = 2, N = 3;
+    const Matmul matmul;
+    SpatialVae<double> exact(config, R, N, matmul);
+    SpatialVae<float> model(config, R, N, matmul);
+    const std::vector<std::uint64_t> seeds = {11, 12};
+    const DeviceBuffer<std::uint64_t> device_seeds(seeds);
+    model.parameters().initialise(seeds, nullptr);
+    LatentNoise noise;
+    noise.seeds = device_seeds.data();
+    test::Random random(21);
+    for (int r = 0; r < R; ++r) {
+        std::vector<float> values = model.parameters().download(r);
+        for (const ParameterInfo& tensor : model.parameters().layout().tensors())
+            for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i)
+                values[i] += float(random.uniform(-0.1, 0.1));
+        model.parameters().upload(r, values);
+        exact.parameters().upload(r, test::as<double>(values));
+    }
+    const std::vector<float> x = test::Random(5).uniforms<float>(std::size_t(R) * N * config.height * config.width);
+    const std::vector<double> exact_x = test::as<double>(x);
+    check(copy_to_device(exact.minibatch(), exact_x.data(), exact_x.size() * sizeof(double)));
+    exact.gradients(N, noise);
+    const auto expect_exact = [&](const char* way) {
+        check(copy_to_device(model.minibatch(), x.data(), x.size() * sizeof(float)));
+        model.gradients(N, noise);
+        for (int r = 0; r < R; ++r) {
+            const std::vector<double> expected = exact.parameters().download_gradients(r);
+            const std::vector<float> got = model.parameters().download_gradients(r);
+            for (const ParameterInfo& tensor : model.parameters().layout().tensors()) {
+                double largest = 0, error = 0;
+                for (std::size_t i = tensor.offset; i < tensor.offset + tensor.count; ++i) {
+                    largest = std::max(largest, std::abs(expected[i]));
+                    error = std::max(error, std::abs(expected[i] - got[i]));
+                }
+                EXPECT_LE(error, 2e-5 * largest) << name_of(config) << way << tensor.name << " of replica " << r;
+            }
+        }
+        for (std::size_t term = 0; term < model.loss_terms().size(); ++term) {
+            std::vector<float> rows(R * N);
+            std::vector<double> exact_rows(rows.size());
+            check(copy_to_host(rows.data(), model.loss_terms()[term].rows, rows.size() * sizeof(float)));
+            check(copy_to_host(exact_rows.data(), exact.loss_terms()[term].rows, rows.size() * sizeof(double)));
+            test::expect_close(rows, exact_rows, test::Tolerance{1e-6, 1e-5}, model.loss_terms()[term].name + way);
+        }
+    };
+    expect_exact(", a library's products: ");
+    const test::FusedDense fused;
+    expect_exact(", fused: ");
+}
+
+TEST(SpatialVae, FloatGradientsAreThoseOfTheDoubleModel) {
+    check_float_gradients(small_config(SpatialKind::kVae, PoseKind::kAffine, PosePrior::kNone));
+    for (const PosePrior prior : {PosePrior::kNone, PosePrior::kFixedMean, PosePrior::kFitted, PosePrior::kFull}) {
+        check_float_gradients(small_config(SpatialKind::kTransformer, PoseKind::kPose5, prior));
+        check_float_gradients(small_config(SpatialKind::kDoubleTransformer, PoseKind::kAffine, prior));
+        SpatialVaeConfig limited = small_config(SpatialKind::kTransformer, PoseKind::kSpline, prior);
+        limited.limit = RangeLimit::kTanh;
+        limited.separate_trunk = true;
+        check_float_gradients(limited);
+    }
+    SpatialVaeConfig config = small_config(SpatialKind::kDoubleTransformer, PoseKind::kAffine, PosePrior::kFull);
+    config.second = SecondTransform::kIndependent;
+    config.rank = 4;
+    config.samples = 2;
+    config.loss_scale = 0.13;
+    check_float_gradients(config);
+    config = small_config(SpatialKind::kVae, PoseKind::kAffine, PosePrior::kNone);
+    config.spread = Spread::kLogDeviationFromOne;
+    config.samples = 2;
+    check_float_gradients(config);
+}
+
 TEST(SpatialVae, ARestoredTrainerGoesOnBitForBit) {
     const SpatialVaeConfig config =
         small_config(SpatialKind::kDoubleTransformer, PoseKind::kAffine, PosePrior::kFitted);

@@ -1,18 +1,22 @@
-// Convolutions in a GPU build without cuDNN: whoever asks for one is told what is missing.
+// A GPU build without cuDNN: who asks for a convolution that is not ours (fused_convolution.h) is told what is missing.
 #include "cuda/ops/convolution.h"
 
 namespace warpvae {
 
 struct Convolver::Impl {
     Stream stream;
+    Math math;
 };
-Convolver::Convolver(Stream stream, Math) : impl_(new Impl{stream}) {}
+Convolver::Convolver(Stream stream, Math math) : impl_(new Impl{stream, math}) {}
 Convolver::~Convolver() { delete impl_; }
 Stream Convolver::stream() const { return impl_->stream; }
+Math Convolver::math() const { return impl_->math; }
 std::string convolution_library() { return "no cuDNN"; }
 
 namespace {
-[[noreturn]] Status refuse() { throw DeviceError("this build has no cuDNN; install cuDNN 9 and configure again"); }
+[[noreturn]] Status refuse() {
+    throw DeviceError("this build has no cuDNN, which this convolution needs; install cuDNN 9 and configure again");
+}
 }  // namespace
 
 template <class T>

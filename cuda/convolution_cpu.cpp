@@ -144,6 +144,7 @@ struct Convolver::Impl {
 Convolver::Convolver(Stream stream, Math math) : impl_(new Impl{stream, Matmul(stream, math), {}, {}, {}, {}}) {}
 Convolver::~Convolver() { delete impl_; }
 Stream Convolver::stream() const { return impl_->stream; }
+Math Convolver::math() const { return impl_->matmul.math(); }
 
 namespace {
 

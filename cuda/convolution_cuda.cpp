@@ -334,6 +334,7 @@ struct Convolver::Impl {
 Convolver::Convolver(Stream stream, Math math) : impl_(new Impl(stream, math)) {}
 Convolver::~Convolver() { delete impl_; }
 Stream Convolver::stream() const { return impl_->stream; }
+Math Convolver::math() const { return impl_->math; }
 
 std::string convolution_library() {
     const std::size_t version = cudnnGetVersion();

@@ -88,8 +88,17 @@ Status product(const Work& work, int R, const Epilogue& epilogue, Stream stream)
 
 bool fused_convolution_fits(const ConvolutionShape& s, int N) {
     const std::size_t most = 0x7fffffff;
-    return s.stride <= 3 && N * s.x_size() <= most && N * s.y_size() <= most;
+    return s.stride <= 3 && s.x_channels <= 128 && s.y_channels <= 128 && N * s.x_size() <= most &&
+           N * s.y_size() <= most;
 }
+
+template <class T>
+bool convolution_is_fused(const Convolver& convolver, const ConvolutionShape& shape, int N) {
+    return std::is_same_v<T, float> && convolver.math() == Math::kFp32 &&
+           (device_is_gpu() || launch_options().fused_dense) && fused_convolution_fits(shape, N);
+}
+template bool convolution_is_fused<float>(const Convolver&, const ConvolutionShape&, int);
+template bool convolution_is_fused<double>(const Convolver&, const ConvolutionShape&, int);
 
 Status fused_convolution_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
                                  Activation activation, const ConvolutionShape& s, int R, int N, Stream stream) {

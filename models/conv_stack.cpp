@@ -22,56 +22,110 @@ ConvStack<T>::ConvStack(ParameterLayout& layout, const std::string& prefix, std:
 }
 
 template <class T>
-void ConvStack<T>::allocate(int R, int rows) {
+void ConvStack<T>::allocate(const Convolver& convolver, int R, int rows) {
     const std::size_t images = std::size_t(R) * rows;
+    is_fused_ = true;
+    for (const ConvLayer& layer : layers_) is_fused_ &= convolution_is_fused<T>(convolver, layer.shape, rows);
     std::size_t widest = 1, partials = 1;
     for (const ConvLayer& layer : layers_) {
         activations_.emplace_back(images * layer.out(), "activations");
+        if (is_fused_) {
+            const PartialGradientSizes sizes = partial_gradients(layer.shape, layer.transposed, rows);
+            d_inputs_.emplace_back(images * layer.in(), "activation gradients");
+            partial_gradients_.emplace_back(R * sizes.parts, "partial gradients");
+            arrived_.emplace_back(R * sizes.arrived, "partial gradients").zero();
+        }
         widest = std::max(widest, layer.in());
         partials = std::max(partials, R * channel_bias_partials(rows * layer.out_pixels(), layer.out_channels()));
     }
-    for (DeviceBuffer<T>& buffer : d_hidden_) buffer = DeviceBuffer<T>(images * widest, "activation gradients");
+    if (is_fused_) return;
+    for (int i = 0; i < 2; ++i) d_inputs_.emplace_back(images * widest, "activation gradients");
     partials_ = DeviceBuffer<T>(partials, "partial bias gradients");
 }
 
 template <class T>
-void ConvStack<T>::forward(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x, int R, int N) {
+void ConvStack<T>::forward_layer(std::size_t i, const Convolver& convolver, const ParameterArena<T>& parameters,
+                                 const T* x, int R, int N) {
+    const ConvLayer& layer = layers_[i];
+    const Activation activation = i + 1 < layers_.size() ? Activation::kRelu : last_;
     const std::size_t P = parameters.stride();
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-        const ConvLayer& layer = layers_[i];
-        const T* in = i ? activations_[i - 1].data() : x;
-        const T* W = parameters.value(layer.weight);
-        T* out = activations_[i].data();
-        check(layer.transposed ? transposed_convolution_forward(convolver, out, in, W, P, layer.shape, R, N)
-                               : convolution_forward(convolver, out, in, W, P, layer.shape, R, N));
-        check(channel_bias_forward(out, parameters.value(layer.bias), P,
-                                   i + 1 < layers_.size() ? Activation::kRelu : last_, R, N * layer.out_pixels(),
-                                   layer.out_channels(), convolver.stream()));
-    }
+    const T *W = parameters.value(layer.weight), *b = parameters.value(layer.bias);
+    T* const y = activations_[i].data();
+    const Stream stream = convolver.stream();
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_)
+            return check(
+                layer.transposed
+                    ? fused_transposed_convolution_forward(y, x, W, b, P, activation, layer.shape, R, N, stream)
+                    : fused_convolution_forward(y, x, W, b, P, activation, layer.shape, R, N, stream));
+    check(layer.transposed ? transposed_convolution_forward(convolver, y, x, W, P, layer.shape, R, N)
+                           : convolution_forward(convolver, y, x, W, P, layer.shape, R, N));
+    check(channel_bias_forward(y, b, P, activation, R, N * layer.out_pixels(), layer.out_channels(), stream));
 }
 
 template <class T>
-T* ConvStack<T>::backward(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x, bool want_dx,
-                          int R, int N) {
+void ConvStack<T>::forward(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x, int R, int N) {
+    for (std::size_t i = 0; i < layers_.size(); ++i)
+        forward_layer(i, convolver, parameters, i ? activations_[i - 1].data() : x, R, N);
+}
+
+template <class T>
+T* ConvStack<T>::backward(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x,
+                          Activation x_activation, bool want_dx, int R, int N) {
+    return is_fused_ ? backward_fused(convolver, parameters, dy, x, x_activation, want_dx, R, N)
+                     : backward_by_library(convolver, parameters, dy, x, x_activation, want_dx, R, N);
+}
+
+template <class T>
+T* ConvStack<T>::backward_fused([[maybe_unused]] const Convolver& convolver,
+                                [[maybe_unused]] ParameterArena<T>& parameters, [[maybe_unused]] const T* dy,
+                                [[maybe_unused]] const T* x, [[maybe_unused]] Activation x_activation,
+                                [[maybe_unused]] bool want_dx, [[maybe_unused]] int R, [[maybe_unused]] int N) {
+    T* dx = nullptr;
+    if constexpr (std::is_same_v<T, float>)
+        for (std::size_t i = layers_.size(); i-- > 0; dy = dx) {
+            const ConvLayer& layer = layers_[i];
+            const T* const in = i ? activations_[i - 1].data() : x;
+            parameters.fill_gradient(convolver, {layer.weight,
+                                                 layer.bias,
+                                                 layer.transposed ? in : dy,
+                                                 layer.transposed ? dy : in,
+                                                 layer.shape,
+                                                 layer.transposed,
+                                                 N,
+                                                 {partial_gradients_[i].data(), arrived_[i].data()}});
+            dx = i || want_dx ? d_inputs_[i].data() : nullptr;
+            if (!dx) break;
+            const auto backward_data =
+                layer.transposed ? fused_transposed_convolution_backward_data : fused_convolution_backward_data;
+            check(backward_data(dx, dy, in, parameters.value(layer.weight), parameters.stride(),
+                                i ? Activation::kRelu : x_activation, layer.shape, R, N, convolver.stream()));
+        }
+    return dx;
+}
+
+/// One pass applies a ReLU's derivative and sums the bias's gradient.
+template <class T>
+T* ConvStack<T>::backward_by_library(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x,
+                                     Activation x_activation, bool want_dx, int R, int N) {
     const std::size_t P = parameters.stride();
     T* dx = nullptr;
-    for (std::size_t i = layers_.size(); i-- > 0;) {
+    for (std::size_t i = layers_.size(); i-- > 0; dy = dx) {
         const ConvLayer& layer = layers_[i];
         const T* in = i ? activations_[i - 1].data() : x;
         const T* W = parameters.value(layer.weight);
-        const bool relu = i + 1 < layers_.size() || last_ == Activation::kRelu;
         check(channel_bias_backward(dy, parameters.gradient(layer.bias), partials_.data(),
-                                    relu ? activations_[i].data() : nullptr, P, R, N * layer.out_pixels(),
-                                    layer.out_channels(), convolver.stream()));
+                                    i + 1 < layers_.size() ? activations_[i].data() : nullptr, P, R,
+                                    N * layer.out_pixels(), layer.out_channels(), convolver.stream()));
         T* dW = parameters.gradient(layer.weight);
         check(layer.transposed ? transposed_convolution_backward_weights(convolver, dW, dy, in, P, layer.shape, R, N)
                                : convolution_backward_weights(convolver, dW, dy, in, P, layer.shape, R, N));
-        dx = i || want_dx ? d_hidden_[i % 2].data() : nullptr;
+        dx = i || want_dx ? d_inputs_[i % 2].data() : nullptr;
         if (dx)
             check(layer.transposed ? transposed_convolution_backward_data(convolver, dx, dy, W, P, layer.shape, R, N)
                                    : convolution_backward_data(convolver, dx, dy, W, P, layer.shape, R, N));
-        dy = dx;
     }
+    if (dx) check(activation_backward(dx, x, x_activation, std::size_t(R) * N * in(), convolver.stream()));
     return dx;
 }
 

@@ -27,8 +27,9 @@ class ConvStack {
     /// Layers PREFIX0, PREFIX2, ... as torch.nn.Sequential numbers them, ReLUs counted; weights Glorot uniform, biases
     /// 0. `last` follows the last layer; not a sigmoid.
     ConvStack(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> layers, Activation last);
-    /// Makes room for `rows` images of each of R replicas; before the first call of forward.
-    void allocate(int R, int rows);
+    /// Makes room for `rows` images of each of R replicas; before the first call of forward. The calls that follow run
+    /// on `convolver`, or on the fused kernels where all layers do (convolution_is_fused).
+    void allocate(const Convolver& convolver, int R, int rows);
 
     /// output() from x [R, N, in].
     void forward(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x, int R, int N);
@@ -36,16 +37,29 @@ class ConvStack {
     std::size_t in() const { return layers_.front().in(); }
     std::size_t out() const { return layers_.back().out(); }
 
-    /// Fills the gradients of every layer from dy = dL/d output [R, N, out], which is overwritten. Returns dx [R, N,
-    /// in], or null unless `want_dx`; it may not be used after the next call.
-    T* backward(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x, bool want_dx, int R,
-                int N);
+    /// Fills the gradients of every layer (ParameterArena::fill_gradient) from dy = dL/d output before its activation
+    /// [R, N, out], which may be overwritten. Returns dx [R, N, in], times the derivative of x_activation, whose output
+    /// x is; or null unless `want_dx`. It may not be used after the next call.
+    T* backward(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x, Activation x_activation,
+                bool want_dx, int R, int N);
 
   private:
+    void forward_layer(std::size_t i, const Convolver& convolver, const ParameterArena<T>& parameters, const T* x,
+                       int R, int N);
+    T* backward_fused(const Convolver& convolver, ParameterArena<T>& parameters, const T* dy, const T* x,
+                      Activation x_activation, bool want_dx, int R, int N);
+    T* backward_by_library(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x,
+                           Activation x_activation, bool want_dx, int R, int N);
+
     std::vector<ConvLayer> layers_;
     Activation last_ = Activation::kNone;
+    bool is_fused_ = false;
     std::vector<DeviceBuffer<T>> activations_;  // each layer's output
-    DeviceBuffer<T> d_hidden_[2], partials_;
+    // Of each layer's input, where the weights' gradients may be left for later; else of two layers' inputs in turns.
+    std::vector<DeviceBuffer<T>> d_inputs_;
+    DeviceBuffer<T> partials_;                            // of a library's biases
+    std::vector<DeviceBuffer<float>> partial_gradients_;  // of each layer's weights, fused
+    std::vector<DeviceBuffer<unsigned int>> arrived_;
 };
 
 /// The convolutions that begin EQUIVAE's networks (Feige 2019, appendix B). They are 5 x 5 with 2 pixels of padding on

@@ -88,16 +88,16 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
 
     const std::size_t r = R, pairs = r * max_pairs_, image_rows = r * std::max(images, max_pairs_);
     const int Z = config.latents, joint = config.trunk_hidden + config.hidden, flat = 2 * config.decoder_hidden;
-    inv_trunk_.allocate(R, std::max(set_images, images));
+    inv_trunk_.allocate(convolver, R, std::max(set_images, images));
     inv_tail_.allocate(r * std::max({set_images, images, max_pairs_}));
-    cov_trunk_.allocate(R, images);
+    cov_trunk_.allocate(convolver, R, images);
     cov_r_.allocate(pairs);
     mu_.allocate(pairs);
     logvar_.allocate(pairs);
     decoder_r_.allocate(pairs);
     decoder_v_.allocate(pairs);
     decoder_joint_.allocate(pairs);
-    decoder_.allocate(R, max_pairs_);
+    decoder_.allocate(convolver, R, max_pairs_);
     input_ = DeviceBuffer<T>(r * images * D_, "minibatch");
     sets_ = DeviceBuffer<T>(r * set_images * D_, "complementary images");
     set_mean_ = DeviceBuffer<T>(r * sets * config.trunk_hidden, "set means");
@@ -119,7 +119,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
     d_decoder_r_ = DeviceBuffer<T>(r * sets * config.decoder_hidden, "invariant latent gradients");
     d_decoder_v_ = DeviceBuffer<T>(pairs * config.decoder_hidden, "equivariant latent gradients");
     if (!config.semi_supervised) return;
-    class_trunk_.allocate(R, images);
+    class_trunk_.allocate(convolver, R, images);
     class_head_.allocate(r * images);
     class_in_ = DeviceBuffer<T>(r * images * (config.trunk_hidden + Z), "classifier features");
     labels_ = DeviceBuffer<std::uint8_t>(r * std::max(max_labelled_, 1), "labels");
@@ -360,9 +360,8 @@ template <class T>
 const T* Equivae<T>::decoder_backward(T* d_pixels) {
     const Range range("decoder.backward");
     const int pairs = pairs_.pairs();
-    T* d_joint = decoder_.backward(convolver_, parameters_, d_pixels, decoder_joint_.output(), true, R_, pairs);
-    check(activation_backward(d_joint, decoder_joint_.output(), Activation::kRelu,
-                              std::size_t(R_) * pairs * decoder_joint_.out(), this->stream()));
+    const T* d_joint = decoder_.backward(convolver_, parameters_, d_pixels, decoder_joint_.output(), Activation::kRelu,
+                                         true, R_, pairs);
     const T* d_in =
         decoder_joint_.backward(matmul_, parameters_, d_joint, decoder_in_.data(), Activation::kNone, true, R_, pairs);
     check(concatenate_pairs_backward<T>({d_decoder_r_.data(), decoder_r_.output(), PairRows::kSets, decoder_r_.out()},

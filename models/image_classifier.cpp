@@ -32,7 +32,7 @@ ImageClassifier<T>::ImageClassifier(const ImageClassifierConfig& config, int R, 
       order_(MinibatchOrder::epochs(labels.count(), max_rows)) {
     parameters_ = ParameterArena<T>(make_layout(), R);
     const std::size_t rows = std::size_t(R) * max_rows;
-    if (!config.filters.empty()) convolutions_.allocate(R, max_rows);
+    if (!config.filters.empty()) convolutions_.allocate(convolver_, R, max_rows);
     layers_.allocate(rows);
     if (!frozen_.features) input_ = DeviceBuffer<T>(rows * this->image_size(), "minibatch");
     cross_entropy_ = DeviceBuffer<T>(rows, "cross-entropy");
@@ -85,8 +85,10 @@ void ImageClassifier<T>::gradients(int N, const LatentNoise& noise) {
     forward(N, noise);
     loss(N, noise, logits());  // d logits takes the logits' place
     const bool convolved = !config_.filters.empty();
-    T* d_flat = layers_.backward(matmul_, parameters_, logits(), features_, Activation::kNone, convolved, R_, N, noise);
-    if (convolved) convolutions_.backward(convolver_, parameters_, d_flat, input_.data(), false, R_, N);
+    T* d_flat = layers_.backward(matmul_, parameters_, logits(), features_,
+                                 convolved ? Activation::kRelu : Activation::kNone, convolved, R_, N, noise);
+    if (convolved)
+        convolutions_.backward(convolver_, parameters_, d_flat, input_.data(), Activation::kNone, false, R_, N);
 }
 
 template class ImageClassifier<float>;

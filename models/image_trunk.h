@@ -15,8 +15,8 @@ class ImageTrunk {
         : convolutions_(layout, prefix + "conv.", std::move(convolutions), Activation::kRelu),
           dense_(layout, prefix + "dense.", {int(convolutions_.out()), hidden}, Activation::kRelu,
                  InitialRule::kLasagne) {}
-    void allocate(int R, int rows) {
-        convolutions_.allocate(R, rows);
+    void allocate(const Convolver& convolver, int R, int rows) {
+        convolutions_.allocate(convolver, R, rows);
         dense_.allocate(std::size_t(R) * rows);
     }
     /// output() [R, N, hidden] from x [R, N, H, W, C].
@@ -30,8 +30,8 @@ class ImageTrunk {
     /// From dy = dL/d(output before its ReLU); x and its output must be those of the last forward.
     void backward(const Convolver& convolver, const Matmul& matmul, ParameterArena<T>& parameters, const T* dy,
                   const T* x, int R, int N) {
-        T* d_flat = dense_.backward(matmul, parameters, dy, convolutions_.output(), Activation::kNone, true, R, N);
-        convolutions_.backward(convolver, parameters, d_flat, x, false, R, N);
+        T* d_flat = dense_.backward(matmul, parameters, dy, convolutions_.output(), Activation::kRelu, true, R, N);
+        convolutions_.backward(convolver, parameters, d_flat, x, Activation::kNone, false, R, N);
     }
 
   private:

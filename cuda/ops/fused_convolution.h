@@ -7,8 +7,13 @@ namespace warpvae {
 
 // --- forward and input gradient: fused_convolution.cuh ---------------------------------------------------------------
 
-/// Whether the fused kernels take this shape: strides up to 3, and images of 2^31 - 1 numbers at most in one batch.
+/// Whether the fused kernels take this shape: strides up to 3, 128 channels, and images of 2^31 - 1 numbers in a batch.
 bool fused_convolution_fits(const ConvolutionShape& shape, int N);
+/// Whether a layer of T runs them: float on a GPU at Math::kFp32 where it fits, for up to N images. It is never decided
+/// by timing, for the libraries' sums have other bits. Larger shapes are a library's, whose tiles for many channels are
+/// as good; so are doubles, and TF32.
+template <class T>
+bool convolution_is_fused(const Convolver& convolver, const ConvolutionShape& shape, int N);
 
 /// y = activation(x * W + b), in one launch. Letters as convolution_forward; b [y_channels] at stride P.
 Status fused_convolution_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/device_test.h"
+#include "tests/support/model_test.h"
 
 namespace warpvae {
 namespace {
@@ -49,7 +50,8 @@ void expect_torchs(std::vector<ConvLayer> layers, Activation last, int R, int N,
     ParameterLayout layout;
     ConvStack<T> stack(layout, "conv.", layers, last);
     ParameterArena<T> parameters(layout, R);
-    stack.allocate(R, N);
+    const Convolver convolver;
+    stack.allocate(convolver, R, N);
     Random random(R + N);
     const std::vector<T> x = random.normals<T>(std::size_t(R) * N * stack.in());
     double roundings = 0;  // on the way to one output
@@ -80,7 +82,6 @@ void expect_torchs(std::vector<ConvLayer> layers, Activation last, int R, int N,
             for (const double m : magnitude) allowed.push_back(roundings * kRounding<T> * m);
         }
     }
-    const Convolver convolver;
     const GuardedBuffer<T> images(x);
     stack.forward(convolver, parameters, images.data(), R, N);
     std::vector<T> actual(expected.size());
@@ -104,6 +105,53 @@ void expect_all() {
 }
 TEST(ConvStack, TakesTorchsWeightsInFloat) { expect_all<float>(); }
 TEST(ConvStack, TakesTorchsWeightsInDouble) { expect_all<double>(); }
+TEST(ConvStack, TakesTorchsWeightsFused) {
+    const FusedDense fused;
+    expect_all<float>();
+}
+
+/// dx, then the gradients of all replicas, of a stack that gets these numbers.
+std::vector<float> gradients_of(std::vector<ConvLayer> layers, Activation x_activation, int R, int N) {
+    ParameterLayout layout;
+    ConvStack<float> stack(layout, "conv.", std::move(layers), Activation::kRelu);
+    ParameterArena<float> parameters(layout, R);
+    const Convolver convolver;
+    stack.allocate(convolver, R, N + 2);  // room for more
+    Random random(R + N);
+    for (int r = 0; r < R; ++r) {
+        std::vector<float> arena(layout.size());
+        for (const ParameterInfo& tensor : layout.tensors())
+            tensor.set(arena, random.normals<float>(tensor.count, 0.2));
+        parameters.upload(r, arena);
+    }
+    const std::size_t images = std::size_t(R) * N;
+    const GuardedBuffer<float> x(random.normals<float>(images * stack.in()));
+    GuardedBuffer<float> dy(random.normals<float>(images * stack.out()));
+    stack.forward(convolver, parameters, x.data(), R, N);
+    const float* dx = stack.backward(convolver, parameters, dy.data(), x.data(), x_activation, true, R, N);
+    std::vector<float> out(images * stack.in());
+    check(copy_to_host(out.data(), dx, out.size() * sizeof(float)));
+    for (int r = 0; r < R; ++r) {
+        const std::vector<float> arena = parameters.download_gradients(r);
+        for (const ParameterInfo& tensor : layout.tensors()) {
+            const std::vector<float> gradient = tensor.get(arena);
+            out.insert(out.end(), gradient.begin(), gradient.end());
+        }
+    }
+    return out;
+}
+
+TEST(ConvStack, FusedGradientsAreTheLibrarys) {
+    const auto expect_same = [](const std::vector<ConvLayer>& layers, Activation x_activation, int R, int N) {
+        const std::vector<float> library = gradients_of(layers, x_activation, R, N);
+        const FusedDense fused;
+        expect_close(gradients_of(layers, x_activation, R, N), as<double>(library), Tolerance{2e-4, 2e-5}, "gradients");
+    };
+    expect_same(encoder_convolutions(9, 7, 3, {4, 5}), Activation::kNone, 2, 3);
+    expect_same(decoder_convolutions(12, 8, 8, 3, {5, 4}), Activation::kRelu, 2, 3);
+    expect_same(decoder_convolutions(16, 4, 4, 1, {5, 3}), Activation::kRelu, 1, 17);
+    expect_same({layer_of({2, 5, 4, 3, 1, 1, 0}, false)}, Activation::kRelu, 3, 1);
+}
 
 }  // namespace
 }  // namespace warpvae

@@ -9,7 +9,7 @@
 # of Vive with LATENTS=8; --quick: 3 rounds of 50 steps, warps of at most 1024 images, no torch.compile (COMPILE=0).
 # EQUIVAE's steps are EQUIVAE="supervised:32 supervised:128 semi:32", model and minibatch, EQUIVAE_STEPS=20 of them a round;
 # Peste's RENYI="5 50", draws of each image, RENYI_STEPS=50 a round, and the ensemble of ALPHAS=0,0.1,0.3,0.5,0.7,0.9,1;
-# convolutions are measured for LAYERS="mnist" (or svhn) with THREADS="1 2" each.
+# convolutions are measured for LAYERS="mnist" (or svhn) with IMAGES="128" at once and THREADS="1 2" each.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 quick=0
@@ -17,7 +17,7 @@ if [[ ${1:-} == --quick ]]; then quick=1 && shift; fi
 build=${1:-$root/build/cpu}
 python=${PYTHON:-python3} latents=${LATENTS:-8}
 parts=${PARTS:-step spatial equivae renyi warp convolution kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
-equivae=${EQUIVAE:-supervised:32 supervised:128 semi:32} equivae_steps=${EQUIVAE_STEPS:-20} layers=${LAYERS:-mnist}
+equivae=${EQUIVAE:-supervised:32 supervised:128 semi:32} equivae_steps=${EQUIVAE_STEPS:-20} layers=${LAYERS:-mnist} convolution_images=${IMAGES:-128}
 renyi=${RENYI:-5 50} renyi_steps=${RENYI_STEPS:-50} alphas=${ALPHAS:-0,0.1,0.3,0.5,0.7,0.9,1}
 if ((quick)); then
     rounds=${ROUNDS:-3} steps=${STEPS:-50} compile=${COMPILE:-0} images=${WARP_IMAGES:-1024}
@@ -240,37 +240,44 @@ part_warp() {
     done
 }
 
+# tenths: as summary, one digit behind the point, the median alone.
+tenths() { sort -g | awk '{v[NR] = $1} END {if (NR) printf "%.1f\n", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'; }
 part_convolution() {
-    local data count case i numbers cell ours floor macs best
-    echo "## EQUIVAE's convolutions of 128 images, float32"
+    local data images count case i number cell ours floor macs best
+    echo "## EQUIVAE's convolutions, float32"
     echo
-    echo "Medians of $rounds alternating rounds, us. Floor: multiplications with addition at the rate of our own matrix product; of a"
-    echo "bias with ReLU, its bytes at the rate of our own sum. The last column is PyTorch's better order of memory over ours."
+    echo "Medians of $rounds alternating rounds, us. Forward with bias and ReLU, data with the ReLU before, weights with biases. Floor:"
+    echo "multiplications with addition at the rate of the device's own matrix product. The last column is PyTorch's better order of"
+    echo "memory over ours."
     for data in $layers; do
-        for count in $several; do
-            names=() commands=()
-            contend warpvae "env WARPVAE_CORES=$count $build/bin/bench_convolution $data"
-            if [[ -n $torch ]]; then
-                for i in contiguous channels_last; do
-                    contend "PyTorch, ${i/_/ }" "$python $peers/convolution_torch.py --data $data --memory $i --device $device --threads $count"
+        for images in $convolution_images; do
+            for count in $several; do
+                names=() commands=()
+                contend warpvae "env WARPVAE_CORES=$count $build/bin/bench_convolution $data $images"
+                if [[ $device == cuda ]]; then contend "cuDNN and our bias kernels" "$build/bin/bench_convolution $data $images library"; fi
+                if [[ -n $torch ]]; then
+                    for i in contiguous channels_last; do
+                        contend "PyTorch, ${i/_/ }" "$python $peers/convolution_torch.py --data $data --images $images --memory $i --device $device --threads $count"
+                    done
+                fi
+                compete "$data-$images-$count"
+                echo
+                echo "| $data, $images images, $count thread$([[ $count == 1 ]] || echo s) | floor | $(printf '%s | ' "${names[@]}")GMAC/s | PyTorch over warpvae |"
+                echo "| --- | ---: |$(printf ' ---: |%.0s' "${names[@]}") ---: | ---: |"
+                for case in $(awk '!seen[$1]++ {print $1}' "$scratch/$data-$images-$count.0"); do
+                    column() { awk -v case="$case" -v column="$2" '$1 == case {print $column}' "$scratch/$data-$images-$count.$1"; }
+                    floor=$(column 0 3 | tenths)
+                    macs=$(column 0 4 | head -1)
+                    ours="" best="" cell=""
+                    for i in "${!names[@]}"; do
+                        number=$(column "$i" 2 | tenths)
+                        cell+=" $number |"
+                        if ((i == 0)); then ours=$number
+                        elif [[ ${names[i]} == PyTorch* && -n $number ]]; then best+="$number"$'\n'; fi
+                    done
+                    best=$(printf %s "$best" | sort -g | head -1)
+                    echo "| $case | $floor |$cell $(awk "BEGIN {printf \"%.1f\", 1e6 * $macs / $ours}") | ${best:+$(over "$best" "$ours")} |"
                 done
-            fi
-            compete "$data-$count"
-            echo
-            echo "| $data, $count thread$([[ $count == 1 ]] || echo s) | floor | $(printf '%s | ' "${names[@]}")GMAC/s | PyTorch over warpvae |"
-            echo "| --- | ---: |$(printf ' ---: |%.0s' "${names[@]}") ---: | ---: |"
-            for case in $(awk '!seen[$1]++ {print $1}' "$scratch/$data-$count.0"); do
-                column() { awk -v case="$case" -v column="$2" '$1 == case {print $column}' "$scratch/$data-$count.$1"; }
-                read -r floor _ < <(column 0 3 | summary)
-                macs=$(column 0 4 | head -1)
-                ours="" best="" cell=""
-                for i in "${!names[@]}"; do
-                    numbers=$(column "$i" 2 | summary)
-                    cell+=" ${numbers%% *} |"
-                    if ((i == 0)); then ours=${numbers%% *}
-                    elif ((${numbers%% *} > 0 && ${numbers%% *} < ${best:-1000000000})); then best=${numbers%% *}; fi
-                done
-                echo "| $case | $floor |$cell $(awk "BEGIN {if ($macs) printf \"%.1f\", 1e6 * $macs / $ours}") | ${best:+$(over "$best" "$ours")} |"
             done
         done
     done

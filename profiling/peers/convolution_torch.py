@@ -1,6 +1,6 @@
-"""The cases of profiling/bench_convolution.cpp in PyTorch: EQUIVAE's layers of 128 images, float32.
+"""The cases of profiling/bench_convolution.cpp in PyTorch: EQUIVAE's layers, float32.
 
-    convolution_torch.py [--data mnist|svhn] [--memory contiguous|channels_last] [--device cpu|cuda] [--threads T] [--tf32]
+    convolution_torch.py [--data mnist|svhn] [--images 128] [--memory contiguous|channels_last] [--device cpu|cuda] [--threads T] [--tf32]
         prints "case microseconds" lines
 """
 import argparse
@@ -11,8 +11,6 @@ from torch.nn import functional as F
 import torch_options
 from equivae_step import DECODER_FILTERS, FILTERS
 from warp_torch import time_call
-
-N = 128
 
 
 def layers(size, channels):
@@ -32,6 +30,7 @@ def layers(size, channels):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", choices=["mnist", "svhn"], default="mnist")
+    parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--memory", choices=["contiguous", "channels_last"], default="contiguous")
     torch_options.add_to(parser)
     options = parser.parse_args()
@@ -44,29 +43,32 @@ def main():
 
     def show(name, call):
         with torch.no_grad():
-            print(f"{name} {time_call(call, synchronise):.1f}", flush=True)
+            time = time_call(call, synchronise)
+        print(f"{name} {time:.1f}", flush=True)
+        return time
+
+    N, all_weights = options.images, 0
 
     for name, transposed, before, after, pixels, pixels_out, stride, padding in layers(*((32, 3) if options.data == "svhn" else (28, 1))):
         x, dy = random(N, before, pixels, pixels), random(N, after, pixels_out, pixels_out)
+        b = torch.rand(after, device=options.device)
         W = random(*((before, after) if transposed else (after, before)), 5, 5)
         extra = [1, 1] if transposed else [0, 0]
 
         def forward():
             if transposed:
-                return F.conv_transpose2d(x, W, None, stride, padding, 1)
-            return F.conv2d(x, W, None, stride, padding)
+                return F.conv_transpose2d(x, W, b, stride, padding, 1).relu_()
+            return F.conv2d(x, W, b, stride, padding).relu_()
 
         def backward(*mask):
             return torch.ops.aten.convolution_backward(
-                dy, x, W, None, [stride] * 2, [padding] * 2, [1, 1], transposed, extra, 1, [*mask, False])
+                dy, x, W, [after], [stride] * 2, [padding] * 2, [1, 1], transposed, extra, 1, mask)
 
         show(f"{name}-forward", forward)
         if name != "encoder0":
-            show(f"{name}-data", lambda: backward(True, False))
-        show(f"{name}-weights", lambda: backward(False, True))
-        y, b = forward(), random(1, after, 1, 1)
-        show(f"{name}-bias", lambda: y.add_(b).relu_())
-        show(f"{name}-bias-backward", lambda: torch.ops.aten.threshold_backward(dy, y, 0).sum((0, 2, 3)))
+            show(f"{name}-data", lambda: torch.ops.aten.threshold_backward(backward(True, False, False)[0], x, 0))
+        all_weights += show(f"{name}-weights", lambda: backward(False, True, True))
+    print(f"all-weights {all_weights:.1f}")
 
 
 if __name__ == "__main__":

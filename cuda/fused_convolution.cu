@@ -14,6 +14,8 @@ bool is_valid(const ConvolutionShape& s, int R, int N) {
            fused_convolution_fits(s, N);
 }
 
+bool is_possible(Activation activation) { return activation == Activation::kNone || activation == Activation::kRelu; }
+
 ForwardWork forward_work(const float* x, const float* W, std::size_t P, const ConvolutionShape& s, int N) {
     const WindowRows windows(windows_of_x(x, s, N));
     ForwardWork work{};
@@ -42,7 +44,7 @@ AdjointWork adjoint_work(const float* dy, const float* W, std::size_t P, const C
     return work;
 }
 
-template <class Tile, Along kFilters, class Work, class Epilogue>
+template <class Tile, class Work, class Epilogue>
 Status launch_tiles(Work work, int R, const Epilogue& epilogue, Stream stream) {
     int K = 0;
     work.blocks = 0;
@@ -73,15 +75,15 @@ Status product(const Work& work, int R, const Epilogue& epilogue, Stream stream)
     };
     constexpr Along fast = Along::kFast;
     if (work.columns <= 8)
-        return is_large(8) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2, 1>, kFilters>(work, R, epilogue, stream)
-                           : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8, 1>, kFilters>(work, R, epilogue, stream);
+        return is_large(8) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2, 1>>(work, R, epilogue, stream)
+                           : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8, 1>>(work, R, epilogue, stream);
     if (work.columns <= 16)
-        return is_large(16) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2, 2>, kFilters>(work, R, epilogue, stream)
-                            : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8, 2>, kFilters>(work, R, epilogue, stream);
+        return is_large(16) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2, 2>>(work, R, epilogue, stream)
+                            : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8, 2>>(work, R, epilogue, stream);
     if (work.columns > 32 && is_large(64))
-        return launch_tiles<DenseTile<fast, kFilters, 4, 2, 1>, kFilters>(work, R, epilogue, stream);
-    return is_large(32) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2>, kFilters>(work, R, epilogue, stream)
-                        : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8>, kFilters>(work, R, epilogue, stream);
+        return launch_tiles<DenseTile<fast, kFilters, 4, 2, 1>>(work, R, epilogue, stream);
+    return is_large(32) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2>>(work, R, epilogue, stream)
+                        : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8>>(work, R, epilogue, stream);
 }
 
 }  // namespace
@@ -102,33 +104,37 @@ template bool convolution_is_fused<double>(const Convolver&, const ConvolutionSh
 
 Status fused_convolution_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
                                  Activation activation, const ConvolutionShape& s, int R, int N, Stream stream) {
-    if (!is_valid(s, R, N)) return {kInvalidValue};
+    if (!is_valid(s, R, N) || !is_possible(activation)) return {kInvalidValue};
     return product<Along::kFast>(forward_work(x, W, P, s, N), R,
-                                 PixelBiasActivation{y, b, N * s.y_size(), P, activation, s.y_channels}, stream);
+                                 PixelBias{y, b, N * s.y_size(), P, activation == Activation::kRelu, s.y_channels},
+                                 stream);
 }
 
 Status fused_convolution_backward_data(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
                                        Activation x_activation, const ConvolutionShape& s, int R, int N,
                                        Stream stream) {
-    if (!is_valid(s, R, N)) return {kInvalidValue};
+    if (!is_valid(s, R, N) || !is_possible(x_activation)) return {kInvalidValue};
     return product<Along::kSlow>(adjoint_work(dy, W, P, s, N), R,
-                                 PixelActivationMask{dx, x, N * s.x_size(), x_activation, s.x_channels}, stream);
+                                 PixelMask{dx, x, N * s.x_size(), x_activation == Activation::kRelu, s.x_channels},
+                                 stream);
 }
 
 Status fused_transposed_convolution_forward(float* x, const float* y, const float* W, const float* b, std::size_t P,
                                             Activation activation, const ConvolutionShape& s, int R, int N,
                                             Stream stream) {
-    if (!is_valid(s, R, N)) return {kInvalidValue};
+    if (!is_valid(s, R, N) || !is_possible(activation)) return {kInvalidValue};
     return product<Along::kSlow>(adjoint_work(y, W, P, s, N), R,
-                                 PixelBiasActivation{x, b, N * s.x_size(), P, activation, s.x_channels}, stream);
+                                 PixelBias{x, b, N * s.x_size(), P, activation == Activation::kRelu, s.x_channels},
+                                 stream);
 }
 
 Status fused_transposed_convolution_backward_data(float* dy, const float* dx, const float* y, const float* W,
                                                   std::size_t P, Activation y_activation, const ConvolutionShape& s,
                                                   int R, int N, Stream stream) {
-    if (!is_valid(s, R, N)) return {kInvalidValue};
+    if (!is_valid(s, R, N) || !is_possible(y_activation)) return {kInvalidValue};
     return product<Along::kFast>(forward_work(dx, W, P, s, N), R,
-                                 PixelActivationMask{dy, y, N * s.y_size(), y_activation, s.y_channels}, stream);
+                                 PixelMask{dy, y, N * s.y_size(), y_activation == Activation::kRelu, s.y_channels},
+                                 stream);
 }
 
 }  // namespace warpvae

@@ -1,10 +1,10 @@
-// Convolutions as products of matrices that are nowhere in memory (convolution_operands.cuh), with bias and activation,
-// or the derivative of an activation, in the epilogue.
+// Convolutions as products of matrices that are nowhere in memory (convolution_operands.cuh), with bias and ReLU, or
+// the derivative of a ReLU, in the epilogue.
 //
-//   forward           y  = activation(x * W + b)                    one product
-//   gradient to x     dx = (dy * W adjoint) f'(x)                   one product for each class of pixels, one launch
+//   forward           y  = relu(x * W + b)              one product
+//   gradient to x     dx = (dy * W adjoint) (x > 0)     one product for each class of pixels, one launch
 //
-// A transposed convolution is the adjoint with bias and activation, and its gradient to y is the forward without.
+// A transposed convolution is the adjoint with bias and ReLU, and its gradient to y is the forward without bias.
 //
 // All is float, channels last. x [R, N, H, W, C], y [R, N, H', W', O]; W [O, k, k, C] and b of replica r at stride P.
 //
@@ -12,8 +12,9 @@
 // of columns, through the multiprocessor's cache, which windows that overlap share. Deterministic; a replica's bits
 // depend on nothing beside it.
 #pragma once
+#include "cuda/activation.cuh"
 #include "cuda/convolution_operands.cuh"
-#include "cuda/fused_dense.cuh"
+#include "cuda/dense_tile.cuh"
 
 namespace warpvae {
 
@@ -62,12 +63,12 @@ __global__ void __launch_bounds__(Tile::kMostThreads, 1)
     epilogue.template finish<Tile>(r, tile, row0, column0, part.pixels);
 }
 
-/// y = activation(tile + b) at the pixels.
-struct PixelBiasActivation {
+/// y = tile + b at the pixels, with or without a ReLU.
+struct PixelBias {
     float* y;
     const float* b;
     std::size_t y_stride, P;
-    Activation activation;
+    bool relu;
     int channels;
     template <class Tile>
     __device__ void finish(int r, const float* tile, int row0, int column0, const PixelRows& pixels) const {
@@ -76,29 +77,32 @@ struct PixelBiasActivation {
             float bias[4] = {};
             read_quad(bias, b + r * P + column, count);
 #pragma unroll
-            for (int i = 0; i < 4; ++i) v[i] = activated(activation, v[i] + bias[i]);
+            for (int i = 0; i < 4; ++i) {
+                v[i] += bias[i];
+                if (relu) v[i] = ReluActivation::forward(v[i]);
+            }
             store_quad(y + r * y_stride + pixels.pixel(row) * channels + column, v, count);
         });
     }
 };
 
-/// dx = tile f'(x) at the pixels, where x is the output of activation f.
-struct PixelActivationMask {
+/// dx = tile at the pixels, or where `relu`, and so x is a ReLU's output, (x > 0) tile.
+struct PixelMask {
     float* dx;
     const float* x;
     std::size_t x_stride;
-    Activation activation;
+    bool relu;
     int channels;
     template <class Tile>
     __device__ void finish(int r, const float* tile, int row0, int column0, const PixelRows& pixels) const {
         for_quads<Tile>(tile, row0, column0, pixels.count, channels, [&](int row, int column, float(&v)[4], int count) {
             if (!count) return;
             const std::size_t at = r * x_stride + pixels.pixel(row) * channels + column;
-            if (activation != Activation::kNone) {
+            if (relu) {
                 float output[4] = {};
                 read_quad(output, x + at, count);
 #pragma unroll
-                for (int i = 0; i < 4; ++i) v[i] = through_activation(activation, v[i], output[i]);
+                for (int i = 0; i < 4; ++i) v[i] = ReluActivation::backward(v[i], output[i]);
             }
             store_quad(dx + at, v, count);
         });

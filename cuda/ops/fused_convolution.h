@@ -15,7 +15,8 @@ bool fused_convolution_fits(const ConvolutionShape& shape, int N);
 template <class T>
 bool convolution_is_fused(const Convolver& convolver, const ConvolutionShape& shape, int N);
 
-/// y = activation(x * W + b), in one launch. Letters as convolution_forward; b [y_channels] at stride P.
+/// y = activation(x * W + b), in one launch. Here and below an activation is kNone or kRelu. Letters as
+/// convolution_forward; b [y_channels] at stride P.
 Status fused_convolution_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
                                  Activation activation, const ConvolutionShape& shape, int R, int N, Stream stream);
 /// dx from dy, the adjoint of the same W, times the derivative of x_activation, whose output x is; in one launch.

@@ -194,6 +194,7 @@ void fused_convolutions() {
     TAKES(fused_convolution_forward(none, ones, ones, ones, P, relu, shape, 2, 0, S));
     REFUSES(fused_convolution_forward(none, ones, ones, ones, P, relu, none_wide, 1, 2, S));
     REFUSES(fused_convolution_forward(none, ones, ones, ones, P, relu, too_far, 1, 2, S));
+    REFUSES(fused_convolution_forward(none, ones, ones, ones, P, Activation::kTanh, shape, 1, 2, S));
     REFUSES(fused_convolution_forward(none, ones, ones, ones, P, relu, shape, 1, -1, S));
     TAKES(fused_convolution_backward_data(none, ones, ones, ones, P, relu, shape, 0, 2, S));
     TAKES(fused_convolution_backward_data(none, ones, ones, ones, P, relu, shape, 2, 0, S));

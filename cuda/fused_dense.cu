@@ -53,12 +53,13 @@ Status fused_dense_forward(float* y, const float* x, const float* W, const float
 }
 
 Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
-                             const float* target, float scale, const RowSumScratch& scratch, int R, int N, int in,
+                             const BernoulliTarget<float>& target, const RowSumScratch& scratch, int R, int N, int in,
                              int D, Stream stream) {
-    if (!is_sound(R, N, in, D)) return {kInvalidValue};
+    if (!is_sound(R, N, in, D) || !target.fits(N)) return {kInvalidValue};
     if (D == 0) return fill_bytes(nll, 0, std::size_t(R) * N * sizeof(float), stream);
+    const float largest = target.largest_logit > 0 ? target.largest_logit : INFINITY;  // which no logit is beyond
     return product<Along::kFast>(rows_of(x, N, in), {W, P, D, in}, R,
-                                 BernoulliLoss{nll, dlogits, b, target, P, scale, N, D, scratch}, stream);
+                                 BernoulliLoss{nll, dlogits, b, P, target, {largest}, N, D, scratch}, stream);
 }
 
 /// A row of 2Z moments in one tile, for up to 32 latents and for more.
@@ -81,10 +82,11 @@ Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, 
 }
 
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
-                                  Activation x_activation, int R, int N, int in, int out, Stream stream) {
+                                  Activation x_activation, int R, int N, int in, int out, Stream stream,
+                                  const RowWeights<float>& rows) {
     if (!is_sound(R, N, in, out)) return {kInvalidValue};
-    return product<Along::kSlow>(rows_of(dy, N, out), {W, P, in, out}, R, ActivationMask{dx, x, x_activation, N, in},
-                                 stream);
+    return product<Along::kSlow>(rows_of(dy, N, out), {W, P, in, out}, R,
+                                 ActivationMask{dx, x, x_activation, N, in, rows}, stream);
 }
 
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,

@@ -5,7 +5,7 @@
 //   forward         y  = activation(x W^T + b)                          BiasActivation
 //                   l  = x W^T + b, nll = -log p(t | l), dl             BernoulliLoss
 //                   (mu, s) = x W^T + b, z = mu + sigma epsilon, kl     GaussianHead
-//   input gradient  dx = (dy W) f'(x)                                   ActivationMask
+//   input gradient  dx = w (dy W) f'(x), w of the row                   ActivationMask
 //                   dz = dy W, then to (mu, s) through z and kl         GaussianHeadBackward
 //
 // The weights' gradients, with the optimiser in their epilogue, are in weight_gradients.cuh. On the CPU device models
@@ -106,9 +106,10 @@ inline constexpr int kSegment = 32;
 /// columns. A part is the sum of one segment in a fixed tree; a row's parts are added in order.
 struct BernoulliLoss {
     float *nll, *dlogits;
-    const float *b, *target;
+    const float* b;
     std::size_t P;
-    float scale;
+    BernoulliTarget<float> target;
+    FromClippedLogit<float> term_of;
     int N, D;
     RowSumScratch sums;
 
@@ -118,11 +119,14 @@ struct BernoulliLoss {
             float bias[4] = {}, t[4] = {}, part = 0;
             const std::size_t at = (std::size_t(r) * N + row) * D + column;
             read_quad(bias, b + r * P + column, count);
-            read_quad(t, target + at, count);
+            if (count) {
+                const std::size_t mine = std::size_t(r) * target.map.targets(N) + target.map.target_of(row);
+                read_quad(t, target.values + mine * D + column, count);
+            }
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-                const BernoulliTerm<float> term = FromLogit()(v[i] + bias[i], t[i]);
-                v[i] = scale * term.gradient;
+                const BernoulliTerm<float> term = term_of(v[i] + bias[i], t[i]);
+                v[i] = target.scale * term.gradient;
                 if (i < count) part += term.nll;
             }
             store_quad(dlogits + at, v, count);
@@ -226,21 +230,26 @@ struct GaussianHeadBackward {
     }
 };
 
-/// dx = tile f'(x), where x is the output of activation f.
+/// dx = w tile f'(x), where x is the output of activation f and w the row's weight; weighted_x = w x.
 struct ActivationMask {
     float* dx;
     const float* x;
     Activation activation;
     int N, in;
+    RowWeights<float> rows;
     template <class Tile>
     __device__ void finish(int r, const float* tile, int row0, int column0) const {
         for_quads<Tile>(tile, row0, column0, N, in, [&](int row, int column, float(&v)[4], int count) {
             const std::size_t at = (std::size_t(r) * N + row) * in + column;
-            if (activation != Activation::kNone) {
-                float output[4] = {};
-                read_quad(output, x + at, count);
+            float output[4] = {};
+            if (activation != Activation::kNone || rows.weights) read_quad(output, x + at, count);
 #pragma unroll
-                for (int i = 0; i < 4; ++i) v[i] = through_activation(activation, v[i], output[i]);
+            for (int i = 0; i < 4; ++i) v[i] = through_activation(activation, v[i], output[i]);
+            if (rows.weights && count) {
+                const float weight = rows.weights[std::size_t(r) * N + row];
+#pragma unroll
+                for (int i = 0; i < 4; ++i) v[i] *= weight, output[i] *= weight;
+                store_quad(rows.weighted_x + at, output, count);
             }
             store_quad(dx + at, v, count);
         });

@@ -47,13 +47,12 @@ void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& param
 
 template <class T>
 void DenseStack<T>::forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
-                                         const T* target, T scale, const RowSumScratch& scratch, int R, int N) {
+                                         const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N) {
     const std::size_t last = layers_.size() - 1;
     for (std::size_t i = 0; i < last; ++i) forward_layer(i, matmul, parameters, x, R, N, {});
     const DenseLayer& layer = layers_[last];
     check(dense_bernoulli(matmul, nll, output(), last ? activations_[last - 1].data() : x, layer.weight(parameters),
-                          layer.bias(parameters), parameters.stride(), target, scale, scratch, R, N, layer.in(),
-                          layer.out()));
+                          layer.bias(parameters), parameters.stride(), target, scratch, R, N, layer.in(), layer.out()));
 }
 
 template <class T>
@@ -65,6 +64,21 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
         layers_[i].backward(matmul, parameters, dx, dy, i ? activations_[i - 1].data() : x, i ? hidden_ : x_activation,
                             N);
         if (i) apply_dropout(dx, i - 1, drop, R, N, matmul.stream());
+        dy = dx;
+    }
+    return dx;
+}
+
+template <class T>
+T* DenseStack<T>::weighted_backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x,
+                                    const RowWeights<T>& rows, int N) {
+    T* dx = nullptr;
+    for (std::size_t i = layers_.size(); i-- > 0;) {
+        RowWeights<T> of_layer;  // the last layer's gradients by its input carry them on
+        if (i + 1 == layers_.size()) of_layer = {rows.weights, i ? activations_[i - 1].data() : rows.weighted_x};
+        dx = d_inputs_[i].data();
+        layers_[i].backward(matmul, parameters, dx, dy, i ? activations_[i - 1].data() : x,
+                            i ? hidden_ : Activation::kNone, N, of_layer);
         dy = dx;
     }
     return dx;

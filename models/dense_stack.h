@@ -33,7 +33,7 @@ class DenseStack {
     T* output() { return activations_.back().data(); }  ///< [R, N, out]
     /// `forward` of a stack that makes logits, and their likelihood (dense_bernoulli): output() becomes dlogits.
     void forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
-                              const T* target, T scale, const RowSumScratch& scratch, int R, int N);
+                              const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N);
     int out() const { return layers_.back().out(); }
 
     /// Fills the gradients of every layer from dy = dL/d(output before its activation) [R, N, out]. Returns dx [R, N,
@@ -41,6 +41,10 @@ class DenseStack {
     /// after the next call.
     T* backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x, Activation x_activation,
                 bool want_dx, int R, int N, const LatentNoise& drop = {});
+    /// The same where dy is of rows that do not count alike yet, for the input of a stack without dropout. It multiplies
+    /// the last hidden layer's output by their weights; rows.weighted_x takes that of x in a stack of one layer.
+    T* weighted_backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x,
+                         const RowWeights<T>& rows, int N);
 
     /// `backward` of a decoder, whose x is z, through z to the moments it was drawn from (dense_to_gaussian_backward).
     void backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,

@@ -12,7 +12,7 @@ Status fused_dense_forward(float* y, const float* x, const float* W, const float
                            Activation activation, int R, int N, int in, int out, Stream stream);
 /// As dense_bernoulli, in one launch.
 Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
-                             const float* target, float scale, const RowSumScratch& scratch, int R, int N, int in,
+                             const BernoulliTarget<float>& target, const RowSumScratch& scratch, int R, int N, int in,
                              int D, Stream stream);
 /// Whether a block of this device has room for Z latents: 32 always, up to 128 on most.
 bool fused_gaussian_head_fits(int H, int Z);
@@ -24,6 +24,7 @@ Status fused_gaussian_head_backward(float* dmoments, const float* dy, const floa
                                     const float* moments, float kl_weight, int R, int N, int Z, int out, Stream stream);
 /// As dense_backward_input, in one launch.
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
-                                  Activation x_activation, int R, int N, int in, int out, Stream stream);
+                                  Activation x_activation, int R, int N, int in, int out, Stream stream,
+                                  const RowWeights<float>& rows = {});
 
 }  // namespace warpvae

@@ -121,6 +121,10 @@ void products() {
     TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 2, 0, 1, 4));
     TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 1, 2, 0, 4));
     TAKES(dense_backward_input<T>(context, zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0));
+    TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 2, 0, 3, 4, RowWeights<T>{ones, none}));
+    TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 2, 2, 0, 4, RowWeights<T>{ones, none}));
+    TAKES(dense_backward_input<T>(context, zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0,
+                                  RowWeights<T>{ones, all(6, 1)}));
     const auto layer = [](int rows, int in, int out) {
         return DenseWeightGradient<T>{0, std::size_t(in) * out, ones, ones, rows, in, out};
     };
@@ -129,6 +133,11 @@ void products() {
     TAKES(dense_backward_weights<T>(context, zeros(16), layer(0, 3, 4), 1, 64));
     TAKES(dense_backward_weights<T>(context, all(4, 2), layer(2, 0, 4), 1, 64));
     TAKES(dense_backward_weights<T>(context, none, layer(2, 3, 0), 1, 64));
+    auto weighted = layer(0, 3, 4);
+    weighted.row_weights = ones;
+    TAKES(dense_backward_weights<T>(context, zeros(16), weighted, 1, 64));
+    weighted = layer(2, 0, 4), weighted.row_weights = ones;
+    TAKES(dense_backward_weights<T>(context, all(4, 2), weighted, 1, 64));
     const LatentNoise noise;
     TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, noise, 0, 2, 3, 4));
     TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, noise, 2, 0, 3, 4));
@@ -139,12 +148,13 @@ void products() {
     GuardedBuffer<float> parts(64);
     GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
     const RowSumScratch scratch{parts.data(), arrived.data()};
-    TAKES(dense_bernoulli<T>(context, none, none, ones, ones, ones, 64, ones, T(1), scratch, 0, 2, 3, 4));
-    TAKES(dense_bernoulli<T>(context, none, none, ones, ones, ones, 64, ones, T(1), scratch, 2, 0, 3, 4));
-    TAKES(dense_bernoulli<T>(context, zeros(4), none, ones, ones, ones, 64, ones, T(1), scratch, 2, 2, 3, 0));
+    const BernoulliTarget<T> target{ones};
+    TAKES(dense_bernoulli<T>(context, none, none, ones, ones, ones, 64, target, scratch, 0, 2, 3, 4));
+    TAKES(dense_bernoulli<T>(context, none, none, ones, ones, ones, 64, target, scratch, 2, 0, 3, 4));
+    TAKES(dense_bernoulli<T>(context, zeros(4), none, ones, ones, ones, 64, target, scratch, 2, 2, 3, 0));
     // Logits of 1 from the bias alone, against targets of 1.
     TAKES(dense_bernoulli<T>(context, all(2, 4 * std::log1p(std::exp(T(-1)))), all(8, 1 / (1 + std::exp(T(-1))) - 1),
-                             ones, ones, ones, 64, ones, T(1), scratch, 1, 2, 0, 4));
+                             ones, ones, ones, 64, target, scratch, 1, 2, 0, 4));
 }
 
 void dense() {
@@ -195,6 +205,8 @@ void fused_dense() {
     TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 0, 3, 4, S));
     TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 2, 0, 4, S));
     TAKES(fused_dense_backward_input(zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0, S));
+    TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 0, 3, 4, S, {ones, none}));
+    TAKES(fused_dense_backward_input(zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0, S, {ones, all(6, 1)}));
     const LatentNoise noise;
     TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, noise, 0, 2, 3, 4, S));
     TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, noise, 2, 0, 3, 4, S));
@@ -205,16 +217,20 @@ void fused_dense() {
     GuardedBuffer<float> parts(64);
     GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
     const RowSumScratch scratch{parts.data(), arrived.data()};
-    TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, ones, 1, scratch, 0, 2, 3, 4, S));
-    TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 0, 3, 4, S));
-    TAKES(fused_dense_bernoulli(zeros(4), none, ones, ones, ones, 64, ones, 1, scratch, 2, 2, 3, 0, S));
+    TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, {ones}, scratch, 0, 2, 3, 4, S));
+    TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, {ones}, scratch, 2, 0, 3, 4, S));
+    TAKES(fused_dense_bernoulli(zeros(4), none, ones, ones, ones, 64, {ones}, scratch, 2, 2, 3, 0, S));
     const std::vector<DenseWeightGradient<float>> no_layers,
         no_rows = {{0, 12, ones, ones, 0, 3, 4}}, no_inputs = {{0, 0, ones, ones, 2, 0, 4}},
-        no_outputs = {{0, 0, ones, ones, 2, 3, 0}}, refused = {{0, 0, ones, ones, -1, 3, 4}};
+        no_weighted_rows = {{0, 12, ones, ones, 0, 3, 4, ones}},
+        no_weighted_inputs = {{0, 0, ones, ones, 2, 0, 4, ones}}, no_outputs = {{0, 0, ones, ones, 2, 3, 0}},
+        refused = {{0, 0, ones, ones, -1, 3, 4}};
     TAKES(weight_gradients(none, no_layers, 2, 64, S));
     TAKES(weight_gradients(none, no_rows, 0, 16, S));
     TAKES(weight_gradients(zeros(32), no_rows, 2, 16, S));
     TAKES(weight_gradients(all(4, 2), no_inputs, 1, 4, S));
+    TAKES(weight_gradients(zeros(32), no_weighted_rows, 2, 16, S));
+    TAKES(weight_gradients(all(4, 2), no_weighted_inputs, 1, 4, S));
     TAKES(weight_gradients(none, no_outputs, 1, 4, S));
     REFUSES(weight_gradients(none, refused, 1, 16, S));
     const AdamState<float> adam_state{none, none, none, none};

@@ -1,5 +1,7 @@
 #include "cuda/fused_dense.cuh"
 
+#include <climits>
+
 #include "cuda/ops/fused_dense.h"
 
 namespace warpvae {
@@ -71,14 +73,33 @@ bool fused_gaussian_head_fits(int H, int Z) {
     return 2 * Z <= WideHeadTile::kColumns && WideHeadTile::shared_bytes(H, 1) <= device_shared_bytes();
 }
 
+template <class Epilogue>
+static Status heads(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream) {
+    if (B.lines <= HeadTile::kColumns) return launch_tiles<HeadTile>(A, B, R, epilogue, stream);
+    return launch_tiles<WideHeadTile>(A, B, R, epilogue, stream);
+}
+
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
                            std::size_t P, LatentNoise noise, int R, int N, int H, int Z, Stream stream) {
     if (!is_sound(R, N, H, Z) || !fused_gaussian_head_fits(H, Z) || noise.first_row % 4) return {kInvalidValue};
     if (Z == 0) return fill_bytes(kl, 0, std::size_t(R) * N * sizeof(float), stream);
-    const Operands A = rows_of(h, N, H), B{W, P, 2 * Z, H};
-    const GaussianHead head{moments, z, kl, b, P, noise, N, Z};
-    if (2 * Z <= HeadTile::kColumns) return launch_tiles<HeadTile>(A, B, R, head, stream);
-    return launch_tiles<WideHeadTile>(A, B, R, head, stream);
+    return heads(rows_of(h, N, H), {W, P, 2 * Z, H}, R, GaussianHead{moments, z, kl, b, P, noise, N, Z}, stream);
+}
+
+Status fused_posterior(const Posterior<float>& out, const float* h, const float* W, const float* b, std::size_t P,
+                       VarianceHead head, const LatentNoise& noise, int R, int N, int K, int H, int Z, Stream stream) {
+    if (!is_sound(R, N, H, Z) || !fused_gaussian_head_fits(H, Z) || noise.first_row % 4 || K < 0 ||
+        (long long)N * K > INT_MAX)
+        return {kInvalidValue};
+    if (Z == 0) {
+        for (const auto& [sums, rows] : {std::pair{out.kl, N}, {out.ratio, N * K}}) {
+            const Status status = sums ? fill_bytes(sums, 0, std::size_t(R) * rows * sizeof(float), stream) : Status();
+            if (!status.ok()) return status;
+        }
+        return {};
+    }
+    return heads(rows_of(h, N, H), {W, P, 2 * Z, H}, R,
+                 PosteriorHead{out.moments, out.kl, b, P, head, {out.z, out.ratio, noise, N, K, Z}}, stream);
 }
 
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,

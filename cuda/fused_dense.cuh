@@ -5,6 +5,7 @@
 //   forward         y  = activation(x W^T + b)                          BiasActivation
 //                   l  = x W^T + b, nll = -log p(t | l), dl             BernoulliLoss
 //                   (mu, s) = x W^T + b, z = mu + sigma epsilon, kl     GaussianHead
+//                   (mu, v), kl, some z_k = mu + sigma epsilon_k        PosteriorHead
 //   input gradient  dx = w (dy W) f'(x), w of the row                   ActivationMask
 //                   dz = dy W, then to (mu, s) through z and kl         GaussianHeadBackward
 //
@@ -23,6 +24,7 @@
 #include "cuda/gaussian_moments.cuh"
 #include "cuda/gaussian_sample.cuh"
 #include "cuda/philox.cuh"
+#include "cuda/posterior_samples.cuh"
 
 namespace warpvae {
 
@@ -200,6 +202,42 @@ struct GaussianHead {
             for (int j = 0; j < Z; ++j) total += tile[row * Tile::kPitch + j];
             kl[std::size_t(r) * N + row0 + row] = total;
         }
+    }
+};
+
+/// moments = tile + b with the variances that `head` makes of it, their kl, and the draws (posterior_samples.cuh). The
+/// tile holds whole rows: 2Z is at most its width.
+struct PosteriorHead {
+    float *moments, *kl;
+    const float* b;
+    std::size_t P;
+    VarianceHead head;
+    PosteriorDraws<float> draws;
+
+    template <class Tile>
+    __device__ void finish(int r, float* tile, int row0, int) const {
+        const int N = draws.N, K = draws.K, Z = draws.Z, rows = N - row0 < Tile::kRows ? N - row0 : Tile::kRows;
+        const float* const bias = b + r * P;
+        for (int e = threadIdx.x; e < rows * Z; e += blockDim.x) {
+            const int down = e / Z, j = e % Z;
+            float* const mine = tile + down * Tile::kPitch + j;
+            float* const to = moments + (std::size_t(r) * N + row0 + down) * 2 * Z + j;
+            to[0] = mine[0] += bias[j];
+            to[Z] = mine[Z] = variance_of(mine[Z] + bias[Z + j], head);
+        }
+        __syncthreads();
+        const auto moments_of = [&](int n) { return tile + (n - row0) * Tile::kPitch; };
+        for (int row = row0 + warp_index(); row < row0 + rows; row += warps_per_block()) {
+            const float* const mu = moments_of(row);
+            float total = 0;
+            for (int j : warp_stride(Z)) total += divergence_of_variance(mu[j], mu[Z + j]);
+            total = warp_sum(total);
+            if (kl && lane_index() == 0) kl[std::size_t(r) * N + row] = total;
+        }
+        static_assert(Tile::kRows % 4 == 0);  // no four draws are of two tiles
+        const int end = ((row0 + rows) * K + 3) / 4;
+        for (int quad = row0 * K / 4 + warp_index(); quad < end; quad += warps_per_block())
+            draws.draw(r, quad, moments_of);
     }
 };
 

@@ -62,10 +62,9 @@ template <class T>
 void RenyiVae<T>::draw(const T* x, int N, int K, const LatentNoise& noise) {
     const Range range("encoder.forward");
     if (!config_.hidden.empty()) encoder_.forward(matmul_, parameters_, x, R_, N);
-    heads_.forward(matmul_, parameters_, moments_.data(), encoded(x), Activation::kNone, N);
-    check(variance_head(moments_.data(), kl_.data(), config_.variance, R_, N, config_.latents, this->stream()));
-    check(
-        posterior_samples(z_.data(), ratio_.data(), moments_.data(), noise, R_, N, K, config_.latents, this->stream()));
+    check(dense_posterior<T>(matmul_, {moments_.data(), kl_.data(), z_.data(), ratio_.data()}, encoded(x),
+                             heads_.weight(parameters_), heads_.bias(parameters_), parameters_.stride(),
+                             config_.variance, noise, R_, N, K, heads_.in(), config_.latents));
 }
 template <class T>
 void RenyiVae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {

@@ -2,6 +2,7 @@
 // conventions: cuda/ops.h.
 #pragma once
 #include "cuda/ops/dense.h"
+#include "cuda/ops/renyi.h"
 
 namespace warpvae {
 
@@ -19,6 +20,9 @@ bool fused_gaussian_head_fits(int H, int Z);
 /// As gaussian_head_forward, in one launch, where that fits.
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
                            std::size_t P, LatentNoise noise, int R, int N, int H, int Z, Stream stream);
+/// As dense_posterior, in one launch, where a Gaussian head fits. Without draws (K = 0) it fills moments and kl alone.
+Status fused_posterior(const Posterior<float>& out, const float* h, const float* W, const float* b, std::size_t P,
+                       VarianceHead head, const LatentNoise& noise, int R, int N, int K, int H, int Z, Stream stream);
 /// As dense_to_gaussian_backward, in one launch.
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
                                     const float* moments, float kl_weight, int R, int N, int Z, int out, Stream stream);

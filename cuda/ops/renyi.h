@@ -2,6 +2,7 @@
 // of their importance weights, and its gradient. Letters and conventions: cuda/ops.h; here K is the number of draws.
 #pragma once
 #include "cuda/device/device.h"
+#include "cuda/ops/dense.h"
 #include "cuda/ops/latent.h"
 
 namespace warpvae {
@@ -28,6 +29,18 @@ Status variance_head(T* moments, T* kl, VarianceHead head, int R, int N, int Z, 
 template <class T>
 Status posterior_samples(T* z, T* ratio, const T* moments, LatentNoise noise, int R, int N, int K, int Z,
                          Stream stream);
+
+/// What a Gaussian encoder says of N images and K draws of each; kl and ratio may be null.
+template <class T>
+struct Posterior {
+    T *moments, *kl;  ///< [R, N, 2Z] of (mu, variance); [R, N]
+    T *z, *ratio;     ///< [R, N, K, Z]; [R, N, K]
+};
+/// A Gaussian encoder's heads and its draws: moments = h W^T + b, then as variance_head and posterior_samples have it.
+/// h [R, N, H]; W [2Z, H], b [2Z] at stride P.
+template <class T>
+Status dense_posterior(const Matmul& matmul, const Posterior<T>& out, const T* h, const T* W, const T* b, std::size_t P,
+                       VarianceHead head, const LatentNoise& noise, int R, int N, int K, int H, int Z);
 
 /// Each replica's order.
 struct RenyiOrders {

@@ -348,6 +348,71 @@ TEST(FusedDense, GaussianHeadAgreesWithItsParts) {
     EXPECT_FALSE(fused_gaussian_head_fits(400, 129));
 }
 
+TEST(FusedDense, PosteriorAgreesWithItsParts) {
+    struct Case {
+        int R, N, K, H, Z;
+    };
+    for (const auto& [R, N, K, H, Z] :
+         {Case{1, 1, 1, 1, 1}, {2, 7, 5, 40, 3}, {1, 33, 3, 200, 30}, {2, 18, 6, 9, 50}, {1, 17, 2, 3, 128}}) {
+        const Layer l({R, N, H, 2 * Z});
+        GuardedBuffer<float> h(l.x), arena(l.arena);
+        GuardedBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{7, 8}), step(std::vector<std::uint64_t>{3});
+        const float* const b = arena.data() + l.bias();
+        const std::size_t rows = std::size_t(R) * N, draws = rows * K;
+        for (const VarianceHead head : {VarianceHead::kExp, VarianceHead::kSoftplus})
+            for (const bool drawn : {true, false}) {
+                LatentNoise noise;
+                if (drawn) noise.seeds = seeds.data(), noise.step = step.data(), noise.first_row = 8;
+                GuardedBuffer<float> m(rows * 2 * Z), z(draws * Z), kl(rows), ratio(draws);
+                check(fused_dense_forward(m.data(), h.data(), arena.data(), b, l.P, Activation::kNone, R, N, H, 2 * Z,
+                                          nullptr));
+                check(variance_head(m.data(), kl.data(), head, R, N, Z, nullptr));
+                check(posterior_samples(z.data(), ratio.data(), m.data(), noise, R, N, K, Z, nullptr));
+
+                GuardedBuffer<float> fm(m.size()), fz(z.size()), fkl(rows), fratio(draws);
+                check(fused_posterior({fm.data(), fkl.data(), fz.data(), fratio.data()}, h.data(), arena.data(), b, l.P,
+                                      head, noise, R, N, K, H, Z, nullptr));
+                // A variance of e^raw has some ten times raw's error, and 10 is about the largest raw here; z and the
+                // sums follow from it. The ratio's terms cancel: its error is that of their squares.
+                expect_close(fm.download(), as<double>(m.download()), Tolerance{1e-6, 1e-5}, "moments");
+                expect_close(fz.download(), as<double>(z.download()), Tolerance{1e-5, 1e-5}, "z");
+                expect_close(fkl.download(), as<double>(kl.download()), Tolerance{0, 2e-5}, "kl");
+                std::vector<double> allowed(draws);
+                const std::vector<float> Z_ = z.download(), M = m.download();
+                for (std::size_t i = 0; i < draws; ++i)
+                    for (int j = 0; j < Z; ++j) {
+                        const double x = Z_[i * Z + j], mu = M[i / K * 2 * Z + j], v = M[i / K * 2 * Z + Z + j];
+                        allowed[i] += 2e-5 * (1 + x * x + (x - mu) * (x - mu) / v + std::abs(std::log(v)));
+                    }
+                expect_close(fratio.download(), as<double>(ratio.download()), allowed, "ratio");
+
+                GuardedBuffer<float> alone(m.size()), no_z(0);
+                check(fused_posterior({alone.data(), nullptr, no_z.data(), nullptr}, h.data(), arena.data(), b, l.P,
+                                      head, noise, R, N, 0, H, Z, nullptr));
+                expect_identical(alone.download(), fm.download(), "moments without draws");
+
+                GuardedBuffer<float> last_m(fm.size() / R), last_z(fz.size() / R), last_ratio(draws / R);
+                noise.seeds = drawn ? seeds.data() + R - 1 : nullptr;
+                const std::size_t before = std::size_t(R - 1) * N;
+                check(fused_posterior({last_m.data(), nullptr, last_z.data(), last_ratio.data()}, h.data() + before * H,
+                                      arena.data() + (R - 1) * l.P, b + (R - 1) * l.P, l.P, head, noise, 1, N, K, H, Z,
+                                      nullptr));
+                expect_identical(last_z.download(), slice(fz.download(), before * K * Z, last_z.size()),
+                                 "the last replica alone");
+                expect_identical(last_ratio.download(), slice(fratio.download(), before * K, last_ratio.size()),
+                                 "the last replica alone");
+            }
+    }
+    const auto status = [](int N, int K, int H, int Z, std::size_t first_row) {
+        return fused_posterior({}, nullptr, nullptr, nullptr, 0, VarianceHead::kExp,
+                               {nullptr, nullptr, Purpose::kLatent, first_row}, 1, N, K, H, Z, nullptr);
+    };
+    EXPECT_FALSE(status(1, 1, 4, 129, 0).ok());
+    EXPECT_FALSE(status(1, 1, 4, 3, 2).ok()) << "the noise of four rows is one block";
+    EXPECT_FALSE(status(1, -1, 4, 3, 0).ok());
+    EXPECT_FALSE(status(1 << 16, 1 << 16, 4, 3, 0).ok()) << "more draws than an int counts";
+}
+
 TEST(FusedDense, GaussianHeadBackwardAgreesWithItsParts) {
     for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{2, 19, 20, 300}, Shape{1, 37, 7, 5}}) {
         const Layer l(s);  // in: latents

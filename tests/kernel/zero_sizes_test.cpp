@@ -293,6 +293,16 @@ void gaussians() {
     TAKES(posterior_samples<float>(none, none, ones, noise, 2, 0, 3, 4, S));
     TAKES(posterior_samples<float>(none, none, ones, noise, 2, 2, 0, 4, S));
     TAKES(posterior_samples<float>(none, zeros(12), ones, noise, 2, 2, 3, 0, S));
+    const Matmul context;
+    const auto posterior = [](Output kl, Output ratio) { return Posterior<float>{none, kl, none, ratio}; };
+    TAKES(dense_posterior<float>(context, posterior(none, none), ones, ones, ones, 64, head, noise, 0, 2, 3, 4, 5));
+    TAKES(dense_posterior<float>(context, posterior(none, none), ones, ones, ones, 64, head, noise, 2, 0, 3, 4, 5));
+    TAKES(dense_posterior<float>(context, posterior(zeros(4), zeros(12)), ones, ones, ones, 64, head, noise, 2, 2, 3, 4,
+                                 0));
+    TAKES(fused_posterior(posterior(none, none), ones, ones, ones, 64, head, noise, 0, 2, 3, 4, 5, S));
+    TAKES(fused_posterior(posterior(none, none), ones, ones, ones, 64, head, noise, 2, 0, 3, 4, 5, S));
+    TAKES(fused_posterior(posterior(zeros(4), zeros(12)), ones, ones, ones, 64, head, noise, 2, 2, 3, 4, 0, S));
+    TAKES(fused_posterior(posterior(zeros(4), none), ones, ones, ones, 64, head, noise, 2, 2, 0, 4, 0, S));
     TAKES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 0, 2, 3, S));
     TAKES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 2, 0, 3, S));
     REFUSES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 2, 2, 0, S));

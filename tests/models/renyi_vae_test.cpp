@@ -63,6 +63,8 @@ TEST(RenyiVae, BackwardEqualsFiniteDifferencesForEveryActivationHeadAndLikelihoo
     config = small_config();
     config.clipped_probability = 0.49;  // most pixels are clipped
     expect_gradient_of(config, {1, 0.5}, "clipped probabilities");
+    config.hidden = {};
+    expect_gradient_of(config, {1, 0.5, kInfinity}, "linear, clipped probabilities");
 }
 
 TEST(RenyiVae, ForwardEqualsAPlainLoop) {
@@ -212,6 +214,81 @@ TEST(RenyiVae, FusedLayersTrainAsALibrarysProductsDo) {
         const double expected = plain.epoch()[1].loss;
         EXPECT_NEAR(ours.epoch()[1].loss, expected, 1e-4 * std::abs(expected));
     }
+}
+
+/// Gradients of one batch, by a library's products with kernels behind or by the fused layers.
+std::vector<std::vector<float>> gradients_of(const RenyiVaeConfig& config, const std::vector<double>& alphas, int N) {
+    const int R = int(alphas.size()), D = config.height * config.width;
+    const Matmul matmul;
+    RenyiVae<float> vae(config, alphas, N + 2, matmul);
+    std::vector<std::uint64_t> seeds;
+    for (int r = 0; r < R; ++r) seeds.push_back(21 + r);
+    const DeviceBuffer<std::uint64_t> device_seeds(seeds);
+    vae.parameters().initialise(seeds, nullptr);
+    const auto x = test::uniform<float>(std::size_t(R) * N * D, 0, 1, 8);
+    check(copy_to_device(vae.minibatch(), x.data(), x.size() * sizeof(float)));
+    LatentNoise noise;
+    noise.seeds = device_seeds.data();
+    std::vector<std::vector<float>> out;
+    for (int call = 0; call < 2; ++call) {  // twice: nothing that the first call leaves behind matters
+        vae.gradients(N, noise);
+        out.clear();
+        for (int r = 0; r < R; ++r) out.push_back(vae.parameters().download_gradients(r));
+    }
+    return out;
+}
+
+/// Both ways' gradients to within float's roundings of the largest, and each replica as it is alone.
+void expect_fused_gradients(const RenyiVaeConfig& config, const std::vector<double>& alphas, int N, const char* name) {
+    const auto expected = gradients_of(config, alphas, N);
+    const test::FusedDense fused;
+    const auto found = gradients_of(config, alphas, N);
+    double worst = 0;
+    for (std::size_t r = 0; r < alphas.size(); ++r) {
+        double largest = 0, error = 0;
+        for (std::size_t i = 0; i < found[r].size(); ++i) {
+            ASSERT_TRUE(std::isfinite(found[r][i])) << name << ", alpha " << alphas[r];
+            largest = std::max(largest, double(std::abs(expected[r][i])));
+            error = std::max(error, double(std::abs(found[r][i] - expected[r][i])));
+        }
+        EXPECT_GT(largest, 0);
+        EXPECT_LT(error, 2e-5 * largest) << name << ", alpha " << alphas[r];
+        worst = std::max(worst, error / largest);
+    }
+    std::printf("    %-44s largest difference %.2g of 2e-5 allowed\n", name, worst);
+}
+
+TEST(RenyiVae, FusedGradientsAreThoseOfALibrarysProducts) {
+    const std::vector<double> alphas = {-kInfinity, -1.5, 0, 0.5, 1, 2, kInfinity};
+    RenyiVaeConfig config = small_config();
+    for (const bool analytic_kl : {true, false})
+        for (const int K : {1, 5, 9}) {
+            config.samples = K, config.analytic_kl = analytic_kl;
+            expect_fused_gradients(config, alphas, 5, "ReLU, softplus head");
+        }
+    config.samples = 5;
+    config.clipped_probability = 0.4;
+    expect_fused_gradients(config, {0, 1}, 19, "clipped probabilities");
+    config.clipped_probability = 0;
+    config.variance = VarianceHead::kExp;
+    config.activation = Activation::kTanh;
+    expect_fused_gradients(config, {0, 1}, 4, "tanh, exp head");
+    config.likelihood = Likelihood::kGaussian;
+    expect_fused_gradients(config, {0, 1}, 4, "Gaussian likelihood");
+    config.hidden = {};
+    expect_fused_gradients(config, {0, 1}, 4, "linear, Gaussian likelihood");
+    config.likelihood = Likelihood::kBernoulli;
+    expect_fused_gradients(config, {0, 1}, 4, "linear");
+}
+
+TEST(RenyiVae, GradientsOfNoImagesAreZero) {
+    const auto expect_zeros = [] {
+        for (const std::vector<float>& replica : gradients_of(small_config(), {0, 1}, 0))
+            for (const float g : replica) EXPECT_EQ(g, 0);
+    };
+    expect_zeros();
+    const test::FusedDense fused;
+    expect_zeros();
 }
 
 TEST(RenyiVae, LearnsTenImagesByHeart) {

@@ -117,8 +117,8 @@ __global__ void weighted_backward_kernel(T* dx, const T* x, RowWeights<T> rows, 
     }
 }
 
-/// sums[r, c] = sum_n w[r, n] y[r, n, c], rows in their order; w = 1 without row weights. A thread owns a column (16 neighbours on the CPU device, which
-/// reads whole cache lines that way).
+/// sums[r, c] = sum_n w[r, n] y[r, n, c], rows in their order; w = 1 without row weights. A thread owns a column (16
+/// neighbours on the CPU device, which reads whole cache lines that way).
 #ifdef __CUDACC__
 inline constexpr int kColumnTile = 1;
 #else

@@ -8,14 +8,15 @@ namespace warpvae {
 namespace {
 
 template <class Tile, class Epilogue>
-Status launch_tiles(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream) {
+Status launch_tiles(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream,
+                    int step = Tile::kRows) {
     const int owners = Tile::owners_for(A.K);
     const std::size_t tiles =
-        std::size_t((A.lines + Tile::kRows - 1) / Tile::kRows) * ((B.lines + Tile::kColumns - 1) / Tile::kColumns);
+        std::size_t((A.lines + step - 1) / step) * ((B.lines + Tile::kColumns - 1) / Tile::kColumns);
     return launch_dependent(
         dense_product_kernel<Tile, Epilogue>,
         for_blocks(tiles, R, Block::fixed(owners * Tile::kGroupThreads), Tile::shared_bytes(A.K, owners)), stream, A, B,
-        epilogue);
+        epilogue, step);
 }
 
 /// The tile for a product of R replicas: as large as leaves a tile for every multiprocessor, for a large one reads each
@@ -116,6 +117,23 @@ Status fused_gaussian_head_backward(float* dmoments, const float* dy, const floa
     if (!is_sound(R, N, Z, out)) return {kInvalidValue};
     return product<Along::kSlow>(rows_of(dy, N, out), {W, P, Z, out}, R,
                                  GaussianHeadBackward{dmoments, z, moments, kl_weight, N, Z}, stream);
+}
+
+/// Draws of an image in one tile: up to 16, or up to 64.
+using DrawsTile = DenseTile<Along::kFast, Along::kSlow, 1, 1, 8>;
+using ManyDrawsTile = DenseTile<Along::kFast, Along::kSlow, 4, 1, 2>;
+
+bool fused_posterior_backward_fits(int K) { return K >= 1 && K <= ManyDrawsTile::kRows; }
+
+Status fused_posterior_backward(float* dheads, const float* dy, const float* W, std::size_t P,
+                                const PosteriorPath<float>& path, int R, int N, int K, int Z, int out, Stream stream) {
+    if (!is_sound(R, N, Z, out) || !fused_posterior_backward_fits(K) || (long long)N * K > INT_MAX)
+        return {kInvalidValue};
+    const Operands A = rows_of(dy, N * K, out), B{W, P, Z, out};
+    const PosteriorBackward through{dheads, path, N, K, Z};
+    if (K <= DrawsTile::kRows)
+        return launch_tiles<DrawsTile>(A, B, R, through, stream, K * PosteriorBackward::images_in<DrawsTile>(K));
+    return launch_tiles<ManyDrawsTile>(A, B, R, through, stream, K * PosteriorBackward::images_in<ManyDrawsTile>(K));
 }
 
 }  // namespace warpvae

@@ -8,6 +8,7 @@
 //                   (mu, v), kl, some z_k = mu + sigma epsilon_k        PosteriorHead
 //   input gradient  dx = w (dy W) f'(x), w of the row                   ActivationMask
 //                   dz = dy W, then to (mu, s) through z and kl         GaussianHeadBackward
+//                   the same through K draws of a posterior             PosteriorBackward
 //
 // The weights' gradients, with the optimiser in their epilogue, are in weight_gradients.cuh. On the CPU device models
 // use a library's product with kernels behind it (dense.cu); tests hold these kernels, run as lanes, against that.
@@ -36,12 +37,13 @@ struct Operands {
     __device__ Operand of(int r) const { return {data + r * stride, lines, K}; }
 };
 
-/// C[r] = A[r] B[r], a tile a block; `epilogue(r, tile, row0, column0)` makes of it what it makes.
+/// C[r] = A[r] B[r], a tile a block, every `step` rows, kRows at most; `epilogue(r, tile, row0, column0)` makes of it
+/// what it makes.
 template <class Tile, class Epilogue>
 __global__ void __launch_bounds__(Tile::kMostThreads, 1)
-    dense_product_kernel(Operands A, Operands B, Epilogue epilogue) {
+    dense_product_kernel(Operands A, Operands B, Epilogue epilogue, int step) {
     const int across = (B.lines + Tile::kColumns - 1) / Tile::kColumns;
-    const int row0 = blockIdx.x / across * Tile::kRows, column0 = blockIdx.x % across * Tile::kColumns;
+    const int row0 = blockIdx.x / across * step, column0 = blockIdx.x % across * Tile::kColumns;
     float* const tile = Tile::sum(A.of(blockIdx.y), B.of(blockIdx.y), row0, column0, [] {});
     epilogue.template finish<Tile>(blockIdx.y, tile, row0, column0);
 }
@@ -265,6 +267,37 @@ struct GaussianHeadBackward {
             store_quad(dmoments + at * 2 * Z + column, dmu, count);
             store_quad(dmoments + at * 2 * Z + Z + column, ds, count);
         });
+    }
+};
+
+/// dheads [R, N, 2Z] from dz = tile, all draws of an image in one tile (posterior_samples.cuh), which has as many whole
+/// images as it holds.
+struct PosteriorBackward {
+    float* dheads;
+    PosteriorPath<float> path;
+    int N, K, Z;
+    template <class Tile>
+    static WARPVAE_HOST_DEVICE constexpr int images_in(int K) {
+        return Tile::kRows / K;
+    }
+    template <class Tile>
+    __device__ void finish(int r, const float* tile, int row0, int column0) const {
+        const PathScales<float> scales = path_scales(path, r);
+        const int image0 = row0 / K, images = images_in<Tile>(K);
+        for (int e = threadIdx.x; e < images * Tile::kColumns; e += blockDim.x) {
+            const int across = e % Tile::kColumns, j = column0 + across, i = e / Tile::kColumns;
+            if (image0 + i >= N || j >= Z) continue;
+            const std::size_t image = std::size_t(r) * N + image0 + i;
+            const float *const mu = path.moments + image * 2 * Z + j, *const z = path.z + image * K * Z + j;
+            const float *const weights = path.weights + image * K, *const dz = tile + i * K * Tile::kPitch + across;
+            PathSums<float> sums;
+            sums.begin(scales.of_kl, mu[0], mu[Z]);
+#pragma unroll 4
+            for (int k = 0; k < K; ++k)
+                sums.add(dz[k * Tile::kPitch], scales.of_draws * weights[k], z[std::size_t(k) * Z], mu[0]);
+            dheads[image * 2 * Z + j] = sums.dmu;
+            dheads[image * 2 * Z + Z + j] = sums.dsigma * dlog_sigma(mu[Z], path.head);
+        }
     }
 };
 

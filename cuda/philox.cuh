@@ -63,15 +63,16 @@ __device__ inline Normal4 latent_noise(std::uint64_t seed, Purpose purpose, std:
     return normal_from(philox(seed, purpose, step, row_quad * std::uint64_t(Z) + std::uint64_t(j)));
 }
 
-/// out[4 q + k] = four[k] as far as n goes, in one store where out lies on 16 bytes.
+/// Numbers that one block of the stream makes.
 template <class T>
-struct alignas(16) Four {
+struct alignas(4 * sizeof(T)) Four {
     T v[4];
 };
+/// out[4 q + k] = four.v[k] as far as n goes, in one store where out lies as a Four does.
 template <class T>
 __device__ inline void store_four(T* out, std::size_t n, std::size_t q, const Four<T>& four) {
     T* const to = out + 4 * q;
-    if (n - 4 * q >= 4 && reinterpret_cast<std::uintptr_t>(out) % sizeof(Four<T>) == 0) {
+    if (n - 4 * q >= 4 && reinterpret_cast<std::uintptr_t>(out) % alignof(Four<T>) == 0) {
         *reinterpret_cast<Four<T>*>(to) = four;
         return;
     }

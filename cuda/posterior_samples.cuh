@@ -17,9 +17,9 @@
 //
 // moments, dheads [R, N, 2Z]: mu, then v or raw; z, dz [R, N, K, Z]; ratio, weights [R, N, K]; kl [R, N].
 //
-// Contract: block any; one block per row, or a warp for four draws, which share a Philox block and may be of two images.
-// The backward gives each lane a latent and sums over the draws in their order, eight of them on the way at a time.
-// Writes 4 Z bytes a draw forward, reads 8 Z backward, and each row's moments from the cache. Deterministic.
+// Contract: block any; one block per row, or a warp for four draws, which share a Philox block and may be of two
+// images. The backward gives each lane a latent and adds the draws in their order, with the loads of several on the way
+// at a time. Writes 4 Z bytes a draw forward, reads 8 Z backward, and each row's moments from the cache. Deterministic.
 #pragma once
 #include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/reduce.cuh"
@@ -156,6 +156,28 @@ __global__ void posterior_samples_kernel(PosteriorDraws<T> draws, const T* momen
         draws.draw(r, quad, moments_of);
 }
 
+/// What a draw weighs in the gradient, and the divergence where it is analytic.
+template <class T>
+struct PathScales {
+    T of_draws, of_kl;
+};
+template <class T>
+__device__ inline PathScales<T> path_scales(const PosteriorPath<T>& path, int r) {
+    const bool analytic = path.orders.analytic_kl && path.orders.alphas[r] == 1;
+    return {analytic ? T(0) : path.scale, analytic ? path.scale : T(0)};
+}
+/// One latent's dmu and dlog sigma: the divergence's part, then the draws one by one, w = scale W.
+template <class T>
+struct PathSums {
+    T dmu, dsigma;
+    __device__ void begin(T of_kl, T mu, T variance) { dmu = of_kl * mu, dsigma = of_kl * (variance - T(1)); }
+    __device__ void add(T dz, T w, T z, T mu) {
+        const T g = dz + w * z;
+        dmu += g;
+        dsigma += g * (z - mu) - w;
+    }
+};
+
 /// Neighbours that a thread takes together: as many as its vectors want on the CPU device.
 #ifdef __CUDACC__
 inline constexpr int kLatentTile = 1;
@@ -163,39 +185,32 @@ inline constexpr int kLatentTile = 1;
 inline constexpr int kLatentTile = 16;
 #endif
 template <class T>
-__global__ void __launch_bounds__(1024)  // for registers enough to have the loads of eight draws on the way
-    posterior_backward_kernel(T* dheads, const T* dz, const T* z, const T* moments, const T* weights,
-                              RenyiOrders orders, VarianceHead head, T scale, int K, int Z) {
+__global__ void __launch_bounds__(1024)  // for registers enough to have the loads of several draws on the way
+    posterior_backward_kernel(T* dheads, const T* dz, PosteriorPath<T> path, int K, int Z) {
     wait_for_previous_launch();
     let_next_launch_begin();
-    const int r = blockIdx.y;
-    const std::size_t row = std::size_t(r) * gridDim.x + blockIdx.x;
-    const T* mu = moments + row * 2 * Z;
+    const std::size_t row = std::size_t(blockIdx.y) * gridDim.x + blockIdx.x;
+    const T *mu = path.moments + row * 2 * Z, *z = path.z + row * K * Z, *weights = path.weights + row * K;
     T* out = dheads + row * 2 * Z;
-    dz += row * K * Z, z += row * K * Z, weights += row * K;
-    const bool analytic = orders.analytic_kl && orders.alphas[r] == 1;
-    const T of_draws = analytic ? T(0) : scale, of_kl = analytic ? scale : T(0);
+    dz += row * K * Z;
+    const PathScales<T> scales = path_scales(path, blockIdx.y);
     for (int tile : block_stride((Z + kLatentTile - 1) / kLatentTile)) {
         const int first = tile * kLatentTile, left = Z - first;
         const int count = kLatentTile == 1 || left > kLatentTile ? kLatentTile : left;
         const T *mean = mu + first, *variance = mean + Z;
-        T dmu[kLatentTile], dsigma[kLatentTile];
-        for (int c = 0; c < count; ++c) dmu[c] = of_kl * mean[c], dsigma[c] = of_kl * (variance[c] - T(1));
+        PathSums<T> sums[kLatentTile];
+        for (int c = 0; c < count; ++c) sums[c].begin(scales.of_kl, mean[c], variance[c]);
 #pragma unroll 8
         for (int k = 0; k < K; ++k) {
-            const T w = of_draws * weights[k];
+            const T w = scales.of_draws * weights[k];
             const T *to = dz + std::size_t(k) * Z + first, *at = z + std::size_t(k) * Z + first;
             WARPVAE_SIMD()
-            for (int c = 0; c < count; ++c) {
-                const T g = to[c] + w * at[c];
-                dmu[c] += g;
-                dsigma[c] += g * (at[c] - mean[c]) - w;
-            }
+            for (int c = 0; c < count; ++c) sums[c].add(to[c], w, at[c], mean[c]);
         }
         WARPVAE_SIMD()
         for (int c = 0; c < count; ++c) {
-            out[first + c] = dmu[c];
-            out[Z + first + c] = dsigma[c] * dlog_sigma(variance[c], head);
+            out[first + c] = sums[c].dmu;
+            out[Z + first + c] = sums[c].dsigma * dlog_sigma(variance[c], path.head);
         }
     }
 }

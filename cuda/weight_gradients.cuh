@@ -111,8 +111,8 @@ struct UpdateParameters {
     __device__ const float* existing(int r) const { return gradients + r * P; }
 };
 
-/// One block: the biases' gradient of WeightTile::kRows outputs from `column0` on, where the rows have weights. Sum s of
-/// 32 is over the rows s, s + 32, ..., and then they are added in order, whatever the block's size.
+/// One block: the biases' gradient of WeightTile::kRows outputs from `column0` on, where the rows have weights. Sum s
+/// of 32 is over the rows s, s + 32, ..., and then they are added in order, whatever the block's size.
 template <class Rule>
 __device__ void weighted_biases(const Rule& rule, const DenseWeightGradient<float>& of, int r, int column0) {
     constexpr int kSums = 32, kColumns = WeightTile::kRows;

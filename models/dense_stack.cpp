@@ -70,21 +70,6 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
 }
 
 template <class T>
-T* DenseStack<T>::weighted_backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x,
-                                    const RowWeights<T>& rows, int N) {
-    T* dx = nullptr;
-    for (std::size_t i = layers_.size(); i-- > 0;) {
-        RowWeights<T> of_layer;  // the last layer's gradients by its input carry them on
-        if (i + 1 == layers_.size()) of_layer = {rows.weights, i ? activations_[i - 1].data() : rows.weighted_x};
-        dx = d_inputs_[i].data();
-        layers_[i].backward(matmul, parameters, dx, dy, i ? activations_[i - 1].data() : x,
-                            i ? hidden_ : Activation::kNone, N, of_layer);
-        dy = dx;
-    }
-    return dx;
-}
-
-template <class T>
 void DenseStack<T>::backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
                                          const T* z, const T* moments, T kl_weight, int R, int N) {
     for (std::size_t i = layers_.size(); i-- > 1;) {
@@ -96,6 +81,28 @@ void DenseStack<T>::backward_to_gaussian(const Matmul& matmul, ParameterArena<T>
     first.backward<T>(matmul, parameters, nullptr, dy, z, Activation::kNone, N);
     check(dense_to_gaussian_backward(matmul, d_moments, d_inputs_[0].data(), dy, first.weight(parameters),
                                      parameters.stride(), z, moments, kl_weight, R, N, first.in(), first.out()));
+}
+
+template <class T>
+void DenseStack<T>::backward_to_posterior(const Matmul& matmul, ParameterArena<T>& parameters, T* d_heads, const T* dy,
+                                          const PosteriorPath<T>& path, T* weighted_z, int R, int N, int K) {
+    const DenseLayer& first = layers_[0];
+    T* const d_z = d_inputs_[0].data();
+    if (layers_.size() == 1) {
+        first.backward(matmul, parameters, d_z, dy, path.z, Activation::kNone, N * K, {path.weights, weighted_z});
+        check(posterior_backward<T>(d_heads, d_z, path, R, N, K, first.in(), matmul.stream()));
+        return;
+    }
+    for (std::size_t i = layers_.size(); i-- > 1;) {
+        T* const x = activations_[i - 1].data();
+        const bool is_last = i + 1 == layers_.size();  // the other layers' gradients follow from its weighted one
+        layers_[i].backward(matmul, parameters, d_inputs_[i].data(), dy, static_cast<const T*>(x), hidden_, N * K,
+                            is_last ? RowWeights<T>{path.weights, x} : RowWeights<T>{});
+        dy = d_inputs_[i].data();
+    }
+    first.backward<T>(matmul, parameters, nullptr, dy, path.z, Activation::kNone, N * K);
+    check(dense_to_posterior_backward(matmul, d_heads, d_z, dy, first.weight(parameters), parameters.stride(), path, R,
+                                      N, K, first.in(), first.out()));
 }
 
 template class DenseStack<float>;

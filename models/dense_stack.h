@@ -41,14 +41,15 @@ class DenseStack {
     /// after the next call.
     T* backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x, Activation x_activation,
                 bool want_dx, int R, int N, const LatentNoise& drop = {});
-    /// The same where dy is of rows that do not count alike yet, for the input of a stack without dropout. It multiplies
-    /// the last hidden layer's output by their weights; rows.weighted_x takes that of x in a stack of one layer.
-    T* weighted_backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x,
-                         const RowWeights<T>& rows, int N);
 
     /// `backward` of a decoder, whose x is z, through z to the moments it was drawn from (dense_to_gaussian_backward).
     void backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
                               const T* z, const T* moments, T kl_weight, int R, int N);
+    /// `backward` of a decoder of K draws of each of N images: to the moments that they were drawn from
+    /// (dense_to_posterior_backward). The rows of dy do not count as path.weights says yet: the last hidden layer's
+    /// output is multiplied by them here, or, in a stack of one layer, z, into weighted_z [R, N K, Z].
+    void backward_to_posterior(const Matmul& matmul, ParameterArena<T>& parameters, T* d_heads, const T* dy,
+                               const PosteriorPath<T>& path, T* weighted_z, int R, int N, int K);
 
   private:
     void forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R,

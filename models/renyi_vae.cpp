@@ -91,31 +91,33 @@ T RenyiVae<T>::largest_logit() const {
     return p > 0 ? T(std::log((1 - p) / p)) : T(0);
 }
 template <class T>
-void RenyiVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
+void RenyiVae<T>::likelihood(T* nll, T* d_output, const T* target, int N, int K) {
     const Range range("loss");
     const LossRows<T> rows{nullptr, {N, K}};  // all draws of an image share it as their target
+    const T scale = T(1) / T(N);
     if (config_.likelihood == Likelihood::kGaussian)
-        check(gaussian_likelihood<T>({nll, nullptr, nullptr}, output(), target, {}, T(1), R_, N * K, this->image_size(),
-                                     1, this->stream(), rows));
+        check(gaussian_likelihood<T>({nll, d_output, nullptr}, output(), target, {}, scale, R_, N * K,
+                                     this->image_size(), 1, this->stream(), rows));
     else
-        check(bernoulli_from_logits<T>(nll, nullptr, output(), target, T(1), R_, N * K, this->image_size(),
+        check(bernoulli_from_logits<T>(nll, d_output, output(), target, scale, R_, N * K, this->image_size(),
                                        this->stream(), rows, largest_logit()));
+}
+template <class T>
+void RenyiVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
+    likelihood(nll, nullptr, target, N, K);
 }
 
 template <class T>
 void RenyiVae<T>::decode_to_loss(int N) {
     const int K = config_.samples;
-    const T scale = T(1) / T(N);
-    if (config_.likelihood == Likelihood::kGaussian) {
+    if (config_.likelihood != Likelihood::kBernoulli) {
         decode(N * K);
-        const Range range("loss");
-        check(gaussian_likelihood<T>({nll_.data(), output(), nullptr}, output(), input_.data(), {}, scale, R_, N * K,
-                                     this->image_size(), 1, this->stream(), {nullptr, {N, K}}));
+        likelihood(nll_.data(), output(), input_.data(), N, K);
         return;
     }
     const Range range("decoder.forward");
     decoder_.forward_to_bernoulli(matmul_, parameters_, z_.data(), nll_.data(),
-                                  {input_.data(), scale, {N, K}, largest_logit()},
+                                  {input_.data(), T(1) / T(N), {N, K}, largest_logit()},
                                   {loss_parts_.data(), tiles_arrived_.data()}, R_, N * K);
 }
 
@@ -147,17 +149,16 @@ void RenyiVae<T>::gradients(int N, const LatentNoise& noise) {
     draw_samples(N, noise);
     decode_to_loss(N);
     bound_draws(N);
-    const T* d_z = nullptr;
     {
         // The weights of the draws need all of their likelihoods. They commute with the products, so the decoder's last
         // layer applies them on the way back.
         const Range range("decoder.backward");
-        d_z = decoder_.weighted_backward(matmul_, parameters_, output(), z_.data(),
-                                         {weights_.data(), weighted_z_.data()}, N * config_.samples);
+        const PosteriorPath<T> path{z_.data(), moments_.data(),  weights_.data(),
+                                    orders_,   config_.variance, T(1) / T(N)};
+        decoder_.backward_to_posterior(matmul_, parameters_, d_moments_.data(), output(), path, weighted_z_.data(), R_,
+                                       N, config_.samples);
     }
     const Range range("encoder.backward");
-    check(posterior_backward(d_moments_.data(), d_z, z_.data(), moments_.data(), weights_.data(), orders_,
-                             config_.variance, T(1) / T(N), R_, N, config_.samples, config_.latents, this->stream()));
     T* d_hidden = config_.hidden.empty() ? nullptr : d_hidden_.data();
     heads_.backward(matmul_, parameters_, d_hidden, static_cast<const T*>(d_moments_.data()), encoded(input_.data()),
                     config_.activation, N);

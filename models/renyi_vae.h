@@ -60,7 +60,10 @@ class RenyiVae : public Autoencoder<T> {
     void draw(const T* x, int N, int K, const LatentNoise& noise);
     /// q(z | x) of N images and all draws, at the noise of a step.
     void draw_samples(int N, const LatentNoise& noise);
-    /// Decodes all draws and fills nll_; output() becomes the gradient of sum_n,k nll / N, each draw counting once.
+    /// Row losses of N images with K draws each, and unless null the gradient of their sum / N by the output, in its
+    /// place or elsewhere.
+    void likelihood(T* nll, T* d_output, const T* target, int N, int K);
+    /// Decodes all draws, then `likelihood` with output() as the gradient. A Bernoulli's is the decoder's last layer.
     void decode_to_loss(int N);
     /// The bound, and each draw's weight in its gradient.
     void bound_draws(int N);

@@ -26,6 +26,11 @@ Status fused_posterior(const Posterior<float>& out, const float* h, const float*
 /// As dense_to_gaussian_backward, in one launch.
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
                                     const float* moments, float kl_weight, int R, int N, int Z, int out, Stream stream);
+/// Whether a tile has room for K draws of an image: from 1 to 64.
+bool fused_posterior_backward_fits(int K);
+/// As dense_to_posterior_backward, in one launch, where that fits.
+Status fused_posterior_backward(float* dheads, const float* dy, const float* W, std::size_t P,
+                                const PosteriorPath<float>& path, int R, int N, int K, int Z, int out, Stream stream);
 /// As dense_backward_input, in one launch.
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
                                   Activation x_activation, int R, int N, int in, int out, Stream stream,

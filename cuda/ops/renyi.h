@@ -64,13 +64,25 @@ template <class T>
 Status renyi_bound(const RenyiBound<T>& out, const T* nll, const T* ratio, const T* kl, const RenyiOrders& orders,
                    int R, int N, int K, Stream stream);
 
-/// The gradient of L = scale * sum_n loss[n] by the encoder's output: of each draw's part of the loss, through z = mu +
-/// sigma epsilon (the reparameterised gradient) and the head. Where the variance is at its bound, that by raw is 0.
-///   dheads [R, N, 2Z] = dL/d(mu, raw)  from  dz [R, N, K, Z], L's gradient through the likelihood alone (it carries
-///   scale and weights), z, moments of (mu, variance), weights [R, N, K]
+/// What the gradient of L = scale * sum_n loss[n] goes through from the draws to the encoder's output: z = mu + sigma
+/// epsilon (the reparameterised gradient), each draw's part of the loss, and the head.
 template <class T>
-Status posterior_backward(T* dheads, const T* dz, const T* z, const T* moments, const T* weights,
-                          const RenyiOrders& orders, VarianceHead head, T scale, int R, int N, int K, int Z,
+struct PosteriorPath {
+    const T *z, *moments;  ///< [R, N, K, Z]; [R, N, 2Z] of (mu, variance)
+    const T* weights;      ///< [R, N, K], as renyi_bound has them
+    RenyiOrders orders;
+    VarianceHead head;
+    T scale;
+};
+/// dheads [R, N, 2Z] = dL/d(mu, raw) from dz [R, N, K, Z], L's gradient through the likelihood alone (it carries scale
+/// and weights). Where the variance is at its bound, that by raw is 0.
+template <class T>
+Status posterior_backward(T* dheads, const T* dz, const PosteriorPath<T>& path, int R, int N, int K, int Z,
                           Stream stream);
+/// The input gradient of a decoder's first layer, whose x is z, and posterior_backward of it. dy [R, N K, out]; W [out,
+/// Z] at stride P; dz is scratch.
+template <class T>
+Status dense_to_posterior_backward(const Matmul& matmul, T* dheads, T* dz, const T* dy, const T* W, std::size_t P,
+                                   const PosteriorPath<T>& path, int R, int N, int K, int Z, int out);
 
 }  // namespace warpvae

@@ -301,8 +301,8 @@ std::vector<T> backward(const std::vector<T>& dz, const std::vector<T>& z, const
                         VarianceHead head, double scale, const Sizes& s) {
     GuardedBuffer<T> g(dz), Z(z), m(moments), w(weights), out(moments.size());
     GuardedBuffer<double> a(alphas);
-    check(posterior_backward(out.data(), g.data(), Z.data(), m.data(), w.data(), {a.data(), analytic_kl}, head,
-                             T(scale), s.R, s.N, s.K, s.Z, nullptr));
+    const PosteriorPath<T> path{Z.data(), m.data(), w.data(), {a.data(), analytic_kl}, head, T(scale)};
+    check(posterior_backward(out.data(), g.data(), path, s.R, s.N, s.K, s.Z, nullptr));
     return out.download();
 }
 

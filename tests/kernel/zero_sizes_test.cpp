@@ -306,10 +306,19 @@ void gaussians() {
     TAKES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 0, 2, 3, S));
     TAKES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 2, 0, 3, S));
     REFUSES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 2, 2, 0, S));
-    TAKES(posterior_backward<float>(none, ones, ones, ones, ones, orders, head, 1, 0, 2, 3, 4, S));
-    TAKES(posterior_backward<float>(none, ones, ones, ones, ones, orders, head, 1, 2, 0, 3, 4, S));
-    TAKES(posterior_backward<float>(none, ones, ones, ones, ones, orders, head, 1, 2, 2, 3, 0, S));
-    TAKES(posterior_backward<float>(zeros(12), ones, ones, ones, ones, {ones, false}, head, 1, 1, 3, 0, 2, S));
+    const PosteriorPath<float> path{ones, ones, ones, orders, head, 1},
+        monte_carlo{ones, ones, ones, {ones, false}, head, 1};
+    TAKES(posterior_backward<float>(none, ones, path, 0, 2, 3, 4, S));
+    TAKES(posterior_backward<float>(none, ones, path, 2, 0, 3, 4, S));
+    TAKES(posterior_backward<float>(none, ones, path, 2, 2, 3, 0, S));
+    TAKES(dense_to_posterior_backward<float>(context, none, none, ones, ones, 64, path, 0, 2, 3, 4, 5));
+    TAKES(dense_to_posterior_backward<float>(context, none, none, ones, ones, 64, path, 2, 0, 3, 4, 5));
+    TAKES(dense_to_posterior_backward<float>(context, none, none, ones, ones, 64, path, 2, 2, 3, 0, 5));
+    TAKES(fused_posterior_backward(none, ones, ones, 64, path, 0, 2, 3, 4, 5, S));
+    TAKES(fused_posterior_backward(none, ones, ones, 64, path, 2, 0, 3, 4, 5, S));
+    TAKES(fused_posterior_backward(none, ones, ones, 64, path, 2, 2, 3, 0, 5, S));
+    REFUSES(fused_posterior_backward(none, ones, ones, 64, path, 2, 2, 0, 4, 5, S));
+    TAKES(posterior_backward<float>(zeros(12), ones, monte_carlo, 1, 3, 0, 2, S));
 }
 
 void linear_models() {
@@ -559,8 +568,9 @@ TEST(ZeroSizes, OfEveryLauncherThatAHeaderDeclares) {
     at_all_block_sizes([] {
         if (convolution_library() != "no cuDNN") convolutions<float>(), convolutions<double>();
         products<float>(), products<double>();
-        called.insert("dense_is_fused");  // these two launch nothing
-        called.insert("fused_gaussian_head_fits");
+        for (const char* launches_nothing :
+             {"dense_is_fused", "fused_gaussian_head_fits", "fused_posterior_backward_fits"})
+            called.insert(launches_nothing);
         dense();
         fused_dense();
         gaussians();

@@ -465,7 +465,7 @@ TEST(WeightGradients, RowWeightsAreTheSameBitsWhoeverIsBeside) {
     }
 }
 
-/// Two layers and what lies between them, then an optimiser: in one launch, or gradients first and the optimiser's own
+/// Two layers, one of weighted rows, and what lies between them, then an optimiser: in one launch, or gradients first and the optimiser's own
 /// kernel after.
 template <class State, class Options, class Fused, class Apart>
 void expect_fused_update(Fused fused, Apart apart, bool poisoned) {
@@ -478,9 +478,9 @@ void expect_fused_update(Fused fused, Apart apart, bool poisoned) {
                first = random.uniforms<float>(R * P), second = random.uniforms<float>(R * P);
     if (poisoned) dy1[(N + 3) * 9 + 4] = std::numeric_limits<float>::infinity();  // of replica 1
     GuardedBuffer<float> DY1(dy1), X1(x1), DY2(dy2), X2(x2), gradients(random.normals<float>(R * P)),
-        rates(std::vector<float>{0.01f, 0.1f});
+        rates(std::vector<float>{0.01f, 0.1f}), weights(random.uniforms<float>(R * N));
     GuardedBuffer<std::uint64_t> step(std::vector<std::uint64_t>{4});
-    const std::vector<DenseWeightGradient<float>> layers = {{W2, b2, DY2.data(), X2.data(), N, 5, 6},
+    const std::vector<DenseWeightGradient<float>> layers = {{W2, b2, DY2.data(), X2.data(), N, 5, 6, weights.data()},
                                                             {W1, b1, DY1.data(), X1.data(), N, 20, 9}};
     const auto run = [&](bool together) {
         GuardedBuffer<float> p(start), a(first), b(second), g(gradients.download());

@@ -465,8 +465,8 @@ TEST(WeightGradients, RowWeightsAreTheSameBitsWhoeverIsBeside) {
     }
 }
 
-/// Two layers, one of weighted rows, and what lies between them, then an optimiser: in one launch, or gradients first and the optimiser's own
-/// kernel after.
+/// Two layers, one of weighted rows, and what lies between them, then an optimiser: in one launch, or gradients first
+/// and the optimiser's own kernel after.
 template <class State, class Options, class Fused, class Apart>
 void expect_fused_update(Fused fused, Apart apart, bool poisoned) {
     const int R = 2, N = 37;

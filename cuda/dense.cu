@@ -45,14 +45,14 @@ Status activation_backward(T* dx, const T* y, Activation activation, std::size_t
 }
 
 template <class T>
-Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns, Stream stream) {
+Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns, Stream stream, const T* row_weights) {
     const std::size_t tiles = column_tiles(columns);
     LaunchConfig config = for_elements(tiles, R, Block::any(64));
     if (!device_is_gpu() && tiles) {  // for_elements cuts by elements, and a tile is N * 16 of them
         config.elements = 0;
         config.grid.x = static_cast<unsigned>(tiles < 4 ? tiles : 4);
     }
-    return launch(column_sum_kernel<T>, config, stream, sums, y, P, N, columns);
+    return launch(column_sum_kernel<T>, config, stream, sums, y, row_weights, P, N, columns);
 }
 
 template <class T>
@@ -75,14 +75,14 @@ Status dense_forward(const Matmul& context, T* y, const T* x, const T* W, const 
 
 template <class T>
 Status dense_bernoulli(const Matmul& context, T* nll, T* dlogits, const T* x, const T* W, const T* b, std::size_t P,
-                       const T* target, T scale, const RowSumScratch& scratch, int R, int N, int in, int D) {
+                       const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N, int in, int D) {
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context))
-            return fused_dense_bernoulli(nll, dlogits, x, W, b, P, target, scale, scratch, R, N, in, D,
-                                         context.stream());
+            return fused_dense_bernoulli(nll, dlogits, x, W, b, P, target, scratch, R, N, in, D, context.stream());
     const Status logits = dense_forward(context, dlogits, x, W, b, P, Activation::kNone, R, N, in, D);
     if (!logits.ok()) return logits;
-    return bernoulli_from_logits<T>(nll, dlogits, dlogits, target, scale, R, N, D, context.stream());
+    return bernoulli_from_logits<T>(nll, dlogits, dlogits, target.values, target.scale, R, N, D, context.stream(),
+                                    {nullptr, target.map}, target.largest_logit);
 }
 
 template <class T>
@@ -117,14 +117,21 @@ Status dense_gaussian_head(const Matmul& context, T* moments, T* z, T* kl, const
 
 template <class T>
 Status dense_backward_input(const Matmul& context, T* dx, const T* dy, const T* x, const T* W, std::size_t P,
-                            Activation x_activation, int R, int N, int in, int out, const T* more) {
+                            Activation x_activation, int R, int N, int in, int out, const T* more,
+                            const RowWeights<T>& rows) {
     const Stream stream = context.stream();
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context))
-            return fused_dense_backward_input(dx, dy, x, W, P, x_activation, R, N, in, out, stream, more);
+            return fused_dense_backward_input(dx, dy, x, W, P, x_activation, R, N, in, out, stream, more, rows);
     const std::size_t x_stride = std::size_t(N) * in;
     Status status = matmul(context, dx, x_stride, Op::kNone, dy, std::size_t(N) * out, Op::kNone, W, P, R, N, in, out);
-    if (status.ok()) status = activation_backward(dx, x, x_activation, R * x_stride, stream);
+    if (!status.ok()) return status;
+    status = rows.weights ? with_activation(x_activation,
+                                            [&](auto f) {
+                                                return launch(weighted_backward_kernel<T, decltype(f)>,
+                                                              for_blocks(N, R), stream, dx, x, rows, in);
+                                            })
+                          : activation_backward(dx, x, x_activation, R * x_stride, stream);
     if (!status.ok() || !more) return status;
     return add(dx, more, R * x_stride, stream);
 }
@@ -153,24 +160,24 @@ Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWe
     const Status status = matmul(context, gradients + layer.weight, P, Op::kTranspose, layer.dy, std::size_t(N) * out,
                                  Op::kNone, layer.x, std::size_t(N) * in, R, out, in, N);
     if (!status.ok()) return status;
-    return column_sum(gradients + layer.bias, layer.dy, P, R, N, out, context.stream());
+    return column_sum(gradients + layer.bias, layer.dy, P, R, N, out, context.stream(), layer.row_weights);
 }
 
 #define WARPVAE_INSTANTIATE(T)                                                                                        \
     template Status bias_activation(T*, const T*, std::size_t, Activation, int, int, int, Stream);                    \
     template Status activation_backward(T*, const T*, Activation, std::size_t, Stream);                               \
-    template Status column_sum(T*, const T*, std::size_t, int, int, int, Stream);                                     \
+    template Status column_sum(T*, const T*, std::size_t, int, int, int, Stream, const T*);                           \
     template Status dense_forward(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation, int, int, \
                                   int, int);                                                                          \
     template bool dense_is_fused<T>(const Matmul&);                                                                   \
-    template Status dense_bernoulli(const Matmul&, T*, T*, const T*, const T*, const T*, std::size_t, const T*, T,    \
-                                    const RowSumScratch&, int, int, int, int);                                        \
+    template Status dense_bernoulli(const Matmul&, T*, T*, const T*, const T*, const T*, std::size_t,                 \
+                                    const BernoulliTarget<T>&, const RowSumScratch&, int, int, int, int);             \
     template Status dense_sigmoid_bernoulli(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t,     \
                                             const T*, T, const RowSumScratch&, int, int, int, int);                   \
     template Status dense_gaussian_head(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t,         \
                                         const GaussianLatent<T>&, const LatentNoise&, int, int, int, int);            \
     template Status dense_backward_input(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation,    \
-                                         int, int, int, int, const T*);                                               \
+                                         int, int, int, int, const T*, const RowWeights<T>&);                         \
     template Status dense_to_gaussian_backward(const Matmul&, T*, T*, const T*, const T*, std::size_t, const T*,      \
                                                const T*, const GaussianLatent<T>&, T, int, int, int, int);            \
     template Status dense_backward_weights(const Matmul&, T*, const DenseWeightGradient<T>&, int, std::size_t);

@@ -1,19 +1,22 @@
 #include "cuda/fused_dense.cuh"
 
+#include <climits>
+
 #include "cuda/ops/fused_dense.h"
 
 namespace warpvae {
 namespace {
 
 template <class Tile, class Epilogue>
-Status launch_tiles(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream) {
+Status launch_tiles(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream,
+                    int step = Tile::kRows) {
     const int owners = Tile::owners_for(A.K);
     const std::size_t tiles =
-        std::size_t((A.lines + Tile::kRows - 1) / Tile::kRows) * ((B.lines + Tile::kColumns - 1) / Tile::kColumns);
+        std::size_t((A.lines + step - 1) / step) * ((B.lines + Tile::kColumns - 1) / Tile::kColumns);
     return launch_dependent(
         dense_product_kernel<Tile, Epilogue>,
         for_blocks(tiles, R, Block::fixed(owners * Tile::kGroupThreads), Tile::shared_bytes(A.K, owners)), stream, A, B,
-        epilogue);
+        epilogue, step);
 }
 
 /// The tile for a product of R replicas: as large as leaves a tile for every multiprocessor, for a large one reads each
@@ -61,17 +64,19 @@ static Status bernoulli_product(const BernoulliLoss<Output>& loss, const float* 
 }
 
 Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
-                             const float* target, float scale, const RowSumScratch& scratch, int R, int N, int in,
+                             const BernoulliTarget<float>& target, const RowSumScratch& scratch, int R, int N, int in,
                              int D, Stream stream) {
-    return bernoulli_product(BernoulliLoss<LogitOutput>{{}, nll, dlogits, b, target, P, scale, N, D, scratch}, x, W, R,
-                             in, stream);
+    if (!target.fits(N)) return {kInvalidValue};
+    const float largest = target.largest_logit > 0 ? target.largest_logit : INFINITY;  // which no logit is beyond
+    return bernoulli_product(BernoulliLoss<LogitOutput>{{{largest}}, nll, dlogits, b, P, target, N, D, scratch}, x, W,
+                             R, in, stream);
 }
 
 Status fused_dense_sigmoid_bernoulli(float* nll, float* dlogits, float* y, const float* x, const float* W,
                                      const float* b, std::size_t P, const float* target, float scale,
                                      const RowSumScratch& scratch, int R, int N, int in, int D, Stream stream) {
-    return bernoulli_product(BernoulliLoss<SigmoidOutput>{{y}, nll, dlogits, b, target, P, scale, N, D, scratch}, x, W,
-                             R, in, stream);
+    return bernoulli_product(BernoulliLoss<SigmoidOutput>{{y, {}}, nll, dlogits, b, P, {target, scale}, N, D, scratch},
+                             x, W, R, in, stream);
 }
 
 /// A row of 2Z moments in one tile, for up to 32 latents and for more.
@@ -83,23 +88,43 @@ bool fused_gaussian_head_fits(int H, int Z) {
     return 2 * Z <= WideHeadTile::kColumns && WideHeadTile::shared_bytes(H, 1) <= device_shared_bytes();
 }
 
+template <class Epilogue>
+static Status heads(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream) {
+    if (B.lines <= HeadTile::kColumns) return launch_tiles<HeadTile>(A, B, R, epilogue, stream);
+    return launch_tiles<WideHeadTile>(A, B, R, epilogue, stream);
+}
+
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
                            std::size_t P, const GaussianLatent<float>& latent, LatentNoise noise, int R, int N, int H,
                            int Z, Stream stream) {
     if (!is_sound(R, N, H, Z) || !fused_gaussian_head_fits(H, Z) || noise.first_row % 4) return {kInvalidValue};
     if (Z == 0) return fill_bytes(kl, 0, std::size_t(R) * N * sizeof(float), stream);
-    const Operands A = rows_of(h, N, H), B{W, P, 2 * Z, H};
-    const GaussianHead head{moments, z, kl, b, P, latent, noise, N, Z};
-    if (2 * Z <= HeadTile::kColumns) return launch_tiles<HeadTile>(A, B, R, head, stream);
-    return launch_tiles<WideHeadTile>(A, B, R, head, stream);
+    return heads(rows_of(h, N, H), {W, P, 2 * Z, H}, R, GaussianHead{moments, z, kl, b, P, latent, noise, N, Z},
+                 stream);
+}
+
+Status fused_posterior(const Posterior<float>& out, const float* h, const float* W, const float* b, std::size_t P,
+                       VarianceHead head, const LatentNoise& noise, int R, int N, int K, int H, int Z, Stream stream) {
+    if (!is_sound(R, N, H, Z) || !fused_gaussian_head_fits(H, Z) || noise.first_row % 4 || K < 0 ||
+        (long long)N * K > INT_MAX)
+        return {kInvalidValue};
+    if (Z == 0) {
+        for (const auto& [sums, rows] : {std::pair{out.kl, N}, {out.ratio, N * K}}) {
+            const Status status = sums ? fill_bytes(sums, 0, std::size_t(R) * rows * sizeof(float), stream) : Status();
+            if (!status.ok()) return status;
+        }
+        return {};
+    }
+    return heads(rows_of(h, N, H), {W, P, 2 * Z, H}, R,
+                 PosteriorHead{out.moments, out.kl, b, P, head, {out.z, out.ratio, noise, N, K, Z}}, stream);
 }
 
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
                                   Activation x_activation, int R, int N, int in, int out, Stream stream,
-                                  const float* more) {
+                                  const float* more, const RowWeights<float>& rows) {
     if (!is_sound(R, N, in, out)) return {kInvalidValue};
     return product<Along::kSlow>(rows_of(dy, N, out), {W, P, in, out}, R,
-                                 ActivationMask{dx, x, more, x_activation, N, in}, stream);
+                                 ActivationMask{dx, x, more, x_activation, N, in, rows}, stream);
 }
 
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
@@ -108,6 +133,23 @@ Status fused_gaussian_head_backward(float* dmoments, const float* dy, const floa
     if (!is_sound(R, N, Z, out)) return {kInvalidValue};
     return product<Along::kSlow>(rows_of(dy, N, out), {W, P, Z, out}, R,
                                  GaussianHeadBackward{dmoments, z, moments, latent, kl_weight, N, Z}, stream);
+}
+
+/// Draws of an image in one tile: up to 16, or up to 64.
+using DrawsTile = DenseTile<Along::kFast, Along::kSlow, 1, 1, 8>;
+using ManyDrawsTile = DenseTile<Along::kFast, Along::kSlow, 4, 1, 2>;
+
+bool fused_posterior_backward_fits(int K) { return K >= 1 && K <= ManyDrawsTile::kRows; }
+
+Status fused_posterior_backward(float* dheads, const float* dy, const float* W, std::size_t P,
+                                const PosteriorPath<float>& path, int R, int N, int K, int Z, int out, Stream stream) {
+    if (!is_sound(R, N, Z, out) || !fused_posterior_backward_fits(K) || (long long)N * K > INT_MAX)
+        return {kInvalidValue};
+    const Operands A = rows_of(dy, N * K, out), B{W, P, Z, out};
+    const PosteriorBackward through{dheads, path, N, K, Z};
+    if (K <= DrawsTile::kRows)
+        return launch_tiles<DrawsTile>(A, B, R, through, stream, K * PosteriorBackward::images_in<DrawsTile>(K));
+    return launch_tiles<ManyDrawsTile>(A, B, R, through, stream, K * PosteriorBackward::images_in<ManyDrawsTile>(K));
 }
 
 }  // namespace warpvae

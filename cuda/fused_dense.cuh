@@ -5,8 +5,10 @@
 //   forward         y  = activation(x W^T + b)                          BiasActivation
 //                   l  = x W^T + b, (y = sigmoid(l),) nll, dl           BernoulliLoss
 //                   (mu, s) = x W^T + b, z = mu + sigma epsilon, kl     GaussianHead
-//   input gradient  dx = (dy W) f'(x) (+ more)                          ActivationMask
+//                   (mu, v), kl, some z_k = mu + sigma epsilon_k        PosteriorHead
+//   input gradient  dx = w (dy W) f'(x) (+ more), w of the row          ActivationMask
 //                   dz = dy W, then to (mu, s) through z and kl         GaussianHeadBackward
+//                   the same through K draws of a posterior             PosteriorBackward
 //
 // The weights' gradients, with the optimiser in their epilogue, are in weight_gradients.cuh. On the CPU device models
 // use a library's product with kernels behind it (dense.cu); tests hold these kernels, run as lanes, against that.
@@ -24,6 +26,7 @@
 #include "cuda/gaussian_sample.cuh"
 #include "cuda/ops/dense.h"
 #include "cuda/philox.cuh"
+#include "cuda/posterior_samples.cuh"
 
 namespace warpvae {
 
@@ -35,12 +38,13 @@ struct Operands {
     __device__ Operand of(int r) const { return {data + r * stride, lines, K}; }
 };
 
-/// C[r] = A[r] B[r], a tile a block; `epilogue(r, tile, row0, column0)` makes of it what it makes.
+/// C[r] = A[r] B[r], a tile a block, every `step` rows, kRows at most; `epilogue(r, tile, row0, column0)` makes of it
+/// what it makes.
 template <class Tile, class Epilogue>
 __global__ void __launch_bounds__(Tile::kMostThreads, 1)
-    dense_product_kernel(Operands A, Operands B, Epilogue epilogue) {
+    dense_product_kernel(Operands A, Operands B, Epilogue epilogue, int step) {
     const int across = (B.lines + Tile::kColumns - 1) / Tile::kColumns;
-    const int row0 = blockIdx.x / across * Tile::kRows, column0 = blockIdx.x % across * Tile::kColumns;
+    const int row0 = blockIdx.x / across * step, column0 = blockIdx.x % across * Tile::kColumns;
     float* const tile = Tile::sum(A.of(blockIdx.y), B.of(blockIdx.y), row0, column0, [] {});
     epilogue.template finish<Tile>(blockIdx.y, tile, row0, column0);
 }
@@ -105,14 +109,14 @@ inline constexpr int kSegment = 32;
 
 /// What the likelihood is read from: logits, which are stored nowhere,
 struct LogitOutput {
-    using Term = FromLogit;
+    FromClippedLogit<float> term;
     __device__ void take(float (&)[4], std::size_t, int) const {}
 };
 /// or their sigmoids y, the layer's output.
 struct SigmoidOutput {
-    using Term = FromSigmoid;
     float* y;
-    /// Four logits at `at`, of which `count` are there, become what Term takes.
+    FromSigmoid term;
+    /// Four logits at `at`, of which `count` are there, become what `term` takes.
     __device__ void take(float (&v)[4], std::size_t at, int count) const {
 #pragma unroll
         for (int i = 0; i < 4; ++i) v[i] = SigmoidActivation::forward(v[i]);
@@ -126,9 +130,9 @@ template <class Output>
 struct BernoulliLoss {
     Output output;
     float *nll, *dlogits;
-    const float *b, *target;
+    const float* b;
     std::size_t P;
-    float scale;
+    BernoulliTarget<float> target;
     int N, D;
     RowSumScratch sums;
 
@@ -138,14 +142,17 @@ struct BernoulliLoss {
             float bias[4] = {}, t[4] = {}, part = 0;
             const std::size_t at = (std::size_t(r) * N + row) * D + column;
             read_quad(bias, b + r * P + column, count);
-            read_quad(t, target + at, count);
+            if (count) {
+                const std::size_t mine = std::size_t(r) * target.map.targets(N) + target.map.target_of(row);
+                read_quad(t, target.values + mine * D + column, count);
+            }
 #pragma unroll
             for (int i = 0; i < 4; ++i) v[i] += bias[i];
             output.take(v, at, count);
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-                const BernoulliTerm<float> term = typename Output::Term()(v[i], t[i]);
-                v[i] = scale * term.gradient;
+                const BernoulliTerm<float> term = output.term(v[i], t[i]);
+                v[i] = target.scale * term.gradient;
                 if (i < count) part += term.nll;
             }
             store_quad(dlogits + at, v, count);
@@ -225,6 +232,42 @@ struct GaussianHead {
     }
 };
 
+/// moments = tile + b with the variances that `head` makes of it, their kl, and the draws (posterior_samples.cuh). The
+/// tile holds whole rows: 2Z is at most its width.
+struct PosteriorHead {
+    float *moments, *kl;
+    const float* b;
+    std::size_t P;
+    VarianceHead head;
+    PosteriorDraws<float> draws;
+
+    template <class Tile>
+    __device__ void finish(int r, float* tile, int row0, int) const {
+        const int N = draws.N, K = draws.K, Z = draws.Z, rows = N - row0 < Tile::kRows ? N - row0 : Tile::kRows;
+        const float* const bias = b + r * P;
+        for (int e = threadIdx.x; e < rows * Z; e += blockDim.x) {
+            const int down = e / Z, j = e % Z;
+            float* const mine = tile + down * Tile::kPitch + j;
+            float* const to = moments + (std::size_t(r) * N + row0 + down) * 2 * Z + j;
+            to[0] = mine[0] += bias[j];
+            to[Z] = mine[Z] = variance_of(mine[Z] + bias[Z + j], head);
+        }
+        __syncthreads();
+        const auto moments_of = [&](int n) { return tile + (n - row0) * Tile::kPitch; };
+        for (int row = row0 + warp_index(); row < row0 + rows; row += warps_per_block()) {
+            const float* const mu = moments_of(row);
+            float total = 0;
+            for (int j : warp_stride(Z)) total += divergence_of_variance(mu[j], mu[Z + j]);
+            total = warp_sum(total);
+            if (kl && lane_index() == 0) kl[std::size_t(r) * N + row] = total;
+        }
+        static_assert(Tile::kRows % 4 == 0);  // no four draws are of two tiles
+        const int end = ((row0 + rows) * K + 3) / 4;
+        for (int quad = row0 * K / 4 + warp_index(); quad < end; quad += warps_per_block())
+            draws.draw(r, quad, moments_of);
+    }
+};
+
 // --- backward --------------------------------------------------------------------------------------------------------
 
 /// dmoments [R, N, 2Z] from dz = tile: through z and the divergence (gaussian_sample.cuh).
@@ -255,21 +298,57 @@ struct GaussianHeadBackward {
     }
 };
 
-/// dx = tile f'(x) (+ more), where x is the output of activation f.
+/// dheads [R, N, 2Z] from dz = tile, all draws of an image in one tile (posterior_samples.cuh), which has as many whole
+/// images as it holds.
+struct PosteriorBackward {
+    float* dheads;
+    PosteriorPath<float> path;
+    int N, K, Z;
+    template <class Tile>
+    static WARPVAE_HOST_DEVICE constexpr int images_in(int K) {
+        return Tile::kRows / K;
+    }
+    template <class Tile>
+    __device__ void finish(int r, const float* tile, int row0, int column0) const {
+        const PathScales<float> scales = path_scales(path, r);
+        const int image0 = row0 / K, images = images_in<Tile>(K);
+        for (int e = threadIdx.x; e < images * Tile::kColumns; e += blockDim.x) {
+            const int across = e % Tile::kColumns, j = column0 + across, i = e / Tile::kColumns;
+            if (image0 + i >= N || j >= Z) continue;
+            const std::size_t image = std::size_t(r) * N + image0 + i;
+            const float *const mu = path.moments + image * 2 * Z + j, *const z = path.z + image * K * Z + j;
+            const float *const weights = path.weights + image * K, *const dz = tile + i * K * Tile::kPitch + across;
+            PathSums<float> sums;
+            sums.begin(scales.of_kl, mu[0], mu[Z]);
+#pragma unroll 4
+            for (int k = 0; k < K; ++k)
+                sums.add(dz[k * Tile::kPitch], scales.of_draws * weights[k], z[std::size_t(k) * Z], mu[0]);
+            dheads[image * 2 * Z + j] = sums.dmu;
+            dheads[image * 2 * Z + Z + j] = sums.dsigma * dlog_sigma(mu[Z], path.head);
+        }
+    }
+};
+
+/// dx = w tile f'(x) (+ more), where x is the output of activation f and w the row's weight; weighted_x = w x.
 struct ActivationMask {
     float* dx;
     const float *x, *more;
     Activation activation;
     int N, in;
+    RowWeights<float> rows;
     template <class Tile>
     __device__ void finish(int r, const float* tile, int row0, int column0) const {
         for_quads<Tile>(tile, row0, column0, N, in, [&](int row, int column, float(&v)[4], int count) {
             const std::size_t at = (std::size_t(r) * N + row) * in + column;
-            if (activation != Activation::kNone) {
-                float output[4] = {};
-                read_quad(output, x + at, count);
+            float output[4] = {};
+            if (activation != Activation::kNone || rows.weights) read_quad(output, x + at, count);
 #pragma unroll
-                for (int i = 0; i < 4; ++i) v[i] = through_activation(activation, v[i], output[i]);
+            for (int i = 0; i < 4; ++i) v[i] = through_activation(activation, v[i], output[i]);
+            if (rows.weights && count) {
+                const float weight = rows.weights[std::size_t(r) * N + row];
+#pragma unroll
+                for (int i = 0; i < 4; ++i) v[i] *= weight, output[i] *= weight;
+                store_quad(rows.weighted_x + at, output, count);
             }
             if (more) {
                 float other[4] = {};

@@ -63,12 +63,30 @@ __device__ inline Normal4 latent_noise(std::uint64_t seed, Purpose purpose, std:
     return normal_from(philox(seed, purpose, step, row_quad * std::uint64_t(Z) + std::uint64_t(j)));
 }
 
+/// Numbers that one block of the stream makes.
+template <class T>
+struct alignas(4 * sizeof(T)) Four {
+    T v[4];
+};
+/// out[4 q + k] = four.v[k] as far as n goes, in one store where out lies as a Four does.
+template <class T>
+__device__ inline void store_four(T* out, std::size_t n, std::size_t q, const Four<T>& four) {
+    T* const to = out + 4 * q;
+    if (n - 4 * q >= 4 && reinterpret_cast<std::uintptr_t>(out) % alignof(Four<T>) == 0) {
+        *reinterpret_cast<Four<T>*>(to) = four;
+        return;
+    }
+#pragma unroll
+    for (int k = 0; k < 4; ++k)
+        if (4 * q + k < n) to[k] = four.v[k];
+}
+
 /// out[i] = normal draw of element i; one block of the stream makes four neighbours.
 template <class T>
 __global__ void philox_normal_kernel(T* out, std::size_t n, std::uint64_t seed, Purpose purpose, std::uint64_t step) {
     for (std::size_t q : grid_stride((n + 3) / 4)) {
         const Normal4 draws = normal_from(philox(seed, purpose, step, q));
-        for (int k = 0; k < 4 && 4 * q + k < n; ++k) out[4 * q + k] = T(draws.v[k]);
+        store_four(out, n, q, {T(draws.v[0]), T(draws.v[1]), T(draws.v[2]), T(draws.v[3])});
     }
 }
 
@@ -77,7 +95,10 @@ __global__ void philox_uniform_kernel(T* out, std::size_t n, T low, T high, std:
                                       std::uint64_t step) {
     for (std::size_t q : grid_stride((n + 3) / 4)) {
         const Random4 r = philox(seed, purpose, step, q);
-        for (int k = 0; k < 4 && 4 * q + k < n; ++k) out[4 * q + k] = low + (high - low) * T(uniform_from(r.v[k]));
+        Four<T> draws;
+#pragma unroll
+        for (int k = 0; k < 4; ++k) draws.v[k] = low + (high - low) * T(uniform_from(r.v[k]));
+        store_four(out, n, q, draws);
     }
 }
 

@@ -17,9 +17,11 @@
 //
 // moments, dheads [R, N, 2Z]: mu, then v or raw; z, dz [R, N, K, Z]; ratio, weights [R, N, K]; kl [R, N].
 //
-// Contract: block any; one block per row, or per four draws, which share a Philox block and may be of two images. Reads
-// and writes 4 Z bytes a draw forward, 8 Z backward, and each row's moments from the cache. Deterministic.
+// Contract: block any; one block per row, or a warp for four draws, which share a Philox block and may be of two
+// images. The backward gives each lane a latent and adds the draws in their order, with the loads of several on the way
+// at a time. Writes 4 Z bytes a draw forward, reads 8 Z backward, and each row's moments from the cache. Deterministic.
 #pragma once
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
 #include "cuda/ops/renyi.h"
@@ -51,6 +53,12 @@ __device__ inline T dlog_sigma(T v, VarianceHead head) {
     return v <= T(kSmallestVariance) ? T(0) : slope;
 }
 
+/// One latent's KL(N(mu, v) || N(0, 1)).
+template <class T>
+__device__ inline T divergence_of_variance(T mu, T v) {
+    return T(0.5) * (mu * mu + above_tangent_of_log(v));
+}
+
 template <class T>
 __global__ void variance_head_kernel(T* moments, T* kl, VarianceHead head, int Z) {
     const std::size_t row = std::size_t(blockIdx.y) * gridDim.x + blockIdx.x;
@@ -62,66 +70,149 @@ __global__ void variance_head_kernel(T* moments, T* kl, VarianceHead head, int Z
     for (int j = latents.first; j < latents.last; j += latents.step) {
         const T v = variance_of(variance[j], head);
         variance[j] = v;
-        total += T(0.5) * (mu[j] * mu[j] + above_tangent_of_log(v));
+        total += divergence_of_variance(mu[j], v);
     }
     total = block_sum(total);
     if (kl && threadIdx.x == 0) kl[row] = total;
 }
 
-/// Blocks (x) of four draws for each replica (y).
-constexpr std::size_t posterior_samples_blocks(std::size_t draws) { return (draws + 3) / 4; }
+/// One latent of one draw, and its part of the ratio.
 template <class T>
-__global__ void posterior_samples_kernel(T* z, T* ratio, const T* moments, LatentNoise noise, int N, int K, int Z) {
-    const int r = blockIdx.y, first = 4 * blockIdx.x, draws = N * K - first < 4 ? N * K - first : 4;
-    const std::uint64_t step = noise.step ? *noise.step : 0;
-    z += (std::size_t(r) * N * K + first) * Z;
-    const auto latents = block_stride(Z);
-    for (int j : latents) {  // the noise first, in z's place: the loop after it vectorises
-        Normal4 epsilon{};
-        if (noise.seeds)
-            epsilon = latent_noise(noise.seeds[r], noise.purpose, step, (noise.first_row + first) / 4, j, Z);
-#pragma unroll
-        for (int k = 0; k < 4; ++k)
-            if (k < draws) z[k * Z + j] = T(epsilon.v[k]);
-    }
-    for (int k = 0; k < draws; ++k, z += Z) {
-        const T* mu = moments + (std::size_t(r) * N + (first + k) / K) * 2 * Z;
-        T total = T(0);
-        WARPVAE_SIMD(reduction(+ : total))
-        for (int j = latents.first; j < latents.last; j += latents.step) {
-            const T e = z[j], v = mu[Z + j], x = mu[j] + sqrt_(v) * e;
-            z[j] = x;
-            total += T(0.5) * (e * e + log_(v) - x * x);
-        }
-        if (!ratio) continue;
-        total = block_sum(total);
-        if (threadIdx.x == 0) ratio[std::size_t(r) * N * K + first + k] = total;
-    }
+struct Draw {
+    T z, ratio;
+};
+template <class T>
+__device__ inline Draw<T> draw_of(T mu, T variance, T epsilon) {
+    const T z = mu + sqrt_(variance) * epsilon;
+    return {z, T(0.5) * (epsilon * epsilon + log_(variance) - z * z)};
 }
 
+/// K draws of each of N images; ratio may be null.
 template <class T>
-__global__ void posterior_backward_kernel(T* dheads, const T* dz, const T* z, const T* moments, const T* weights,
-                                          RenyiOrders orders, VarianceHead head, T scale, int K, int Z) {
-    const int r = blockIdx.y;
-    const std::size_t row = std::size_t(r) * gridDim.x + blockIdx.x;
-    const T* mu = moments + row * 2 * Z;
-    T* out = dheads + row * 2 * Z;
-    dz += row * K * Z, z += row * K * Z, weights += row * K;
-    const bool analytic = orders.analytic_kl && orders.alphas[r] == 1;
-    const T of_draws = analytic ? T(0) : scale, of_kl = analytic ? scale : T(0);
-    const auto latents = block_stride(Z);
-    for (int j : latents) out[j] = of_kl * mu[j], out[Z + j] = of_kl * (mu[Z + j] - T(1));
-    for (int k = 0; k < K; ++k, dz += Z, z += Z) {
-        const T w = of_draws * weights[k];
-        WARPVAE_SIMD()
-        for (int j = latents.first; j < latents.last; j += latents.step) {
-            const T g = dz[j] + w * z[j];
-            out[j] += g;
-            out[Z + j] += g * (z[j] - mu[j]) - w;
+struct PosteriorDraws {
+    T *z, *ratio;
+    LatentNoise noise;
+    int N, K, Z;
+
+    WARPVAE_HOST_DEVICE int quads() const { return (N * K + 3) / 4; }
+
+    /// The draws 4 quad to 4 quad + 3 of replica r, as far as there are so many, by one warp. moments_of(n): image n's
+    /// mu, Z before its variances.
+    template <class Moments>
+    __device__ void draw(int r, int quad, Moments moments_of) const {
+        const int first = 4 * quad, draws = N * K - first < 4 ? N * K - first : 4;
+        const std::size_t row0 = std::size_t(r) * N * K + first;
+        const std::uint64_t seed = noise.seeds ? noise.seeds[r] : 0, step = noise.step ? *noise.step : 0;
+        const auto noise_of = [&](int j) {
+            if (!noise.seeds) return Normal4{};
+            return latent_noise(seed, noise.purpose, step, noise.first_row / 4 + quad, j, Z);
+        };
+        const auto latents = warp_stride(Z);
+        T total[4] = {};
+        if (lanes_per_warp() == 1) {
+            for (int j : latents) {  // the noise first, in z's place: the loop after it vectorises
+                const Normal4 epsilon = noise_of(j);
+                for (int k = 0; k < draws; ++k) z[(row0 + k) * Z + j] = T(epsilon.v[k]);
+            }
+            for (int k = 0; k < draws; ++k) {
+                const T* mu = moments_of((first + k) / K);
+                T *sample = z + (row0 + k) * Z, sum = T(0);
+                WARPVAE_SIMD(reduction(+ : sum))
+                for (int j = latents.first; j < latents.last; j += latents.step) {
+                    const Draw<T> d = draw_of(mu[j], mu[Z + j], sample[j]);
+                    sample[j] = d.z;
+                    sum += d.ratio;
+                }
+                total[k] = sum;
+            }
+        } else {
+            for (int j : latents) {
+                const Normal4 epsilon = noise_of(j);
+#pragma unroll
+                for (int k = 0; k < 4; ++k) {
+                    if (k >= draws) continue;
+                    const T* mu = moments_of((first + k) / K);
+                    const Draw<T> d = draw_of(mu[j], mu[Z + j], T(epsilon.v[k]));
+                    z[(row0 + k) * Z + j] = d.z;
+                    total[k] += d.ratio;
+                }
+            }
+        }
+        if (!ratio) return;
+#pragma unroll
+        for (int k = 0; k < 4; ++k) {
+            const T sum = warp_sum(total[k]);
+            if (k < draws && lane_index() == 0) ratio[row0 + k] = sum;
         }
     }
-    WARPVAE_SIMD()
-    for (int j = latents.first; j < latents.last; j += latents.step) out[Z + j] *= dlog_sigma(mu[Z + j], head);
+};
+template <class T>
+__global__ void posterior_samples_kernel(PosteriorDraws<T> draws, const T* moments) {
+    wait_for_previous_launch();
+    let_next_launch_begin();
+    const int r = blockIdx.y, quads = draws.quads();
+    const auto moments_of = [&](int n) { return moments + (std::size_t(r) * draws.N + n) * 2 * draws.Z; };
+    for (int quad = blockIdx.x * warps_per_block() + warp_index(); quad < quads; quad += gridDim.x * warps_per_block())
+        draws.draw(r, quad, moments_of);
+}
+
+/// What a draw weighs in the gradient, and the divergence where it is analytic.
+template <class T>
+struct PathScales {
+    T of_draws, of_kl;
+};
+template <class T>
+__device__ inline PathScales<T> path_scales(const PosteriorPath<T>& path, int r) {
+    const bool analytic = path.orders.analytic_kl && path.orders.alphas[r] == 1;
+    return {analytic ? T(0) : path.scale, analytic ? path.scale : T(0)};
+}
+/// One latent's dmu and dlog sigma: the divergence's part, then the draws one by one, w = scale W.
+template <class T>
+struct PathSums {
+    T dmu, dsigma;
+    __device__ void begin(T of_kl, T mu, T variance) { dmu = of_kl * mu, dsigma = of_kl * (variance - T(1)); }
+    __device__ void add(T dz, T w, T z, T mu) {
+        const T g = dz + w * z;
+        dmu += g;
+        dsigma += g * (z - mu) - w;
+    }
+};
+
+/// Neighbours that a thread takes together: as many as its vectors want on the CPU device.
+#ifdef __CUDACC__
+inline constexpr int kLatentTile = 1;
+#else
+inline constexpr int kLatentTile = 16;
+#endif
+template <class T>
+__global__ void __launch_bounds__(1024)  // for registers enough to have the loads of several draws on the way
+    posterior_backward_kernel(T* dheads, const T* dz, PosteriorPath<T> path, int K, int Z) {
+    wait_for_previous_launch();
+    let_next_launch_begin();
+    const std::size_t row = std::size_t(blockIdx.y) * gridDim.x + blockIdx.x;
+    const T *mu = path.moments + row * 2 * Z, *z = path.z + row * K * Z, *weights = path.weights + row * K;
+    T* out = dheads + row * 2 * Z;
+    dz += row * K * Z;
+    const PathScales<T> scales = path_scales(path, blockIdx.y);
+    for (int tile : block_stride((Z + kLatentTile - 1) / kLatentTile)) {
+        const int first = tile * kLatentTile, left = Z - first;
+        const int count = kLatentTile == 1 || left > kLatentTile ? kLatentTile : left;
+        const T *mean = mu + first, *variance = mean + Z;
+        PathSums<T> sums[kLatentTile];
+        for (int c = 0; c < count; ++c) sums[c].begin(scales.of_kl, mean[c], variance[c]);
+#pragma unroll 8
+        for (int k = 0; k < K; ++k) {
+            const T w = scales.of_draws * weights[k];
+            const T *to = dz + std::size_t(k) * Z + first, *at = z + std::size_t(k) * Z + first;
+            WARPVAE_SIMD()
+            for (int c = 0; c < count; ++c) sums[c].add(to[c], w, at[c], mean[c]);
+        }
+        WARPVAE_SIMD()
+        for (int c = 0; c < count; ++c) {
+            out[first + c] = sums[c].dmu;
+            out[Z + first + c] = sums[c].dsigma * dlog_sigma(variance[c], path.head);
+        }
+    }
 }
 
 }  // namespace warpvae

@@ -18,6 +18,7 @@
 // Contract: one block per row, block any. Computes in double. Reads 8 K bytes four times (from the cache after the
 // first), writes 4 K. Deterministic.
 #pragma once
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
 #include "cuda/ops/renyi.h"
@@ -27,6 +28,8 @@ namespace warpvae {
 template <class T>
 __global__ void renyi_bound_kernel(RenyiBound<T> out, const T* nll, const T* ratio, const T* kl, RenyiOrders orders,
                                    int K) {
+    wait_for_previous_launch();
+    let_next_launch_begin();
     const int r = blockIdx.y;
     const std::size_t row = std::size_t(r) * gridDim.x + blockIdx.x, draws = row * K;
     const double b = 1 - orders.alphas[r], sign = b < 0 ? -1 : 1;

@@ -71,7 +71,7 @@ Status run_dense(const Rule& rule, const DenseLayers& layers, const std::vector<
         const int across = std::max(1, (layer.in + WeightTile::kColumns - 1) / WeightTile::kColumns);
         if (work.layer_count == WeightWork::kMost) flush();
         work.layers[work.layer_count++] = {layer, work.blocks, across};
-        work.blocks += across * ((layer.out + WeightTile::kRows - 1) / WeightTile::kRows);
+        work.blocks += (across + (layer.row_weights ? 1 : 0)) * weight_tiles_down(layer.out);
     }
     for (const WeightWork::Elements& run_of : others) {
         if (work.elements_count == WeightWork::kMost) flush();

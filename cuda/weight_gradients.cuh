@@ -2,6 +2,7 @@
 // then never written, and parameters and moments are read and written once.
 //
 //   dW = dy^T x,  db = dy^T 1    summed over the N rows, tile by tile (dense_tile.cuh); db from the same tile
+//   db = dy^T w                  with row weights w, from blocks of its own
 //   then a rule: StoreGradient keeps them; Adam and Adadelta (adam.cuh, adadelta.cuh) update in place
 //
 // A layer's input gradient reads W, so this launch comes after the last of them: the layers' dy and x must still be
@@ -27,12 +28,16 @@ inline constexpr int kWeightBlocks = 1;
 inline constexpr int kWeightBlocks = 2;
 #endif
 
+WARPVAE_HOST_DEVICE constexpr int weight_tiles_down(int out) {
+    return (out + WeightTile::kRows - 1) / WeightTile::kRows;
+}
+
 /// What one launch does: the tiles of some dense layers, then runs of other elements of the arena.
 struct WeightWork {
     static constexpr int kMost = 16;
     struct Layer {
         DenseWeightGradient<float> of;
-        int first_block, across;  ///< blocks before this layer's; its tiles in a row
+        int first_block, across;  ///< blocks before this layer's; its tiles in a row. Its weighted biases follow them
     };
     struct Elements {
         std::size_t first, count;
@@ -44,10 +49,56 @@ struct WeightWork {
     static constexpr int kPerBlock = 2048;  ///< elements
 };
 
+/// One block: the biases' gradient of WeightTile::kRows outputs from `column0` on, where the rows have weights. Sum s
+/// of 32 is over the rows s, s + 32, ..., and then they are added in order, whatever the block's size.
+template <class Rule>
+__device__ void weighted_biases(const Rule& rule, const DenseWeightGradient<float>& of, int r, int column0) {
+    constexpr int kSums = 32, kColumns = WeightTile::kRows;
+    float* const sums = dynamic_shared<float>();  // [kSums, kColumns]
+    const float* const dy = of.dy + std::size_t(r) * of.N * of.out;
+    const float* const weights = of.row_weights + std::size_t(r) * of.N;
+    const bool wide = of.out % 4 == 0 && detail::is_quad_aligned(dy);
+    for (int e = threadIdx.x; e < kSums * kColumns / 4; e += blockDim.x) {
+        const int first = e / (kColumns / 4), across = 4 * (e % (kColumns / 4)), left = of.out - column0 - across;
+        const float* const column = dy + column0 + across;
+        float total[4] = {};
+        if (wide && left > 0) {
+#pragma unroll 8
+            for (int n = first; n < of.N; n += kSums) {
+                float g[4];
+                detail::load_quad(g, column + std::size_t(n) * of.out);
+#pragma unroll
+                for (int i = 0; i < 4; ++i) total[i] += weights[n] * g[i];
+            }
+        } else {
+            for (int n = first; n < of.N; n += kSums)
+#pragma unroll
+                for (int i = 0; i < 4; ++i)
+                    if (i < left) total[i] += weights[n] * column[std::size_t(n) * of.out + i];
+        }
+        store_quad(sums + first * kColumns + across, total, 4);
+    }
+    __syncthreads();
+    auto local = rule.of(r);
+    for (int c = 4 * threadIdx.x; c < kColumns && column0 + c < of.out; c += 4 * blockDim.x) {
+        float g[4] = {}, next[4];
+        for (int s = 0; s < kSums; ++s) {
+            detail::load_quad(next, sums + s * kColumns + c);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) g[i] += next[i];
+        }
+        const int left = of.out - column0 - c;
+        local.update(of.bias + column0 + c, g, left < 4 ? left : 4);
+    }
+    local.finish();
+}
+
 /// One block: a tile of a layer's weights, with the biases of its rows where it is the first of its row of tiles.
 template <class Rule>
 __device__ void weight_tile(const Rule& rule, const WeightWork::Layer& layer, int r, int block) {
     const DenseWeightGradient<float>& of = layer.of;
+    const int tiles = layer.across * weight_tiles_down(of.out);
+    if (block >= tiles) return weighted_biases(rule, of, r, (block - tiles) * WeightTile::kRows);
     const int row0 = block / layer.across * WeightTile::kRows, column0 = block % layer.across * WeightTile::kColumns;
     const std::size_t rows = std::size_t(r) * of.N;
     const Operand dy{of.dy + rows * of.out, of.out, of.N}, x{of.x + rows * of.in, of.in, of.N};
@@ -65,7 +116,7 @@ __device__ void weight_tile(const Rule& rule, const WeightWork::Layer& layer, in
     for_quads<WeightTile>(tile, row0, column0, of.out, of.in, [&](int row, int column, float(&g)[4], int count) {
         if (count) local.update(place_of(row, column), g, count);
     });
-    if (column0 == 0)
+    if (column0 == 0 && !of.row_weights)  // with row weights, weighted_biases() has them
         for (int row = 4 * threadIdx.x; row < WeightTile::kRows && row0 + row < of.out; row += 4 * blockDim.x) {
             float g[4];
             for (int i = 0; i < 4; ++i) g[i] = tile[(row + i) * WeightTile::kPitch + WeightTile::kColumns];

@@ -51,14 +51,15 @@ class DenseLayer {
     }
     /// Fills the layer's gradients (ParameterArena::fill_gradient) from dy = dL/d(x W^T + b) [R, N, out], and, unless
     /// dx is null, dx [R, N, in]: the gradient before the activation that made x (kNone: of x itself), plus `more`
-    /// where that is given.
+    /// where that is given. Row weights need dx.
     template <class T>
     void backward(const Matmul& matmul, ParameterArena<T>& parameters, T* dx, const T* dy, const T* x,
-                  Activation x_activation, int N, const T* more = nullptr) const {
-        parameters.fill_gradient(matmul, {weight_, bias_, dy, x, N, in_, out_});
+                  Activation x_activation, int N, const T* more = nullptr, const RowWeights<T>& rows = {}) const {
         if (dx)
             check(dense_backward_input(matmul, dx, dy, x, weight(parameters), parameters.stride(), x_activation,
-                                       parameters.replicas(), N, in_, out_, more));
+                                       parameters.replicas(), N, in_, out_, more, rows));
+        const T* counted = rows.weights ? rows.weighted_x : x;
+        parameters.fill_gradient(matmul, {weight_, bias_, dy, counted, N, in_, out_, rows.weights});
     }
     /// `backward` of a layer whose x is a draw z, on to the moments it was drawn from (dense_to_gaussian_backward). dz
     /// [R, N, in] is scratch.

@@ -52,11 +52,11 @@ void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& param
 
 template <class T>
 void DenseStack<T>::forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
-                                         const T* target, T scale, const RowSumScratch& scratch, int R, int N) {
+                                         const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N) {
     const T* hidden = forward_hidden(matmul, parameters, x, R, N, {});
     const DenseLayer& last = layers_.back();
     check(dense_bernoulli(matmul, nll, output(), hidden, last.weight(parameters), last.bias(parameters),
-                          parameters.stride(), target, scale, scratch, R, N, last.in(), last.out()));
+                          parameters.stride(), target, scratch, R, N, last.in(), last.out()));
 }
 
 template <class T>
@@ -95,6 +95,29 @@ void DenseStack<T>::backward_to_gaussian(const Matmul& matmul, ParameterArena<T>
     }
     layers_[0].backward_to_gaussian(matmul, parameters, d_moments, d_inputs_[0].data(), dy, z, moments, latent,
                                     kl_weight, N);
+}
+
+template <class T>
+void DenseStack<T>::backward_to_posterior(const Matmul& matmul, ParameterArena<T>& parameters, T* d_heads, const T* dy,
+                                          const PosteriorPath<T>& path, T* weighted_z, int R, int N, int K) {
+    const DenseLayer& first = layers_[0];
+    T* const d_z = d_inputs_[0].data();
+    if (layers_.size() == 1) {
+        first.backward(matmul, parameters, d_z, dy, path.z, Activation::kNone, N * K, static_cast<const T*>(nullptr),
+                       {path.weights, weighted_z});
+        check(posterior_backward<T>(d_heads, d_z, path, R, N, K, first.in(), matmul.stream()));
+        return;
+    }
+    for (std::size_t i = layers_.size(); i-- > 1;) {
+        T* const x = activations_[i - 1].data();
+        const bool is_last = i + 1 == layers_.size();  // the other layers' gradients follow from its weighted one
+        layers_[i].backward(matmul, parameters, d_inputs_[i].data(), dy, static_cast<const T*>(x), hidden_, N * K,
+                            static_cast<const T*>(nullptr), is_last ? RowWeights<T>{path.weights, x} : RowWeights<T>{});
+        dy = d_inputs_[i].data();
+    }
+    first.backward<T>(matmul, parameters, nullptr, dy, path.z, Activation::kNone, N * K);
+    check(dense_to_posterior_backward(matmul, d_heads, d_z, dy, first.weight(parameters), parameters.stride(), path, R,
+                                      N, K, first.in(), first.out()));
 }
 
 template class DenseStack<float>;

@@ -33,7 +33,7 @@ class DenseStack {
     T* output() { return activations_.back().data(); }  ///< [R, N, out]
     /// `forward` of a stack that makes logits, and their likelihood (dense_bernoulli): output() becomes dlogits.
     void forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
-                              const T* target, T scale, const RowSumScratch& scratch, int R, int N);
+                              const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N);
     /// The same of a stack that makes probabilities (dense_sigmoid_bernoulli): fills output() and d_logits [R, N, out].
     void forward_sigmoid_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
                                       T* d_logits, const T* target, T scale, const RowSumScratch& scratch, int R,
@@ -49,6 +49,11 @@ class DenseStack {
     /// `backward` of a decoder, whose x is z, through z to the moments it was drawn from (dense_to_gaussian_backward).
     void backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
                               const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int N);
+    /// `backward` of a decoder of K draws of each of N images: to the moments that they were drawn from
+    /// (dense_to_posterior_backward). The rows of dy do not count as path.weights says yet: the last hidden layer's
+    /// output is multiplied by them here, or, in a stack of one layer, z, into weighted_z [R, N K, Z].
+    void backward_to_posterior(const Matmul& matmul, ParameterArena<T>& parameters, T* d_heads, const T* dy,
+                               const PosteriorPath<T>& path, T* weighted_z, int R, int N, int K);
 
   private:
     const T* forward_hidden(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,

@@ -82,8 +82,8 @@ void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
     {
         // The loss is the mean over the batch, so every gradient below carries 1 / N.
         const Range range("decoder.forward");
-        decoder_.forward_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(), input_.data(),
-                                      T(1) / T(N), {loss_parts_.data(), tiles_arrived_.data()}, R_, N);
+        decoder_.forward_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(),
+                                      {input_.data(), T(1) / T(N)}, {loss_parts_.data(), tiles_arrived_.data()}, R_, N);
     }
     T* d_logits = output();
     {

@@ -45,6 +45,10 @@ RenyiVae<T>::RenyiVae(const RenyiVaeConfig& config, const std::vector<double>& a
     loss_ = DeviceBuffer<T>(rows, "loss");
     negative_elbo_ = DeviceBuffer<T>(rows, "negative ELBO");
     z_ = DeviceBuffer<T>(draws * config.latents, "latents");
+    if (config.hidden.empty()) weighted_z_ = DeviceBuffer<T>(draws * config.latents, "weighted latents");
+    loss_parts_ = DeviceBuffer<float>(draws * row_sum_parts(this->image_size()), "parts of the likelihood");
+    tiles_arrived_ = DeviceBuffer<unsigned int>(R_ * row_sum_tiles(max_rows * config.samples), "tiles arrived");
+    tiles_arrived_.zero();
     for (DeviceBuffer<T>* buffer : {&ratio_, &nll_, &weights_}) *buffer = DeviceBuffer<T>(draws, "log weights");
 }
 
@@ -58,10 +62,9 @@ template <class T>
 void RenyiVae<T>::draw(const T* x, int N, int K, const LatentNoise& noise) {
     const Range range("encoder.forward");
     if (!config_.hidden.empty()) encoder_.forward(matmul_, parameters_, x, R_, N);
-    heads_.forward(matmul_, parameters_, moments_.data(), encoded(x), Activation::kNone, N);
-    check(variance_head(moments_.data(), kl_.data(), config_.variance, R_, N, config_.latents, this->stream()));
-    check(
-        posterior_samples(z_.data(), ratio_.data(), moments_.data(), noise, R_, N, K, config_.latents, this->stream()));
+    check(dense_posterior<T>(matmul_, {moments_.data(), kl_.data(), z_.data(), ratio_.data()}, encoded(x),
+                             heads_.weight(parameters_), heads_.bias(parameters_), parameters_.stride(),
+                             config_.variance, noise, R_, N, K, heads_.in(), config_.latents));
 }
 template <class T>
 void RenyiVae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {
@@ -83,52 +86,79 @@ void RenyiVae<T>::decode(int N) {
 }
 
 template <class T>
+T RenyiVae<T>::largest_logit() const {
+    const double p = config_.clipped_probability;
+    return p > 0 ? T(std::log((1 - p) / p)) : T(0);
+}
+template <class T>
 void RenyiVae<T>::likelihood(T* nll, T* d_output, const T* target, int N, int K) {
     const Range range("loss");
-    // All draws of an image share it as their target; in the gradient each counts by its weight, over N images.
-    const LossRows<T> rows{d_output ? weights_.data() : nullptr, {N, K}};
+    const LossRows<T> rows{nullptr, {N, K}};  // all draws of an image share it as their target
     const T scale = T(1) / T(N);
-    if (config_.likelihood == Likelihood::kGaussian) {
+    if (config_.likelihood == Likelihood::kGaussian)
         check(gaussian_likelihood<T>({nll, d_output, nullptr}, output(), target, {}, scale, R_, N * K,
                                      this->image_size(), 1, this->stream(), rows));
-        return;
-    }
-    const double p = config_.clipped_probability;
-    check(bernoulli_from_logits<T>(nll, d_output, output(), target, scale, R_, N * K, this->image_size(),
-                                   this->stream(), rows, p > 0 ? T(std::log((1 - p) / p)) : T(0)));
+    else
+        check(bernoulli_from_logits<T>(nll, d_output, output(), target, scale, R_, N * K, this->image_size(),
+                                       this->stream(), rows, largest_logit()));
 }
 template <class T>
 void RenyiVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
     likelihood(nll, nullptr, target, N, K);
 }
 
+template <class T>
+void RenyiVae<T>::decode_to_loss(int N) {
+    const int K = config_.samples;
+    if (config_.likelihood != Likelihood::kBernoulli) {
+        decode(N * K);
+        likelihood(nll_.data(), output(), input_.data(), N, K);
+        return;
+    }
+    const Range range("decoder.forward");
+    decoder_.forward_to_bernoulli(matmul_, parameters_, z_.data(), nll_.data(),
+                                  {input_.data(), T(1) / T(N), {N, K}, largest_logit()},
+                                  {loss_parts_.data(), tiles_arrived_.data()}, R_, N * K);
+}
+
+template <class T>
+void RenyiVae<T>::draw_samples(int N, const LatentNoise& noise) {
+    LatentNoise drawn = noise;
+    drawn.first_row *= config_.samples;
+    encode_draws(N, config_.samples, drawn);
+}
+
+template <class T>
+void RenyiVae<T>::bound_draws(int N) {
+    const Range range("bound");
+    check(renyi_bound<T>({loss_.data(), negative_elbo_.data(), weights_.data()}, nll_.data(), ratio_.data(), kl_.data(),
+                         orders_, R_, N, config_.samples, this->stream()));
+}
+
 /// Minus the bound of order alpha from K draws (Li and Turner, eq. 12), a row at a time.
 template <class T>
 void RenyiVae<T>::evaluate(int N, const LatentNoise& noise) {
-    const int K = config_.samples;
-    LatentNoise drawn = noise;
-    drawn.first_row *= K;
-    encode_draws(N, K, drawn);
-    decode(N * K);
-    likelihood(nll_.data(), nullptr, input_.data(), N, K);
-    check(renyi_bound<T>({loss_.data(), negative_elbo_.data(), weights_.data()}, nll_.data(), ratio_.data(), kl_.data(),
-                         orders_, R_, N, K, this->stream()));
+    draw_samples(N, noise);
+    decode(N * config_.samples);
+    negative_log_likelihood(nll_.data(), input_.data(), N, config_.samples);
+    bound_draws(N);
 }
 
 template <class T>
 void RenyiVae<T>::gradients(int N, const LatentNoise& noise) {
-    evaluate(N, noise);
-    // The weights of the draws need all of their likelihoods, so the output is read a second time for the gradient.
-    likelihood(nullptr, output(), input_.data(), N, config_.samples);
-    const T* d_z = nullptr;
+    draw_samples(N, noise);
+    decode_to_loss(N);
+    bound_draws(N);
     {
+        // The weights of the draws need all of their likelihoods. They commute with the products, so the decoder's last
+        // layer applies them on the way back.
         const Range range("decoder.backward");
-        d_z = decoder_.backward(matmul_, parameters_, output(), z_.data(), Activation::kNone, true, R_,
-                                N * config_.samples);
+        const PosteriorPath<T> path{z_.data(), moments_.data(),  weights_.data(),
+                                    orders_,   config_.variance, T(1) / T(N)};
+        decoder_.backward_to_posterior(matmul_, parameters_, d_moments_.data(), output(), path, weighted_z_.data(), R_,
+                                       N, config_.samples);
     }
     const Range range("encoder.backward");
-    check(posterior_backward(d_moments_.data(), d_z, z_.data(), moments_.data(), weights_.data(), orders_,
-                             config_.variance, T(1) / T(N), R_, N, config_.samples, config_.latents, this->stream()));
     T* d_hidden = config_.hidden.empty() ? nullptr : d_hidden_.data();
     heads_.backward(matmul_, parameters_, d_hidden, static_cast<const T*>(d_moments_.data()), encoded(input_.data()),
                     config_.activation, N);

@@ -58,8 +58,17 @@ class RenyiVae : public Autoencoder<T> {
     void encode_rows(const T* x, int N, const LatentNoise& noise) override;
     /// q(z | x) of N images and K draws of each.
     void draw(const T* x, int N, int K, const LatentNoise& noise);
-    /// Row losses of N images with K draws each, or with `d_output` the gradient of the weighted losses.
+    /// q(z | x) of N images and all draws, at the noise of a step.
+    void draw_samples(int N, const LatentNoise& noise);
+    /// Row losses of N images with K draws each, and unless null the gradient of their sum / N by the output, in its
+    /// place or elsewhere.
     void likelihood(T* nll, T* d_output, const T* target, int N, int K);
+    /// Decodes all draws, then `likelihood` with output() as the gradient. A Bernoulli's is the decoder's last layer.
+    void decode_to_loss(int N);
+    /// The bound, and each draw's weight in its gradient.
+    void bound_draws(int N);
+    /// Where clipped_probability bounds the logits; 0: nowhere.
+    T largest_logit() const;
 
     RenyiVaeConfig config_;
     DenseStack<T> encoder_, decoder_;
@@ -68,6 +77,9 @@ class RenyiVae : public Autoencoder<T> {
     DeviceBuffer<double> alphas_;
     RenyiOrders orders_;
     DeviceBuffer<T> moments_, kl_, z_, ratio_, nll_, weights_, loss_, negative_elbo_;
+    DeviceBuffer<float> loss_parts_;            // of dense_bernoulli
+    DeviceBuffer<unsigned int> tiles_arrived_;  // of the same
+    DeviceBuffer<T> weighted_z_;                // of a decoder of one layer
     DeviceBuffer<T> d_moments_, d_hidden_;
 };
 

@@ -84,7 +84,7 @@ void measure(int R) {
         check(fused_dense_forward(s.h3.data(), s.z.data(), a + W3, a + B3, P, Activation::kRelu, R, N, Z, H, s.stream));
     });
     print("h3-loss", double(N) * D * H, N * (2 * D + H) + D * H, [&] {
-        check(fused_dense_bernoulli(s.nll.data(), s.logits.data(), s.h3.data(), a + W4, a + B4, P, s.x.data(), 0.01f,
+        check(fused_dense_bernoulli(s.nll.data(), s.logits.data(), s.h3.data(), a + W4, a + B4, P, {s.x.data(), 0.01f},
                                     {s.parts.data(), s.arrived.data()}, R, N, H, D, s.stream));
     });
     print("loss-dh3", double(N) * D * H, N * (D + 2 * H) + D * H, [&] {

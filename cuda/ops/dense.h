@@ -6,6 +6,7 @@
 
 #include "cuda/device/device.h"
 #include "cuda/ops/latent.h"
+#include "cuda/ops/loss.h"
 
 namespace warpvae {
 
@@ -48,23 +49,32 @@ enum class Activation { kNone, kRelu, kSigmoid, kElu, kTanh, kSoftplus };
 template <class T>
 Status dense_forward(const Matmul& matmul, T* y, const T* x, const T* W, const T* b, std::size_t P,
                      Activation activation, int R, int N, int in, int out);
+/// What each row of a batch counts, where that was not known yet when dy was made. A layer's backward applies it.
+template <class T>
+struct RowWeights {
+    const T* weights = nullptr;  ///< [R, N]; null: every row counts once
+    T* weighted_x = nullptr;     ///< [R, N, in]: gets weights * x, from which dW follows; x's place allowed
+};
 /// Given dy = dL/d(x W^T + b) [R, N, out]: dx [R, N, in] = dy W, times the derivative of x_activation, whose output x
-/// is (activation_backward); plus `more` [R, N, in], other readers' gradient of x, where that is given, which is not dx.
+/// is (activation_backward), and times the row's weight; plus `more` [R, N, in], other readers' gradient of x, where that
+/// is given, which is not dx.
 template <class T>
 Status dense_backward_input(const Matmul& matmul, T* dx, const T* dy, const T* x, const T* W, std::size_t P,
-                            Activation x_activation, int R, int N, int in, int out, const T* more = nullptr);
+                            Activation x_activation, int R, int N, int in, int out, const T* more = nullptr,
+                            const RowWeights<T>& rows = {});
 /// The input gradient of a decoder's first layer, whose x is z, taken on to the moments that z was drawn from: dmoments
 /// [R, N, 2Z] as gaussian_sample_backward has it of dz = dy W. dz [R, N, Z] is scratch. dy [R, N, out]; W [out, Z].
 template <class T>
 Status dense_to_gaussian_backward(const Matmul& matmul, T* dmoments, T* dz, const T* dy, const T* W, std::size_t P,
                                   const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int R,
                                   int N, int Z, int out);
-/// What the gradient of a layer's parameters is made of: dW = dy^T x, db = column sums of dy.
+/// What the gradient of a layer's parameters is made of: dW = dy^T x, db = sum of row_weights[n] dy[n].
 template <class T>
 struct DenseWeightGradient {
     std::size_t weight, bias;  ///< where W [out, in] and b [out] lie in a replica's arena
     const T *dy, *x;           ///< [R, N, out], [R, N, in]
     int N, in, out;
+    const T* row_weights = nullptr;  ///< [R, N]; null: 1. x has them already (RowWeights::weighted_x)
 };
 /// Fills that layer's part of gradients [R, P].
 template <class T>
@@ -78,10 +88,10 @@ struct RowSumScratch {
 WARPVAE_HOST_DEVICE constexpr int row_sum_parts(int D) { return (D + 31) / 32; }
 WARPVAE_HOST_DEVICE constexpr int row_sum_tiles(int N) { return (N + 15) / 16; }
 /// A dense layer that makes logits, with their likelihood: nll [R, N] and dlogits [R, N, D] as bernoulli_from_logits
-/// has them of x W^T + b, which is nowhere else. target [R, N, D].
+/// has them of x W^T + b, which is nowhere else.
 template <class T>
 Status dense_bernoulli(const Matmul& matmul, T* nll, T* dlogits, const T* x, const T* W, const T* b, std::size_t P,
-                       const T* target, T scale, const RowSumScratch& scratch, int R, int N, int in, int D);
+                       const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N, int in, int D);
 /// The same from probabilities y [R, N, D] = sigmoid(x W^T + b): nll as bernoulli_from_probabilities has it, and its
 /// gradient taken on to the logits.
 template <class T>
@@ -104,9 +114,10 @@ Status bias_activation(T* y, const T* b, std::size_t P, Activation activation, i
 ///   relu y > 0;  sigmoid y (1 - y);  elu y > 0 ? 1 : 1 + y;  tanh 1 - y^2;  softplus 1 - e^-y
 template <class T>
 Status activation_backward(T* dx, const T* y, Activation activation, std::size_t n, Stream stream);
-/// sums[r, c] = sum over n of y[r, n, c], at stride P.
+/// sums[r, c] = sum over n of y[r, n, c], at stride P; each row times its weight where there are weights [R, N].
 template <class T>
-Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns, Stream stream);
+Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns, Stream stream,
+                  const T* row_weights = nullptr);
 
 // --- maps of whole arrays: elementwise.cuh, dropout.cuh --------------------------------------------------------------
 

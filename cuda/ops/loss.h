@@ -32,6 +32,15 @@ struct LossRows {
     }
 };
 
+/// What a layer's logits are compared with, and how (dense_bernoulli).
+template <class T>
+struct BernoulliTarget {
+    const T* values = nullptr;  ///< [R, map.targets(N), D], in [0, 1]
+    T scale = T(1);             ///< of the gradient
+    RowMap map = {};
+    T largest_logit = T(0);  ///< as bernoulli_from_logits has it
+    constexpr bool fits(int N) const { return map.fits(N) && largest_logit >= T(0); }
+};
 /// Negative log-likelihood of `target` in [0, 1] under Bernoulli(sigmoid(logits)), summed over D, and dlogits = scale *
 /// (sigmoid(logits) - target); either may be null. nll [R, N]; the rest [R, N, D]; dlogits may be logits. Logits beyond
 /// +-largest_logit (0: no such bound) count as that and have no gradient: probabilities clipped to [p, 1 - p] where

@@ -2,6 +2,7 @@
 // of their importance weights, and its gradient. Letters and conventions: cuda/ops.h; here K is the number of draws.
 #pragma once
 #include "cuda/device/device.h"
+#include "cuda/ops/dense.h"
 #include "cuda/ops/latent.h"
 
 namespace warpvae {
@@ -29,6 +30,18 @@ template <class T>
 Status posterior_samples(T* z, T* ratio, const T* moments, LatentNoise noise, int R, int N, int K, int Z,
                          Stream stream);
 
+/// What a Gaussian encoder says of N images and K draws of each; kl and ratio may be null.
+template <class T>
+struct Posterior {
+    T *moments, *kl;  ///< [R, N, 2Z] of (mu, variance); [R, N]
+    T *z, *ratio;     ///< [R, N, K, Z]; [R, N, K]
+};
+/// A Gaussian encoder's heads and its draws: moments = h W^T + b, then as variance_head and posterior_samples have it.
+/// h [R, N, H]; W [2Z, H], b [2Z] at stride P.
+template <class T>
+Status dense_posterior(const Matmul& matmul, const Posterior<T>& out, const T* h, const T* W, const T* b, std::size_t P,
+                       VarianceHead head, const LatentNoise& noise, int R, int N, int K, int H, int Z);
+
 /// Each replica's order.
 struct RenyiOrders {
     const double* alphas = nullptr;  ///< device [R]; any real number, or either infinity
@@ -51,13 +64,25 @@ template <class T>
 Status renyi_bound(const RenyiBound<T>& out, const T* nll, const T* ratio, const T* kl, const RenyiOrders& orders,
                    int R, int N, int K, Stream stream);
 
-/// The gradient of L = scale * sum_n loss[n] by the encoder's output: of each draw's part of the loss, through z = mu +
-/// sigma epsilon (the reparameterised gradient) and the head. Where the variance is at its bound, that by raw is 0.
-///   dheads [R, N, 2Z] = dL/d(mu, raw)  from  dz [R, N, K, Z], L's gradient through the likelihood alone (it carries
-///   scale and weights), z, moments of (mu, variance), weights [R, N, K]
+/// What the gradient of L = scale * sum_n loss[n] goes through from the draws to the encoder's output: z = mu + sigma
+/// epsilon (the reparameterised gradient), each draw's part of the loss, and the head.
 template <class T>
-Status posterior_backward(T* dheads, const T* dz, const T* z, const T* moments, const T* weights,
-                          const RenyiOrders& orders, VarianceHead head, T scale, int R, int N, int K, int Z,
+struct PosteriorPath {
+    const T *z, *moments;  ///< [R, N, K, Z]; [R, N, 2Z] of (mu, variance)
+    const T* weights;      ///< [R, N, K], as renyi_bound has them
+    RenyiOrders orders;
+    VarianceHead head;
+    T scale;
+};
+/// dheads [R, N, 2Z] = dL/d(mu, raw) from dz [R, N, K, Z], L's gradient through the likelihood alone (it carries scale
+/// and weights). Where the variance is at its bound, that by raw is 0.
+template <class T>
+Status posterior_backward(T* dheads, const T* dz, const PosteriorPath<T>& path, int R, int N, int K, int Z,
                           Stream stream);
+/// The input gradient of a decoder's first layer, whose x is z, and posterior_backward of it. dy [R, N K, out]; W [out,
+/// Z] at stride P; dz is scratch.
+template <class T>
+Status dense_to_posterior_backward(const Matmul& matmul, T* dheads, T* dz, const T* dy, const T* W, std::size_t P,
+                                   const PosteriorPath<T>& path, int R, int N, int K, int Z, int out);
 
 }  // namespace warpvae

@@ -229,6 +229,46 @@ TEST(Dense, AddsWhatOtherReadersMakeOfTheInput) {
     EXPECT_EQ(sum.download(), expected);
 }
 
+/// Rows of weight w: all gradients are those of w dy.
+template <class T>
+void expect_weighted_rows_exact(int R, int N, int in, int out) {
+    const Layer<T> l(R, N, in, out, true);
+    const Matmul context;
+    const std::vector<T> w = Random(8).integers<T>(std::size_t(R) * N, 0, 3);
+    std::vector<T> weighted_dy = l.dy, weighted_x = l.x;
+    for (std::size_t i = 0; i < l.dy.size(); ++i) weighted_dy[i] *= w[i / out];
+    for (std::size_t i = 0; i < l.x.size(); ++i) weighted_x[i] *= w[i / in];
+    GuardedBuffer<T> x(l.x), arena(l.arena), dy(l.dy), plain_dy(weighted_dy), weights(w), dx(l.x.size()),
+        dx_plain(l.x.size()), g(R * l.P), g_plain(R * l.P);
+    check(dense_backward(context, dx_plain.data(), g_plain.data(), g_plain.data() + l.bias(), plain_dy.data(), x.data(),
+                         arena.data(), l.P, Activation::kRelu, R, N, in, out));
+    check(dense_backward_input<T>(context, dx.data(), dy.data(), x.data(), arena.data(), l.P, Activation::kRelu, R, N,
+                                  in, out, nullptr, {weights.data(), x.data()}));
+    check(dense_backward_weights<T>(context, g.data(), {0, l.bias(), dy.data(), x.data(), N, in, out, weights.data()},
+                                    R, l.P));
+    // Equal numbers: products with a weight of 0 may be -0.
+    EXPECT_EQ(dx.download(), dx_plain.download()) << "dx";
+    EXPECT_EQ(x.download(), weighted_x) << "weighted x";
+    for (int r = 0; r < R; ++r) {
+        const std::size_t used = l.bias() + out;
+        EXPECT_EQ(slice(g.download(), r * l.P, used), slice(g_plain.download(), r * l.P, used)) << "dW and db";
+        EXPECT_TRUE(std::isnan(g.download()[r * l.P + used])) << "the arena's padding was written";
+    }
+}
+
+TEST(Dense, WeightedRowsExactOnIntegers) {
+    for (const bool fused : {false, true}) {
+        const LaunchOptionsScope scope;
+        launch_options().fused_dense = fused;
+        for (const auto& [R, N, in, out] :
+             {std::array{1, 1, 1, 1}, std::array{2, 5, 7, 3}, std::array{3, 13, 11, 37}, std::array{1, 128, 20, 65}}) {
+            expect_weighted_rows_exact<float>(R, N, in, out);
+            expect_weighted_rows_exact<double>(R, N, in, out);
+        }
+    }
+    at_all_block_sizes([] { expect_weighted_rows_exact<float>(2, 5, 9, 35); });
+}
+
 TEST(Dense, NoInputGradientWhereNoneIsAsked) {
     const Layer<float> l(1, 3, 4, 5, true);
     const Matmul context;

@@ -216,6 +216,31 @@ TEST(FusedDense, InputGradientIsItsDefinitionInEveryTile) {
     }
 }
 
+/// weights * dx and weights * x, to the bit, for whichever activation made x; x may be overwritten.
+TEST(FusedDense, RowWeightsMultiplyTheInputGradientAndTheInput) {
+    for (const Shape& s : kShapes)
+        for (const Activation f : {Activation::kNone, Activation::kTanh}) {
+            const Layer l(s);
+            const auto w = Random(9).uniforms<float>(std::size_t(s.R) * s.N, 0, 2);
+            GuardedBuffer<float> x(l.x), dy(l.dy), arena(l.arena), weights(w), plain(l.x.size());
+            check(fused_dense_backward_input(plain.data(), dy.data(), x.data(), arena.data(), l.P, f, s.R, s.N, s.in,
+                                             s.out, nullptr));
+            std::vector<float> dx_expected = plain.download(), x_expected = l.x;
+            for (std::size_t i = 0; i < x_expected.size(); ++i)
+                dx_expected[i] *= w[i / s.in], x_expected[i] *= w[i / s.in];
+            with_all_tiles([&] {
+                GuardedBuffer<float> dx(l.x.size()), own(l.x), apart(l.x.size());
+                for (GuardedBuffer<float>* weighted : {&apart, &own}) {
+                    check(fused_dense_backward_input(dx.data(), dy.data(), own.data(), arena.data(), l.P, f, s.R, s.N,
+                                                     s.in, s.out, nullptr, nullptr,
+                                                     {weights.data(), weighted->data()}));
+                    expect_identical(dx.download(), dx_expected, "dx");
+                    expect_identical(weighted->download(), x_expected, "x");
+                }
+            });
+        }
+}
+
 TEST(FusedDense, NoMoreErrorThanAPlainChain) {
     const Layer l({1, 16, 784, 32});
     GuardedBuffer<float> x(l.x), arena(l.arena), y(l.dy.size());
@@ -253,8 +278,8 @@ TEST(FusedDense, BernoulliAgreesWithItsParts) {
         with_all_tiles([&] {
             GuardedBuffer<float> sums(rows), dlogits(l.dy.size());
             check(fused_dense_bernoulli(sums.data(), dlogits.data(), x.data(), arena.data(), arena.data() + l.bias(),
-                                        l.P, target.data(), 0.5f, {parts.data(), arrived.data()}, s.R, s.N, s.in, s.out,
-                                        nullptr));
+                                        l.P, {target.data(), 0.5f}, {parts.data(), arrived.data()}, s.R, s.N, s.in,
+                                        s.out, nullptr));
             expect_close(dlogits.download(), as<double>(gradient.download()), Tolerance{1e-7, 1e-6}, "gradient");
             expect_close(sums.download(), as<double>(nll.download()), Tolerance{0, s.out * kRounding<float>}, "nll");
             if (first.empty()) first = sums.download();
@@ -377,6 +402,42 @@ TEST(FusedDense, GaussianHeadBackwardTakesEverySpreadAndPrior) {
     }
 }
 
+/// Rows that share targets, and probabilities that are clipped: as bernoulli_from_logits has them.
+TEST(FusedDense, BernoulliOfSharedTargetsAndClippedLogits) {
+    for (const auto& [s, map] : {std::pair{Shape{1, 1, 3, 5}, RowMap{1, 1}},
+                                 {Shape{2, 15, 12, 40}, RowMap{3, 5}},
+                                 {Shape{1, 34, 9, 33}, RowMap{3, 10}},
+                                 {Shape{2, 50, 8, 68}, RowMap{1, 50}}})
+        for (const float largest : {0.f, 0.5f, 3.f}) {
+            const Layer l(s);
+            Random random(4);
+            const std::size_t rows = std::size_t(s.R) * s.N;
+            const auto t = random.uniforms<float>(std::size_t(s.R) * map.targets(s.N) * s.out);
+            GuardedBuffer<float> x(l.x), arena(l.arena), target(t), nll(rows), gradient(l.dy.size());
+            check(fused_dense_forward(gradient.data(), x.data(), arena.data(), arena.data() + l.bias(), l.P,
+                                      Activation::kNone, s.R, s.N, s.in, s.out, nullptr));
+            check(bernoulli_from_logits<float>(nll.data(), gradient.data(), gradient.data(), target.data(), 0.25f, s.R,
+                                               s.N, s.out, nullptr, {nullptr, map}, largest));
+            GuardedBuffer<float> parts(rows * row_sum_parts(s.out));
+            GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(s.R * row_sum_tiles(s.N), 0));
+            with_all_tiles([&] {
+                GuardedBuffer<float> sums(rows), dlogits(l.dy.size());
+                check(fused_dense_bernoulli(sums.data(), dlogits.data(), x.data(), arena.data(),
+                                            arena.data() + l.bias(), l.P, {target.data(), 0.25f, map, largest},
+                                            {parts.data(), arrived.data()}, s.R, s.N, s.in, s.out, nullptr));
+                expect_close(dlogits.download(), as<double>(gradient.download()), Tolerance{1e-7, 1e-6}, "gradient");
+                expect_close(sums.download(), as<double>(nll.download()), Tolerance{0, s.out * kRounding<float>},
+                             "nll");
+            });
+        }
+    const auto status = [](const BernoulliTarget<float>& target) {
+        return fused_dense_bernoulli(nullptr, nullptr, nullptr, nullptr, nullptr, 0, target, {}, 1, 4, 0, 3, nullptr);
+    };
+    EXPECT_FALSE(status({nullptr, 1, {3, 2}}).ok()) << "more rows than there are";
+    EXPECT_FALSE(status({nullptr, 1, {}, -1}).ok());
+    EXPECT_FALSE(status({nullptr, 1, {}, NAN}).ok());
+}
+
 TEST(FusedDense, GaussianHeadAgreesWithItsParts) {
     for (const auto& [R, N, H, Z] :
          {std::array{1, 1, 1, 1}, {2, 7, 40, 3}, {1, 33, 400, 20}, {2, 18, 9, 50}, {1, 5, 3, 128}}) {
@@ -476,8 +537,60 @@ TEST(WeightGradients, AreTheirDefinition) {
     }
 }
 
-/// Two layers and what lies between them, then an optimiser: in one launch, or gradients first and the optimiser's own
-/// kernel after.
+/// db = sum of weights[n] dy[n]: 32 sums of every 32nd row, then those in order. dW takes x as it is.
+TEST(WeightGradients, RowWeightsAreTheBiases) {
+    for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{2, 31, 5, 7}, Shape{1, 32, 0, 33}, Shape{2, 33, 65, 34},
+                           Shape{3, 1300, 3, 36}, Shape{1, 130, 68, 64}}) {
+        const Layer l(s);
+        const auto w = Random(6).uniforms<float>(std::size_t(s.R) * s.N, 0, 2);
+        GuardedBuffer<float> x(l.x), dy(l.dy), weights(w), plain(s.R * l.P), g(s.R * l.P);
+        const DenseWeightGradient<float> layer{0, l.bias(), dy.data(), x.data(), s.N, s.in, s.out};
+        DenseWeightGradient<float> weighted = layer;
+        weighted.row_weights = weights.data();
+        check(weight_gradients(plain.data(), {{layer}, {}}, s.R, l.P, nullptr));
+        check(weight_gradients(g.data(), {{weighted}, {}}, s.R, l.P, nullptr));
+        const std::vector<float> G = g.download();
+        for (int r = 0; r < s.R; ++r) {
+            expect_identical(slice(G, r * l.P, l.bias()), slice(plain.download(), r * l.P, l.bias()), "dW");
+            std::vector<double> expected(s.out), allowed(s.out);
+            for (int c = 0; c < s.out; ++c) {
+                for (int n = 0; n < s.N; ++n) {
+                    const double term = double(w[std::size_t(r) * s.N + n]) * l.DY(r, n, c);
+                    expected[c] += term, allowed[c] += std::abs(term);
+                }
+                allowed[c] *= kRounding<float> * (s.N / 32 + 2 + 32);
+            }
+            expect_close(slice(G, r * l.P + l.bias(), s.out), expected, allowed, "db");
+            for (std::size_t i = r * l.P + l.bias() + s.out; i < (r + 1) * l.P; ++i)
+                EXPECT_TRUE(std::isnan(G[i])) << "the arena's padding was written";
+        }
+    }
+}
+
+/// 128 threads a block beside many replicas, 256 alone.
+TEST(WeightGradients, RowWeightsAreTheSameBitsWhoeverIsBeside) {
+    const Shape s{5, 300, 7, 45};
+    const Layer l(s);
+    GuardedBuffer<float> x(l.x), dy(l.dy), weights(Random(7).uniforms<float>(std::size_t(s.R) * s.N)), g(s.R * l.P);
+    const auto layer = [&](int r) {
+        const std::size_t row = std::size_t(r) * s.N;
+        return DenseWeightGradient<float>{0,    l.bias(), dy.data() + row * s.out, x.data() + row * s.in, s.N,
+                                          s.in, s.out,    weights.data() + row};
+    };
+    const LaunchOptionsScope scope;
+    launch_options().shared_bytes = 48 * 1024;  // room for one group of warps
+    check(weight_gradients(g.data(), {{layer(0)}, {}}, s.R, l.P, nullptr));
+    launch_options().shared_bytes = 0;
+    for (int r = 0; r < s.R; ++r) {
+        GuardedBuffer<float> alone(l.P);
+        check(weight_gradients(alone.data(), {{layer(r)}, {}}, 1, l.P, nullptr));
+        const std::size_t used = l.bias() + s.out;
+        expect_identical(slice(alone.download(), 0, used), slice(g.download(), r * l.P, used), "gradients");
+    }
+}
+
+/// Two layers, one of weighted rows, and what lies between them, then an optimiser: in one launch, or gradients first
+/// and the optimiser's own kernel after.
 template <class State, class Options, class Fused, class Apart>
 void expect_fused_update(Fused fused, Apart apart, bool poisoned) {
     const int R = 2, N = 37;
@@ -489,9 +602,9 @@ void expect_fused_update(Fused fused, Apart apart, bool poisoned) {
                first = random.uniforms<float>(R * P), second = random.uniforms<float>(R * P);
     if (poisoned) dy1[(N + 3) * 9 + 4] = std::numeric_limits<float>::infinity();  // of replica 1
     GuardedBuffer<float> DY1(dy1), X1(x1), DY2(dy2), X2(x2), gradients(random.normals<float>(R * P)),
-        rates(std::vector<float>{0.01f, 0.1f});
+        rates(std::vector<float>{0.01f, 0.1f}), weights(random.uniforms<float>(R * N));
     GuardedBuffer<std::uint64_t> step(std::vector<std::uint64_t>{4});
-    const std::vector<DenseWeightGradient<float>> layers = {{W2, b2, DY2.data(), X2.data(), N, 5, 6},
+    const std::vector<DenseWeightGradient<float>> layers = {{W2, b2, DY2.data(), X2.data(), N, 5, 6, weights.data()},
                                                             {W1, b1, DY1.data(), X1.data(), N, 20, 9}};
     const auto run = [&](bool together) {
         GuardedBuffer<float> p(start), a(first), b(second), g(gradients.download());

@@ -81,6 +81,26 @@ TEST(Philox, ElementDoesNotDependOnCountOrBlockSize) {
     });
 }
 
+/// The same numbers wherever the array begins: four are one store only where they lie on 16 bytes.
+template <class T>
+void expect_same_wherever_it_begins() {
+    const std::vector<T> normal = normals<T>(41), flat = uniforms<T>(41, -1, 1);
+    for (const std::size_t before : {0, 1, 2, 3, 4})
+        for (const std::size_t n : {0, 1, 3, 4, 7, 8, 37}) {
+            GuardedBuffer<T> out(before + n);  // its guard words stand right behind the last draw
+            check(philox_normal(out.data() + before, n, 1, Purpose::kTest, 0, nullptr));
+            expect_identical(slice(out.download(), before, n), slice(normal, 0, n), "normal");
+            for (std::size_t i = 0; i < before; ++i) EXPECT_TRUE(std::isnan(out.download()[i]));
+            check(philox_uniform(out.data() + before, n, T(-1), T(1), 1, Purpose::kTest, 0, nullptr));
+            expect_identical(slice(out.download(), before, n), slice(flat, 0, n), "uniform");
+        }
+}
+
+TEST(Philox, AnArrayMayBeginAnywhere) {
+    expect_same_wherever_it_begins<float>();
+    expect_same_wherever_it_begins<double>();
+}
+
 TEST(Philox, DoubleHoldsTheSameDraws) {
     expect_identical(as<float>(normals<double>(1031)), normals<float>(1031), "normal");
 }

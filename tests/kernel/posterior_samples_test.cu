@@ -255,6 +255,44 @@ TEST(PosteriorSamples, ChunksContinueTheStreamAndReplicasAreTheirOwn) {
                      "the second replica alone");
 }
 
+// --- heads and draws together ----------------------------------------------------------------------------------------
+
+/// Few draws and many, with a library's product and fused: the heads' product, then the parts.
+template <class T>
+void expect_posterior(const Sizes& s, int H) {
+    const std::size_t rows = std::size_t(s.R) * s.N, draws = rows * s.K, P = std::size_t(2) * s.Z * (H + 1);
+    Random random(s.K);
+    GuardedBuffer<T> h(random.normals<T>(rows * H)), arena(random.normals<T>(s.R * P, 0.3)), moments(rows * 2 * s.Z),
+        kl(rows), z(draws * s.Z), ratio(draws), product(moments.size());
+    const T* const b = arena.data() + std::size_t(2) * s.Z * H;
+    const Noise noise(s.R);
+    const DeviceBuffer<std::uint64_t> seeds(noise.seeds), step(std::vector<std::uint64_t>{noise.step});
+    const Matmul context;
+    check(dense_posterior<T>(context, {moments.data(), kl.data(), z.data(), ratio.data()}, h.data(), arena.data(), b, P,
+                             VarianceHead::kSoftplus, {seeds.data(), step.data()}, s.R, s.N, s.K, H, s.Z));
+    check(dense_forward<T>(context, product.data(), h.data(), arena.data(), b, P, Activation::kNone, s.R, s.N, H,
+                           2 * s.Z));
+    const auto parts = run_head(product.download(), VarianceHead::kSoftplus, s);
+    const auto expected = draw(parts.moments, noise, s);
+    const double error = 20 * s.Z * kUnit<T>;
+    expect_close(moments.download(), as<double>(parts.moments), Tolerance{error, error}, "moments, " + name_of(s));
+    expect_close(kl.download(), as<double>(parts.kl), Tolerance{error, error}, "kl");
+    expect_close(z.download(), as<double>(expected.z), Tolerance{error, error}, "z");
+    expect_close(ratio.download(), as<double>(expected.ratio), Tolerance{10 * error, 10 * error}, "ratio");
+}
+
+TEST(DensePosterior, IsItsPartsForFewDrawsAndForMany) {
+    const LaunchOptionsScope scope;
+    for (const bool fused : {false, true}) {
+        launch_options().fused_dense = fused;
+        for (const int K : {1, 8, 9, 50}) {
+            expect_posterior<float>({2, 19, K, 7}, 12);
+            expect_posterior<double>({2, 19, K, 7}, 12);
+        }
+        expect_posterior<float>({1, 3, 5, 129}, 6);  // more latents than a tile is wide
+    }
+}
+
 // --- the gradient ----------------------------------------------------------------------------------------------------
 
 template <class T>
@@ -263,8 +301,8 @@ std::vector<T> backward(const std::vector<T>& dz, const std::vector<T>& z, const
                         VarianceHead head, double scale, const Sizes& s) {
     GuardedBuffer<T> g(dz), Z(z), m(moments), w(weights), out(moments.size());
     GuardedBuffer<double> a(alphas);
-    check(posterior_backward(out.data(), g.data(), Z.data(), m.data(), w.data(), {a.data(), analytic_kl}, head,
-                             T(scale), s.R, s.N, s.K, s.Z, nullptr));
+    const PosteriorPath<T> path{Z.data(), m.data(), w.data(), {a.data(), analytic_kl}, head, T(scale)};
+    check(posterior_backward(out.data(), g.data(), path, s.R, s.N, s.K, s.Z, nullptr));
     return out.download();
 }
 

@@ -121,6 +121,12 @@ void products() {
     TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 2, 0, 1, 4));
     TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 1, 2, 0, 4));
     TAKES(dense_backward_input<T>(context, zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0));
+    TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 2, 0, 3, 4, nullptr,
+                                  RowWeights<T>{ones, none}));
+    TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 2, 2, 0, 4, nullptr,
+                                  RowWeights<T>{ones, none}));
+    TAKES(dense_backward_input<T>(context, zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0, nullptr,
+                                  RowWeights<T>{ones, all(6, 1)}));
     const auto layer = [](int rows, int in, int out) {
         return DenseWeightGradient<T>{0, std::size_t(in) * out, ones, ones, rows, in, out};
     };
@@ -129,6 +135,11 @@ void products() {
     TAKES(dense_backward_weights<T>(context, zeros(16), layer(0, 3, 4), 1, 64));
     TAKES(dense_backward_weights<T>(context, all(4, 2), layer(2, 0, 4), 1, 64));
     TAKES(dense_backward_weights<T>(context, none, layer(2, 3, 0), 1, 64));
+    auto weighted = layer(0, 3, 4);
+    weighted.row_weights = ones;
+    TAKES(dense_backward_weights<T>(context, zeros(16), weighted, 1, 64));
+    weighted = layer(2, 0, 4), weighted.row_weights = ones;
+    TAKES(dense_backward_weights<T>(context, all(4, 2), weighted, 1, 64));
     const LatentNoise noise;
     for (const GaussianLatent<T>& latent : {GaussianLatent<T>{}, GaussianLatent<T>{Spread::kLogDeviation, {}}}) {
         TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, latent, noise, 0, 2, 3, 4));
@@ -141,12 +152,13 @@ void products() {
     GuardedBuffer<float> parts(64);
     GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
     const RowSumScratch scratch{parts.data(), arrived.data()};
-    TAKES(dense_bernoulli<T>(context, none, none, ones, ones, ones, 64, ones, T(1), scratch, 0, 2, 3, 4));
-    TAKES(dense_bernoulli<T>(context, none, none, ones, ones, ones, 64, ones, T(1), scratch, 2, 0, 3, 4));
-    TAKES(dense_bernoulli<T>(context, zeros(4), none, ones, ones, ones, 64, ones, T(1), scratch, 2, 2, 3, 0));
+    const BernoulliTarget<T> target{ones};
+    TAKES(dense_bernoulli<T>(context, none, none, ones, ones, ones, 64, target, scratch, 0, 2, 3, 4));
+    TAKES(dense_bernoulli<T>(context, none, none, ones, ones, ones, 64, target, scratch, 2, 0, 3, 4));
+    TAKES(dense_bernoulli<T>(context, zeros(4), none, ones, ones, ones, 64, target, scratch, 2, 2, 3, 0));
     // Logits of 1 from the bias alone, against targets of 1.
     TAKES(dense_bernoulli<T>(context, all(2, 4 * std::log1p(std::exp(T(-1)))), all(8, 1 / (1 + std::exp(T(-1))) - 1),
-                             ones, ones, ones, 64, ones, T(1), scratch, 1, 2, 0, 4));
+                             ones, ones, ones, 64, target, scratch, 1, 2, 0, 4));
     TAKES(dense_sigmoid_bernoulli<T>(context, none, none, none, ones, ones, ones, 64, ones, T(1), scratch, 0, 2, 3, 4));
     TAKES(dense_sigmoid_bernoulli<T>(context, none, none, none, ones, ones, ones, 64, ones, T(1), scratch, 2, 0, 3, 4));
     TAKES(dense_sigmoid_bernoulli<T>(context, zeros(4), none, none, ones, ones, ones, 64, ones, T(1), scratch, 2, 2, 3,
@@ -225,6 +237,8 @@ void fused_dense() {
     TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 0, 3, 4, S));
     TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 2, 0, 4, S));
     TAKES(fused_dense_backward_input(zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0, S));
+    TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 0, 3, 4, S, nullptr, {ones, none}));
+    TAKES(fused_dense_backward_input(zeros(6), ones, ones, ones, 64, relu, 1, 2, 3, 0, S, nullptr, {ones, all(6, 1)}));
     const LatentNoise noise;
     TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, {}, noise, 0, 2, 3, 4, S));
     TAKES(fused_gaussian_head(none, none, none, ones, ones, ones, 64, {}, noise, 2, 0, 3, 4, S));
@@ -235,19 +249,22 @@ void fused_dense() {
     GuardedBuffer<float> parts(64);
     GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
     const RowSumScratch scratch{parts.data(), arrived.data()};
-    TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, ones, 1, scratch, 0, 2, 3, 4, S));
-    TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 0, 3, 4, S));
-    TAKES(fused_dense_bernoulli(zeros(4), none, ones, ones, ones, 64, ones, 1, scratch, 2, 2, 3, 0, S));
+    TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, {ones}, scratch, 0, 2, 3, 4, S));
+    TAKES(fused_dense_bernoulli(none, none, ones, ones, ones, 64, {ones}, scratch, 2, 0, 3, 4, S));
+    TAKES(fused_dense_bernoulli(zeros(4), none, ones, ones, ones, 64, {ones}, scratch, 2, 2, 3, 0, S));
     TAKES(fused_dense_sigmoid_bernoulli(none, none, none, ones, ones, ones, 64, ones, 1, scratch, 0, 2, 3, 4, S));
     TAKES(fused_dense_sigmoid_bernoulli(none, none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 0, 3, 4, S));
     TAKES(fused_dense_sigmoid_bernoulli(zeros(4), none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 2, 3, 0, S));
     const WeightLayers<float> no_layers, no_rows{{{0, 12, ones, ones, 0, 3, 4}}, {}},
-        no_inputs{{{0, 0, ones, ones, 2, 0, 4}}, {}}, no_outputs{{{0, 0, ones, ones, 2, 3, 0}}, {}},
+        no_inputs{{{0, 0, ones, ones, 2, 0, 4}}, {}}, no_weighted_rows{{{0, 12, ones, ones, 0, 3, 4, ones}}, {}},
+        no_weighted_inputs{{{0, 0, ones, ones, 2, 0, 4, ones}}, {}}, no_outputs{{{0, 0, ones, ones, 2, 3, 0}}, {}},
         refused{{{0, 0, ones, ones, -1, 3, 4}}, {}};
     TAKES(weight_gradients(none, no_layers, 2, 64, S));
     TAKES(weight_gradients(none, no_rows, 0, 16, S));
     TAKES(weight_gradients(zeros(32), no_rows, 2, 16, S));
     TAKES(weight_gradients(all(4, 2), no_inputs, 1, 4, S));
+    TAKES(weight_gradients(zeros(32), no_weighted_rows, 2, 16, S));
+    TAKES(weight_gradients(all(4, 2), no_weighted_inputs, 1, 4, S));
     TAKES(weight_gradients(none, no_outputs, 1, 4, S));
     REFUSES(weight_gradients(none, refused, 1, 16, S));
     const AdamState<float> adam_state{none, none, none, none};
@@ -310,13 +327,32 @@ void gaussians() {
     TAKES(posterior_samples<float>(none, none, ones, noise, 2, 0, 3, 4, S));
     TAKES(posterior_samples<float>(none, none, ones, noise, 2, 2, 0, 4, S));
     TAKES(posterior_samples<float>(none, zeros(12), ones, noise, 2, 2, 3, 0, S));
+    const Matmul context;
+    const auto posterior = [](Output kl, Output ratio) { return Posterior<float>{none, kl, none, ratio}; };
+    TAKES(dense_posterior<float>(context, posterior(none, none), ones, ones, ones, 64, head, noise, 0, 2, 3, 4, 5));
+    TAKES(dense_posterior<float>(context, posterior(none, none), ones, ones, ones, 64, head, noise, 2, 0, 3, 4, 5));
+    TAKES(dense_posterior<float>(context, posterior(zeros(4), zeros(12)), ones, ones, ones, 64, head, noise, 2, 2, 3, 4,
+                                 0));
+    TAKES(fused_posterior(posterior(none, none), ones, ones, ones, 64, head, noise, 0, 2, 3, 4, 5, S));
+    TAKES(fused_posterior(posterior(none, none), ones, ones, ones, 64, head, noise, 2, 0, 3, 4, 5, S));
+    TAKES(fused_posterior(posterior(zeros(4), zeros(12)), ones, ones, ones, 64, head, noise, 2, 2, 3, 4, 0, S));
+    TAKES(fused_posterior(posterior(zeros(4), none), ones, ones, ones, 64, head, noise, 2, 2, 0, 4, 0, S));
     TAKES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 0, 2, 3, S));
     TAKES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 2, 0, 3, S));
     REFUSES(renyi_bound<float>({none, none, none}, ones, ones, ones, orders, 2, 2, 0, S));
-    TAKES(posterior_backward<float>(none, ones, ones, ones, ones, orders, head, 1, 0, 2, 3, 4, S));
-    TAKES(posterior_backward<float>(none, ones, ones, ones, ones, orders, head, 1, 2, 0, 3, 4, S));
-    TAKES(posterior_backward<float>(none, ones, ones, ones, ones, orders, head, 1, 2, 2, 3, 0, S));
-    TAKES(posterior_backward<float>(zeros(12), ones, ones, ones, ones, {ones, false}, head, 1, 1, 3, 0, 2, S));
+    const PosteriorPath<float> path{ones, ones, ones, orders, head, 1},
+        monte_carlo{ones, ones, ones, {ones, false}, head, 1};
+    TAKES(posterior_backward<float>(none, ones, path, 0, 2, 3, 4, S));
+    TAKES(posterior_backward<float>(none, ones, path, 2, 0, 3, 4, S));
+    TAKES(posterior_backward<float>(none, ones, path, 2, 2, 3, 0, S));
+    TAKES(dense_to_posterior_backward<float>(context, none, none, ones, ones, 64, path, 0, 2, 3, 4, 5));
+    TAKES(dense_to_posterior_backward<float>(context, none, none, ones, ones, 64, path, 2, 0, 3, 4, 5));
+    TAKES(dense_to_posterior_backward<float>(context, none, none, ones, ones, 64, path, 2, 2, 3, 0, 5));
+    TAKES(fused_posterior_backward(none, ones, ones, 64, path, 0, 2, 3, 4, 5, S));
+    TAKES(fused_posterior_backward(none, ones, ones, 64, path, 2, 0, 3, 4, 5, S));
+    TAKES(fused_posterior_backward(none, ones, ones, 64, path, 2, 2, 3, 0, 5, S));
+    REFUSES(fused_posterior_backward(none, ones, ones, 64, path, 2, 2, 0, 4, 5, S));
+    TAKES(posterior_backward<float>(zeros(12), ones, monte_carlo, 1, 3, 0, 2, S));
 }
 
 void linear_models() {
@@ -569,8 +605,9 @@ TEST(ZeroSizes, OfEveryLauncherThatAHeaderDeclares) {
     at_all_block_sizes([] {
         if (convolution_library() != "no cuDNN") convolutions<float>(), convolutions<double>();
         products<float>(), products<double>();
-        called.insert("dense_is_fused");  // these two launch nothing
-        called.insert("fused_gaussian_head_fits");
+        for (const char* launches_nothing :
+             {"convolution_is_fused", "dense_is_fused", "fused_gaussian_head_fits", "fused_posterior_backward_fits"})
+            called.insert(launches_nothing);
         dense();
         fused_convolutions();
         fused_dense();

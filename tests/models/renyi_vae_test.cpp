@@ -63,6 +63,8 @@ TEST(RenyiVae, BackwardEqualsFiniteDifferencesForEveryActivationHeadAndLikelihoo
     config = small_config();
     config.clipped_probability = 0.49;  // most pixels are clipped
     expect_gradient_of(config, {1, 0.5}, "clipped probabilities");
+    config.hidden = {};
+    expect_gradient_of(config, {1, 0.5, kInfinity}, "linear, clipped probabilities");
 }
 
 TEST(RenyiVae, ForwardEqualsAPlainLoop) {
@@ -147,11 +149,11 @@ TEST(RenyiVae, OrderOneOfOneDrawIsTheDenseVae) {
 
 struct Training {
     Training(const std::vector<double>& alphas, const std::vector<std::uint64_t>& seeds, std::size_t count, int batch,
-             float rate = 0.005f)
+             float rate = 0.005f, double clip_norm = 20)
         : images(test::blocks(count)),
           device_images({&images}, std::vector<int>(seeds.size(), 0), 36),
           vae(config(), alphas, batch, matmul),
-          trainer(vae, device_images, seeds, matmul, options(seeds.size(), batch, rate)) {
+          trainer(vae, device_images, seeds, matmul, options(seeds.size(), batch, rate, clip_norm)) {
         vae.parameters().initialise(seeds, nullptr);
     }
     static RenyiVaeConfig config() {
@@ -162,12 +164,12 @@ struct Training {
         c.samples = 4;
         return c;
     }
-    static TrainerOptions options(std::size_t R, int batch, float rate) {
+    static TrainerOptions options(std::size_t R, int batch, float rate, double clip_norm) {
         TrainerOptions o;
         o.batch = batch;
         o.learning_rates.assign(R, rate);
         o.binarise = true;
-        o.clip_norm = 20;
+        o.clip_norm = clip_norm;
         return o;
     }
     std::vector<ReplicaLoss> epoch() {
@@ -212,6 +214,100 @@ TEST(RenyiVae, FusedLayersTrainAsALibrarysProductsDo) {
         const double expected = plain.epoch()[1].loss;
         EXPECT_NEAR(ours.epoch()[1].loss, expected, 1e-4 * std::abs(expected));
     }
+}
+
+/// With the optimiser in the launch of the weights' gradients, and with clipped gradients, which are a launch apart.
+TEST(RenyiVae, AnEnsembleOfFusedLayersEqualsItsModelsTrainedAlone) {
+    const test::FusedDense fused;
+    const std::vector<double> alphas = {0, 1, 0.5};
+    const std::vector<std::uint64_t> seeds(alphas.size(), 7);
+    for (const double clip_norm : {0., 20.}) {
+        Training together(alphas, seeds, 7, 4, 0.005f, clip_norm);  // a tail of 3
+        const std::vector<float> start = together.vae.parameters().download(0);
+        together.epoch();
+        for (std::size_t r = 0; r < alphas.size(); ++r) {
+            Training alone({alphas[r]}, {seeds[r]}, 7, 4, 0.005f, clip_norm);
+            alone.epoch();
+            const std::vector<float> a = together.vae.parameters().download(int(r));
+            ASSERT_EQ(a, alone.vae.parameters().download(0)) << "alpha " << alphas[r];
+            EXPECT_NE(a, start) << "nothing was learnt";
+        }
+    }
+}
+
+/// Gradients of one batch, by a library's products with kernels behind or by the fused layers.
+std::vector<std::vector<float>> gradients_of(const RenyiVaeConfig& config, const std::vector<double>& alphas, int N) {
+    const int R = int(alphas.size()), D = config.height * config.width;
+    const Matmul matmul;
+    RenyiVae<float> vae(config, alphas, N + 2, matmul);
+    std::vector<std::uint64_t> seeds;
+    for (int r = 0; r < R; ++r) seeds.push_back(21 + r);
+    const DeviceBuffer<std::uint64_t> device_seeds(seeds);
+    vae.parameters().initialise(seeds, nullptr);
+    const auto x = test::uniform<float>(std::size_t(R) * N * D, 0, 1, 8);
+    check(copy_to_device(vae.minibatch(), x.data(), x.size() * sizeof(float)));
+    LatentNoise noise;
+    noise.seeds = device_seeds.data();
+    std::vector<std::vector<float>> out;
+    for (int call = 0; call < 2; ++call) {  // twice: nothing that the first call leaves behind matters
+        vae.gradients(N, noise);
+        out.clear();
+        for (int r = 0; r < R; ++r) out.push_back(vae.parameters().download_gradients(r));
+    }
+    return out;
+}
+
+/// Both ways' gradients to within float's roundings of the largest, and each replica as it is alone.
+void expect_fused_gradients(const RenyiVaeConfig& config, const std::vector<double>& alphas, int N, const char* name) {
+    const auto expected = gradients_of(config, alphas, N);
+    const test::FusedDense fused;
+    const auto found = gradients_of(config, alphas, N);
+    double worst = 0;
+    for (std::size_t r = 0; r < alphas.size(); ++r) {
+        double largest = 0, error = 0;
+        for (std::size_t i = 0; i < found[r].size(); ++i) {
+            ASSERT_TRUE(std::isfinite(found[r][i])) << name << ", alpha " << alphas[r];
+            largest = std::max(largest, double(std::abs(expected[r][i])));
+            error = std::max(error, double(std::abs(found[r][i] - expected[r][i])));
+        }
+        EXPECT_GT(largest, 0);
+        EXPECT_LT(error, 2e-5 * largest) << name << ", alpha " << alphas[r];
+        worst = std::max(worst, error / largest);
+    }
+    std::printf("    %-44s largest difference %.2g of 2e-5 allowed\n", name, worst);
+}
+
+TEST(RenyiVae, FusedGradientsAreThoseOfALibrarysProducts) {
+    const std::vector<double> alphas = {-kInfinity, -1.5, 0, 0.5, 1, 2, kInfinity};
+    RenyiVaeConfig config = small_config();
+    for (const bool analytic_kl : {true, false})
+        for (const int K : {1, 5, 9}) {
+            config.samples = K, config.analytic_kl = analytic_kl;
+            expect_fused_gradients(config, alphas, 5, "ReLU, softplus head");
+        }
+    config.samples = 5;
+    config.clipped_probability = 0.4;
+    expect_fused_gradients(config, {0, 1}, 19, "clipped probabilities");
+    config.clipped_probability = 0;
+    config.variance = VarianceHead::kExp;
+    config.activation = Activation::kTanh;
+    expect_fused_gradients(config, {0, 1}, 4, "tanh, exp head");
+    config.likelihood = Likelihood::kGaussian;
+    expect_fused_gradients(config, {0, 1}, 4, "Gaussian likelihood");
+    config.hidden = {};
+    expect_fused_gradients(config, {0, 1}, 4, "linear, Gaussian likelihood");
+    config.likelihood = Likelihood::kBernoulli;
+    expect_fused_gradients(config, {0, 1}, 4, "linear");
+}
+
+TEST(RenyiVae, GradientsOfNoImagesAreZero) {
+    const auto expect_zeros = [] {
+        for (const std::vector<float>& replica : gradients_of(small_config(), {0, 1}, 0))
+            for (const float g : replica) EXPECT_EQ(g, 0);
+    };
+    expect_zeros();
+    const test::FusedDense fused;
+    expect_zeros();
 }
 
 TEST(RenyiVae, LearnsTenImagesByHeart) {

@@ -58,6 +58,7 @@ class DenseLayer {
         if (dx)
             check(dense_backward_input(matmul, dx, dy, x, weight(parameters), parameters.stride(), x_activation,
                                        parameters.replicas(), N, in_, out_, more, rows));
+        // What the weights' gradient reads where rows are weighted, the input's gradient has made.
         const T* counted = rows.weights ? rows.weighted_x : x;
         parameters.fill_gradient(matmul, {weight_, bias_, dy, counted, N, in_, out_, rows.weights});
     }

@@ -23,11 +23,12 @@ bool fused_gaussian_head_fits(int H, int Z);
 /// As dense_gaussian_head, in one launch, where that fits.
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
                            std::size_t P, const GaussianLatent<float>& latent, LatentNoise noise, int R, int N, int H,
-                           int Z, Stream stream);
-/// As dense_to_gaussian_backward, in one launch.
+                           int Z, Stream stream, const LayerOfDraw<float>& next = {});
+/// As dense_to_gaussian_backward, in one launch, or with more than 32 latents and `heads` in two.
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
                                     const float* moments, const GaussianLatent<float>& latent, float kl_weight, int R,
-                                    int N, int Z, int out, Stream stream);
+                                    int N, int Z, int out, Stream stream,
+                                    const GaussianHeadsBackward<float>& heads = {});
 /// As dense_backward_input, in one launch.
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
                                   Activation x_activation, int R, int N, int in, int out, Stream stream,

@@ -1,6 +1,7 @@
 #include "cuda/dense.cuh"
 
 #include "cuda/device/launch.cuh"
+#include "cuda/ops/dense_chain.h"
 #include "cuda/ops/fused_dense.h"
 #include "cuda/ops/loss.h"
 #include "cuda/ops/weight_gradients.h"
@@ -65,8 +66,10 @@ template <class T>
 Status dense_forward(const Matmul& context, T* y, const T* x, const T* W, const T* b, std::size_t P,
                      Activation activation, int R, int N, int in, int out) {
     if constexpr (std::is_same_v<T, float>)
-        if (dense_is_fused<T>(context))
+        if (dense_is_fused<T>(context)) {
+            if (context.chain()) return context.chain()->dense_forward(y, x, W, b, P, activation, N, in, out);
             return fused_dense_forward(y, x, W, b, P, activation, R, N, in, out, context.stream());
+        }
     const Status product = matmul(context, y, std::size_t(N) * out, Op::kNone, x, std::size_t(N) * in, Op::kTranspose,
                                   W, P, R, N, out, in);
     if (!product.ok()) return product;
@@ -103,8 +106,11 @@ template <class T>
 Status dense_backward_input(const Matmul& context, T* dx, const T* dy, const T* x, const T* W, std::size_t P,
                             Activation x_activation, int R, int N, int in, int out) {
     if constexpr (std::is_same_v<T, float>)
-        if (dense_is_fused<T>(context))
+        if (dense_is_fused<T>(context)) {
+            if (context.chain())
+                return context.chain()->dense_backward_input(dx, dy, x, W, P, x_activation, N, in, out);
             return fused_dense_backward_input(dx, dy, x, W, P, x_activation, R, N, in, out, context.stream());
+        }
     const std::size_t x_stride = std::size_t(N) * in;
     const Status status =
         matmul(context, dx, x_stride, Op::kNone, dy, std::size_t(N) * out, Op::kNone, W, P, R, N, in, out);
@@ -128,7 +134,10 @@ template <class T>
 Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWeightGradient<T>& layer, int R,
                               std::size_t P) {
     if constexpr (std::is_same_v<T, float>)
-        if (dense_is_fused<T>(context)) return weight_gradients(gradients, {layer}, R, P, context.stream());
+        if (dense_is_fused<T>(context)) {
+            if (context.chain()) return context.chain()->dense_backward_weights(gradients, layer, P);
+            return weight_gradients(gradients, {layer}, R, P, context.stream());
+        }
     const int N = layer.N, in = layer.in, out = layer.out;
     const Status status = matmul(context, gradients + layer.weight, P, Op::kTranspose, layer.dy, std::size_t(N) * out,
                                  Op::kNone, layer.x, std::size_t(N) * in, R, out, in, N);

@@ -31,25 +31,25 @@ void DenseStack<T>::apply_dropout(T* x, std::size_t hidden, const LatentNoise& d
 }
 
 template <class T>
-void DenseStack<T>::forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x,
-                                  int R, int N, const LatentNoise& drop) {
+void DenseStack<T>::forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, T* y,
+                                  const T* x, int R, int N, const LatentNoise& drop) {
     const bool is_last = i + 1 == layers_.size();
-    layers_[i].forward(matmul, parameters, activations_[i].data(), i ? activations_[i - 1].data() : x,
-                       is_last ? last_ : hidden_, N);
-    if (!is_last) apply_dropout(activations_[i].data(), i, drop, R, N, matmul.stream());
+    if (!is_last || !y) y = activations_[i].data();
+    layers_[i].forward(matmul, parameters, y, i ? activations_[i - 1].data() : x, is_last ? last_ : hidden_, N);
+    if (!is_last) apply_dropout(y, i, drop, R, N, matmul.stream());
 }
 
 template <class T>
 void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
-                            const LatentNoise& drop) {
-    for (std::size_t i = 0; i < layers_.size(); ++i) forward_layer(i, matmul, parameters, x, R, N, drop);
+                            const LatentNoise& drop, T* y) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) forward_layer(i, matmul, parameters, y, x, R, N, drop);
 }
 
 template <class T>
 void DenseStack<T>::forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
                                          const T* target, T scale, const RowSumScratch& scratch, int R, int N) {
     const std::size_t last = layers_.size() - 1;
-    for (std::size_t i = 0; i < last; ++i) forward_layer(i, matmul, parameters, x, R, N, {});
+    for (std::size_t i = 0; i < last; ++i) forward_layer(i, matmul, parameters, nullptr, x, R, N, {});
     const DenseLayer& layer = layers_[last];
     check(dense_bernoulli(matmul, nll, output(), last ? activations_[last - 1].data() : x, layer.weight(parameters),
                           layer.bias(parameters), parameters.stride(), target, scale, scratch, R, N, layer.in(),

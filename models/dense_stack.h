@@ -26,10 +26,10 @@ class DenseStack {
     /// Makes room for `rows` rows over all replicas; before the first call of forward.
     void allocate(std::size_t rows);
 
-    /// output() from x [R, N, in]. With `drop` (its seeds and step) hidden units are dropped, as in training; pass the
-    /// same to `backward`.
+    /// y, or output() where that is null, from x [R, N, in]. With `drop` (its seeds and step) hidden units are dropped,
+    /// as in training; pass the same to `backward`.
     void forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
-                 const LatentNoise& drop = {});
+                 const LatentNoise& drop = {}, T* y = nullptr);
     T* output() { return activations_.back().data(); }  ///< [R, N, out]
     /// `forward` of a stack that makes logits, and their likelihood (dense_bernoulli): output() becomes dlogits.
     void forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
@@ -47,8 +47,8 @@ class DenseStack {
                               const T* z, const T* moments, T kl_weight, int R, int N);
 
   private:
-    void forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R,
-                       int N, const LatentNoise& drop);
+    void forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, T* y, const T* x,
+                       int R, int N, const LatentNoise& drop);
     void apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N, Stream stream) const;
 
     std::vector<DenseLayer> layers_;

@@ -11,6 +11,9 @@ namespace warpvae {
 
 // --- dense layers: matmul_{cpu,cuda}.cpp, dense.cuh ------------------------------------------------------------------
 
+template <class T>
+class DenseChain;
+
 /// Precision of matrix products on a GPU; the CPU device always uses the operands' own.
 enum class Math { kFp32, kTf32, kBf16 };
 
@@ -25,9 +28,13 @@ class Matmul {
     Impl& impl() const { return *impl_; }
     Stream stream() const;
     Math math() const;
+    /// The chain (dense_chain.h) that takes fused dense layers on this at the moment, or null.
+    DenseChain<float>* chain() const { return chain_; }
 
   private:
+    friend class DenseChain<float>;
     Impl* impl_;
+    mutable DenseChain<float>* chain_ = nullptr;
 };
 
 /// "oneDNN 2.6.3 with AVX-512, doubles by Eigen 3.4.0" or "cuBLAS 13.0": what matrix products run on.

@@ -1,0 +1,263 @@
+#include "cuda/dense_chain.cuh"
+
+#include <algorithm>
+#include <functional>
+#include <type_traits>
+
+#include "cuda/ops/fused_dense.h"
+#include "cuda/ops/weight_gradients.h"
+
+namespace warpvae {
+namespace {
+
+bool is_sound(int N, int a, int b = 0) { return N >= 0 && a >= 0 && b >= 0; }
+std::size_t numbers(int R, int rows, int width) { return std::size_t(R) * rows * width; }
+
+template <class Span>
+bool overlap(const Span& a, const std::vector<Span>& others) {
+    const std::less<> before;  // pointers into different arrays
+    return std::any_of(others.begin(), others.end(), [&](const Span& b) {
+        return a.count && b.count && before(a.first, b.first + b.count) && before(b.first, a.first + a.count);
+    });
+}
+
+/// The shared memory of a step's products, of `owners` slices at a time.
+std::size_t shared_bytes(const ChainStep& step, int owners) {
+    if (step.kind == ChainStep::kForward) return ChainForward::Tile::shared_bytes(step.forward.A.K, owners);
+    if (step.kind == ChainStep::kInputGradient)
+        return ChainInputGradient::Tile::shared_bytes(step.input_gradient.A.K, owners);
+    return 0;
+}
+std::size_t shared_bytes(const std::vector<ChainStep>& steps, int owners) {
+    std::size_t most = 0;
+    for (const ChainStep& step : steps) most = std::max(most, shared_bytes(step, owners));
+    return most;
+}
+
+}  // namespace
+
+template <class T>
+DenseChain<T>::DenseChain(const Matmul& matmul, int R) : matmul_(matmul), R_(R), is_fused_(dense_is_fused<T>(matmul)) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) matmul_.chain_ = this;
+}
+template <class T>
+DenseChain<T>::~DenseChain() {
+    end();
+}
+template <class T>
+void DenseChain<T>::end() {
+    if constexpr (std::is_same_v<T, float>)
+        if (matmul_.chain_ == this) matmul_.chain_ = nullptr;
+}
+
+template <class T>
+Status DenseChain<T>::launch() {
+    end();
+    const Status status = launch_steps();
+    if constexpr (std::is_same_v<T, float>)
+        if (status.ok() && !weights_.empty()) return weight_gradients(gradients_, weights_, R_, P_, matmul_.stream());
+    return status;
+}
+
+template <class T>
+Status DenseChain<T>::note(const ChainStep& step, int N, Span out, Span elsewhere) {
+    const bool apart =
+        N != N_ || steps_.size() == Chain::kMost || overlap(elsewhere, written_) || overlap(out, read_elsewhere_);
+    if (apart) {
+        const Status status = launch_steps();
+        if (!status.ok()) return status;
+    }
+    N_ = N;
+    steps_.push_back(step);
+    written_.push_back(out);
+    read_elsewhere_.push_back(elsewhere);
+    return {};
+}
+
+/// One kernel of the steps noted so far. A layer alone is spread over more blocks by its own.
+template <class T>
+Status DenseChain<T>::launch_steps() {
+    if constexpr (std::is_same_v<T, float>) {
+        const std::vector<ChainStep> steps = std::move(steps_);
+        steps_.clear(), written_.clear(), read_elsewhere_.clear();
+        if (steps.empty()) return {};
+        if (steps.size() == 1 && steps[0].kind == ChainStep::kForward) {
+            const ChainForward& layer = steps[0].forward;
+            const BiasActivation& end = layer.epilogue;
+            return fused_dense_forward(end.y, layer.A.data, layer.B.data, end.b, end.P, end.activation, R_, N_,
+                                       layer.A.K, end.out, matmul_.stream());
+        }
+        if (steps.size() == 1 && steps[0].kind == ChainStep::kInputGradient) {
+            const ChainInputGradient& layer = steps[0].input_gradient;
+            const ActivationMask& end = layer.epilogue;
+            return fused_dense_backward_input(end.dx, layer.A.data, end.x, layer.B.data, layer.B.stride, end.activation,
+                                              R_, N_, end.in, layer.A.K, matmul_.stream());
+        }
+        Chain chain;
+        chain.count = int(steps.size()), chain.N = N_;
+        std::copy(steps.begin(), steps.end(), chain.steps);
+        const int owners = shared_bytes(steps, 2) <= device_shared_bytes() ? 2 : 1;
+        return launch_dependent(
+            dense_chain_kernel<Chain>,
+            for_blocks((N_ + kChainRows - 1) / kChainRows, R_, Block::fixed(owners * ChainForward::Tile::kGroupThreads),
+                       shared_bytes(steps, owners)),
+            matmul_.stream(), chain);
+    }
+    return {};
+}
+
+// --- layers ----------------------------------------------------------------------------------------------------------
+
+template <class T>
+Status DenseChain<T>::dense_forward(T* y, const T* x, const T* W, const T* b, std::size_t P, Activation activation,
+                                    int N, int in, int out) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) {
+            if (!is_sound(N, in, out)) return {kInvalidValue};
+            return note(ChainForward{{x, numbers(1, N, in), N, in}, {W, P, out, in}, {y, b, P, activation, N, out}}, N,
+                        {y, numbers(R_, N, out)});
+        }
+    return warpvae::dense_forward(matmul_, y, x, W, b, P, activation, R_, N, in, out);
+}
+
+template <class T>
+Status DenseChain<T>::dense_backward_input(T* dx, const T* dy, const T* x, const T* W, std::size_t P,
+                                           Activation x_activation, int N, int in, int out) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) {
+            if (!is_sound(N, in, out)) return {kInvalidValue};
+            return note(
+                ChainInputGradient{{dy, numbers(1, N, out), N, out}, {W, P, in, out}, {dx, x, x_activation, N, in}}, N,
+                {dx, numbers(R_, N, in)});
+        }
+    return warpvae::dense_backward_input(matmul_, dx, dy, x, W, P, x_activation, R_, N, in, out);
+}
+
+template <class T>
+Status DenseChain<T>::dense_backward_weights(T* gradients, const DenseWeightGradient<T>& layer, std::size_t P) {
+    if (!is_fused_) return warpvae::dense_backward_weights(matmul_, gradients, layer, R_, P);
+    gradients_ = gradients, P_ = P;
+    weights_.push_back(layer);
+    return {};
+}
+
+// --- maps between layers ---------------------------------------------------------------------------------------------
+
+template <class T>
+Status DenseChain<T>::add(T* y, const T* x, int N, int D) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) {
+            if (!is_sound(N, D)) return {kInvalidValue};
+            return note(RowSum{y, x, nullptr, N, N, D, D, D, 1, 1, true, {}}, N, {y, numbers(R_, N, D)});
+        }
+    return warpvae::add(y, x, numbers(R_, N, D), matmul_.stream());
+}
+
+template <class T>
+Status DenseChain<T>::relu_backward(T* dx, const T* y, int N, int D) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) {
+            if (!is_sound(N, D)) return {kInvalidValue};
+            return note(RowSum{dx, dx, y, N, N, D, D, D, 1, 1, false, {}}, N, {dx, numbers(R_, N, D)});
+        }
+    return warpvae::activation_backward(dx, y, Activation::kRelu, numbers(R_, N, D), matmul_.stream());
+}
+
+/// Whether row i of such an array is part of pair i alone.
+static bool is_row_of_its_pair(PairRows rows, const PairShape& shape) {
+    return rows == PairRows::kPairs || shape.unlabelled == 0;
+}
+
+/// The part's columns of y, whose rows are `width` apart.
+template <class T>
+Status DenseChain<T>::pair_part(T* y, int width, const PairPart<T>& part, const PairShape& shape) {
+    if constexpr (std::is_same_v<T, float>) {
+        const int N = shape.pairs(), rows = row_count(part.rows, shape), D = part.D;
+        const bool same = is_row_of_its_pair(part.rows, shape);
+        const SourceRows map{same ? SourceRows::kSame : SourceRows::kOfPair, part.rows, shape, 1};
+        return note(RowSum{y, part.values, nullptr, N, rows, width, D, D, 1, 1, false, map}, N,
+                    {y, numbers(R_, N, width)}, {part.values, same ? 0 : numbers(R_, rows, D)});
+    }
+    return {};
+}
+template <class T>
+Status DenseChain<T>::concatenate_pairs_forward(T* y, const PairPart<T>& a, const PairPart<T>& b,
+                                                const PairShape& shape) {
+    if (!is_fused_) return warpvae::concatenate_pairs_forward(y, a, b, shape, R_, matmul_.stream());
+    const Status status = pair_part(y, a.D + b.D, a, shape);
+    return status.ok() ? pair_part(y + a.D, a.D + b.D, b, shape) : status;
+}
+
+/// The gradient of a part whose columns begin at dy, its rows `width` apart.
+template <class T>
+Status DenseChain<T>::pair_part_gradient(const PairPartGradient<T>& part, const T* dy, int width,
+                                         const PairShape& shape) {
+    if constexpr (std::is_same_v<T, float>) {
+        if (!part.gradient) return {};
+        const int N = row_count(part.rows, shape), pairs = shape.pairs(), D = part.D;
+        const bool same = is_row_of_its_pair(part.rows, shape);
+        const SourceRows map{same ? SourceRows::kSame : SourceRows::kPairsOf, part.rows, shape, 1};
+        return note(RowSum{part.gradient, dy, part.output, N, pairs, D, width, D, 1, 1, false, map}, N,
+                    {part.gradient, numbers(R_, N, D)}, {dy, same ? 0 : numbers(R_, pairs, width)});
+    }
+    return {};
+}
+template <class T>
+Status DenseChain<T>::concatenate_pairs_backward(const PairPartGradient<T>& a, const PairPartGradient<T>& b,
+                                                 const T* dy, const PairShape& shape) {
+    if (!is_fused_) return warpvae::concatenate_pairs_backward(a, b, dy, shape, R_, matmul_.stream());
+    const Status status = pair_part_gradient(a, dy, a.D + b.D, shape);
+    return status.ok() ? pair_part_gradient(b, dy + a.D, a.D + b.D, shape) : status;
+}
+
+template <class T>
+Status DenseChain<T>::set_mean_forward(T* y, const T* x, int m, int sets, int D) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) {
+            if (!is_sound(sets, D) || m < 1 || std::int64_t(sets) * m >> 31) return {kInvalidValue};
+            const SourceRows map{SourceRows::kSet, {}, {}, m};
+            return note(RowSum{y, x, nullptr, sets, sets * m, D, D, D, 1, m, false, map}, sets,
+                        {y, numbers(R_, sets, D)}, {x, numbers(R_, sets * m, D)});
+        }
+    return warpvae::set_mean_forward(y, x, m, std::size_t(R_) * sets, D, matmul_.stream());
+}
+template <class T>
+Status DenseChain<T>::set_mean_backward(T* dx, const T* dy, const T* x, int m, int sets, int D) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) {
+            if (!is_sound(sets, D) || m < 1 || std::int64_t(sets) * m >> 31) return {kInvalidValue};
+            const SourceRows map{SourceRows::kMember, {}, {}, m};
+            return note(RowSum{dx, dy, x, sets * m, sets, D, D, D, m, m, false, map}, sets,
+                        {dx, numbers(R_, sets * m, D)});
+        }
+    return warpvae::set_mean_backward(dx, dy, x, m, std::size_t(R_) * sets, D, matmul_.stream());
+}
+
+template <class T>
+Status DenseChain<T>::gaussian_sample_forward(T* z, T* kl, const T* moments, const LatentNoise& noise, int N, int Z) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) {
+            if (!is_sound(N, Z) || noise.first_row % 4) return {kInvalidValue};
+            return note(SampleForward{z, kl, moments, noise, N, Z}, N, {z, numbers(R_, N, Z)});
+        }
+    return warpvae::gaussian_sample_forward<T>(z, kl, moments, {}, Spread::kLogVariance, noise, R_, N, Z,
+                                               matmul_.stream());
+}
+template <class T>
+Status DenseChain<T>::gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight,
+                                               int N, int Z, const T* row_weights) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) {
+            if (!is_sound(N, Z)) return {kInvalidValue};
+            return note(SampleBackward{dmoments, dz, z, moments, row_weights, kl_weight, N, Z}, N,
+                        {dmoments, numbers(R_, N, 2 * Z)});
+        }
+    return warpvae::gaussian_sample_backward<T>(dmoments, dz, z, moments, {}, Spread::kLogVariance, kl_weight, R_, N, Z,
+                                                matmul_.stream(), row_weights);
+}
+
+template class DenseChain<float>;
+template class DenseChain<double>;
+
+}  // namespace warpvae

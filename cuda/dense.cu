@@ -145,6 +145,13 @@ Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWe
     return column_sum(gradients + layer.bias, layer.dy, P, R, N, out, context.stream());
 }
 
+template <class T>
+Status dense_dropout(const Matmul& context, T* x, const DropoutMask& mask, int R, int N, int D) {
+    if constexpr (std::is_same_v<T, float>)
+        if (context.chain()) return context.chain()->dropout(x, mask, N, D);
+    return dropout<T>(x, x, mask, R, N, D, context.stream());
+}
+
 #define WARPVAE_INSTANTIATE(T)                                                                                        \
     template Status bias_activation(T*, const T*, std::size_t, Activation, int, int, int, Stream);                    \
     template Status activation_backward(T*, const T*, Activation, std::size_t, Stream);                               \
@@ -160,7 +167,8 @@ Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWe
                                          int, int, int, int);                                                         \
     template Status dense_to_gaussian_backward(const Matmul&, T*, T*, const T*, const T*, std::size_t, const T*,      \
                                                const T*, T, int, int, int, int);                                      \
-    template Status dense_backward_weights(const Matmul&, T*, const DenseWeightGradient<T>&, int, std::size_t);
+    template Status dense_backward_weights(const Matmul&, T*, const DenseWeightGradient<T>&, int, std::size_t);       \
+    template Status dense_dropout(const Matmul&, T*, const DropoutMask&, int, int, int);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)
 #undef WARPVAE_INSTANTIATE

@@ -10,7 +10,7 @@
 namespace warpvae {
 namespace {
 
-bool is_sound(int N, int a, int b = 0) { return N >= 0 && a >= 0 && b >= 0; }
+bool are_sizes(int N, int a, int b = 0) { return N >= 0 && a >= 0 && b >= 0; }
 std::size_t numbers(int R, int rows, int width) { return std::size_t(R) * rows * width; }
 
 template <class Span>
@@ -114,7 +114,7 @@ Status DenseChain<T>::dense_forward(T* y, const T* x, const T* W, const T* b, st
                                     int N, int in, int out) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
-            if (!is_sound(N, in, out)) return {kInvalidValue};
+            if (!are_sizes(N, in, out)) return {kInvalidValue};
             return note(ChainForward{{x, numbers(1, N, in), N, in}, {W, P, out, in}, {y, b, P, activation, N, out}}, N,
                         {y, numbers(R_, N, out)});
         }
@@ -126,7 +126,7 @@ Status DenseChain<T>::dense_backward_input(T* dx, const T* dy, const T* x, const
                                            Activation x_activation, int N, int in, int out) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
-            if (!is_sound(N, in, out)) return {kInvalidValue};
+            if (!are_sizes(N, in, out)) return {kInvalidValue};
             return note(
                 ChainInputGradient{{dy, numbers(1, N, out), N, out}, {W, P, in, out}, {dx, x, x_activation, N, in}}, N,
                 {dx, numbers(R_, N, in)});
@@ -142,13 +142,25 @@ Status DenseChain<T>::dense_backward_weights(T* gradients, const DenseWeightGrad
     return {};
 }
 
+template <class T>
+Status DenseChain<T>::dropout(T* x, const DropoutMask& mask, int N, int D) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) {
+            if (!is_sound(mask, R_, N, D)) return {kInvalidValue};
+            return note(
+                Dropped{x, mask.seeds, mask.step, float(mask.rate), float(1 / (1 - mask.rate)), purpose_of(mask), N, D},
+                N, {x, numbers(R_, N, D)});
+        }
+    return warpvae::dropout<T>(x, x, mask, R_, N, D, matmul_.stream());
+}
+
 // --- maps between layers ---------------------------------------------------------------------------------------------
 
 template <class T>
 Status DenseChain<T>::add(T* y, const T* x, int N, int D) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
-            if (!is_sound(N, D)) return {kInvalidValue};
+            if (!are_sizes(N, D)) return {kInvalidValue};
             return note(RowSum{y, x, nullptr, N, N, D, D, D, 1, 1, true, {}}, N, {y, numbers(R_, N, D)});
         }
     return warpvae::add(y, x, numbers(R_, N, D), matmul_.stream());
@@ -158,7 +170,7 @@ template <class T>
 Status DenseChain<T>::relu_backward(T* dx, const T* y, int N, int D) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
-            if (!is_sound(N, D)) return {kInvalidValue};
+            if (!are_sizes(N, D)) return {kInvalidValue};
             return note(RowSum{dx, dx, y, N, N, D, D, D, 1, 1, false, {}}, N, {dx, numbers(R_, N, D)});
         }
     return warpvae::activation_backward(dx, y, Activation::kRelu, numbers(R_, N, D), matmul_.stream());
@@ -189,33 +201,25 @@ Status DenseChain<T>::concatenate_pairs_forward(T* y, const PairPart<T>& a, cons
     return status.ok() ? pair_part(y + a.D, a.D + b.D, b, shape) : status;
 }
 
-/// The gradient of a part whose columns begin at dy, its rows `width` apart.
 template <class T>
-Status DenseChain<T>::pair_part_gradient(const PairPartGradient<T>& part, const T* dy, int width,
-                                         const PairShape& shape) {
-    if constexpr (std::is_same_v<T, float>) {
-        if (!part.gradient) return {};
-        const int N = row_count(part.rows, shape), pairs = shape.pairs(), D = part.D;
-        const bool same = is_row_of_its_pair(part.rows, shape);
-        const SourceRows map{same ? SourceRows::kSame : SourceRows::kPairsOf, part.rows, shape, 1};
-        return note(RowSum{part.gradient, dy, part.output, N, pairs, D, width, D, 1, 1, false, map}, N,
-                    {part.gradient, numbers(R_, N, D)}, {dy, same ? 0 : numbers(R_, pairs, width)});
-    }
-    return {};
-}
-template <class T>
-Status DenseChain<T>::concatenate_pairs_backward(const PairPartGradient<T>& a, const PairPartGradient<T>& b,
-                                                 const T* dy, const PairShape& shape) {
-    if (!is_fused_) return warpvae::concatenate_pairs_backward(a, b, dy, shape, R_, matmul_.stream());
-    const Status status = pair_part_gradient(a, dy, a.D + b.D, shape);
-    return status.ok() ? pair_part_gradient(b, dy + a.D, a.D + b.D, shape) : status;
+Status DenseChain<T>::concatenate_pairs_backward(const PairPartGradient<T>& part, const T* dy, int width,
+                                                 const PairShape& shape) {
+    if constexpr (std::is_same_v<T, float>)
+        if (is_fused_) {
+            const int N = row_count(part.rows, shape), pairs = shape.pairs(), D = part.D;
+            const bool same = is_row_of_its_pair(part.rows, shape);
+            const SourceRows map{same ? SourceRows::kSame : SourceRows::kPairsOf, part.rows, shape, 1};
+            return note(RowSum{part.gradient, dy, part.output, N, pairs, D, width, D, 1, 1, false, map}, N,
+                        {part.gradient, numbers(R_, N, D)}, {dy, same ? 0 : numbers(R_, pairs, width)});
+        }
+    return warpvae::concatenate_pairs_backward(part, dy, width, shape, R_, matmul_.stream());
 }
 
 template <class T>
 Status DenseChain<T>::set_mean_forward(T* y, const T* x, int m, int sets, int D) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
-            if (!is_sound(sets, D) || m < 1 || std::int64_t(sets) * m >> 31) return {kInvalidValue};
+            if (!are_sizes(sets, D) || m < 1 || std::int64_t(sets) * m >> 31) return {kInvalidValue};
             const SourceRows map{SourceRows::kSet, {}, {}, m};
             return note(RowSum{y, x, nullptr, sets, sets * m, D, D, D, 1, m, false, map}, sets,
                         {y, numbers(R_, sets, D)}, {x, numbers(R_, sets * m, D)});
@@ -226,7 +230,7 @@ template <class T>
 Status DenseChain<T>::set_mean_backward(T* dx, const T* dy, const T* x, int m, int sets, int D) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
-            if (!is_sound(sets, D) || m < 1 || std::int64_t(sets) * m >> 31) return {kInvalidValue};
+            if (!are_sizes(sets, D) || m < 1 || std::int64_t(sets) * m >> 31) return {kInvalidValue};
             const SourceRows map{SourceRows::kMember, {}, {}, m};
             return note(RowSum{dx, dy, x, sets * m, sets, D, D, D, m, m, false, map}, sets,
                         {dx, numbers(R_, sets * m, D)});
@@ -238,7 +242,7 @@ template <class T>
 Status DenseChain<T>::gaussian_sample_forward(T* z, T* kl, const T* moments, const LatentNoise& noise, int N, int Z) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
-            if (!is_sound(N, Z) || noise.first_row % 4) return {kInvalidValue};
+            if (!are_sizes(N, Z) || noise.first_row % 4) return {kInvalidValue};
             return note(SampleForward{z, kl, moments, noise, N, Z}, N, {z, numbers(R_, N, Z)});
         }
     return warpvae::gaussian_sample_forward<T>(z, kl, moments, {}, Spread::kLogVariance, noise, R_, N, Z,
@@ -249,7 +253,7 @@ Status DenseChain<T>::gaussian_sample_backward(T* dmoments, const T* dz, const T
                                                int N, int Z, const T* row_weights) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
-            if (!is_sound(N, Z)) return {kInvalidValue};
+            if (!are_sizes(N, Z)) return {kInvalidValue};
             return note(SampleBackward{dmoments, dz, z, moments, row_weights, kl_weight, N, Z}, N,
                         {dmoments, numbers(R_, N, 2 * Z)});
         }

@@ -1,17 +1,20 @@
 // Small dense layers in a row, and the maps that join them, in one kernel: a block takes 16 rows through all steps. As
 // launches of their own such layers are mostly gaps, for a layer of 64 units on 32 rows is a microsecond's work.
 //
-//   layer      y  = activation(x W^T + b), or dx = (dy W) f'(x)          fused_dense.cuh: the same products and epilogues
-//   row sum    y  = (y +) sum of rows of x / divisor, through a ReLU     concatenation, set means, their gradients
-//   sample     z  = mu + sigma epsilon and kl, or the moments' gradient  gaussian_sample.cuh
+//   layer     y = activation(x W^T + b), or dx = (dy W) f'(x)            products and epilogues of fused_dense.cuh
+//   row sum   y = (y +) sum of rows of x / divisor, through a ReLU       concatenation, set means, their gradients
+//   sample    z = mu + sigma epsilon and kl, or the moments' gradient    gaussian_sample.cuh
+//   dropout   x in place                                                 dropout.cuh
 //
-// Every step leaves its rows in global memory, where the backward wants them anyway, and the next step of the same block
-// reads them from the L2 cache after a barrier. A step may read rows that other blocks wrote in earlier launches alone:
-// DenseChain (dense_chain.cu) sees to it.
+// Every step leaves its rows in global memory, where the backward wants them anyway; after a barrier the same block
+// reads them from the L2 cache in its next step. Rows that other blocks wrote are of earlier launches: DenseChain
+// (dense_chain.cu) sees to it.
 //
 // Contract: block fixed (DenseTile); one block per 16 rows, the replica along y. Reads all weights once per block, from
-// L2. Deterministic; a replica's bits depend on nothing beside it, and are those of the steps' own kernels.
+// L2. On sm_90a 160 registers and no spills, one block of 256 threads a multiprocessor (141 KB). Deterministic; a
+// replica's bits depend on nothing beside it, and are those of the steps' own kernels.
 #pragma once
+#include "cuda/dropout.cuh"
 #include "cuda/fused_dense.cuh"
 #include "cuda/ops/dense_chain.h"
 #include "cuda/pairs.cuh"
@@ -145,6 +148,23 @@ struct SampleBackward {
     }
 };
 
+/// x without what the mask drops (dropout).
+struct Dropped {
+    float* x;
+    const std::uint64_t *seeds, *step;
+    float rate, scale;
+    Purpose purpose;
+    int N, D;
+    __device__ void run(int r, int row0, int rows) const {
+        const int quads = (D + 3) / 4;
+        for (int e = threadIdx.x; e < rows * quads; e += blockDim.x) {
+            const std::uint32_t q = std::uint32_t(row0) * quads + e;
+            float* const first = x + (std::size_t(r) * N + row0 + e / quads) * D + e % quads * 4;
+            drop_quad(first, first, D - e % quads * 4, philox(seeds[r], purpose, step ? *step : 0, q), rate, scale);
+        }
+    }
+};
+
 /// One product with its epilogue.
 template <Along kB, class Epilogue>
 struct ChainLayer {
@@ -163,7 +183,7 @@ using ChainInputGradient = ChainLayer<Along::kSlow, ActivationMask>;
 
 /// One step of a chain.
 struct ChainStep {
-    enum Kind { kForward, kInputGradient, kRowSum, kSample, kSampleGradient };
+    enum Kind { kForward, kInputGradient, kRowSum, kSample, kSampleGradient, kDropout };
     Kind kind;
     union {
         ChainForward forward;
@@ -171,6 +191,7 @@ struct ChainStep {
         RowSum row_sum;
         SampleForward sample;
         SampleBackward sample_gradient;
+        Dropped dropout;
     };
     ChainStep() {}
     ChainStep(const ChainForward& step) : kind(kForward), forward(step) {}
@@ -178,6 +199,7 @@ struct ChainStep {
     ChainStep(const RowSum& step) : kind(kRowSum), row_sum(step) {}
     ChainStep(const SampleForward& step) : kind(kSample), sample(step) {}
     ChainStep(const SampleBackward& step) : kind(kSampleGradient), sample_gradient(step) {}
+    ChainStep(const Dropped& step) : kind(kDropout), dropout(step) {}
 };
 
 /// All that one launch does, to N rows of each replica. Parameters of a kernel are 4 KB at most.
@@ -213,6 +235,9 @@ __global__ void __launch_bounds__(ChainTile<Along::kFast>::kMostThreads, 1)
                 break;
             case ChainStep::kSampleGradient:
                 step.sample_gradient.run(r, row0, rows);
+                break;
+            case ChainStep::kDropout:
+                step.dropout.run(r, row0, rows);
                 break;
         }
     }

@@ -23,11 +23,11 @@ void DenseStack<T>::allocate(std::size_t rows) {
 
 /// x = the output of hidden layer `hidden`, or its gradient: the mask is the same.
 template <class T>
-void DenseStack<T>::apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N,
-                                  Stream stream) const {
+void DenseStack<T>::apply_dropout(const Matmul& matmul, T* x, std::size_t hidden, const LatentNoise& drop, int R,
+                                  int N) const {
     if (dropout_.rate > 0 && drop.seeds)
-        check(dropout(x, x, {dropout_.rate, drop.seeds, drop.step, dropout_.first_layer + int(hidden)}, R, N,
-                      layers_[hidden].out(), stream));
+        check(dense_dropout(matmul, x, {dropout_.rate, drop.seeds, drop.step, dropout_.first_layer + int(hidden)}, R, N,
+                            layers_[hidden].out()));
 }
 
 template <class T>
@@ -36,7 +36,7 @@ void DenseStack<T>::forward_layer(std::size_t i, const Matmul& matmul, const Par
     const bool is_last = i + 1 == layers_.size();
     if (!is_last || !y) y = activations_[i].data();
     layers_[i].forward(matmul, parameters, y, i ? activations_[i - 1].data() : x, is_last ? last_ : hidden_, N);
-    if (!is_last) apply_dropout(y, i, drop, R, N, matmul.stream());
+    if (!is_last) apply_dropout(matmul, y, i, drop, R, N);
 }
 
 template <class T>
@@ -64,7 +64,7 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
         dx = i || want_dx ? d_inputs_[i].data() : nullptr;
         layers_[i].backward(matmul, parameters, dx, dy, i ? activations_[i - 1].data() : x, i ? hidden_ : x_activation,
                             N);
-        if (i) apply_dropout(dx, i - 1, drop, R, N, matmul.stream());
+        if (i) apply_dropout(matmul, dx, i - 1, drop, R, N);
         dy = dx;
     }
     return dx;

@@ -34,6 +34,7 @@ class DenseStack {
     /// `forward` of a stack that makes logits, and their likelihood (dense_bernoulli): output() becomes dlogits.
     void forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
                               const T* target, T scale, const RowSumScratch& scratch, int R, int N);
+    int in() const { return layers_.front().in(); }
     int out() const { return layers_.back().out(); }
 
     /// Fills the gradients of every layer from dy = dL/d(output before its activation) [R, N, out]. Returns dx [R, N,
@@ -49,7 +50,7 @@ class DenseStack {
   private:
     void forward_layer(std::size_t i, const Matmul& matmul, const ParameterArena<T>& parameters, T* y, const T* x,
                        int R, int N, const LatentNoise& drop);
-    void apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N, Stream stream) const;
+    void apply_dropout(const Matmul& matmul, T* x, std::size_t hidden, const LatentNoise& drop, int R, int N) const;
 
     std::vector<DenseLayer> layers_;
     Activation last_ = Activation::kNone, hidden_ = Activation::kRelu;

@@ -184,31 +184,26 @@ PairShape Equivae<T>::pairs_of(int N) const {
 
 /// Gathers labelled images behind the unlabelled minibatch, and the complementary images of each class or image.
 template <class T>
-void Equivae<T>::gather_labelled(const LatentNoise& noise) {
+void Equivae<T>::gather_sets(const LatentNoise& noise) {
     if (config_.self_complement) return;
     const GatherOptions shape = this->input_shape();
     const auto* images = data_.images->table();
     const ClassIndex index = data_.classes->index();
-    const int sets = pairs_.sets(), first = sets - pairs_.labelled;
-    if (config_.semi_supervised) {
-        GatherOptions beside = shape;
-        beside.batch_rows = pairs_.images(), beside.first_row = pairs_.unlabelled;
-        check(gather(input_.data(), images, {noise.seeds, noise.step, labelled_order_}, R_, pairs_.labelled, beside,
-                     this->stream()));
-        check(gather_labels(labels_.data(), data_.labels->table(), {noise.seeds, noise.step, labelled_order_}, R_,
-                            pairs_.labelled, this->stream()));
-        check(gather_class_sets<T>({sets_.data(), sets, 0}, images, index, noise.seeds, noise.step, m_, R_, shape,
-                                   this->stream()));
+    if (!config_.semi_supervised) {
+        check(gather_complements<T>({sets_.data(), pairs_.sets(), 0}, images, index, {noise.seeds, noise.step, order_},
+                                    m_, R_, pairs_.labelled, shape, this->stream()));
+        return;
     }
-    check(gather_complements<T>({sets_.data(), sets, first}, images, index,
-                                {noise.seeds, noise.step, config_.semi_supervised ? labelled_order_ : order_}, m_, R_,
-                                pairs_.labelled, shape, this->stream()));
+    GatherOptions beside = shape;
+    beside.batch_rows = pairs_.images(), beside.first_row = pairs_.unlabelled;
+    check(gather_labelled<T>({input_.data(), labels_.data(), sets_.data()}, images, data_.labels->table(), index,
+                             {noise.seeds, noise.step, labelled_order_}, m_, R_, pairs_.labelled, beside,
+                             this->stream()));
 }
 
 // --- forward ---------------------------------------------------------------------------------------------------------
 
-/// f_inv(x) of single images. q(y | x) reads it beside x, and it tells the class of an unlabelled image. No gradient
-/// passes through it.
+/// f_inv(x) of single images. It tells the class of an unlabelled image.
 template <class T>
 void Equivae<T>::embed(int N) {
     const Range range("embed");
@@ -269,11 +264,15 @@ template <class T>
 void Equivae<T>::classify_images(const LatentNoise& drop) {
     const Range range("classifier.forward");
     const int images = pairs_.images();
+    inv_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images);
     class_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images);
-    check(concatenate_pairs_forward<T>(
-        class_in_.data(), {class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
-        {embedding_.data(), PairRows::kPairs, config_.latents}, rows_alone(images), R_, this->stream()));
+    DenseChain<T> chain(matmul_, R_);
+    inv_tail_.forward(matmul_, parameters_, inv_trunk_.output(), R_, images, {}, embedding_.data());
+    check(chain.concatenate_pairs_forward(class_in_.data(),
+                                          {class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
+                                          {embedding_.data(), PairRows::kPairs, config_.latents}, rows_alone(images)));
     class_head_.forward(matmul_, parameters_, class_in_.data(), R_, images, drop);
+    check(chain.launch());
 }
 
 /// nll = -log p(target | r, v) of every pair; d_pixels = the gradient of the weighted sum by output(), which it may
@@ -299,11 +298,8 @@ void Equivae<T>::likelihood(T* nll, T* d_pixels, const T* target, PairShape shap
 template <class T>
 void Equivae<T>::forward(int N, const LatentNoise& noise) {
     pairs_ = pairs_of(N);
-    gather_labelled(noise);
-    if (config_.semi_supervised) {
-        embed(pairs_.images());
-        classify_images(noise);
-    }
+    gather_sets(noise);
+    if (config_.semi_supervised) classify_images(noise);
     {
         const Range range("encoder.forward");
         const int sets = pairs_.sets();
@@ -382,56 +378,50 @@ void Equivae<T>::gradients(int N, const LatentNoise& noise) {
     if (config_.semi_supervised) classifier_backward(noise);
 }
 
-/// From the decoder's convolutions back to its layers of v and r. Returns dL/dv.
+/// From the decoder's convolutions back to v and to what the decoder made of r. Returns dL/dv.
 template <class T>
 const T* Equivae<T>::decoder_backward(DenseChain<T>& chain) {
     const int pairs = pairs_.pairs();
     check(chain.relu_backward(d_joint_, decoder_joint_.output(), pairs, decoder_joint_.out()));
     d_decoder_in_ =
         decoder_joint_.backward(matmul_, parameters_, d_joint_, decoder_in_.data(), Activation::kNone, true, R_, pairs);
-    check(chain.concatenate_pairs_backward(
-        {nullptr, nullptr, PairRows::kSets, decoder_r_.out()},
-        {d_decoder_v_.data(), decoder_v_.output(), PairRows::kPairs, decoder_v_.out()}, d_decoder_in_, pairs_));
+    check(
+        chain.concatenate_pairs_backward({d_decoder_v_.data(), decoder_v_.output(), PairRows::kPairs, decoder_v_.out()},
+                                         d_decoder_in_ + decoder_r_.out(), decoder_joint_.in(), pairs_));
     return decoder_v_.backward(matmul_, parameters_, d_decoder_v_.data(), v_.data(), Activation::kNone, true, R_,
                                pairs);
 }
 
-/// Through v = mu + sigma epsilon and the divergence to q(v | r, x)'s layers of x and r.
+/// Through v = mu + sigma epsilon and the divergence to what q(v | r, x) made of x and of r.
 template <class T>
 void Equivae<T>::equivariant_backward(DenseChain<T>& chain, const T* d_v, int N) {
     const int pairs = pairs_.pairs(), Z = config_.latents;
     const bool semi = config_.semi_supervised;
     check(chain.gaussian_sample_backward(d_moments_.data(), d_v, v_.data(), moments_.data(), semi ? T(1) : T(1) / T(N),
                                          pairs, Z, semi ? pair_weights_.data() : nullptr));
-    check(chain.concatenate_pairs_backward({d_mu_.data(), nullptr, PairRows::kPairs, Z},
-                                           {d_logvar_.data(), nullptr, PairRows::kPairs, Z}, d_moments_.data(),
-                                           pairs_));
-    d_cov_joint_ =
-        mu_.backward(matmul_, parameters_, d_mu_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs);
-    check(chain.add(
-        d_cov_joint_,
-        logvar_.backward(matmul_, parameters_, d_logvar_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs),
-        pairs, cov_trunk_.hidden() + cov_r_.out()));
+    const auto head_backward = [&](DenseStack<T>& head, T* d_head, const T* d_moments) {
+        check(chain.concatenate_pairs_backward({d_head, nullptr, PairRows::kPairs, Z}, d_moments, 2 * Z, pairs_));
+        return head.backward(matmul_, parameters_, d_head, cov_joint_.data(), Activation::kNone, true, R_, pairs);
+    };
+    d_cov_joint_ = head_backward(mu_, d_mu_.data(), d_moments_.data());
+    check(chain.add(d_cov_joint_, head_backward(logvar_, d_logvar_.data(), d_moments_.data() + Z), pairs, mu_.in()));
     check(chain.concatenate_pairs_backward(
-        {d_cov_hidden_.data(), cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()},
-        {nullptr, nullptr, PairRows::kSets, cov_r_.out()}, d_cov_joint_, pairs_));
+        {d_cov_hidden_.data(), cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()}, d_cov_joint_, mu_.in(),
+        pairs_));
 }
 
-/// From the decoder's and the posterior's layers of r, through r and the set's mean, to all m branches of f_inv.
+/// From both uses of r through it and the set's mean to all m branches of f_inv.
 template <class T>
 void Equivae<T>::invariant_backward(DenseChain<T>& chain) {
     const int sets = pairs_.sets();
-    check(chain.concatenate_pairs_backward({nullptr, nullptr, PairRows::kImages, cov_trunk_.hidden()},
-                                           {d_cov_r_.data(), cov_r_.output(), PairRows::kSets, cov_r_.out()},
-                                           d_cov_joint_, pairs_));
-    check(chain.concatenate_pairs_backward(
-        {d_decoder_r_.data(), decoder_r_.output(), PairRows::kSets, decoder_r_.out()},
-        {nullptr, nullptr, PairRows::kPairs, decoder_v_.out()}, d_decoder_in_, pairs_));
-    T* d_r =
-        decoder_r_.backward(matmul_, parameters_, d_decoder_r_.data(), r_.data(), Activation::kNone, true, R_, sets);
-    check(chain.add(
-        d_r, cov_r_.backward(matmul_, parameters_, d_cov_r_.data(), r_.data(), Activation::kNone, true, R_, sets), sets,
-        config_.latents));
+    const auto use_backward = [&](DenseStack<T>& use, T* d_use, const T* d_joint, int joint) {
+        check(chain.concatenate_pairs_backward({d_use, use.output(), PairRows::kSets, use.out()}, d_joint, joint,
+                                               pairs_));
+        return use.backward(matmul_, parameters_, d_use, r_.data(), Activation::kNone, true, R_, sets);
+    };
+    T* d_r = use_backward(decoder_r_, d_decoder_r_.data(), d_decoder_in_, decoder_joint_.in());
+    check(chain.add(d_r, use_backward(cov_r_, d_cov_r_.data(), d_cov_joint_ + cov_trunk_.hidden(), mu_.in()), sets,
+                    config_.latents));
     const T* d_mean =
         inv_tail_.backward(matmul_, parameters_, d_r, set_mean_.data(), Activation::kNone, true, R_, sets);
     check(chain.set_mean_backward(d_inv_.data(), d_mean, inv_trunk_.output(), m_, sets, inv_trunk_.hidden()));
@@ -442,11 +432,13 @@ template <class T>
 void Equivae<T>::classifier_backward(const LatentNoise& drop) {
     const Range range("classifier.backward");
     const int images = pairs_.images();
+    DenseChain<T> chain(matmul_, R_);
     const T* d_in = class_head_.backward(matmul_, parameters_, class_head_.output(), class_in_.data(),
                                          Activation::kNone, true, R_, images, drop);
-    check(concatenate_pairs_backward<T>(
-        {d_class_hidden_.data(), class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
-        {nullptr, nullptr, PairRows::kPairs, config_.latents}, d_in, rows_alone(images), R_, this->stream()));
+    check(chain.concatenate_pairs_backward(
+        {d_class_hidden_.data(), class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()}, d_in,
+        class_head_.in(), rows_alone(images)));
+    check(chain.launch());
     class_trunk_.backward(convolver_, matmul_, parameters_, d_class_hidden_.data(), input_.data(), R_, images);
 }
 
@@ -516,7 +508,6 @@ template <class T>
 void Equivae<T>::classify(int N) {
     if (!config_.semi_supervised) throw std::invalid_argument("EQUIVAE: a supervised model has no q(y|x)");
     pairs_ = rows_alone(N);
-    embed(N);
     classify_images({});
 }
 

@@ -117,7 +117,7 @@ class Equivae : public Autoencoder<T> {
     PairShape pairs_of(int N) const;
     /// What f_inv takes: the sets, or in the ablation the image itself.
     const T* sets_images() const { return config_.self_complement ? input_.data() : sets_.data(); }
-    void gather_labelled(const LatentNoise& noise);
+    void gather_sets(const LatentNoise& noise);
     void invariant_latents(DenseChain<T>& chain, int sets, int m);
     void read_r(DenseStack<T>& layers);
     void equivariant_latents(DenseChain<T>& chain, const LatentNoise& noise);

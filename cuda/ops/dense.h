@@ -133,6 +133,9 @@ struct DropoutMask {
 /// the backward is the same call on the gradient. y, x [R, N, D], in place allowed.
 template <class T>
 Status dropout(T* y, const T* x, const DropoutMask& mask, int R, int N, int D, Stream stream);
+/// The same in place, of the output of a dense layer or its gradient.
+template <class T>
+Status dense_dropout(const Matmul& matmul, T* x, const DropoutMask& mask, int R, int N, int D);
 /// y [rows, K, D]: each row of x [rows, D] K times, K from 1.
 template <class T>
 Status repeat_rows(T* y, const T* x, int K, std::size_t rows, int D, Stream stream);

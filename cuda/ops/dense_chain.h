@@ -12,10 +12,10 @@ namespace warpvae {
 struct ChainStep;
 
 /// Small layers that rows go through one after the other, in as few launches as that takes. From its constructor to
-/// launch(), dense_forward, dense_backward_input and dense_backward_weights on its Matmul are noted instead of launched,
-/// like the chain's own operations; launch() runs them in their order. Rows that go their own way from step to step stay with
-/// one block of one kernel; a step that reads rows of other blocks begins another. Weights' gradients come last. The
-/// results are those of the operations alone.
+/// launch(), dense_forward, dense_backward_input, dense_backward_weights and dense_dropout on its Matmul are noted
+/// instead of launched, like the chain's own operations; launch() runs them in their order. Rows that go their own way
+/// from step to step stay with one block of one kernel; a step that reads rows of other blocks begins another. Weights'
+/// gradients come last. The results are those of the operations alone.
 ///
 /// What noted steps read and write belongs to the chain until launch(). Where layers are not fused (dense_is_fused),
 /// every operation runs at once, and launch() finds nothing to do.
@@ -33,8 +33,7 @@ class DenseChain {
     Status add(T* y, const T* x, int N, int D);             ///< of [R, N, D]
     Status relu_backward(T* dx, const T* y, int N, int D);  ///< activation_backward of [R, N, D]
     Status concatenate_pairs_forward(T* y, const PairPart<T>& a, const PairPart<T>& b, const PairShape& shape);
-    Status concatenate_pairs_backward(const PairPartGradient<T>& a, const PairPartGradient<T>& b, const T* dy,
-                                      const PairShape& shape);
+    Status concatenate_pairs_backward(const PairPartGradient<T>& part, const T* dy, int width, const PairShape& shape);
     Status set_mean_forward(T* y, const T* x, int m, int sets, int D);  ///< y [R, sets, D], x [R, sets, m, D]
     Status set_mean_backward(T* dx, const T* dy, const T* x, int m, int sets, int D);
     /// The prior is N(0, I), the spread Spread::kLogVariance.
@@ -47,6 +46,7 @@ class DenseChain {
                          int out);
     Status dense_backward_input(T* dx, const T* dy, const T* x, const T* W, std::size_t P, Activation x_activation,
                                 int N, int in, int out);
+    Status dropout(T* x, const DropoutMask& mask, int N, int D);
     Status dense_backward_weights(T* gradients, const DenseWeightGradient<T>& layer, std::size_t P);
 
   private:
@@ -60,7 +60,6 @@ class DenseChain {
     Status launch_steps();
     void end();
     Status pair_part(T* y, int width, const PairPart<T>& part, const PairShape& shape);
-    Status pair_part_gradient(const PairPartGradient<T>& part, const T* dy, int width, const PairShape& shape);
 
     const Matmul& matmul_;
     const int R_;

@@ -1,4 +1,4 @@
-// Chains of dense layers: to the bit what their operations give alone, whatever is launched together, and nothing before
+// Chains of dense layers: the bits of their operations alone, whatever is launched together, and nothing before
 // launch().
 #include "cuda/ops/dense_chain.h"
 
@@ -52,8 +52,9 @@ void backward(const Matmul& matmul, Layer& l, float* dx, const float* dy, const 
 struct Widths {
     int R, N, in, middle, out;
 };
-const Widths kWidths[] = {{1, 1, 1, 1, 1},      {2, 3, 5, 7, 2}, {1, 17, 33, 129, 20}, {3, 32, 192, 64, 16},
-                          {2, 16, 400, 4, 260}, {2, 0, 3, 4, 5}, {0, 5, 3, 4, 5}};
+const Widths kWidths[] = {{1, 1, 1, 1, 1},      {2, 3, 5, 7, 2},      {1, 17, 33, 129, 20},
+                          {3, 32, 192, 64, 16}, {2, 16, 400, 4, 260}, {2, 0, 3, 4, 5},
+                          {0, 5, 3, 4, 5},      {1, 5, 0, 4, 3},      {1, 5, 3, 0, 2}};
 
 TEST(DenseChain, OfLayersGivesTheirBits) {
     const Fused fused;
@@ -192,8 +193,10 @@ struct Joined {
                                              weights.data()));
         check(chain.relu_backward(djoined.data(), joined.data(), pairs, A + B));
         check(chain.add(djoined.data(), joined.data(), pairs, A + B));
-        check(chain.concatenate_pairs_backward({dimages.data(), images.data(), PairRows::kImages, A},
-                                               {dmean.data(), nullptr, PairRows::kSets, B}, djoined.data(), s));
+        check(chain.concatenate_pairs_backward({dimages.data(), images.data(), PairRows::kImages, A}, djoined.data(),
+                                               A + B, s));
+        check(chain.concatenate_pairs_backward({dmean.data(), nullptr, PairRows::kSets, B}, djoined.data() + A, A + B,
+                                               s));
         check(chain.set_mean_backward(dmembers.data(), dmean.data(), members.data(), m, sets, B));
         check(chain.launch());
     }
@@ -209,9 +212,10 @@ struct Joined {
                                           Spread::kLogVariance, T(0.5), R, pairs, Z, nullptr, weights.data()));
         check(activation_backward(djoined.data(), joined.data(), Activation::kRelu, all, nullptr));
         check(add(djoined.data(), joined.data(), all, nullptr));
-        check(concatenate_pairs_backward<T>({dimages.data(), images.data(), PairRows::kImages, A},
-                                            {dmean.data(), nullptr, PairRows::kSets, B}, djoined.data(), s, R,
-                                            nullptr));
+        check(concatenate_pairs_backward<T>({dimages.data(), images.data(), PairRows::kImages, A}, djoined.data(),
+                                            A + B, s, R, nullptr));
+        check(concatenate_pairs_backward<T>({dmean.data(), nullptr, PairRows::kSets, B}, djoined.data() + A, A + B, s,
+                                            R, nullptr));
         check(
             set_mean_backward<T>(dmembers.data(), dmean.data(), members.data(), m, std::size_t(R) * sets, B, nullptr));
     }
@@ -259,6 +263,24 @@ TEST(DenseChain, RunsAtOnceWhereLayersAreNotFused) {
     }
 }
 
+TEST(DenseChain, DropsWhatDropoutDrops) {
+    const Fused fused;
+    const Matmul matmul;
+    const int R = 2, N = 19;
+    GuardedBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{5, 6}), step(std::vector<std::uint64_t>{3});
+    const DropoutMask mask{0.4, seeds.data(), step.data(), 2};
+    for (const int D : {1, 4, 67}) {
+        const std::vector<float> x = Random(D).normals<float>(R * N * D);
+        Floats noted(x), alone(x);
+        DenseChain<float> chain(matmul, R);
+        check(dense_dropout(matmul, noted.data(), mask, R, N, D));
+        expect_identical(noted.download(), x, "before the launch");
+        check(chain.launch());
+        check(dropout(alone.data(), alone.data(), mask, R, N, D, nullptr));
+        expect_identical(noted.download(), alone.download(), "rows of " + std::to_string(D));
+    }
+}
+
 TEST(DenseChain, OfOneReplicaHasItsBits) {
     const Fused fused;
     const Matmul matmul;
@@ -297,6 +319,7 @@ TEST(DenseChain, RefusesWhatTheOperationsRefuse) {
     EXPECT_FALSE(chain.set_mean_backward(none, none, none, 0, 1, 1).ok());
     EXPECT_FALSE(chain.set_mean_backward(none, none, none, 8, 1 << 28, 1).ok());
     EXPECT_FALSE(chain.add(none, none, -1, 1).ok());
+    EXPECT_FALSE(chain.dropout(none, {1.0, nullptr, nullptr, 0}, 1, 1).ok());
     EXPECT_FALSE(chain.relu_backward(none, none, 1, -1).ok());
     EXPECT_FALSE(chain.gaussian_sample_forward(none, none, none, {nullptr, nullptr, Purpose::kLatent, 2}, 1, 1).ok());
     EXPECT_FALSE(chain.dense_forward(none, none, none, none, 0, Activation::kNone, -1, 1, 1).ok());

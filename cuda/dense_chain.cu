@@ -21,17 +21,16 @@ bool overlap(const Span& a, const std::vector<Span>& others) {
     });
 }
 
-/// The shared memory of a step's products, of `owners` slices at a time.
-std::size_t shared_bytes(const ChainStep& step, int owners) {
-    if (step.kind == ChainStep::kForward) return ChainForward::Tile::shared_bytes(step.forward.A.K, owners);
-    if (step.kind == ChainStep::kInputGradient)
-        return ChainInputGradient::Tile::shared_bytes(step.input_gradient.A.K, owners);
-    return 0;
-}
-std::size_t shared_bytes(const std::vector<ChainStep>& steps, int owners) {
-    std::size_t most = 0;
-    for (const ChainStep& step : steps) most = std::max(most, shared_bytes(step, owners));
-    return most;
+template <int kGroups>
+Status launch_chain(const Chain& chain, int R, Stream stream) {
+    constexpr std::size_t bytes =
+        std::max(ChainTile<Along::kFast, kGroups>::kSharedBytes, ChainTile<Along::kSlow, kGroups>::kSharedBytes);
+    if constexpr (kGroups > 2)
+        if (bytes > device_shared_bytes()) return launch_chain<kGroups / 2>(chain, R, stream);
+    return launch_dependent(dense_chain_kernel<kGroups>,
+                            for_blocks((chain.N + kChainRows - 1) / kChainRows, R,
+                                       Block::fixed(ChainTile<Along::kFast, kGroups>::kThreads), bytes),
+                            stream, chain);
 }
 
 }  // namespace
@@ -97,12 +96,7 @@ Status DenseChain<T>::launch_steps() {
         Chain chain;
         chain.count = int(steps.size()), chain.N = N_;
         std::copy(steps.begin(), steps.end(), chain.steps);
-        const int owners = shared_bytes(steps, 2) <= device_shared_bytes() ? 2 : 1;
-        return launch_dependent(
-            dense_chain_kernel<Chain>,
-            for_blocks((N_ + kChainRows - 1) / kChainRows, R_, Block::fixed(owners * ChainForward::Tile::kGroupThreads),
-                       shared_bytes(steps, owners)),
-            matmul_.stream(), chain);
+        return launch_chain<4>(chain, R_, matmul_.stream());
     }
     return {};
 }

@@ -11,8 +11,8 @@
 // (dense_chain.cu) sees to it.
 //
 // Contract: block fixed (DenseTile); one block per 16 rows, the replica along y. Reads all weights once per block, from
-// L2. On sm_90a 160 registers and no spills, one block of 256 threads a multiprocessor (141 KB). Deterministic; a
-// replica's bits depend on nothing beside it, and are those of the steps' own kernels.
+// L2. 512 threads (at most 128 registers, 126 KB), or 256 where there is less shared memory (136 registers, 68 KB); no
+// spills. Deterministic; a replica's bits depend on nothing beside it, and are those of the steps' own kernels.
 #pragma once
 #include "cuda/dropout.cuh"
 #include "cuda/fused_dense.cuh"
@@ -21,11 +21,83 @@
 
 namespace warpvae {
 
-/// 16 rows x 128 columns; two slices of K at a time.
-template <Along kB>
-using ChainTile = DenseTile<Along::kFast, kB, 1, 4, 2>;
 inline constexpr int kChainRows = 16;
 
+/// A tile of 16 x 128 that a block has to itself, with the bits of DenseTile::sum. Groups of four warps sum chunks of K
+/// side by side, so that with four groups a layer of up to 128 inputs takes as long as one chunk.
+template <Along kB, int kGroups>
+struct ChainTile {
+    using Chunk = DenseTile<Along::kFast, kB, 1, 4, 1>;
+    static constexpr int kRows = kChainRows, kColumns = Chunk::kColumns, kPitch = Chunk::kPitch;
+    static constexpr int kThreads = kGroups * Chunk::kGroupThreads;
+    static constexpr std::size_t kSharedBytes =
+        sizeof(float) * (kGroups * (Chunk::kStageFloats + Chunk::kSumFloats) + Chunk::kSumFloats);
+    static constexpr int kQuads = kRows * kColumns / 4 / kThreads;  // that a thread adds up
+
+    /// Returns the tile at (row0, column0) in shared memory for the whole block to read.
+    static __device__ float* sum(const Operand& A, const Operand& B, int row0, int column0) {
+        const int group = threadIdx.x / Chunk::kGroupThreads, thread = threadIdx.x % Chunk::kGroupThreads;
+        const Slices slices = slices_of(A.K);
+        const int in_slice = (slices.length + Chunk::kChunk - 1) / Chunk::kChunk, chunks = slices.count * in_slice;
+        float* const stage = dynamic_shared<float>() + group * Chunk::kStageFloats;
+        float* const partial = dynamic_shared<float>() + kGroups * Chunk::kStageFloats;  // [kGroups][kSumFloats]
+        float* const tile = partial + kGroups * Chunk::kSumFloats;
+        const int warp_column = 32 * (thread / 32), g = lane_index() / 4, t = lane_index() % 4;
+        const auto place_of = [](int quad) {  // of the thread's quads
+            const int e = threadIdx.x + quad * kThreads;
+            return e / (kColumns / 4) * kPitch + 4 * (e % (kColumns / 4));
+        };
+
+        float total[kQuads][4] = {}, slice_sum[kQuads][4] = {};
+        for (int first = 0; first < chunks; first += kGroups) {
+            const int c = first + group, slice = c / in_slice,
+                      k0 = slice * slices.length + c % in_slice * Chunk::kChunk;
+            const int slice_end = (slice + 1) * slices.length, k_end = slice_end < A.K ? slice_end : A.K;
+            const bool has_work = c < chunks && k0 < k_end;
+            AsyncCopies copies;
+            if (has_work) {
+                Chunk::template load<Along::kFast, kRows>(copies, stage, A, row0, k0, k_end, thread);
+                Chunk::template load<kB, kColumns>(copies, stage + Chunk::template chunk_floats<Along::kFast>(kRows), B,
+                                                   column0, k0, k_end, thread);
+            }
+            copies.end_group();
+            copies.wait<0>();
+            __syncthreads();
+            float sums[4][4] = {}, ones[2];
+            if (has_work && column0 + warp_column < B.lines) {
+                const int left = k_end - k0;
+                Chunk::template multiply<false>(sums, ones, stage,
+                                                stage + Chunk::template chunk_floats<Along::kFast>(kRows), 0,
+                                                warp_column, left < Chunk::kChunk ? left : Chunk::kChunk);
+            }
+            float* const mine = partial + group * Chunk::kSumFloats + g * kPitch + warp_column + 2 * t;
+#pragma unroll
+            for (int j = 0; j < 4; ++j)
+#pragma unroll
+                for (int i = 0; i < 2; ++i)
+                    *reinterpret_cast<float2*>(mine + i * 8 * kPitch + 8 * j) =
+                        float2{sums[j][2 * i], sums[j][2 * i + 1]};
+            __syncthreads();
+            for (int i = 0; i < kGroups && first + i < chunks; ++i) {  // chunks in order, then slices
+                const bool ends_slice = (first + i + 1) % in_slice == 0;
+#pragma unroll
+                for (int q = 0; q < kQuads; ++q) {
+                    float next[4];
+                    read_quad(next, partial + i * Chunk::kSumFloats + place_of(q), 4);
+#pragma unroll
+                    for (int k = 0; k < 4; ++k) {
+                        slice_sum[q][k] += next[k];
+                        if (ends_slice) total[q][k] += slice_sum[q][k], slice_sum[q][k] = 0;
+                    }
+                }
+            }
+        }
+#pragma unroll
+        for (int q = 0; q < kQuads; ++q) store_quad(tile + place_of(q), total[q], 4);
+        __syncthreads();
+        return tile;
+    }
+};
 /// Which rows of x make row i of y.
 struct SourceRows {
     enum Kind {
@@ -170,10 +242,11 @@ template <Along kB, class Epilogue>
 struct ChainLayer {
     Operands A, B;
     Epilogue epilogue;
-    using Tile = ChainTile<kB>;
+    template <int kGroups>
     __device__ void run(int r, int row0) const {
+        using Tile = ChainTile<kB, kGroups>;
         for (int column0 = 0; column0 < B.lines; column0 += Tile::kColumns) {
-            float* const tile = Tile::sum(A.of(r), B.of(r), row0, column0, [] {});
+            float* const tile = Tile::sum(A.of(r), B.of(r), row0, column0);
             epilogue.template finish<Tile>(r, tile, row0, column0);
         }
     }
@@ -210,22 +283,22 @@ struct Chain {
 };
 static_assert(sizeof(Chain) <= 4096);
 
-/// A template so that every file may include it.
-template <class Steps>
-__global__ void __launch_bounds__(ChainTile<Along::kFast>::kMostThreads, 1)
-    dense_chain_kernel(const __grid_constant__ Steps chain) {
+template <int kGroups>
+__global__ void __launch_bounds__(ChainTile<Along::kFast, kGroups>::kThreads, 1)
+    dense_chain_kernel(const __grid_constant__ Chain chain) {
     const int r = blockIdx.y, row0 = blockIdx.x * kChainRows, left = chain.N - row0;
     const int rows = left < kChainRows ? left : kChainRows;
     wait_for_previous_launch();
     for (int i = 0; i < chain.count; ++i) {
         const ChainStep& step = chain.steps[i];
         if (i) __syncthreads();  // what the step before wrote
+        if (i + 1 == chain.count) let_next_launch_begin();
         switch (step.kind) {
             case ChainStep::kForward:
-                step.forward.run(r, row0);
+                step.forward.run<kGroups>(r, row0);
                 break;
             case ChainStep::kInputGradient:
-                step.input_gradient.run(r, row0);
+                step.input_gradient.run<kGroups>(r, row0);
                 break;
             case ChainStep::kRowSum:
                 step.row_sum.run(r, row0, rows);

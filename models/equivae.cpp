@@ -264,9 +264,9 @@ template <class T>
 void Equivae<T>::classify_images(const LatentNoise& drop) {
     const Range range("classifier.forward");
     const int images = pairs_.images();
+    DenseChain<T> chain(matmul_, R_);
     inv_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images);
     class_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images);
-    DenseChain<T> chain(matmul_, R_);
     inv_tail_.forward(matmul_, parameters_, inv_trunk_.output(), R_, images, {}, embedding_.data());
     check(chain.concatenate_pairs_forward(class_in_.data(),
                                           {class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
@@ -303,9 +303,9 @@ void Equivae<T>::forward(int N, const LatentNoise& noise) {
     {
         const Range range("encoder.forward");
         const int sets = pairs_.sets();
+        DenseChain<T> chain(matmul_, R_);
         inv_trunk_.forward(convolver_, matmul_, parameters_, sets_images(), R_, sets * m_);
         cov_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, pairs_.images());
-        DenseChain<T> chain(matmul_, R_);
         invariant_latents(chain, sets, m_);
         read_r(cov_r_);
         read_r(decoder_r_);
@@ -370,10 +370,13 @@ void Equivae<T>::gradients(int N, const LatentNoise& noise) {
         DenseChain<T> chain(matmul_, R_);
         const T* d_v = decoder_backward(chain);
         equivariant_backward(chain, d_v, N);
+        const int images = pairs_.images(), set_images = pairs_.sets() * m_;
+        T* const d_cov = cov_trunk_.dense_backward(matmul_, parameters_, d_cov_hidden_.data(), R_, images);
         invariant_backward(chain);
+        T* const d_inv = inv_trunk_.dense_backward(matmul_, parameters_, d_inv_.data(), R_, set_images);
         check(chain.launch());
-        cov_trunk_.backward(convolver_, matmul_, parameters_, d_cov_hidden_.data(), input_.data(), R_, pairs_.images());
-        inv_trunk_.backward(convolver_, matmul_, parameters_, d_inv_.data(), sets_images(), R_, pairs_.sets() * m_);
+        cov_trunk_.convolutions_backward(convolver_, parameters_, d_cov, input_.data(), R_, images);
+        inv_trunk_.convolutions_backward(convolver_, parameters_, d_inv, sets_images(), R_, set_images);
     }
     if (config_.semi_supervised) classifier_backward(noise);
 }
@@ -438,8 +441,9 @@ void Equivae<T>::classifier_backward(const LatentNoise& drop) {
     check(chain.concatenate_pairs_backward(
         {d_class_hidden_.data(), class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()}, d_in,
         class_head_.in(), rows_alone(images)));
+    T* const d_flat = class_trunk_.dense_backward(matmul_, parameters_, d_class_hidden_.data(), R_, images);
     check(chain.launch());
-    class_trunk_.backward(convolver_, matmul_, parameters_, d_class_hidden_.data(), input_.data(), R_, images);
+    class_trunk_.convolutions_backward(convolver_, parameters_, d_flat, input_.data(), R_, images);
 }
 
 // --- evaluation ------------------------------------------------------------------------------------------------------
@@ -448,8 +452,8 @@ void Equivae<T>::classifier_backward(const LatentNoise& drop) {
 template <class T>
 void Equivae<T>::encode_pairs(const T* x, const LatentNoise& noise) {
     const Range range("equivariant.forward");
-    cov_trunk_.forward(convolver_, matmul_, parameters_, x, R_, pairs_.images());
     DenseChain<T> chain(matmul_, R_);
+    cov_trunk_.forward(convolver_, matmul_, parameters_, x, R_, pairs_.images());
     read_r(cov_r_);
     equivariant_latents(chain, noise);
     check(chain.launch());

@@ -1,7 +1,6 @@
 #include "cuda/dense_chain.cuh"
 
 #include <algorithm>
-#include <functional>
 #include <type_traits>
 
 #include "cuda/ops/fused_dense.h"
@@ -11,15 +10,7 @@ namespace warpvae {
 namespace {
 
 bool are_sizes(int N, int a, int b = 0) { return N >= 0 && a >= 0 && b >= 0; }
-std::size_t numbers(int R, int rows, int width) { return std::size_t(R) * rows * width; }
-
-template <class Span>
-bool overlap(const Span& a, const std::vector<Span>& others) {
-    const std::less<> before;  // pointers into different arrays
-    return std::any_of(others.begin(), others.end(), [&](const Span& b) {
-        return a.count && b.count && before(a.first, b.first + b.count) && before(b.first, a.first + a.count);
-    });
-}
+Operands rows_of(const float* x, int N, int width) { return {x, std::size_t(N) * width, N, width}; }
 
 template <int kGroups>
 Status launch_chain(const Chain& chain, int R, Stream stream) {
@@ -59,18 +50,16 @@ Status DenseChain<T>::launch() {
     return status;
 }
 
+/// A block may only read rows that it wrote itself. Arrays of pairs, images and sets have equally many rows only where
+/// row i of the one belongs to row i of the other (PairShape), and so have members and sets of one.
 template <class T>
-Status DenseChain<T>::note(const ChainStep& step, int N, Span out, Span elsewhere) {
-    const bool apart =
-        N != N_ || steps_.size() == Chain::kMost || overlap(elsewhere, written_) || overlap(out, read_elsewhere_);
-    if (apart) {
+Status DenseChain<T>::note(const ChainStep& step, int N) {
+    if (N != N_ || steps_.size() == Chain::kMost) {
         const Status status = launch_steps();
         if (!status.ok()) return status;
     }
     N_ = N;
     steps_.push_back(step);
-    written_.push_back(out);
-    read_elsewhere_.push_back(elsewhere);
     return {};
 }
 
@@ -79,7 +68,7 @@ template <class T>
 Status DenseChain<T>::launch_steps() {
     if constexpr (std::is_same_v<T, float>) {
         const std::vector<ChainStep> steps = std::move(steps_);
-        steps_.clear(), written_.clear(), read_elsewhere_.clear();
+        steps_.clear();
         if (steps.empty()) return {};
         if (steps.size() == 1 && steps[0].kind == ChainStep::kForward) {
             const ChainForward& layer = steps[0].forward;
@@ -109,8 +98,7 @@ Status DenseChain<T>::dense_forward(T* y, const T* x, const T* W, const T* b, st
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
             if (!are_sizes(N, in, out)) return {kInvalidValue};
-            return note(ChainForward{{x, numbers(1, N, in), N, in}, {W, P, out, in}, {y, b, P, activation, N, out}}, N,
-                        {y, numbers(R_, N, out)});
+            return note(ChainForward{rows_of(x, N, in), {W, P, out, in}, {y, b, P, activation, N, out}}, N);
         }
     return warpvae::dense_forward(matmul_, y, x, W, b, P, activation, R_, N, in, out);
 }
@@ -121,9 +109,7 @@ Status DenseChain<T>::dense_backward_input(T* dx, const T* dy, const T* x, const
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
             if (!are_sizes(N, in, out)) return {kInvalidValue};
-            return note(
-                ChainInputGradient{{dy, numbers(1, N, out), N, out}, {W, P, in, out}, {dx, x, x_activation, N, in}}, N,
-                {dx, numbers(R_, N, in)});
+            return note(ChainInputGradient{rows_of(dy, N, out), {W, P, in, out}, {dx, x, x_activation, N, in}}, N);
         }
     return warpvae::dense_backward_input(matmul_, dx, dy, x, W, P, x_activation, R_, N, in, out);
 }
@@ -143,7 +129,7 @@ Status DenseChain<T>::dropout(T* x, const DropoutMask& mask, int N, int D) {
             if (!is_sound(mask, R_, N, D)) return {kInvalidValue};
             return note(
                 Dropped{x, mask.seeds, mask.step, float(mask.rate), float(1 / (1 - mask.rate)), purpose_of(mask), N, D},
-                N, {x, numbers(R_, N, D)});
+                N);
         }
     return warpvae::dropout<T>(x, x, mask, R_, N, D, matmul_.stream());
 }
@@ -155,9 +141,9 @@ Status DenseChain<T>::add(T* y, const T* x, int N, int D) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
             if (!are_sizes(N, D)) return {kInvalidValue};
-            return note(RowSum{y, x, nullptr, N, N, D, D, D, 1, 1, true, {}}, N, {y, numbers(R_, N, D)});
+            return note(RowSum{y, x, nullptr, N, N, D, D, D, 1, 1, true, {}}, N);
         }
-    return warpvae::add(y, x, numbers(R_, N, D), matmul_.stream());
+    return warpvae::add(y, x, std::size_t(R_) * N * D, matmul_.stream());
 }
 
 template <class T>
@@ -165,14 +151,9 @@ Status DenseChain<T>::relu_backward(T* dx, const T* y, int N, int D) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
             if (!are_sizes(N, D)) return {kInvalidValue};
-            return note(RowSum{dx, dx, y, N, N, D, D, D, 1, 1, false, {}}, N, {dx, numbers(R_, N, D)});
+            return note(RowSum{dx, dx, y, N, N, D, D, D, 1, 1, false, {}}, N);
         }
-    return warpvae::activation_backward(dx, y, Activation::kRelu, numbers(R_, N, D), matmul_.stream());
-}
-
-/// Whether row i of such an array is part of pair i alone.
-static bool is_row_of_its_pair(PairRows rows, const PairShape& shape) {
-    return rows == PairRows::kPairs || shape.unlabelled == 0;
+    return warpvae::activation_backward(dx, y, Activation::kRelu, std::size_t(R_) * N * D, matmul_.stream());
 }
 
 /// The part's columns of y, whose rows are `width` apart.
@@ -180,10 +161,8 @@ template <class T>
 Status DenseChain<T>::pair_part(T* y, int width, const PairPart<T>& part, const PairShape& shape) {
     if constexpr (std::is_same_v<T, float>) {
         const int N = shape.pairs(), rows = row_count(part.rows, shape), D = part.D;
-        const bool same = is_row_of_its_pair(part.rows, shape);
-        const SourceRows map{same ? SourceRows::kSame : SourceRows::kOfPair, part.rows, shape, 1};
-        return note(RowSum{y, part.values, nullptr, N, rows, width, D, D, 1, 1, false, map}, N,
-                    {y, numbers(R_, N, width)}, {part.values, same ? 0 : numbers(R_, rows, D)});
+        const SourceRows map{SourceRows::kOfPair, part.rows, shape, 1};
+        return note(RowSum{y, part.values, nullptr, N, rows, width, D, D, 1, 1, false, map}, N);
     }
     return {};
 }
@@ -201,10 +180,8 @@ Status DenseChain<T>::concatenate_pairs_backward(const PairPartGradient<T>& part
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
             const int N = row_count(part.rows, shape), pairs = shape.pairs(), D = part.D;
-            const bool same = is_row_of_its_pair(part.rows, shape);
-            const SourceRows map{same ? SourceRows::kSame : SourceRows::kPairsOf, part.rows, shape, 1};
-            return note(RowSum{part.gradient, dy, part.output, N, pairs, D, width, D, 1, 1, false, map}, N,
-                        {part.gradient, numbers(R_, N, D)}, {dy, same ? 0 : numbers(R_, pairs, width)});
+            const SourceRows map{SourceRows::kPairsOf, part.rows, shape, 1};
+            return note(RowSum{part.gradient, dy, part.output, N, pairs, D, width, D, 1, 1, false, map}, N);
         }
     return warpvae::concatenate_pairs_backward(part, dy, width, shape, R_, matmul_.stream());
 }
@@ -215,8 +192,7 @@ Status DenseChain<T>::set_mean_forward(T* y, const T* x, int m, int sets, int D)
         if (is_fused_) {
             if (!are_sizes(sets, D) || m < 1 || std::int64_t(sets) * m >> 31) return {kInvalidValue};
             const SourceRows map{SourceRows::kSet, {}, {}, m};
-            return note(RowSum{y, x, nullptr, sets, sets * m, D, D, D, 1, m, false, map}, sets,
-                        {y, numbers(R_, sets, D)}, {x, numbers(R_, sets * m, D)});
+            return note(RowSum{y, x, nullptr, sets, sets * m, D, D, D, 1, m, false, map}, sets);
         }
     return warpvae::set_mean_forward(y, x, m, std::size_t(R_) * sets, D, matmul_.stream());
 }
@@ -226,8 +202,7 @@ Status DenseChain<T>::set_mean_backward(T* dx, const T* dy, const T* x, int m, i
         if (is_fused_) {
             if (!are_sizes(sets, D) || m < 1 || std::int64_t(sets) * m >> 31) return {kInvalidValue};
             const SourceRows map{SourceRows::kMember, {}, {}, m};
-            return note(RowSum{dx, dy, x, sets * m, sets, D, D, D, m, m, false, map}, sets,
-                        {dx, numbers(R_, sets * m, D)});
+            return note(RowSum{dx, dy, x, sets * m, sets, D, D, D, m, m, false, map}, sets);
         }
     return warpvae::set_mean_backward(dx, dy, x, m, std::size_t(R_) * sets, D, matmul_.stream());
 }
@@ -237,7 +212,7 @@ Status DenseChain<T>::gaussian_sample_forward(T* z, T* kl, const T* moments, con
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
             if (!are_sizes(N, Z) || noise.first_row % 4) return {kInvalidValue};
-            return note(SampleForward{z, kl, moments, noise, N, Z}, N, {z, numbers(R_, N, Z)});
+            return note(SampleForward{z, kl, moments, noise, N, Z}, N);
         }
     return warpvae::gaussian_sample_forward<T>(z, kl, moments, {}, Spread::kLogVariance, noise, R_, N, Z,
                                                matmul_.stream());
@@ -248,8 +223,7 @@ Status DenseChain<T>::gaussian_sample_backward(T* dmoments, const T* dz, const T
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
             if (!are_sizes(N, Z)) return {kInvalidValue};
-            return note(SampleBackward{dmoments, dz, z, moments, row_weights, kl_weight, N, Z}, N,
-                        {dmoments, numbers(R_, N, 2 * Z)});
+            return note(SampleBackward{dmoments, dz, z, moments, row_weights, kl_weight, N, Z}, N);
         }
     return warpvae::gaussian_sample_backward<T>(dmoments, dz, z, moments, {}, Spread::kLogVariance, kl_weight, R_, N, Z,
                                                 matmul_.stream(), row_weights);

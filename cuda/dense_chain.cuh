@@ -7,8 +7,7 @@
 //   dropout   x in place                                                 dropout.cuh
 //
 // Every step leaves its rows in global memory, where the backward wants them anyway; after a barrier the same block
-// reads them from the L2 cache in its next step. Rows that other blocks wrote are of earlier launches: DenseChain
-// (dense_chain.cu) sees to it.
+// reads them from the L2 cache in its next step. What other blocks wrote comes from earlier launches.
 //
 // Contract: block fixed (DenseTile); one block per 16 rows, the replica along y. Reads all weights once per block, from
 // L2. 512 threads (at most 128 registers, 126 KB), or 256 where there is less shared memory (136 registers, 68 KB); no

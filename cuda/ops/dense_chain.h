@@ -13,8 +13,8 @@ struct ChainStep;
 
 /// Small layers that rows go through one after the other, in as few launches as that takes. From its constructor to
 /// launch(), dense_forward, dense_backward_input, dense_backward_weights and dense_dropout on its Matmul are noted
-/// instead of launched, like the chain's own operations; launch() runs them in their order. Rows that go their own way
-/// from step to step stay with one block of one kernel; a step that reads rows of other blocks begins another. Weights'
+/// instead of launched, like the chain's own operations; launch() runs them in their order. Steps of equally many rows
+/// are one kernel, whose blocks take their rows all the way; a step of more or fewer rows begins another. Weights'
 /// gradients come last. The results are those of the operations alone.
 ///
 /// What noted steps read and write belongs to the chain until launch(). Where layers are not fused (dense_is_fused),
@@ -50,13 +50,7 @@ class DenseChain {
     Status dense_backward_weights(T* gradients, const DenseWeightGradient<T>& layer, std::size_t P);
 
   private:
-    /// `count` numbers at `first`; no numbers: nothing.
-    struct Span {
-        const T* first = nullptr;
-        std::size_t count = 0;
-    };
-    /// Notes a step of N rows. It writes `out`, and reads `elsewhere` of rows that may not be its own.
-    Status note(const ChainStep& step, int N, Span out, Span elsewhere = {});
+    Status note(const ChainStep& step, int N);  ///< of N rows a replica
     Status launch_steps();
     void end();
     Status pair_part(T* y, int width, const PairPart<T>& part, const PairShape& shape);
@@ -67,7 +61,6 @@ class DenseChain {
     // What was noted since the last launch.
     std::vector<ChainStep> steps_;
     int N_ = 0;
-    std::vector<Span> written_, read_elsewhere_;
     std::vector<DenseWeightGradient<T>> weights_;
     T* gradients_ = nullptr;
     std::size_t P_ = 0;

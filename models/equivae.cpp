@@ -303,7 +303,7 @@ void Equivae<T>::forward(int N, const LatentNoise& noise) {
     {
         const Range range("encoder.forward");
         const int sets = pairs_.sets();
-        DenseChain<T> chain(matmul_, R_);
+        DenseChain<T> chain(matmul_, R_);  // of every dense layer from here on, and of what joins them
         inv_trunk_.forward(convolver_, matmul_, parameters_, sets_images(), R_, sets * m_);
         cov_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, pairs_.images());
         invariant_latents(chain, sets, m_);
@@ -360,17 +360,12 @@ void Equivae<T>::gradients(int N, const LatentNoise& noise) {
     } else {
         likelihood(nll_.data(), d_pixels, input_.data(), pairs_, T(1) / T(N), nullptr);
     }
-    {
-        const Range range("decoder.backward");
-        d_joint_ =
-            decoder_.backward(convolver_, parameters_, d_pixels, decoder_joint_.output(), true, R_, pairs_.pairs());
-    }
+    T* const d_joint = pixels_backward(d_pixels);
     {
         const Range range("encoder.backward");
-        DenseChain<T> chain(matmul_, R_);
-        const T* d_v = decoder_backward(chain);
-        equivariant_backward(chain, d_v, N);
         const int images = pairs_.images(), set_images = pairs_.sets() * m_;
+        DenseChain<T> chain(matmul_, R_);
+        equivariant_backward(chain, decoder_backward(chain, d_joint), N);
         T* const d_cov = cov_trunk_.dense_backward(matmul_, parameters_, d_cov_hidden_.data(), R_, images);
         invariant_backward(chain);
         T* const d_inv = inv_trunk_.dense_backward(matmul_, parameters_, d_inv_.data(), R_, set_images);
@@ -381,13 +376,20 @@ void Equivae<T>::gradients(int N, const LatentNoise& noise) {
     if (config_.semi_supervised) classifier_backward(noise);
 }
 
-/// From the decoder's convolutions back to v and to what the decoder made of r. Returns dL/dv.
+/// From the pixels to what the decoder's convolutions began with.
 template <class T>
-const T* Equivae<T>::decoder_backward(DenseChain<T>& chain) {
+T* Equivae<T>::pixels_backward(T* d_pixels) {
+    const Range range("decoder.backward");
+    return decoder_.backward(convolver_, parameters_, d_pixels, decoder_joint_.output(), true, R_, pairs_.pairs());
+}
+
+/// From there back to v and to what the decoder made of r. Returns dL/dv.
+template <class T>
+const T* Equivae<T>::decoder_backward(DenseChain<T>& chain, T* d_joint) {
     const int pairs = pairs_.pairs();
-    check(chain.relu_backward(d_joint_, decoder_joint_.output(), pairs, decoder_joint_.out()));
+    check(chain.relu_backward(d_joint, decoder_joint_.output(), pairs, decoder_joint_.out()));
     d_decoder_in_ =
-        decoder_joint_.backward(matmul_, parameters_, d_joint_, decoder_in_.data(), Activation::kNone, true, R_, pairs);
+        decoder_joint_.backward(matmul_, parameters_, d_joint, decoder_in_.data(), Activation::kNone, true, R_, pairs);
     check(
         chain.concatenate_pairs_backward({d_decoder_v_.data(), decoder_v_.output(), PairRows::kPairs, decoder_v_.out()},
                                          d_decoder_in_ + decoder_r_.out(), decoder_joint_.in(), pairs_));

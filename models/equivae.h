@@ -127,7 +127,8 @@ class Equivae : public Autoencoder<T> {
     void forward(int N, const LatentNoise& noise);
     T labelled_scale() const;
     void class_loss(T* weights);
-    const T* decoder_backward(DenseChain<T>& chain);
+    T* pixels_backward(T* d_pixels);
+    const T* decoder_backward(DenseChain<T>& chain, T* d_joint);
     void equivariant_backward(DenseChain<T>& chain, const T* d_v, int N);
     void invariant_backward(DenseChain<T>& chain);
     void classifier_backward(const LatentNoise& drop);
@@ -151,8 +152,8 @@ class Equivae : public Autoencoder<T> {
 
     int m_ = 1, labelled_ = 0;  // of the running step
     MinibatchOrder order_, labelled_order_;
-    PairShape pairs_;                                                          // of the last forward
-    T *d_joint_ = nullptr, *d_decoder_in_ = nullptr, *d_cov_joint_ = nullptr;  // of the last backward
+    PairShape pairs_;                                     // of the last forward
+    T *d_decoder_in_ = nullptr, *d_cov_joint_ = nullptr;  // of the last backward
     DeviceBuffer<T> sets_, set_mean_;
     DeviceBuffer<T> embedding_, r_, r_before_, cov_joint_, moments_, v_, kl_, decoder_in_, nll_, class_in_;
     DeviceBuffer<std::uint8_t> labels_;  // [R, labelled]

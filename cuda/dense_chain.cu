@@ -76,7 +76,8 @@ Status DenseChain<T>::launch_steps() {
             return fused_dense_forward(end.y, layer.A.data, layer.B.data, end.b, end.P, end.activation, R_, N_,
                                        layer.A.K, end.out, matmul_.stream());
         }
-        if (steps.size() == 1 && steps[0].kind == ChainStep::kInputGradient) {
+        if (steps.size() == 1 && steps[0].kind == ChainStep::kInputGradient &&
+            !steps[0].input_gradient.epilogue.total) {
             const ChainInputGradient& layer = steps[0].input_gradient;
             const ActivationMask& end = layer.epilogue;
             return fused_dense_backward_input(end.dx, layer.A.data, end.x, layer.B.data, layer.B.stride, end.activation,
@@ -141,6 +142,13 @@ Status DenseChain<T>::add(T* y, const T* x, int N, int D) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
             if (!are_sizes(N, D)) return {kInvalidValue};
+            if (!steps_.empty() && N == N_ && steps_.back().kind == ChainStep::kInputGradient) {
+                ActivationMask& before = steps_.back().input_gradient.epilogue;
+                if (before.dx == x && before.in == D && !before.total) {  // the layer adds its gradient itself
+                    before.total = y;
+                    return {};
+                }
+            }
             return note(RowSum{y, x, nullptr, N, N, D, D, D, 1, 1, true, {}}, N);
         }
     return warpvae::add(y, x, std::size_t(R_) * N * D, matmul_.stream());

@@ -226,12 +226,13 @@ struct GaussianHeadBackward {
     }
 };
 
-/// dx = tile f'(x), where x is the output of activation f.
+/// dx = tile f'(x), where x is the output of activation f; total += dx where that is given.
 struct ActivationMask {
     float* dx;
     const float* x;
     Activation activation;
     int N, in;
+    float* total = nullptr;
     template <class Tile>
     __device__ void finish(int r, const float* tile, int row0, int column0) const {
         for_quads<Tile>(tile, row0, column0, N, in, [&](int row, int column, float(&v)[4], int count) {
@@ -243,6 +244,13 @@ struct ActivationMask {
                 for (int i = 0; i < 4; ++i) v[i] = through_activation(activation, v[i], output[i]);
             }
             store_quad(dx + at, v, count);
+            if (total) {
+                float sum[4] = {};
+                read_quad(sum, total + at, count);
+#pragma unroll
+                for (int i = 0; i < 4; ++i) sum[i] += v[i];
+                store_quad(total + at, sum, count);
+            }
         });
     }
 };

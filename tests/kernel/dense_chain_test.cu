@@ -263,6 +263,33 @@ TEST(DenseChain, RunsAtOnceWhereLayersAreNotFused) {
     }
 }
 
+TEST(DenseChain, AddsALayersGradientInItsEpilogue) {
+    const Fused fused;
+    const Matmul matmul;
+    for (const bool first_is_noted : {false, true})  // else the launch is of one layer and its sum
+        for (const int in : {1, 4, 131}) {
+            const int R = 2, N = 19, out = 12;
+            Layer a(R, N, in, out, 1), b(R, N, in, out, 5);
+            Layer a_alone(R, N, in, out, 1), b_alone(R, N, in, out, 5);
+            const auto to_first = [&](Layer& first) {
+                backward(matmul, first, first.dx.data(), first.dy.data(), first.x.data(), Activation::kNone);
+            };
+            const auto to_second = [&](Layer& second) {
+                backward(matmul, second, second.dx.data(), second.dy.data(), second.x.data(), Activation::kRelu);
+            };
+            to_first(a_alone), to_second(b_alone);
+            check(add(a_alone.dx.data(), b_alone.dx.data(), std::size_t(R) * N * in, nullptr));
+            if (!first_is_noted) to_first(a);
+            DenseChain<float> chain(matmul, R);
+            if (first_is_noted) to_first(a);
+            to_second(b);
+            check(chain.add(a.dx.data(), b.dx.data(), N, in));
+            check(chain.launch());
+            expect_identical(a.dx.download(), a_alone.dx.download(), "the sum");
+            expect_identical(b.dx.download(), b_alone.dx.download(), "the gradient that was added");
+        }
+}
+
 TEST(DenseChain, DropsWhatDropoutDrops) {
     const Fused fused;
     const Matmul matmul;

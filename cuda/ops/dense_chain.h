@@ -14,11 +14,12 @@ struct ChainStep;
 /// Small layers that rows go through one after the other, in as few launches as that takes. From its constructor to
 /// launch(), dense_forward, dense_backward_input, dense_backward_weights and dense_dropout on its Matmul are noted
 /// instead of launched, like the chain's own operations; launch() runs them in their order. Steps of equally many rows
-/// are one kernel, whose blocks take their rows all the way; a step of more or fewer rows begins another. Weights'
-/// gradients come last. The results are those of the operations alone.
+/// are one kernel, whose blocks take their rows all the way: such rows have to belong to each other one by one, as
+/// pairs, images and sets do. A step of more or fewer rows begins another. Weights' gradients come last. The results
+/// are those of the operations alone.
 ///
-/// What noted steps read and write belongs to the chain until launch(). Where layers are not fused (dense_is_fused),
-/// every operation runs at once, and launch() finds nothing to do.
+/// What noted steps read and write belongs to the chain until launch(); everything else is launched at once, before
+/// them. Where layers are not fused (dense_is_fused), every operation runs at once, and launch() finds nothing to do.
 template <class T>
 class DenseChain {
   public:

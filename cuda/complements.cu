@@ -24,21 +24,26 @@ Status gather_complements(const ImageSets<T>& sets, const std::uint8_t* const* i
 }
 
 template <class T>
-Status gather_class_sets(const ImageSets<T>& sets, const std::uint8_t* const* images, const ClassIndex& index,
-                         const std::uint64_t* seeds, const std::uint64_t* step, int m, int R,
-                         const GatherOptions& options, Stream stream) {
-    if (!is_sound(options) || !sets_fit(sets, index.classes, m, index)) return {kInvalidValue};
-    return launch(gather_class_sets_kernel<T>, for_blocks(std::size_t(index.classes) * m, R), stream, sets.images,
-                  sets.per_replica, sets.first, images, index, seeds, step, m,
-                  options.height * options.width * options.channels, options.pixels);
+Status gather_labelled(const LabelledStep<T>& out, const std::uint8_t* const* images, const std::uint8_t* const* labels,
+                       const ClassIndex& index, const Minibatch& minibatch, int m, int R, int N,
+                       const GatherOptions& options, Stream stream) {
+    const MinibatchOrder& order = minibatch.order;
+    const std::int64_t sets = std::int64_t(index.classes) + N;
+    GatherOptions resolved = options;
+    if (resolved.batch_rows == 0) resolved.batch_rows = N;
+    if (!gives_rows(order, N) || order.count != index.count || !is_sound(options) || options.first_row < 0 ||
+        N > resolved.batch_rows - options.first_row || sets >> 31 ||
+        !sets_fit(ImageSets<T>{out.sets, int(sets), 0}, int(sets), m, index))
+        return {kInvalidValue};
+    return launch(gather_labelled_kernel<T>, for_blocks(N + std::size_t(sets) * m, R), stream, out, images, labels,
+                  index, minibatch.seeds, minibatch.step, order, m, N, resolved);
 }
 
-#define WARPVAE_INSTANTIATE(T)                                                                                    \
-    template Status gather_complements(const ImageSets<T>&, const std::uint8_t* const*, const ClassIndex&,        \
-                                       const Minibatch&, int, int, int, const GatherOptions&, Stream);            \
-    template Status gather_class_sets(const ImageSets<T>&, const std::uint8_t* const*, const ClassIndex&,         \
-                                      const std::uint64_t*, const std::uint64_t*, int, int, const GatherOptions&, \
-                                      Stream);
+#define WARPVAE_INSTANTIATE(T)                                                                                      \
+    template Status gather_complements(const ImageSets<T>&, const std::uint8_t* const*, const ClassIndex&,          \
+                                       const Minibatch&, int, int, int, const GatherOptions&, Stream);              \
+    template Status gather_labelled(const LabelledStep<T>&, const std::uint8_t* const*, const std::uint8_t* const*, \
+                                    const ClassIndex&, const Minibatch&, int, int, int, const GatherOptions&, Stream);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)
 #undef WARPVAE_INSTANTIATE

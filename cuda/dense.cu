@@ -1,6 +1,7 @@
 #include "cuda/dense.cuh"
 
 #include "cuda/device/launch.cuh"
+#include "cuda/ops/dense_chain.h"
 #include "cuda/ops/fused_dense.h"
 #include "cuda/ops/loss.h"
 #include "cuda/ops/weight_gradients.h"
@@ -65,8 +66,10 @@ template <class T>
 Status dense_forward(const Matmul& context, T* y, const T* x, const T* W, const T* b, std::size_t P,
                      Activation activation, int R, int N, int in, int out) {
     if constexpr (std::is_same_v<T, float>)
-        if (dense_is_fused<T>(context))
+        if (dense_is_fused<T>(context)) {
+            if (context.chain()) return context.chain()->dense_forward(y, x, W, b, P, activation, N, in, out);
             return fused_dense_forward(y, x, W, b, P, activation, R, N, in, out, context.stream());
+        }
     const Status product = matmul(context, y, std::size_t(N) * out, Op::kNone, x, std::size_t(N) * in, Op::kTranspose,
                                   W, P, R, N, out, in);
     if (!product.ok()) return product;
@@ -126,8 +129,13 @@ Status dense_backward_input(const Matmul& context, T* dx, const T* dy, const T* 
                             const RowWeights<T>& rows) {
     const Stream stream = context.stream();
     if constexpr (std::is_same_v<T, float>)
-        if (dense_is_fused<T>(context))
+        if (dense_is_fused<T>(context)) {
+            if (context.chain()) {
+                if (more || rows.weights) return {kInvalidValue};
+                return context.chain()->dense_backward_input(dx, dy, x, W, P, x_activation, N, in, out);
+            }
             return fused_dense_backward_input(dx, dy, x, W, P, x_activation, R, N, in, out, stream, more, rows);
+        }
     const std::size_t x_stride = std::size_t(N) * in;
     Status status = matmul(context, dx, x_stride, Op::kNone, dy, std::size_t(N) * out, Op::kNone, W, P, R, N, in, out);
     if (!status.ok()) return status;
@@ -163,12 +171,22 @@ template <class T>
 Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWeightGradient<T>& layer, int R,
                               std::size_t P) {
     if constexpr (std::is_same_v<T, float>)
-        if (dense_is_fused<T>(context)) return weight_gradients(gradients, {{layer}, {}}, R, P, context.stream());
+        if (dense_is_fused<T>(context)) {
+            if (context.chain()) return context.chain()->dense_backward_weights(gradients, layer, P);
+            return weight_gradients(gradients, {{layer}, {}}, R, P, context.stream());
+        }
     const int N = layer.N, in = layer.in, out = layer.out;
     const Status status = matmul(context, gradients + layer.weight, P, Op::kTranspose, layer.dy, std::size_t(N) * out,
                                  Op::kNone, layer.x, std::size_t(N) * in, R, out, in, N);
     if (!status.ok()) return status;
     return column_sum(gradients + layer.bias, layer.dy, P, R, N, out, context.stream(), layer.row_weights);
+}
+
+template <class T>
+Status dense_dropout(const Matmul& context, T* x, const DropoutMask& mask, int R, int N, int D) {
+    if constexpr (std::is_same_v<T, float>)
+        if (context.chain()) return context.chain()->dropout(x, mask, N, D);
+    return dropout<T>(x, x, mask, R, N, D, context.stream());
 }
 
 #define WARPVAE_INSTANTIATE(T)                                                                                        \
@@ -190,7 +208,8 @@ Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWe
     template Status dense_to_gaussian_backward(const Matmul&, T*, T*, const T*, const T*, std::size_t, const T*,      \
                                                const T*, const GaussianLatent<T>&, T, int, int, int, int,             \
                                                const GaussianHeadsBackward<T>&);                                      \
-    template Status dense_backward_weights(const Matmul&, T*, const DenseWeightGradient<T>&, int, std::size_t);
+    template Status dense_backward_weights(const Matmul&, T*, const DenseWeightGradient<T>&, int, std::size_t);       \
+    template Status dense_dropout(const Matmul&, T*, const DropoutMask&, int, int, int);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)
 #undef WARPVAE_INSTANTIATE

@@ -13,6 +13,18 @@
 
 namespace warpvae {
 
+/// Whether there is such a mask of [R, N, D], and the purpose of its draws. Launchers ask (dropout.cu).
+bool is_sound(const DropoutMask& mask, int R, int N, int D);
+Purpose purpose_of(const DropoutMask& mask);
+
+/// y from x, the first `count` of four neighbours, which share a block of the random stream.
+template <class T>
+__device__ inline void drop_quad(T* y, const T* x, int count, const Random4& random, float rate, T scale) {
+#pragma unroll
+    for (int k = 0; k < 4; ++k)
+        if (k < count) y[k] = uniform_from(random.v[k]) >= rate ? scale * x[k] : T(0);
+}
+
 template <class T>
 __global__ void dropout_kernel(T* y, const T* x, float rate, T scale, const std::uint64_t* seeds,
                                const std::uint64_t* step, Purpose purpose, int N, int D) {
@@ -20,15 +32,9 @@ __global__ void dropout_kernel(T* y, const T* x, float rate, T scale, const std:
     const std::uint32_t quads = (std::uint32_t(D) + 3) / 4;
     const std::uint64_t at = step ? *step : 0;
     for (std::uint32_t q : grid_stride(N * quads)) {
-        const Random4 random = philox(seeds[r], purpose, at, q);
         const int first = 4 * int(q % quads);
         const std::size_t element = (std::size_t(r) * N + q / quads) * D + first;
-#pragma unroll
-        for (int k = 0; k < 4; ++k) {
-            if (first + k >= D) continue;
-            const bool kept = uniform_from(random.v[k]) >= rate;
-            y[element + k] = kept ? scale * x[element + k] : T(0);
-        }
+        drop_quad(y + element, x + element, D - first, philox(seeds[r], purpose, at, q), rate, scale);
     }
 }
 

@@ -14,6 +14,7 @@
 #pragma once
 #include "cuda/ops/convolution.h"
 #include "cuda/ops/dense.h"
+#include "cuda/ops/dense_chain.h"
 #include "cuda/ops/fisher_rao.h"
 #include "cuda/ops/fused_convolution.h"
 #include "cuda/ops/fused_dense.h"

@@ -11,15 +11,10 @@ Status concatenate_pairs_forward(T* y, const PairPart<T>& a, const PairPart<T>& 
                   shape);
 }
 template <class T>
-Status concatenate_pairs_backward(const PairPartGradient<T>& a, const PairPartGradient<T>& b, const T* dy,
-                                  const PairShape& shape, int R, Stream stream) {
-    const auto part = [&](const PairPartGradient<T>& d, const T* columns) {
-        if (!d.gradient) return Status{};
-        return launch(concatenate_pairs_backward_kernel<T>, for_blocks(row_count(d.rows, shape), R, Block::any(64)),
-                      stream, d, columns, shape, a.D + b.D);
-    };
-    const Status status = part(a, dy);
-    return status.ok() ? part(b, dy + a.D) : status;
+Status concatenate_pairs_backward(const PairPartGradient<T>& part, const T* dy, int width, const PairShape& shape,
+                                  int R, Stream stream) {
+    return launch(concatenate_pairs_backward_kernel<T>, for_blocks(row_count(part.rows, shape), R, Block::any(64)),
+                  stream, part, dy, shape, width);
 }
 template <class T>
 Status set_mean_forward(T* y, const T* x, int m, std::size_t sets, int D, Stream stream) {
@@ -35,8 +30,8 @@ Status set_mean_backward(T* dx, const T* dy, const T* x, int m, std::size_t sets
 #define WARPVAE_INSTANTIATE(T)                                                                                   \
     template Status concatenate_pairs_forward(T*, const PairPart<T>&, const PairPart<T>&, const PairShape&, int, \
                                               Stream);                                                           \
-    template Status concatenate_pairs_backward(const PairPartGradient<T>&, const PairPartGradient<T>&, const T*, \
-                                               const PairShape&, int, Stream);                                   \
+    template Status concatenate_pairs_backward(const PairPartGradient<T>&, const T*, int, const PairShape&, int, \
+                                               Stream);                                                          \
     template Status set_mean_forward(T*, const T*, int, std::size_t, int, Stream);                               \
     template Status set_mean_backward(T*, const T*, const T*, int, std::size_t, int, Stream);
 WARPVAE_INSTANTIATE(float)

@@ -1,5 +1,5 @@
 // The labelled images of R replicas by class, on the device: the ClassIndex of gather_complements and
-// gather_class_sets.
+// gather_labelled.
 #pragma once
 #include <cstdint>
 #include <vector>

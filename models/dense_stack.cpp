@@ -23,11 +23,11 @@ void DenseStack<T>::allocate(std::size_t rows) {
 
 /// x = the output of hidden layer `hidden`, or its gradient: the mask is the same.
 template <class T>
-void DenseStack<T>::apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N,
-                                  Stream stream) const {
+void DenseStack<T>::apply_dropout(const Matmul& matmul, T* x, std::size_t hidden, const LatentNoise& drop, int R,
+                                  int N) const {
     if (dropout_.rate > 0 && drop.seeds)
-        check(dropout(x, x, {dropout_.rate, drop.seeds, drop.step, dropout_.first_layer + int(hidden)}, R, N,
-                      layers_[hidden].out(), stream));
+        check(dense_dropout(matmul, x, {dropout_.rate, drop.seeds, drop.step, dropout_.first_layer + int(hidden)}, R, N,
+                            layers_[hidden].out()));
 }
 
 /// All layers but the last, and but the first where x is null. Returns what the last one reads.
@@ -38,7 +38,7 @@ const T* DenseStack<T>::forward_hidden(const Matmul& matmul, const ParameterAren
     for (std::size_t i = x ? 0 : 1; i < last; ++i) {
         layers_[i].forward<T>(matmul, parameters, activations_[i].data(), x ? x : activations_[i - 1].data(), hidden_,
                               N);
-        apply_dropout(activations_[i].data(), i, drop, R, N, matmul.stream());
+        apply_dropout(matmul, activations_[i].data(), i, drop, R, N);
         x = activations_[i].data();
     }
     return x ? x : activations_[last - 1].data();
@@ -52,9 +52,9 @@ LayerOfDraw<T> DenseStack<T>::first_layer(const ParameterArena<T>& parameters) {
 
 template <class T>
 void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
-                            const LatentNoise& drop) {
+                            const LatentNoise& drop, T* y) {
     const T* hidden = forward_hidden(matmul, parameters, x, R, N, drop);
-    layers_.back().forward(matmul, parameters, output(), hidden, last_, N);
+    layers_.back().forward(matmul, parameters, y ? y : output(), hidden, last_, N);
 }
 
 template <class T>
@@ -85,7 +85,7 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
         dx = i || want_dx ? d_inputs_[i].data() : nullptr;
         layers_[i].backward(matmul, parameters, dx, dy, i ? activations_[i - 1].data() : x, i ? hidden_ : x_activation,
                             N);
-        if (i) apply_dropout(dx, i - 1, drop, R, N, matmul.stream());
+        if (i) apply_dropout(matmul, dx, i - 1, drop, R, N);
         dy = dx;
     }
     return dx;

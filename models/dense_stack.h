@@ -29,10 +29,10 @@ class DenseStack {
     /// The first of at least two layers, to be filled by who draws what it reads (dense_gaussian_head). Where that is
     /// done, a forward takes null for x. No dropout then.
     LayerOfDraw<T> first_layer(const ParameterArena<T>& parameters);
-    /// output() from x [R, N, in]. With `drop` (its seeds and step) hidden units are dropped, as in training; pass the
-    /// same to `backward`.
+    /// y, or output() where that is null, from x [R, N, in]. With `drop` (its seeds and step) hidden units are dropped,
+    /// as in training; pass the same to `backward`.
     void forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
-                 const LatentNoise& drop = {});
+                 const LatentNoise& drop = {}, T* y = nullptr);
     T* output() { return activations_.back().data(); }  ///< [R, N, out]
     /// `forward` of a stack that makes logits, and their likelihood (dense_bernoulli): output() becomes dlogits.
     void forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
@@ -41,6 +41,7 @@ class DenseStack {
     void forward_sigmoid_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
                                       T* d_logits, const T* target, T scale, const RowSumScratch& scratch, int R,
                                       int N);
+    int in() const { return layers_.front().in(); }
     int out() const { return layers_.back().out(); }
 
     /// Fills the gradients of every layer from dy = dL/d(output before its activation) [R, N, out]. Returns dx [R, N,
@@ -63,7 +64,7 @@ class DenseStack {
   private:
     const T* forward_hidden(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
                             const LatentNoise& drop);
-    void apply_dropout(T* x, std::size_t hidden, const LatentNoise& drop, int R, int N, Stream stream) const;
+    void apply_dropout(const Matmul& matmul, T* x, std::size_t hidden, const LatentNoise& drop, int R, int N) const;
 
     std::vector<DenseLayer> layers_;
     Activation last_ = Activation::kNone, hidden_ = Activation::kRelu;

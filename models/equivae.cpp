@@ -110,7 +110,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
     decoder_in_ = DeviceBuffer<T>(pairs * flat, "joined latents");
     nll_ = DeviceBuffer<T>(pairs, "reconstruction");
     d_inv_ = DeviceBuffer<T>(r * set_images * config.trunk_hidden, "embedding gradients");
-    d_r_ = DeviceBuffer<T>(pairs * Z, "invariant latent gradients");
+    r_before_ = DeviceBuffer<T>(pairs * Z, "invariant latents");
     d_cov_hidden_ = DeviceBuffer<T>(r * images * config.trunk_hidden, "feature gradients");
     d_cov_r_ = DeviceBuffer<T>(r * sets * config.hidden, "invariant latent gradients");
     d_moments_ = DeviceBuffer<T>(pairs * 2 * Z, "moment gradients");
@@ -184,81 +184,79 @@ PairShape Equivae<T>::pairs_of(int N) const {
 
 /// Gathers labelled images behind the unlabelled minibatch, and the complementary images of each class or image.
 template <class T>
-void Equivae<T>::gather_labelled(const LatentNoise& noise) {
+void Equivae<T>::gather_sets(const LatentNoise& noise) {
     if (config_.self_complement) return;
     const GatherOptions shape = this->input_shape();
     const auto* images = data_.images->table();
     const ClassIndex index = data_.classes->index();
-    const int sets = pairs_.sets(), first = sets - pairs_.labelled;
-    if (config_.semi_supervised) {
-        GatherOptions beside = shape;
-        beside.batch_rows = pairs_.images(), beside.first_row = pairs_.unlabelled;
-        check(gather(input_.data(), images, {noise.seeds, noise.step, labelled_order_}, R_, pairs_.labelled, beside,
-                     this->stream()));
-        check(gather_labels(labels_.data(), data_.labels->table(), {noise.seeds, noise.step, labelled_order_}, R_,
-                            pairs_.labelled, this->stream()));
-        check(gather_class_sets<T>({sets_.data(), sets, 0}, images, index, noise.seeds, noise.step, m_, R_, shape,
-                                   this->stream()));
+    if (!config_.semi_supervised) {
+        check(gather_complements<T>({sets_.data(), pairs_.sets(), 0}, images, index, {noise.seeds, noise.step, order_},
+                                    m_, R_, pairs_.labelled, shape, this->stream()));
+        return;
     }
-    check(gather_complements<T>({sets_.data(), sets, first}, images, index,
-                                {noise.seeds, noise.step, config_.semi_supervised ? labelled_order_ : order_}, m_, R_,
-                                pairs_.labelled, shape, this->stream()));
+    GatherOptions beside = shape;
+    beside.batch_rows = pairs_.images(), beside.first_row = pairs_.unlabelled;
+    check(gather_labelled<T>({input_.data(), labels_.data(), sets_.data()}, images, data_.labels->table(), index,
+                             {noise.seeds, noise.step, labelled_order_}, m_, R_, pairs_.labelled, beside,
+                             this->stream()));
 }
 
 // --- forward ---------------------------------------------------------------------------------------------------------
 
-/// f_inv(x) of single images. q(y | x) reads it beside x, and it tells the class of an unlabelled image. No gradient
-/// passes through it.
+/// f_inv(x) of single images. It tells the class of an unlabelled image.
 template <class T>
 void Equivae<T>::embed(int N) {
     const Range range("embed");
     inv_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, N);
-    inv_tail_.forward(matmul_, parameters_, inv_trunk_.output(), R_, N);
-    check(copy_on_device(embedding_.data(), inv_tail_.output(), std::size_t(R_) * N * config_.latents * sizeof(T),
-                         this->stream()));
+    DenseChain<T> chain(matmul_, R_);
+    inv_tail_.forward(matmul_, parameters_, inv_trunk_.output(), R_, N, {}, embedding_.data());
+    check(chain.launch());
 }
 
-/// r of sets of m images (eq. 2). The mean is taken after the first dense layer; two more layers follow.
 template <class T>
 void Equivae<T>::embed_sets(int sets, int m) {
     const Range range("invariant.forward");
     inv_trunk_.forward(convolver_, matmul_, parameters_, sets_images(), R_, sets * m);
-    check(set_mean_forward(set_mean_.data(), inv_trunk_.output(), m, std::size_t(R_) * sets, inv_trunk_.hidden(),
-                           this->stream()));
-    inv_tail_.forward(matmul_, parameters_, set_mean_.data(), R_, sets);
-    check(copy_on_device(r_.data(), inv_tail_.output(), std::size_t(R_) * sets * config_.latents * sizeof(T),
-                         this->stream()));
+    DenseChain<T> chain(matmul_, R_);
+    invariant_latents(chain, sets, m);
+    check(chain.launch());
+}
+
+/// r of sets of m images (eq. 2). The mean is taken after the first dense layer; two more layers follow.
+template <class T>
+void Equivae<T>::invariant_latents(DenseChain<T>& chain, int sets, int m) {
+    check(chain.set_mean_forward(set_mean_.data(), inv_trunk_.output(), m, sets, inv_trunk_.hidden()));
+    inv_tail_.forward(matmul_, parameters_, set_mean_.data(), R_, sets, {}, r_.data());
+}
+
+/// What `layers` make of each r.
+template <class T>
+void Equivae<T>::read_r(DenseStack<T>& layers) {
+    layers.forward(matmul_, parameters_, r_.data(), R_, pairs_.sets());
 }
 
 /// q(v | r, x) of every pair (eq. 3), and KL(q || N(0, I)).
 template <class T>
-void Equivae<T>::encode_pairs(const T* x, const LatentNoise& noise) {
-    const Range range("equivariant.forward");
+void Equivae<T>::equivariant_latents(DenseChain<T>& chain, const LatentNoise& noise) {
     const int pairs = pairs_.pairs(), Z = config_.latents;
-    cov_trunk_.forward(convolver_, matmul_, parameters_, x, R_, pairs_.images());
-    cov_r_.forward(matmul_, parameters_, r_.data(), R_, pairs_.sets());
-    check(concatenate_pairs_forward<T>(cov_joint_.data(), {cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()},
-                                       {cov_r_.output(), PairRows::kSets, cov_r_.out()}, pairs_, R_, this->stream()));
+    check(chain.concatenate_pairs_forward(cov_joint_.data(),
+                                          {cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()},
+                                          {cov_r_.output(), PairRows::kSets, cov_r_.out()}, pairs_));
     mu_.forward(matmul_, parameters_, cov_joint_.data(), R_, pairs);
     logvar_.forward(matmul_, parameters_, cov_joint_.data(), R_, pairs);
-    check(concatenate_pairs_forward<T>(moments_.data(), {mu_.output(), PairRows::kPairs, Z},
-                                       {logvar_.output(), PairRows::kPairs, Z}, pairs_, R_, this->stream()));
-    check(gaussian_sample_forward<T>(v_.data(), kl_.data(), moments_.data(), {}, spread(), noise, R_, pairs, Z,
-                                     this->stream()));
+    check(chain.concatenate_pairs_forward(moments_.data(), {mu_.output(), PairRows::kPairs, Z},
+                                          {logvar_.output(), PairRows::kPairs, Z}, pairs_));
+    check(chain.gaussian_sample_forward(v_.data(), kl_.data(), moments_.data(), noise, pairs, Z));
 }
 
-/// p(x | r, v): output() of every pair.
+/// What the decoder's convolutions begin with, of every pair.
 template <class T>
-void Equivae<T>::decode_pairs() {
-    const Range range("decoder.forward");
+void Equivae<T>::decoder_features(DenseChain<T>& chain) {
     const int pairs = pairs_.pairs();
-    decoder_r_.forward(matmul_, parameters_, r_.data(), R_, pairs_.sets());
     decoder_v_.forward(matmul_, parameters_, v_.data(), R_, pairs);
-    check(concatenate_pairs_forward<T>(decoder_in_.data(), {decoder_r_.output(), PairRows::kSets, decoder_r_.out()},
-                                       {decoder_v_.output(), PairRows::kPairs, decoder_v_.out()}, pairs_, R_,
-                                       this->stream()));
+    check(chain.concatenate_pairs_forward(decoder_in_.data(), {decoder_r_.output(), PairRows::kSets, decoder_r_.out()},
+                                          {decoder_v_.output(), PairRows::kPairs, decoder_v_.out()}, pairs_));
     decoder_joint_.forward(matmul_, parameters_, decoder_in_.data(), R_, pairs);
-    decoder_.forward(convolver_, parameters_, decoder_joint_.output(), R_, pairs);
 }
 
 /// Logits of q(y | x) from x and f_inv(x).
@@ -266,11 +264,15 @@ template <class T>
 void Equivae<T>::classify_images(const LatentNoise& drop) {
     const Range range("classifier.forward");
     const int images = pairs_.images();
+    DenseChain<T> chain(matmul_, R_);
+    inv_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images);
     class_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images);
-    check(concatenate_pairs_forward<T>(
-        class_in_.data(), {class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
-        {embedding_.data(), PairRows::kPairs, config_.latents}, rows_alone(images), R_, this->stream()));
+    inv_tail_.forward(matmul_, parameters_, inv_trunk_.output(), R_, images, {}, embedding_.data());
+    check(chain.concatenate_pairs_forward(class_in_.data(),
+                                          {class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
+                                          {embedding_.data(), PairRows::kPairs, config_.latents}, rows_alone(images)));
     class_head_.forward(matmul_, parameters_, class_in_.data(), R_, images, drop);
+    check(chain.launch());
 }
 
 /// nll = -log p(target | r, v) of every pair; d_pixels = the gradient of the weighted sum by output(), which it may
@@ -296,14 +298,23 @@ void Equivae<T>::likelihood(T* nll, T* d_pixels, const T* target, PairShape shap
 template <class T>
 void Equivae<T>::forward(int N, const LatentNoise& noise) {
     pairs_ = pairs_of(N);
-    gather_labelled(noise);
-    if (config_.semi_supervised) {
-        embed(pairs_.images());
-        classify_images(noise);
+    gather_sets(noise);
+    if (config_.semi_supervised) classify_images(noise);
+    {
+        const Range range("encoder.forward");
+        const int sets = pairs_.sets();
+        DenseChain<T> chain(matmul_, R_);  // of every dense layer from here on, and of what joins them
+        inv_trunk_.forward(convolver_, matmul_, parameters_, sets_images(), R_, sets * m_);
+        cov_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, pairs_.images());
+        invariant_latents(chain, sets, m_);
+        read_r(cov_r_);
+        read_r(decoder_r_);
+        equivariant_latents(chain, noise);
+        decoder_features(chain);
+        check(chain.launch());
     }
-    embed_sets(pairs_.sets(), m_);
-    encode_pairs(input_.data(), noise);
-    decode_pairs();
+    const Range range("decoder.forward");
+    decoder_.forward(convolver_, parameters_, decoder_joint_.output(), R_, pairs_.pairs());
 }
 
 // --- loss and backward -----------------------------------------------------------------------------------------------
@@ -349,67 +360,76 @@ void Equivae<T>::gradients(int N, const LatentNoise& noise) {
     } else {
         likelihood(nll_.data(), d_pixels, input_.data(), pairs_, T(1) / T(N), nullptr);
     }
-    const T* d_r_decoder = decoder_backward(d_pixels);
-    const T* d_r_encoder = equivariant_backward(N);
-    invariant_backward(d_r_decoder, d_r_encoder);
+    T* const d_joint = pixels_backward(d_pixels);
+    {
+        const Range range("encoder.backward");
+        const int images = pairs_.images(), set_images = pairs_.sets() * m_;
+        DenseChain<T> chain(matmul_, R_);
+        equivariant_backward(chain, decoder_backward(chain, d_joint), N);
+        T* const d_cov = cov_trunk_.dense_backward(matmul_, parameters_, d_cov_hidden_.data(), R_, images);
+        invariant_backward(chain);
+        T* const d_inv = inv_trunk_.dense_backward(matmul_, parameters_, d_inv_.data(), R_, set_images);
+        check(chain.launch());
+        cov_trunk_.convolutions_backward(convolver_, parameters_, d_cov, input_.data(), R_, images);
+        inv_trunk_.convolutions_backward(convolver_, parameters_, d_inv, sets_images(), R_, set_images);
+    }
     if (config_.semi_supervised) classifier_backward(noise);
 }
 
-/// From the pixels back to r and v. Returns dL/dr; d_v_ points to dL/dv.
+/// From the pixels to what the decoder's convolutions began with.
 template <class T>
-const T* Equivae<T>::decoder_backward(T* d_pixels) {
+T* Equivae<T>::pixels_backward(T* d_pixels) {
     const Range range("decoder.backward");
-    const int pairs = pairs_.pairs();
-    const T* d_joint = decoder_.backward(convolver_, parameters_, d_pixels, decoder_joint_.output(), Activation::kRelu,
-                                         true, R_, pairs);
-    const T* d_in =
-        decoder_joint_.backward(matmul_, parameters_, d_joint, decoder_in_.data(), Activation::kNone, true, R_, pairs);
-    check(concatenate_pairs_backward<T>({d_decoder_r_.data(), decoder_r_.output(), PairRows::kSets, decoder_r_.out()},
-                                        {d_decoder_v_.data(), decoder_v_.output(), PairRows::kPairs, decoder_v_.out()},
-                                        d_in, pairs_, R_, this->stream()));
-    d_v_ =
-        decoder_v_.backward(matmul_, parameters_, d_decoder_v_.data(), v_.data(), Activation::kNone, true, R_, pairs);
-    return decoder_r_.backward(matmul_, parameters_, d_decoder_r_.data(), r_.data(), Activation::kNone, true, R_,
-                               pairs_.sets());
+    return decoder_.backward(convolver_, parameters_, d_pixels, decoder_joint_.output(), Activation::kRelu, true, R_,
+                             pairs_.pairs());
 }
 
-/// Through v = mu + sigma epsilon and the divergence to q(v | r, x)'s parameters. Returns dL/dr.
+/// From there back to v and to what the decoder made of r. Returns dL/dv.
 template <class T>
-const T* Equivae<T>::equivariant_backward(int N) {
-    const Range range("equivariant.backward");
+const T* Equivae<T>::decoder_backward(DenseChain<T>& chain, T* d_joint) {
+    const int pairs = pairs_.pairs();
+    d_decoder_in_ =
+        decoder_joint_.backward(matmul_, parameters_, d_joint, decoder_in_.data(), Activation::kNone, true, R_, pairs);
+    check(
+        chain.concatenate_pairs_backward({d_decoder_v_.data(), decoder_v_.output(), PairRows::kPairs, decoder_v_.out()},
+                                         d_decoder_in_ + decoder_r_.out(), decoder_joint_.in(), pairs_));
+    return decoder_v_.backward(matmul_, parameters_, d_decoder_v_.data(), v_.data(), Activation::kNone, true, R_,
+                               pairs);
+}
+
+/// Through v = mu + sigma epsilon and the divergence to what q(v | r, x) made of x and of r.
+template <class T>
+void Equivae<T>::equivariant_backward(DenseChain<T>& chain, const T* d_v, int N) {
     const int pairs = pairs_.pairs(), Z = config_.latents;
     const bool semi = config_.semi_supervised;
-    check(gaussian_sample_backward<T>(d_moments_.data(), d_v_, v_.data(), moments_.data(), {}, spread(),
-                                      semi ? T(1) : T(1) / T(N), R_, pairs, Z, this->stream(),
-                                      semi ? pair_weights_.data() : nullptr));
-    check(concatenate_pairs_backward<T>({d_mu_.data(), nullptr, PairRows::kPairs, Z},
-                                        {d_logvar_.data(), nullptr, PairRows::kPairs, Z}, d_moments_.data(), pairs_, R_,
-                                        this->stream()));
-    T* d_joint =
-        mu_.backward(matmul_, parameters_, d_mu_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs);
-    const T* d_joint_logvar =
-        logvar_.backward(matmul_, parameters_, d_logvar_.data(), cov_joint_.data(), Activation::kNone, true, R_, pairs);
-    check(add(d_joint, d_joint_logvar, std::size_t(R_) * pairs * (cov_trunk_.hidden() + cov_r_.out()), this->stream()));
-    check(concatenate_pairs_backward<T>(
-        {d_cov_hidden_.data(), cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()},
-        {d_cov_r_.data(), cov_r_.output(), PairRows::kSets, cov_r_.out()}, d_joint, pairs_, R_, this->stream()));
-    cov_trunk_.backward(convolver_, matmul_, parameters_, d_cov_hidden_.data(), input_.data(), R_, pairs_.images());
-    return cov_r_.backward(matmul_, parameters_, d_cov_r_.data(), r_.data(), Activation::kNone, true, R_,
-                           pairs_.sets());
+    check(chain.gaussian_sample_backward(d_moments_.data(), d_v, v_.data(), moments_.data(), semi ? T(1) : T(1) / T(N),
+                                         pairs, Z, semi ? pair_weights_.data() : nullptr));
+    const auto head_backward = [&](DenseStack<T>& head, T* d_head, const T* d_moments) {
+        check(chain.concatenate_pairs_backward({d_head, nullptr, PairRows::kPairs, Z}, d_moments, 2 * Z, pairs_));
+        return head.backward(matmul_, parameters_, d_head, cov_joint_.data(), Activation::kNone, true, R_, pairs);
+    };
+    d_cov_joint_ = head_backward(mu_, d_mu_.data(), d_moments_.data());
+    check(chain.add(d_cov_joint_, head_backward(logvar_, d_logvar_.data(), d_moments_.data() + Z), pairs, mu_.in()));
+    check(chain.concatenate_pairs_backward(
+        {d_cov_hidden_.data(), cov_trunk_.output(), PairRows::kImages, cov_trunk_.hidden()}, d_cov_joint_, mu_.in(),
+        pairs_));
 }
 
-/// From r through the set's mean to all m branches of f_inv.
+/// From both uses of r through it and the set's mean to all m branches of f_inv.
 template <class T>
-void Equivae<T>::invariant_backward(const T* d_r_decoder, const T* d_r_encoder) {
-    const Range range("invariant.backward");
-    const int sets = pairs_.sets(), hidden = inv_trunk_.hidden();
-    const std::size_t rows = std::size_t(R_) * sets;
-    check(copy_on_device(d_r_.data(), d_r_decoder, rows * config_.latents * sizeof(T), this->stream()));
-    check(add(d_r_.data(), d_r_encoder, rows * config_.latents, this->stream()));
+void Equivae<T>::invariant_backward(DenseChain<T>& chain) {
+    const int sets = pairs_.sets();
+    const auto use_backward = [&](DenseStack<T>& use, T* d_use, const T* d_joint, int joint) {
+        check(chain.concatenate_pairs_backward({d_use, use.output(), PairRows::kSets, use.out()}, d_joint, joint,
+                                               pairs_));
+        return use.backward(matmul_, parameters_, d_use, r_.data(), Activation::kNone, true, R_, sets);
+    };
+    T* d_r = use_backward(decoder_r_, d_decoder_r_.data(), d_decoder_in_, decoder_joint_.in());
+    check(chain.add(d_r, use_backward(cov_r_, d_cov_r_.data(), d_cov_joint_ + cov_trunk_.hidden(), mu_.in()), sets,
+                    config_.latents));
     const T* d_mean =
-        inv_tail_.backward(matmul_, parameters_, d_r_.data(), set_mean_.data(), Activation::kNone, true, R_, sets);
-    check(set_mean_backward<T>(d_inv_.data(), d_mean, inv_trunk_.output(), m_, rows, hidden, this->stream()));
-    inv_trunk_.backward(convolver_, matmul_, parameters_, d_inv_.data(), sets_images(), R_, sets * m_);
+        inv_tail_.backward(matmul_, parameters_, d_r, set_mean_.data(), Activation::kNone, true, R_, sets);
+    check(chain.set_mean_backward(d_inv_.data(), d_mean, inv_trunk_.output(), m_, sets, inv_trunk_.hidden()));
 }
 
 /// From q(y | x) back to its own trunk. f_inv(x) is an input like x (the paper's stop_grad).
@@ -417,16 +437,39 @@ template <class T>
 void Equivae<T>::classifier_backward(const LatentNoise& drop) {
     const Range range("classifier.backward");
     const int images = pairs_.images();
+    DenseChain<T> chain(matmul_, R_);
     const T* d_in = class_head_.backward(matmul_, parameters_, class_head_.output(), class_in_.data(),
                                          Activation::kNone, true, R_, images, drop);
-    check(concatenate_pairs_backward<T>(
-        {d_class_hidden_.data(), class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
-        {nullptr, nullptr, PairRows::kPairs, config_.latents}, d_in, rows_alone(images), R_, this->stream()));
-    class_trunk_.backward(convolver_, matmul_, parameters_, d_class_hidden_.data(), input_.data(), R_, images);
+    check(chain.concatenate_pairs_backward(
+        {d_class_hidden_.data(), class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()}, d_in,
+        class_head_.in(), rows_alone(images)));
+    T* const d_flat = class_trunk_.dense_backward(matmul_, parameters_, d_class_hidden_.data(), R_, images);
+    check(chain.launch());
+    class_trunk_.convolutions_backward(convolver_, parameters_, d_flat, input_.data(), R_, images);
 }
 
 // --- evaluation ------------------------------------------------------------------------------------------------------
 
+/// q(v | r, x) of every pair; r() is there.
+template <class T>
+void Equivae<T>::encode_pairs(const T* x, const LatentNoise& noise) {
+    const Range range("equivariant.forward");
+    DenseChain<T> chain(matmul_, R_);
+    cov_trunk_.forward(convolver_, matmul_, parameters_, x, R_, pairs_.images());
+    read_r(cov_r_);
+    equivariant_latents(chain, noise);
+    check(chain.launch());
+}
+/// p(x | r, v): output() of every pair; r() and v() are there.
+template <class T>
+void Equivae<T>::decode_pairs() {
+    const Range range("decoder.forward");
+    DenseChain<T> chain(matmul_, R_);
+    read_r(decoder_r_);
+    decoder_features(chain);
+    check(chain.launch());
+    decoder_.forward(convolver_, parameters_, decoder_joint_.output(), R_, pairs_.pairs());
+}
 template <class T>
 void Equivae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {
     pairs_ = rows_alone(N);
@@ -436,8 +479,8 @@ template <class T>
 void Equivae<T>::encode_draws(int N, int K, const LatentNoise& noise) {
     if (K > 1) {
         const std::size_t rows = std::size_t(R_) * N, Z = config_.latents;
-        check(copy_on_device(d_r_.data(), r_.data(), rows * Z * sizeof(T), this->stream()));
-        check(repeat_rows<T>(r_.data(), d_r_.data(), K, rows, Z, this->stream()));
+        check(copy_on_device(r_before_.data(), r_.data(), rows * Z * sizeof(T), this->stream()));
+        check(repeat_rows<T>(r_.data(), r_before_.data(), K, rows, Z, this->stream()));
     }
     Autoencoder<T>::encode_draws(N, K, noise);
 }
@@ -471,7 +514,6 @@ template <class T>
 void Equivae<T>::classify(int N) {
     if (!config_.semi_supervised) throw std::invalid_argument("EQUIVAE: a supervised model has no q(y|x)");
     pairs_ = rows_alone(N);
-    embed(N);
     classify_images({});
 }
 

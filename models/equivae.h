@@ -117,19 +117,24 @@ class Equivae : public Autoencoder<T> {
     PairShape pairs_of(int N) const;
     /// What f_inv takes: the sets, or in the ablation the image itself.
     const T* sets_images() const { return config_.self_complement ? input_.data() : sets_.data(); }
-    void gather_labelled(const LatentNoise& noise);
-    void encode_rows(const T* x, int N, const LatentNoise& noise) override;
-    void encode_pairs(const T* x, const LatentNoise& noise);
-    void decode_pairs();
+    void gather_sets(const LatentNoise& noise);
+    void invariant_latents(DenseChain<T>& chain, int sets, int m);
+    void read_r(DenseStack<T>& layers);
+    void equivariant_latents(DenseChain<T>& chain, const LatentNoise& noise);
+    void decoder_features(DenseChain<T>& chain);
     void classify_images(const LatentNoise& drop);
     void likelihood(T* nll, T* d_pixels, const T* target, PairShape pairs, T scale, const T* weights);
     void forward(int N, const LatentNoise& noise);
     T labelled_scale() const;
     void class_loss(T* weights);
-    const T* decoder_backward(T* d_pixels);
-    const T* equivariant_backward(int N);
-    void invariant_backward(const T* d_r_decoder, const T* d_r_encoder);
+    T* pixels_backward(T* d_pixels);
+    const T* decoder_backward(DenseChain<T>& chain, T* d_joint);
+    void equivariant_backward(DenseChain<T>& chain, const T* d_v, int N);
+    void invariant_backward(DenseChain<T>& chain);
     void classifier_backward(const LatentNoise& drop);
+    void encode_pairs(const T* x, const LatentNoise& noise);
+    void decode_pairs();
+    void encode_rows(const T* x, int N, const LatentNoise& noise) override;
 
     EquivaeConfig config_;
     int max_labelled_ = 0, max_pairs_;
@@ -147,15 +152,15 @@ class Equivae : public Autoencoder<T> {
 
     int m_ = 1, labelled_ = 0;  // of the running step
     MinibatchOrder order_, labelled_order_;
-    PairShape pairs_;  // of the last forward
-    const T* d_v_ = nullptr;
+    PairShape pairs_;                                     // of the last forward
+    T *d_decoder_in_ = nullptr, *d_cov_joint_ = nullptr;  // of the last backward
     DeviceBuffer<T> sets_, set_mean_;
-    DeviceBuffer<T> embedding_, r_, cov_joint_, moments_, v_, kl_, decoder_in_, nll_, class_in_;
+    DeviceBuffer<T> embedding_, r_, r_before_, cov_joint_, moments_, v_, kl_, decoder_in_, nll_, class_in_;
     DeviceBuffer<std::uint8_t> labels_;  // [R, labelled]
     DeviceBuffer<T> log_prior_;          // [classes]
     DeviceBuffer<T> pair_weights_, reconstruction_, expected_kl_, class_kl_, cross_entropy_;
-    DeviceBuffer<T> d_inv_, d_r_, d_cov_hidden_, d_cov_r_, d_cov_joint_, d_moments_, d_mu_, d_logvar_, d_decoder_r_,
-        d_decoder_v_, d_class_hidden_;
+    DeviceBuffer<T> d_inv_, d_cov_hidden_, d_cov_r_, d_moments_, d_mu_, d_logvar_, d_decoder_r_, d_decoder_v_,
+        d_class_hidden_;
 };
 
 }  // namespace warpvae

@@ -19,7 +19,7 @@ class ImageTrunk {
         convolutions_.allocate(convolver, R, rows);
         dense_.allocate(std::size_t(R) * rows);
     }
-    /// output() [R, N, hidden] from x [R, N, H, W, C].
+    /// output() [R, N, hidden] from x [R, N, H, W, C]. A DenseChain takes the dense layer; convolutions run at once.
     void forward(const Convolver& convolver, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x,
                  int R, int N) {
         convolutions_.forward(convolver, parameters, x, R, N);
@@ -30,7 +30,15 @@ class ImageTrunk {
     /// From dy = dL/d(output before its ReLU); x and its output must be those of the last forward.
     void backward(const Convolver& convolver, const Matmul& matmul, ParameterArena<T>& parameters, const T* dy,
                   const T* x, int R, int N) {
-        T* d_flat = dense_.backward(matmul, parameters, dy, convolutions_.output(), Activation::kRelu, true, R, N);
+        T* const d_flat = dense_backward(matmul, parameters, dy, R, N);
+        convolutions_backward(convolver, parameters, d_flat, x, R, N);
+    }
+    /// The two parts of `backward`, for a chain of dense layers: its launch comes between them.
+    T* dense_backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, int R, int N) {
+        return dense_.backward(matmul, parameters, dy, convolutions_.output(), Activation::kRelu, true, R, N);
+    }
+    void convolutions_backward(const Convolver& convolver, ParameterArena<T>& parameters, T* d_flat, const T* x, int R,
+                               int N) {
         convolutions_.backward(convolver, parameters, d_flat, x, Activation::kNone, false, R, N);
     }
 

@@ -12,6 +12,9 @@ namespace warpvae {
 
 // --- dense layers: matmul_{cpu,cuda}.cpp, dense.cuh ------------------------------------------------------------------
 
+template <class T>
+class DenseChain;
+
 /// Precision of matrix products on a GPU; the CPU device always uses the operands' own.
 enum class Math { kFp32, kTf32, kBf16 };
 
@@ -26,9 +29,13 @@ class Matmul {
     Impl& impl() const { return *impl_; }
     Stream stream() const;
     Math math() const;
+    /// The chain (dense_chain.h) that takes fused dense layers on this at the moment, or null.
+    DenseChain<float>* chain() const { return chain_; }
 
   private:
+    friend class DenseChain<float>;
     Impl* impl_;
+    mutable DenseChain<float>* chain_ = nullptr;
 };
 
 /// "oneDNN 2.6.3 with AVX-512, doubles by Eigen 3.4.0" or "cuBLAS 13.0": what matrix products run on.
@@ -164,6 +171,9 @@ struct DropoutMask {
 /// the backward is the same call on the gradient. y, x [R, N, D], in place allowed.
 template <class T>
 Status dropout(T* y, const T* x, const DropoutMask& mask, int R, int N, int D, Stream stream);
+/// The same in place, of the output of a dense layer or its gradient.
+template <class T>
+Status dense_dropout(const Matmul& matmul, T* x, const DropoutMask& mask, int R, int N, int D);
 /// y [rows, K, D]: each row of x [rows, D] K times, K from 1.
 template <class T>
 Status repeat_rows(T* y, const T* x, int K, std::size_t rows, int D, Stream stream);

@@ -92,11 +92,19 @@ struct ImageSets {
 template <class T>
 Status gather_complements(const ImageSets<T>& sets, const std::uint8_t* const* images, const ClassIndex& index,
                           const Minibatch& minibatch, int m, int R, int N, const GatherOptions& options, Stream stream);
-/// m images of each class: set first + k has distinct members of class k. m at most the smallest class.
+/// What a step takes of labelled images that are paired with sets.
 template <class T>
-Status gather_class_sets(const ImageSets<T>& sets, const std::uint8_t* const* images, const ClassIndex& index,
-                         const std::uint64_t* seeds, const std::uint64_t* step, int m, int R,
-                         const GatherOptions& options, Stream stream);
+struct LabelledStep {
+    T* batch;              ///< [R, batch_rows, D]: the minibatch, as gather has it
+    std::uint8_t* labels;  ///< [R, N], as gather_labels
+    T* sets;  ///< [R, classes + N, m, D]: m distinct images of each class; then for each row its complements
+};
+/// The minibatch, its labels and all sets in one launch. m at most one less than the smallest class. labels [R] device
+/// pointers to [count]; options: size, channels, pixels, batch_rows and first_row are used.
+template <class T>
+Status gather_labelled(const LabelledStep<T>& out, const std::uint8_t* const* images, const std::uint8_t* const* labels,
+                       const ClassIndex& index, const Minibatch& minibatch, int m, int R, int N,
+                       const GatherOptions& options, Stream stream);
 /// The images `first`..`first+N-1` of every replica, in their own order: batch[r, n, :]. batch [R, N, D].
 template <class T>
 Status gather_range(T* batch, const std::uint8_t* const* images, std::size_t first, int R, int N, int D, Stream stream,

@@ -44,16 +44,17 @@ Status concatenate_pairs_forward(T* y, const PairPart<T>& a, const PairPart<T>& 
 /// The gradient of one of them.
 template <class T>
 struct PairPartGradient {
-    T* gradient;  ///< as PairPart's values; null: not wanted
+    T* gradient;  ///< as PairPart's values
     const T*
         output;  ///< the values, where they are a ReLU's output: the gradient is 0 where they are not above 0; or null
     PairRows rows;
     int D;
 };
-/// From dy [R, pairs, a.D + b.D]: each row's gradient is the sum over the pairs that it is part of, in their order.
+/// From the part's columns of dy: they begin at dy, which has `width` columns in all. Each row's gradient is the sum
+/// over the pairs that it is part of, in their order.
 template <class T>
-Status concatenate_pairs_backward(const PairPartGradient<T>& a, const PairPartGradient<T>& b, const T* dy,
-                                  const PairShape& shape, int R, Stream stream);
+Status concatenate_pairs_backward(const PairPartGradient<T>& part, const T* dy, int width, const PairShape& shape,
+                                  int R, Stream stream);
 
 /// y [sets, D] = means over m, from 1, of x [sets, m, D].
 template <class T>

@@ -137,13 +137,35 @@ std::vector<T> complements(const Labelled& data, const MinibatchOrder& order, st
                                 {data.seeds.data(), counter.data(), order}, m, data.R, N, data.options(), nullptr));
     return sets.download();
 }
+/// What gather_labelled writes beside the first `before` rows of a batch; the rest of it is NaN.
+template <class T>
+struct Labels {
+    std::vector<T> batch, sets;
+    Bytes labels;
+};
+template <class T>
+Labels<T> labelled(const Labelled& data, const MinibatchOrder& order, std::uint64_t step, int m, int N,
+                   int before = 0) {
+    std::vector<DeviceBuffer<std::uint8_t>> storage;
+    std::vector<const std::uint8_t*> pointers;
+    for (const Bytes& of : data.labels) {
+        storage.emplace_back(of);
+        pointers.push_back(storage.back().data());
+    }
+    DeviceBuffer<const std::uint8_t*> table(pointers);
+    GuardedBuffer<T> batch(std::size_t(data.R) * (before + N) * data.D),
+        sets(std::size_t(data.R) * (data.classes + N) * m * data.D);
+    GuardedBuffer<std::uint8_t> labels(std::size_t(data.R) * N);
+    DeviceBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{step});
+    GatherOptions options = data.options();
+    options.batch_rows = before + N, options.first_row = before;
+    check(gather_labelled<T>({batch.data(), labels.data(), sets.data()}, data.table.data(), table.data(), data.index(),
+                             {data.seeds.data(), counter.data(), order}, m, data.R, N, options, nullptr));
+    return {batch.download(), sets.download(), labels.download()};
+}
 template <class T>
 std::vector<T> class_sets(const Labelled& data, std::uint64_t step, int m) {
-    GuardedBuffer<T> sets(std::size_t(data.R) * data.classes * m * data.D);
-    DeviceBuffer<std::uint64_t> counter(std::vector<std::uint64_t>{step});
-    check(gather_class_sets<T>({sets.data(), data.classes, 0}, data.table.data(), data.index(), data.seeds.data(),
-                               counter.data(), m, data.R, data.options(), nullptr));
-    return sets.download();
+    return labelled<T>(data, MinibatchOrder::epochs(data.count, 1), step, m, 0).sets;
 }
 /// The images of the minibatch itself, [R, N].
 Words minibatch(const Labelled& data, const MinibatchOrder& order, std::uint64_t step, int N) {
@@ -312,10 +334,64 @@ TEST(ClassSets, TheWholeOfTheSmallestClassIsAPermutationOfIt) {
     EXPECT_EQ(orders.size(), 24u);  // all of 4!
 }
 
-// --- both ------------------------------------------------------------------------------------------------------------
+// --- a step's images in one launch -----------------------------------------------------------------------------------
+
+TEST(LabelledSteps, AreTheMinibatchItsLabelsAndItsSets) {
+    const int classes = 3, m = 2;
+    for (const int D : {1, 6, 97})
+        for (const int N : {0, 1, 5}) {
+            const int before = 2, rows = before + N, sets = classes + N;
+            const Labelled data({some_labels(20, classes, 3, 1), some_labels(20, classes, 3, 2)}, classes, D);
+            const MinibatchOrder order = MinibatchOrder::epochs(20, 5);
+            const Words batch = minibatch(data, order, 3, N);
+            const std::vector<float> others = complements<float>(data, order, 3, m, N),
+                                     of_classes = class_sets<float>(data, 3, m);
+            at_all_block_sizes([&] {
+                const Labels<float> out = labelled<float>(data, order, 3, m, N, before);
+                for (int r = 0; r < data.R; ++r) {
+                    for (int i = 0; i < rows * D; ++i) {
+                        const float x = out.batch[r * rows * D + i];
+                        if (i < before * D)
+                            EXPECT_TRUE(std::isnan(x)) << "a row of somebody else";
+                        else
+                            EXPECT_EQ(x, Labelled::pixel(batch[r * N + i / D - before], i % D) / 255.f);
+                    }
+                    for (int n = 0; n < N; ++n) EXPECT_EQ(out.labels[r * N + n], data.labels[r][batch[r * N + n]]);
+                    const std::size_t set = m * D;
+                    expect_identical(slice(out.sets, r * sets * set, classes * set),
+                                     slice(of_classes, r * classes * set, classes * set), "class sets");
+                    expect_identical(slice(out.sets, (r * sets + classes) * set, N * set),
+                                     slice(others, r * N * set, N * set), "complements");
+                }
+            });
+        }
+}
+
+TEST(LabelledSteps, RefuseWhatTheyCannotTake) {
+    const Labelled data({Bytes{0, 1, 0, 1}}, 2, 1);
+    GuardedBuffer<float> batch(8), sets(16);
+    GuardedBuffer<std::uint8_t> labels(4);
+    const auto status = [&](int rows, int first_row, std::size_t count, int m, int N) {
+        GatherOptions options = data.options();
+        options.batch_rows = rows, options.first_row = first_row;
+        return gather_labelled<float>({batch.data(), labels.data(), sets.data()}, data.table.data(), data.table.data(),
+                                      data.index(), {data.seeds.data(), nullptr, MinibatchOrder::epochs(count, 4)}, m,
+                                      1, N, options, nullptr);
+    };
+    EXPECT_TRUE(status(0, 0, 4, 1, 4).ok());
+    EXPECT_TRUE(status(8, 4, 4, 1, 4).ok());
+    EXPECT_TRUE(status(0, 0, 4, 0, 4).ok());
+    EXPECT_FALSE(status(4, 1, 4, 1, 4).ok());  // past the batch's last row
+    EXPECT_FALSE(status(8, -1, 4, 1, 4).ok());
+    EXPECT_FALSE(status(0, 0, 3, 1, 4).ok());  // an order of another set
+    EXPECT_FALSE(status(0, 0, 4, 5, 4).ok());
+    EXPECT_FALSE(status(0, 0, 4, 1, 5).ok());  // more rows than the order's
+}
+
+// --- complements in a larger array -----------------------------------------------------------------------------------
 
 TEST(SetRows, WriteTheirOwnPlacesAndScaleTheirPixels) {
-    const int classes = 3, m = 2, D = 6, N = 4, all = 1 + N + classes + 2;
+    const int classes = 3, m = 2, D = 6, N = 4, all = 1 + N + 2;
     const Labelled data({some_labels(20, classes, 3, 1), some_labels(20, classes, 3, 2)}, classes, D);
     const MinibatchOrder order = MinibatchOrder::epochs(20, N);
     Random random(2);
@@ -327,21 +403,15 @@ TEST(SetRows, WriteTheirOwnPlacesAndScaleTheirPixels) {
     GuardedBuffer<float> sets(std::size_t(data.R) * all * m * D);
     check(gather_complements<float>({sets.data(), all, 1}, data.table.data(), data.index(),
                                     {data.seeds.data(), nullptr, order}, m, data.R, N, options, nullptr));
-    check(gather_class_sets<float>({sets.data(), all, 1 + N}, data.table.data(), data.index(), data.seeds.data(),
-                                   nullptr, m, data.R, options, nullptr));
-    const auto out = sets.download(), first = complements<float>(data, order, 0, m, N),
-               second = class_sets<float>(data, 0, m);
+    const auto out = sets.download(), plain = complements<float>(data, order, 0, m, N);
     for (int r = 0; r < data.R; ++r)
         for (int i = 0; i < all * m * D; ++i) {
-            const int s = i / (m * D), within = i % (m * D), p = i % D;
+            const int s = i / (m * D), p = i % D;
             const float x = out[r * all * m * D + i];
-            if (s == 0 || s > N + classes) {
+            if (s == 0 || s > N)
                 EXPECT_TRUE(std::isnan(x)) << "set " << s << " is somebody else's";
-                continue;
-            }
-            const float plain =
-                s <= N ? first[(r * N + s - 1) * m * D + within] : second[(r * classes + s - 1 - N) * m * D + within];
-            EXPECT_EQ(x, (plain - mean[p]) * scale[p]);
+            else
+                EXPECT_EQ(x, (plain[(r * N + s - 1) * m * D + i % (m * D)] - mean[p]) * scale[p]);
         }
 }
 
@@ -361,13 +431,6 @@ TEST(SetRows, RefuseWhatTheyCannotTake) {
     EXPECT_FALSE(status(4, 0, 3, 1, 4).ok());  // an order of another set
     EXPECT_FALSE(status(4, 0, 4, 5, 4).ok());
     EXPECT_FALSE(status(5, 0, 4, 1, 5).ok());  // more rows than the order's
-    const auto class_status = [&](int per_replica, int first, int m) {
-        return gather_class_sets<float>({sets.data(), per_replica, first}, data.table.data(), data.index(),
-                                        data.seeds.data(), nullptr, m, 1, data.options(), nullptr);
-    };
-    EXPECT_TRUE(class_status(2, 0, 2).ok());
-    EXPECT_FALSE(class_status(2, 1, 2).ok());
-    EXPECT_FALSE(class_status(2, 0, 5).ok());
 }
 
 }  // namespace

@@ -140,6 +140,9 @@ void products() {
     TAKES(dense_backward_weights<T>(context, zeros(16), weighted, 1, 64));
     weighted = layer(2, 0, 4), weighted.row_weights = ones;
     TAKES(dense_backward_weights<T>(context, all(4, 2), weighted, 1, 64));
+    TAKES(dense_dropout<T>(context, none, {0.5, ones, ones, 0}, 0, 2, 3));
+    TAKES(dense_dropout<T>(context, none, {0.5, ones, ones, 0}, 2, 0, 3));
+    TAKES(dense_dropout<T>(context, none, {0.5, ones, ones, 0}, 2, 2, 0));
     const LatentNoise noise;
     for (const GaussianLatent<T>& latent : {GaussianLatent<T>{}, GaussianLatent<T>{Spread::kLogDeviation, {}}}) {
         TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, latent, noise, 0, 2, 3, 4));
@@ -479,12 +482,12 @@ void losses() {
     TAKES(concatenate_pairs_forward<float>(none, {ones, images, 2}, {ones, sets, 3}, no_pairs, 2, S));
     TAKES(concatenate_pairs_forward<float>(all(4, 1), {ones, images, 0}, {ones, pairs, 1}, labelled, 2, S));
     TAKES(concatenate_pairs_forward<float>(none, {ones, images, 0}, {ones, pairs, 0}, labelled, 2, S));
-    TAKES(concatenate_pairs_backward<float>({none, ones, images, 2}, {none, ones, sets, 3}, ones, labelled, 0, S));
-    TAKES(concatenate_pairs_backward<float>({none, ones, images, 2}, {none, ones, sets, 3}, ones, no_pairs, 2, S));
-    TAKES(concatenate_pairs_backward<float>({none, ones, images, 0}, {all(4, 1), ones, sets, 1}, ones, labelled, 2, S));
-    // Two images without a class to be paired with, and one with its own set.
-    TAKES(concatenate_pairs_backward<float>({zeros(2), nullptr, images, 1}, {none, ones, sets, 0}, ones, {2, 0, 0}, 1,
-                                            S));
+    TAKES(concatenate_pairs_backward<float>({none, ones, images, 2}, ones, 5, labelled, 0, S));
+    TAKES(concatenate_pairs_backward<float>({none, ones, sets, 2}, ones, 5, no_pairs, 2, S));
+    TAKES(concatenate_pairs_backward<float>({none, ones, images, 0}, ones, 1, labelled, 2, S));
+    TAKES(concatenate_pairs_backward<float>({all(4, 1), ones, sets, 1}, ones, 1, labelled, 2, S));
+    // Two images without a class to be paired with.
+    TAKES(concatenate_pairs_backward<float>({zeros(2), nullptr, images, 1}, ones, 1, {2, 0, 0}, 1, S));
     TAKES(set_mean_forward<float>(none, ones, 2, 0, 3, S));
     TAKES(set_mean_forward<float>(none, ones, 2, 3, 0, S));
     REFUSES(set_mean_forward<float>(none, ones, 0, 2, 3, S));
@@ -513,9 +516,9 @@ void minibatches() {
     TAKES(gather_complements<float>({none, 4, 0}, ones, index, {ones, ones, order}, 2, 0, 4, {}, S));
     TAKES(gather_complements<float>({none, 4, 0}, ones, index, {ones, ones, order}, 2, 2, 0, {}, S));
     TAKES(gather_complements<float>({none, 4, 0}, ones, index, {ones, ones, order}, 0, 2, 4, {}, S));
-    TAKES(gather_class_sets<float>({none, 4, 0}, ones, index, ones, ones, 2, 0, {}, S));
-    TAKES(gather_class_sets<float>({none, 4, 0}, ones, index, ones, ones, 0, 2, {}, S));
-    REFUSES(gather_class_sets<float>({none, 4, 0}, ones, {ones, ones, ones, 9, 0}, ones, ones, 2, 2, {}, S));
+    const LabelledStep<float> step{none, none, none};
+    TAKES(gather_labelled<float>(step, ones, ones, index, {ones, ones, order}, 2, 0, 4, {}, S));
+    REFUSES(gather_labelled<float>(step, ones, ones, {ones, ones, ones, 9, 0}, {ones, ones, order}, 2, 2, 0, {}, S));
     TAKES(gather_range<float>(none, ones, 0, 0, 2, 3, S));
     TAKES(gather_range<float>(none, ones, 0, 2, 0, 3, S));
     TAKES(gather_range<float>(none, ones, 0, 2, 2, 0, S));

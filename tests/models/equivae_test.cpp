@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "cuda/device/launch_options.h"
 #include "tests/support/device_test.h"
@@ -113,12 +114,13 @@ struct Step {
 };
 
 /// Parameters away from the kinks of their ReLUs: biases 0 would put whole dead windows on them.
-void randomise(ParameterArena<double>& parameters, std::uint64_t seed) {
+template <class T>
+void randomise(ParameterArena<T>& parameters, std::uint64_t seed) {
     Random random(seed);
     for (int r = 0; r < parameters.replicas(); ++r) {
-        std::vector<double> values = parameters.download(r);
+        std::vector<T> values = parameters.download(r);
         for (const ParameterInfo& tensor : parameters.layout().tensors())
-            for (std::size_t i = 0; i < tensor.count; ++i) values[tensor.position(i)] = 0.4 * random.normal();
+            for (std::size_t i = 0; i < tensor.count; ++i) values[tensor.position(i)] = T(0.4 * random.normal());
         parameters.upload(r, values);
     }
 }
@@ -219,6 +221,56 @@ TEST(Equivae, BackwardEqualsFiniteDifferencesSemiSupervised) {
     }
 }
 
+/// What one step gives: each replica's gradients, then the rows of each loss term.
+std::vector<std::vector<float>> step_of(const EquivaeConfig& config) {
+    const bool semi = config.semi_supervised;
+    const int R = 2, N = semi ? 4 : 19, size = config.height * config.width * config.channels;
+    const Data labelled(R, 24, config.classes, size, 1), rest(R, 8, config.classes, size, 2);
+    Step<float> step(R, 3);
+    Equivae<float> model(config, R, N, labelled.view(8), step.matmul, step.convolver);
+    randomise(model.parameters(), 5);
+    step.gather_into(model, semi ? rest.images : labelled.images, N, N, 3);
+    model.gradients(N, step.noise);
+    std::vector<std::vector<float>> out;
+    for (int r = 0; r < R; ++r) out.push_back(model.parameters().download_gradients(r));
+    for (const LossTerm<float>& term : model.loss_terms()) {
+        out.emplace_back(term.per_step ? term.count : R * N);
+        check(copy_to_host(out.back().data(), term.rows, out.back().size() * sizeof(float)));
+    }
+    return out;
+}
+
+TEST(Equivae, FusedStepIsTheLibrarysStep) {
+    if (device_is_gpu()) GTEST_SKIP() << "a GPU has the fused step alone";
+    const auto compare = [](const EquivaeConfig& config, const std::string& name) {
+        const auto plain = step_of(config);
+        const test::FusedDense on;
+        const auto fused = step_of(config);
+        ASSERT_EQ(plain.size(), fused.size());
+        for (std::size_t i = 0; i < plain.size(); ++i) {
+            double largest = 0;
+            for (const float value : plain[i]) largest = std::max(largest, std::abs(double(value)));
+            EXPECT_GT(largest, 0) << name;
+            // Some ten layers, each with a rounding error of 1e-7 of its largest number at most.
+            test::expect_close(fused[i], test::as<double>(plain[i]), test::Tolerance{2e-6 * largest, 1e-6},
+                               name + (i < 2 ? ", gradients" : ", loss"));
+        }
+    };
+    EquivaeConfig config = tiny_config();
+    compare(config, "supervised");
+    config.self_complement = true;
+    compare(config, "r from the image itself");
+    config = tiny_config(2);
+    config.likelihood = Likelihood::kGaussian;
+    config.deviation = DeviationKind::kPerChannel;
+    compare(config, "Gaussian");
+    config = tiny_config();
+    config.semi_supervised = true;
+    compare(config, "semi-supervised, paired");
+    config.mixing = LabelledMixing::kSum;
+    compare(config, "semi-supervised, sum");
+}
+
 /// Seeds, trainer and model of one run.
 struct Training {
     Matmul matmul;
@@ -317,11 +369,13 @@ std::vector<std::vector<float>> trained(const EquivaeConfig& config, const Data&
 
 TEST(Equivae, SameBitsTogetherAloneAndResumed) {
     if (device_is_gpu()) GTEST_SKIP() << "bit for bit on the CPU device";
-    for (const bool semi : {false, true}) {
-        EquivaeConfig config = is_fast() ? EquivaeConfig::for_latents(8) : tiny_config();
+    for (const auto& [semi, fused] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
+        std::optional<test::FusedDense> on;
+        if (fused) on.emplace();
+        EquivaeConfig config = is_fast() && !fused ? EquivaeConfig::for_latents(8) : tiny_config();
         config.classes = 3;
         config.semi_supervised = semi;
-        const int size = config.height * config.width, epochs = is_fast() ? 3 : 2;
+        const int size = config.height * config.width, epochs = is_fast() && !fused ? 3 : 2;
         const Data all(3, 14, 3, size, 6), one(1, 14, 3, size, 6);
         const Data rest(3, 10, 3, size, 7), rest_one(1, 10, 3, size, 7);
         const std::vector<std::uint64_t> seeds = {5, 6, 7};
@@ -356,6 +410,9 @@ TEST(Equivae, GoldenLosses) {
                               semi = {23.3028608, 23.233161, 23.2389617};
     test::expect_close(losses(false), supervised, test::Tolerance{0, 1e-4}, "supervised");
     test::expect_close(losses(true), semi, test::Tolerance{0, 1e-4}, "semi-supervised");
+    const test::FusedDense on;
+    test::expect_close(losses(false), supervised, test::Tolerance{0, 1e-4}, "supervised, fused");
+    test::expect_close(losses(true), semi, test::Tolerance{0, 1e-4}, "semi-supervised, fused");
 }
 
 TEST(Equivae, DrawsTheSizeOfTheSetForAllReplicasFromTheStep) {

@@ -38,7 +38,7 @@ std::size_t weight_parts(const ConvolutionShape& s, int N) {
 }
 
 template <class Rule>
-Status run(const Rule& rule, const ConvolutionWeightWork& work, int R, Stream stream) {
+Status run(const Rule& rule, const ConvolutionWeightWork& work, int R, MathStream stream) {
     if (!work.layers) return {};
     const int threads = ConvolutionWeightTile<1>::kGroupThreads;
     const auto bytes = [&](int owners) {
@@ -66,10 +66,11 @@ PartialGradientSizes partial_gradients(const ConvolutionShape& s, bool transpose
 
 template <class Rule>
 Status run_convolution_weights(const Rule& rule, const std::vector<ConvolutionWeightGradient<float>>& layers, int R,
-                               Stream stream) {
+                               MathStream stream) {
     for (std::size_t begin = 0; begin < layers.size(); begin += ConvolutionWeightWork::kMost) {
         const std::size_t end = std::min(layers.size(), begin + ConvolutionWeightWork::kMost);
         ConvolutionWeightWork work;
+        work.is_exact = stream.is_exact();
         for (std::size_t i = begin; i < end; ++i) {
             const ConvolutionWeightGradient<float>& layer = layers[i];
             const ConvolutionShape& s = layer.shape;
@@ -108,10 +109,10 @@ Status run_convolution_weights(const Rule& rule, const std::vector<ConvolutionWe
 }
 
 template Status run_convolution_weights(const StoreGradient&, const std::vector<ConvolutionWeightGradient<float>>&, int,
-                                        Stream);
+                                        MathStream);
 template Status run_convolution_weights(const AdamStep&, const std::vector<ConvolutionWeightGradient<float>>&, int,
-                                        Stream);
+                                        MathStream);
 template Status run_convolution_weights(const AdadeltaStep&, const std::vector<ConvolutionWeightGradient<float>>&, int,
-                                        Stream);
+                                        MathStream);
 
 }  // namespace warpvae

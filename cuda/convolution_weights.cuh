@@ -62,6 +62,7 @@ struct ConvolutionWeightWork {
     Weights weights[kMost];
     Bias biases[kMost];
     int layers = 0, blocks = 0;
+    bool is_exact = true;
 };
 
 /// visit(o, number, g) for each four numbers of a window from `number` on of output o of a tile, whose sum is sum(down,
@@ -80,8 +81,8 @@ __device__ void for_weight_quads(Sum sum, Visit visit) {
 
 /// One block: a run of one tile of a layer's weights.
 template <int J, class Rule>
-__device__ void convolution_weight_tile(const Rule& rule, const ConvolutionWeightWork::Weights& layer, int r,
-                                        int block) {
+__device__ void convolution_weight_tile(const Rule& rule, const ConvolutionWeightWork::Weights& layer, bool is_exact,
+                                        int r, int block) {
     using Tile = ConvolutionWeightTile<J>;
     const int tile_index = block / layer.runs.count, run = block % layer.runs.count;
     const int row0 = tile_index / layer.across * Tile::kRows, column0 = tile_index % layer.across * Tile::kColumns;
@@ -92,7 +93,7 @@ __device__ void convolution_weight_tile(const Rule& rule, const ConvolutionWeigh
     windows.data +=
         std::size_t(r) * layer.windows.N * layer.windows.height * layer.windows.width * layer.windows.channels;
     const Operand dy{layer.dy + (std::size_t(r) * pixels + first) * layer.outputs, layer.outputs, count};
-    const float* const tile = Tile::sum(windows, dy, row0, column0, [] {});
+    const float* const tile = Tile::sum(windows, dy, row0, column0, is_exact, [] {});
 
     auto local = rule.of(r);
     const auto update = [&](int o, int down, const float(&g)[4]) {
@@ -179,17 +180,17 @@ __global__ void __launch_bounds__(ConvolutionWeightTile<1>::kMostThreads, 1)
     const ConvolutionWeightWork::Weights& layer = work.weights[i];
     switch (output_columns(layer.outputs)) {
         case 8:
-            return convolution_weight_tile<1>(rule, layer, r, block - layer.first_block);
+            return convolution_weight_tile<1>(rule, layer, work.is_exact, r, block - layer.first_block);
         case 16:
-            return convolution_weight_tile<2>(rule, layer, r, block - layer.first_block);
+            return convolution_weight_tile<2>(rule, layer, work.is_exact, r, block - layer.first_block);
         default:
-            return convolution_weight_tile<4>(rule, layer, r, block - layer.first_block);
+            return convolution_weight_tile<4>(rule, layer, work.is_exact, r, block - layer.first_block);
     }
 }
 
 /// The layers' gradients to the rule, in as few launches as hold them: convolution_weights.cu.
 template <class Rule>
 Status run_convolution_weights(const Rule& rule, const std::vector<ConvolutionWeightGradient<float>>& layers, int R,
-                               Stream stream);
+                               MathStream stream);
 
 }  // namespace warpvae

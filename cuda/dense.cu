@@ -58,7 +58,7 @@ Status column_sum(T* sums, const T* y, std::size_t P, int R, int N, int columns,
 
 template <class T>
 bool dense_is_fused(const Matmul& context) {
-    if (!std::is_same_v<T, float> || context.math() != Math::kFp32) return false;
+    if (!std::is_same_v<T, float> || context.math() == Math::kBf16) return false;
     return device_is_gpu() || launch_options().fused_dense;
 }
 
@@ -68,7 +68,7 @@ Status dense_forward(const Matmul& context, T* y, const T* x, const T* W, const 
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context)) {
             if (context.chain()) return context.chain()->dense_forward(y, x, W, b, P, activation, N, in, out);
-            return fused_dense_forward(y, x, W, b, P, activation, R, N, in, out, context.stream());
+            return fused_dense_forward(y, x, W, b, P, activation, R, N, in, out, context.math_stream());
         }
     const Status product = matmul(context, y, std::size_t(N) * out, Op::kNone, x, std::size_t(N) * in, Op::kTranspose,
                                   W, P, R, N, out, in);
@@ -81,7 +81,7 @@ Status dense_bernoulli(const Matmul& context, T* nll, T* dlogits, const T* x, co
                        const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N, int in, int D) {
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context))
-            return fused_dense_bernoulli(nll, dlogits, x, W, b, P, target, scratch, R, N, in, D, context.stream());
+            return fused_dense_bernoulli(nll, dlogits, x, W, b, P, target, scratch, R, N, in, D, context.math_stream());
     const Status logits = dense_forward(context, dlogits, x, W, b, P, Activation::kNone, R, N, in, D);
     if (!logits.ok()) return logits;
     return bernoulli_from_logits<T>(nll, dlogits, dlogits, target.values, target.scale, R, N, D, context.stream(),
@@ -96,7 +96,7 @@ Status dense_sigmoid_bernoulli(const Matmul& context, T* nll, T* dlogits, T* y, 
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context))
             return fused_dense_sigmoid_bernoulli(nll, dlogits, y, x, W, b, P, target, scale, scratch, R, N, in, D,
-                                                 stream);
+                                                 context.math_stream());
     Status status = dense_forward(context, y, x, W, b, P, Activation::kSigmoid, R, N, in, D);
     if (status.ok()) status = bernoulli_from_probabilities<T>(nll, dlogits, y, target, scale, R, N, D, stream);
     if (!status.ok()) return status;
@@ -110,7 +110,8 @@ Status dense_gaussian_head(const Matmul& context, T* moments, T* z, T* kl, const
     const Stream stream = context.stream();
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context) && fused_gaussian_head_fits(H, Z))
-            return fused_gaussian_head(moments, z, kl, h, W, b, P, latent, noise, R, N, H, Z, stream, next);
+            return fused_gaussian_head(moments, z, kl, h, W, b, P, latent, noise, R, N, H, Z, context.math_stream(),
+                                       next);
     Status status;
     if (!dense_is_fused<T>(context) && latent.is_plain()) {
         status = gaussian_head_forward(moments, z, kl, h, W, b, P, noise, R, N, H, Z, stream);
@@ -134,7 +135,8 @@ Status dense_backward_input(const Matmul& context, T* dx, const T* dy, const T* 
                 if (more || rows.weights) return {kInvalidValue};
                 return context.chain()->dense_backward_input(dx, dy, x, W, P, x_activation, N, in, out);
             }
-            return fused_dense_backward_input(dx, dy, x, W, P, x_activation, R, N, in, out, stream, more, rows);
+            return fused_dense_backward_input(dx, dy, x, W, P, x_activation, R, N, in, out, context.math_stream(), more,
+                                              rows);
         }
     const std::size_t x_stride = std::size_t(N) * in;
     Status status = matmul(context, dx, x_stride, Op::kNone, dy, std::size_t(N) * out, Op::kNone, W, P, R, N, in, out);
@@ -156,8 +158,8 @@ Status dense_to_gaussian_backward(const Matmul& context, T* dmoments, T* dz, con
     const Stream stream = context.stream();
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context))
-            return fused_gaussian_head_backward(dmoments, dy, W, P, z, moments, latent, kl_weight, R, N, Z, out, stream,
-                                                heads);
+            return fused_gaussian_head_backward(dmoments, dy, W, P, z, moments, latent, kl_weight, R, N, Z, out,
+                                                context.math_stream(), heads);
     Status status = dense_backward_input<T>(context, dz, dy, z, W, P, Activation::kNone, R, N, Z, out);
     if (status.ok())
         status = gaussian_sample_backward<T>(dmoments, dz, z, moments, latent.prior, latent.spread, kl_weight, R, N, Z,
@@ -173,7 +175,7 @@ Status dense_backward_weights(const Matmul& context, T* gradients, const DenseWe
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context)) {
             if (context.chain()) return context.chain()->dense_backward_weights(gradients, layer, P);
-            return weight_gradients(gradients, {{layer}, {}}, R, P, context.stream());
+            return weight_gradients(gradients, {{layer}, {}}, R, P, context.math_stream());
         }
     const int N = layer.N, in = layer.in, out = layer.out;
     const Status status = matmul(context, gradients + layer.weight, P, Op::kTranspose, layer.dy, std::size_t(N) * out,

@@ -47,7 +47,7 @@ Status DenseChain<T>::launch() {
     const Status status = launch_steps();
     if constexpr (std::is_same_v<T, float>)
         if (status.ok() && !weights_.empty())
-            return weight_gradients(gradients_, {weights_, {}}, R_, P_, matmul_.stream());
+            return weight_gradients(gradients_, {weights_, {}}, R_, P_, matmul_.math_stream());
     return status;
 }
 
@@ -75,16 +75,16 @@ Status DenseChain<T>::launch_steps() {
             const ChainForward& layer = steps[0].forward;
             const BiasActivation& end = layer.epilogue;
             return fused_dense_forward(end.y, layer.A.data, layer.B.data, end.b, end.P, end.activation, R_, N_,
-                                       layer.A.K, end.out, matmul_.stream());
+                                       layer.A.K, end.out, matmul_.math_stream());
         }
         if (steps.size() == 1 && steps[0].kind == ChainStep::kInputGradient && !steps[0].input_gradient.epilogue.more) {
             const ChainInputGradient& layer = steps[0].input_gradient;
             const ActivationMask& end = layer.epilogue;
             return fused_dense_backward_input(end.dx, layer.A.data, end.x, layer.B.data, layer.B.stride, end.activation,
-                                              R_, N_, end.in, layer.A.K, matmul_.stream());
+                                              R_, N_, end.in, layer.A.K, matmul_.math_stream());
         }
         Chain chain;
-        chain.count = int(steps.size()), chain.N = N_;
+        chain.count = int(steps.size()), chain.N = N_, chain.is_exact = matmul_.math_stream().is_exact();
         std::copy(steps.begin(), steps.end(), chain.steps);
         return launch_chain<4>(chain, R_, matmul_.stream());
     }

@@ -34,7 +34,7 @@ struct ChainTile {
     static constexpr int kQuads = kRows * kColumns / 4 / kThreads;  // that a thread adds up
 
     /// Returns the tile at (row0, column0) in shared memory for the whole block to read.
-    static __device__ float* sum(const Operand& A, const Operand& B, int row0, int column0) {
+    static __device__ float* sum(const Operand& A, const Operand& B, int row0, int column0, bool is_exact) {
         const int group = threadIdx.x / Chunk::kGroupThreads, thread = threadIdx.x % Chunk::kGroupThreads;
         const Slices slices = slices_of(A.K);
         const int in_slice = (slices.length + Chunk::kChunk - 1) / Chunk::kChunk, chunks = slices.count * in_slice;
@@ -66,8 +66,12 @@ struct ChainTile {
             float sums[4][4] = {}, ones[2];
             if (has_work && column0 + warp_column < B.lines) {
                 const int left = k_end - k0;
-                Chunk::template multiply<false>(sums, ones, stage, stage + Chunk::ChunkA::kFloats, 0, warp_column,
-                                                left < Chunk::kChunk ? left : Chunk::kChunk);
+                const int count = left < Chunk::kChunk ? left : Chunk::kChunk;
+                const float* const b = stage + Chunk::ChunkA::kFloats;
+                if (is_exact)
+                    Chunk::template multiply<false, true>(sums, ones, stage, b, 0, warp_column, count);
+                else
+                    Chunk::template multiply<false, false>(sums, ones, stage, b, 0, warp_column, count);
             }
             float* const mine = partial + group * Chunk::kSumFloats + g * kPitch + warp_column + 2 * t;
 #pragma unroll
@@ -242,10 +246,10 @@ struct ChainLayer {
     Operands A, B;
     Epilogue epilogue;
     template <int kGroups>
-    __device__ void run(int r, int row0) const {
+    __device__ void run(int r, int row0, bool is_exact) const {
         using Tile = ChainTile<kB, kGroups>;
         for (int column0 = 0; column0 < B.lines; column0 += Tile::kColumns) {
-            float* const tile = Tile::sum(A.of(r), B.of(r), row0, column0);
+            float* const tile = Tile::sum(A.of(r), B.of(r), row0, column0, is_exact);
             epilogue.template finish<Tile>(r, tile, row0, column0);
         }
     }
@@ -279,6 +283,7 @@ struct Chain {
     static constexpr int kMost = 32;
     ChainStep steps[kMost];
     int count, N;
+    bool is_exact;
 };
 static_assert(sizeof(Chain) <= 4096);
 
@@ -294,10 +299,10 @@ __global__ void __launch_bounds__(ChainTile<Along::kFast, kGroups>::kThreads, 1)
         if (i + 1 == chain.count) let_next_launch_begin();
         switch (step.kind) {
             case ChainStep::kForward:
-                step.forward.run<kGroups>(r, row0);
+                step.forward.run<kGroups>(r, row0, chain.is_exact);
                 break;
             case ChainStep::kInputGradient:
-                step.input_gradient.run<kGroups>(r, row0);
+                step.input_gradient.run<kGroups>(r, row0, chain.is_exact);
                 break;
             case ChainStep::kRowSum:
                 step.row_sum.run(r, row0, rows);

@@ -6,7 +6,7 @@
 // multiplied by the tensor cores at float's precision (3xTF32, device/tensor_core.cuh), eight k at a time; its sum is
 // added to its slice's, and the slices are added in order. Only K decides: a result depends neither on the tile's shape
 // nor on how many replicas or rows are multiplied beside it. Its error is below that of one long chain of fused
-// multiply-adds.
+// multiply-adds. Where `is_exact` is false, the small terms are left out: TF32.
 //
 //   block    `owners` groups of WR x WC warps; group w sums the slices w, w + owners, ... of the same tile
 //   warp     16 rows x 8 J columns of the tile, as J products of 16 x 8
@@ -158,7 +158,7 @@ struct DenseTile {
     /// sums[j] += the products of the chunk's first `count`, for the warp's 16 rows from `row` on and eight columns
     /// from `column` + 8 j on, as tensor_multiply_add places them; ones[i] += the lane's part of the sums of A's rows g
     /// + 8 i. It goes in steps of 8: what follows the last number is 0.
-    template <bool with_ones>
+    template <bool with_ones, bool is_exact>
     static __device__ void multiply(float (&sums)[J][4], float (&ones)[2], const float* a, const float* b, int row,
                                     int column, int count) {
         const int g = lane_index() / 4, t = lane_index() % 4;
@@ -188,12 +188,14 @@ struct DenseTile {
                 }
             }
             // Products that do not wait for each other, three times.
+            if constexpr (is_exact)
 #pragma unroll
-            for (int j = 0; j < J; ++j) tensor_multiply_add(small[j], rest, B[j]);
+                for (int j = 0; j < J; ++j) tensor_multiply_add(small[j], rest, B[j]);
 #pragma unroll
             for (int j = 0; j < J; ++j) tensor_multiply_add(large[j], A, B[j]);
+            if constexpr (is_exact)
 #pragma unroll
-            for (int j = 0; j < J; ++j) tensor_multiply_add(small[j], A, beta[j]);
+                for (int j = 0; j < J; ++j) tensor_multiply_add(small[j], A, beta[j]);
         }
 #pragma unroll
         for (int j = 0; j < J; ++j)
@@ -206,7 +208,8 @@ struct DenseTile {
     /// launch before this one before it reads anything, and lets the next one begin when it has read both operands.
     /// `while_waiting()` is called once, when the first loads are under way.
     template <bool with_ones = false, class OperandA, class OperandB, class Work>
-    static __device__ float* sum(const OperandA& A, const OperandB& B, int row0, int column0, Work while_waiting) {
+    static __device__ float* sum(const OperandA& A, const OperandB& B, int row0, int column0, bool is_exact,
+                                 Work while_waiting) {
         const int owners = blockDim.x / kGroupThreads, owner = threadIdx.x / kGroupThreads,
                   thread = threadIdx.x % kGroupThreads;
         const Slices slices = slices_of(A.K);
@@ -248,7 +251,10 @@ struct DenseTile {
                 const int count = min_(min_(slices.length - chunk * kChunk, A.K - k0), kChunk);
                 if (count <= 0) continue;
                 const float* const a = stages + c % kStages * kStageFloats;
-                multiply<with_ones>(sums, ones, a, a + ChunkA::kFloats, warp_row, warp_column, count);
+                if (is_exact)
+                    multiply<with_ones, true>(sums, ones, a, a + ChunkA::kFloats, warp_row, warp_column, count);
+                else
+                    multiply<with_ones, false>(sums, ones, a, a + ChunkA::kFloats, warp_row, warp_column, count);
             }
             float* const mine = partial + owner * kSumFloats + (warp_row + g) * kPitch + warp_column + 2 * t;
 #pragma unroll

@@ -45,9 +45,9 @@ AdjointWork adjoint_work(const float* dy, const float* W, std::size_t P, const C
 }
 
 template <class Tile, class Work, class Epilogue>
-Status launch_tiles(Work work, int R, const Epilogue& epilogue, Stream stream) {
+Status launch_tiles(Work work, int R, const Epilogue& epilogue, MathStream stream) {
     int K = 0;
-    work.blocks = 0;
+    work.blocks = 0, work.is_exact = stream.is_exact();
     for (int i = 0; i < work.count; ++i) {
         auto& part = work.parts[i];
         part.first_block = work.blocks;
@@ -65,7 +65,7 @@ Status launch_tiles(Work work, int R, const Epilogue& epilogue, Stream stream) {
 /// As wide as the channels, and 64 rows where that leaves a tile for every multiprocessor; fewer rows share the slices
 /// of K among more warps. It changes no bit of the result.
 template <Along kFilters, class Work, class Epilogue>
-Status product(const Work& work, int R, const Epilogue& epilogue, Stream stream) {
+Status product(const Work& work, int R, const Epilogue& epilogue, MathStream stream) {
     std::size_t rows = 0;
     for (int i = 0; i < work.count; ++i) rows += work.parts[i].pixels.count;
     const auto is_large = [&](int columns) {
@@ -96,14 +96,14 @@ bool fused_convolution_fits(const ConvolutionShape& s, int N) {
 
 template <class T>
 bool convolution_is_fused(const Convolver& convolver, const ConvolutionShape& shape, int N) {
-    return std::is_same_v<T, float> && convolver.math() == Math::kFp32 &&
+    return std::is_same_v<T, float> && convolver.math() != Math::kBf16 &&
            (device_is_gpu() || launch_options().fused_dense) && fused_convolution_fits(shape, N);
 }
 template bool convolution_is_fused<float>(const Convolver&, const ConvolutionShape&, int);
 template bool convolution_is_fused<double>(const Convolver&, const ConvolutionShape&, int);
 
 Status fused_convolution_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
-                                 Activation activation, const ConvolutionShape& s, int R, int N, Stream stream) {
+                                 Activation activation, const ConvolutionShape& s, int R, int N, MathStream stream) {
     if (!is_valid(s, R, N) || !is_possible(activation)) return {kInvalidValue};
     return product<Along::kFast>(forward_work(x, W, P, s, N), R,
                                  PixelBias{y, b, N * s.y_size(), P, activation == Activation::kRelu, s.y_channels},
@@ -112,7 +112,7 @@ Status fused_convolution_forward(float* y, const float* x, const float* W, const
 
 Status fused_convolution_backward_data(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
                                        Activation x_activation, const ConvolutionShape& s, int R, int N,
-                                       Stream stream) {
+                                       MathStream stream) {
     if (!is_valid(s, R, N) || !is_possible(x_activation)) return {kInvalidValue};
     return product<Along::kSlow>(adjoint_work(dy, W, P, s, N), R,
                                  PixelMask{dx, x, N * s.x_size(), x_activation == Activation::kRelu, s.x_channels},
@@ -121,7 +121,7 @@ Status fused_convolution_backward_data(float* dx, const float* dy, const float* 
 
 Status fused_transposed_convolution_forward(float* x, const float* y, const float* W, const float* b, std::size_t P,
                                             Activation activation, const ConvolutionShape& s, int R, int N,
-                                            Stream stream) {
+                                            MathStream stream) {
     if (!is_valid(s, R, N) || !is_possible(activation)) return {kInvalidValue};
     return product<Along::kSlow>(adjoint_work(y, W, P, s, N), R,
                                  PixelBias{x, b, N * s.x_size(), P, activation == Activation::kRelu, s.x_channels},
@@ -130,7 +130,7 @@ Status fused_transposed_convolution_forward(float* x, const float* y, const floa
 
 Status fused_transposed_convolution_backward_data(float* dy, const float* dx, const float* y, const float* W,
                                                   std::size_t P, Activation y_activation, const ConvolutionShape& s,
-                                                  int R, int N, Stream stream) {
+                                                  int R, int N, MathStream stream) {
     if (!is_valid(s, R, N) || !is_possible(y_activation)) return {kInvalidValue};
     return product<Along::kFast>(forward_work(dx, W, P, s, N), R,
                                  PixelMask{dy, y, N * s.y_size(), y_activation == Activation::kRelu, s.y_channels},

@@ -43,7 +43,8 @@ struct ConvolutionWork {
         int first_block;  ///< blocks before this part's
     };
     Part parts[kMost];
-    int count, blocks, columns;    ///< columns: channels of the result
+    int count, blocks, columns;  ///< columns: channels of the result
+    bool is_exact;
     std::size_t images_stride, P;  ///< between replicas
 };
 
@@ -59,7 +60,7 @@ __global__ void __launch_bounds__(Tile::kMostThreads, 1)
     WindowRows windows = part.windows;
     Filters filters = part.filters;
     windows.data += r * work.images_stride, filters.data += r * work.P;
-    const float* const tile = Tile::sum(windows, filters, row0, column0, [] {});
+    const float* const tile = Tile::sum(windows, filters, row0, column0, work.is_exact, [] {});
     epilogue.template finish<Tile>(r, tile, row0, column0, part.pixels);
 }
 

@@ -8,7 +8,7 @@ namespace warpvae {
 namespace {
 
 template <class Tile, class Epilogue>
-Status launch_tiles(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream,
+Status launch_tiles(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, MathStream stream,
                     int step = Tile::kRows) {
     const int owners = Tile::owners_for(A.K);
     const std::size_t tiles =
@@ -16,7 +16,7 @@ Status launch_tiles(const Operands& A, const Operands& B, int R, const Epilogue&
     return launch_dependent(
         dense_product_kernel<Tile, Epilogue>,
         for_blocks(tiles, R, Block::fixed(owners * Tile::kGroupThreads), Tile::shared_bytes(A.K, owners)), stream, A, B,
-        epilogue, step);
+        epilogue, step, stream.is_exact());
 }
 
 /// The tile for a product of R replicas: as large as leaves a tile for every multiprocessor, for a large one reads each
@@ -32,7 +32,7 @@ DenseTileSize tile_for(const Operands& A, const Operands& B, int R) {
 }
 
 template <Along kB, class Epilogue>
-Status product(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream) {
+Status product(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, MathStream stream) {
     switch (tile_for(A, B, R)) {
         case DenseTileSize::kLarge:
             return launch_tiles<DenseTile<Along::kFast, kB, 4, 2, 1>>(A, B, R, epilogue, stream);
@@ -49,7 +49,7 @@ Operands rows_of(const float* x, int N, int width) { return {x, std::size_t(N) *
 }  // namespace
 
 Status fused_dense_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
-                           Activation activation, int R, int N, int in, int out, Stream stream) {
+                           Activation activation, int R, int N, int in, int out, MathStream stream) {
     if (!is_sound(R, N, in, out)) return {kInvalidValue};
     return product<Along::kFast>(rows_of(x, N, in), {W, P, out, in}, R, BiasActivation{y, b, P, activation, N, out},
                                  stream);
@@ -57,7 +57,7 @@ Status fused_dense_forward(float* y, const float* x, const float* W, const float
 
 template <class Output>
 static Status bernoulli_product(const BernoulliLoss<Output>& loss, const float* x, const float* W, int R, int in,
-                                Stream stream) {
+                                MathStream stream) {
     if (!is_sound(R, loss.N, in, loss.D)) return {kInvalidValue};
     if (loss.D == 0) return fill_bytes(loss.nll, 0, std::size_t(R) * loss.N * sizeof(float), stream);
     return product<Along::kFast>(rows_of(x, loss.N, in), {W, loss.P, loss.D, in}, R, loss, stream);
@@ -65,7 +65,7 @@ static Status bernoulli_product(const BernoulliLoss<Output>& loss, const float* 
 
 Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
                              const BernoulliTarget<float>& target, const RowSumScratch& scratch, int R, int N, int in,
-                             int D, Stream stream) {
+                             int D, MathStream stream) {
     if (!target.fits(N)) return {kInvalidValue};
     const float largest = target.largest_logit > 0 ? target.largest_logit : INFINITY;  // which no logit is beyond
     return bernoulli_product(BernoulliLoss<LogitOutput>{{{largest}}, nll, dlogits, b, P, target, N, D, scratch}, x, W,
@@ -74,7 +74,7 @@ Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const f
 
 Status fused_dense_sigmoid_bernoulli(float* nll, float* dlogits, float* y, const float* x, const float* W,
                                      const float* b, std::size_t P, const float* target, float scale,
-                                     const RowSumScratch& scratch, int R, int N, int in, int D, Stream stream) {
+                                     const RowSumScratch& scratch, int R, int N, int in, int D, MathStream stream) {
     return bernoulli_product(BernoulliLoss<SigmoidOutput>{{y, {}}, nll, dlogits, b, P, {target, scale}, N, D, scratch},
                              x, W, R, in, stream);
 }
@@ -89,14 +89,14 @@ bool fused_gaussian_head_fits(int H, int Z) {
 }
 
 template <class Epilogue>
-static Status heads(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, Stream stream) {
+static Status heads(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, MathStream stream) {
     if (B.lines <= HeadTile::kColumns) return launch_tiles<HeadTile>(A, B, R, epilogue, stream);
     return launch_tiles<WideHeadTile>(A, B, R, epilogue, stream);
 }
 
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
                            std::size_t P, const GaussianLatent<float>& latent, LatentNoise noise, int R, int N, int H,
-                           int Z, Stream stream, const LayerOfDraw<float>& next) {
+                           int Z, MathStream stream, const LayerOfDraw<float>& next) {
     if (!is_sound(R, N, H, Z) || !fused_gaussian_head_fits(H, Z) || noise.first_row % 4) return {kInvalidValue};
     if (Z == 0 && next.y) {
         const Status of_nothing =
@@ -109,7 +109,8 @@ Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, 
 }
 
 Status fused_posterior(const Posterior<float>& out, const float* h, const float* W, const float* b, std::size_t P,
-                       VarianceHead head, const LatentNoise& noise, int R, int N, int K, int H, int Z, Stream stream) {
+                       VarianceHead head, const LatentNoise& noise, int R, int N, int K, int H, int Z,
+                       MathStream stream) {
     if (!is_sound(R, N, H, Z) || !fused_gaussian_head_fits(H, Z) || noise.first_row % 4 || K < 0 ||
         (long long)N * K > INT_MAX)
         return {kInvalidValue};
@@ -125,7 +126,7 @@ Status fused_posterior(const Posterior<float>& out, const float* h, const float*
 }
 
 Status fused_dense_backward_input(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
-                                  Activation x_activation, int R, int N, int in, int out, Stream stream,
+                                  Activation x_activation, int R, int N, int in, int out, MathStream stream,
                                   const float* more, const RowWeights<float>& rows) {
     if (!is_sound(R, N, in, out)) return {kInvalidValue};
     return product<Along::kSlow>(rows_of(dy, N, out), {W, P, in, out}, R,
@@ -134,7 +135,8 @@ Status fused_dense_backward_input(float* dx, const float* dy, const float* x, co
 
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
                                     const float* moments, const GaussianLatent<float>& latent, float kl_weight, int R,
-                                    int N, int Z, int out, Stream stream, const GaussianHeadsBackward<float>& heads) {
+                                    int N, int Z, int out, MathStream stream,
+                                    const GaussianHeadsBackward<float>& heads) {
     if (!is_sound(R, N, Z, out) || heads.H < 0) return {kInvalidValue};
     const Operands A = rows_of(dy, N, out), B{W, P, Z, out};
     const GaussianHeadBackward through_draw{dmoments, z, moments, latent, kl_weight, N, Z};
@@ -154,7 +156,8 @@ using ManyDrawsTile = DenseTile<Along::kFast, Along::kSlow, 4, 1, 2>;
 bool fused_posterior_backward_fits(int K) { return K >= 1 && K <= ManyDrawsTile::kRows; }
 
 Status fused_posterior_backward(float* dheads, const float* dy, const float* W, std::size_t P,
-                                const PosteriorPath<float>& path, int R, int N, int K, int Z, int out, Stream stream) {
+                                const PosteriorPath<float>& path, int R, int N, int K, int Z, int out,
+                                MathStream stream) {
     if (!is_sound(R, N, Z, out) || !fused_posterior_backward_fits(K) || (long long)N * K > INT_MAX)
         return {kInvalidValue};
     const Operands A = rows_of(dy, N * K, out), B{W, P, Z, out};

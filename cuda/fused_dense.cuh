@@ -43,10 +43,10 @@ struct Operands {
 /// what it makes.
 template <class Tile, class Epilogue>
 __global__ void __launch_bounds__(Tile::kMostThreads, 1)
-    dense_product_kernel(Operands A, Operands B, Epilogue epilogue, int step) {
+    dense_product_kernel(Operands A, Operands B, Epilogue epilogue, int step, bool is_exact) {
     const int across = (B.lines + Tile::kColumns - 1) / Tile::kColumns;
     const int row0 = blockIdx.x / across * step, column0 = blockIdx.x % across * Tile::kColumns;
-    float* const tile = Tile::sum(A.of(blockIdx.y), B.of(blockIdx.y), row0, column0, [] {});
+    float* const tile = Tile::sum(A.of(blockIdx.y), B.of(blockIdx.y), row0, column0, is_exact, [] {});
     epilogue.template finish<Tile>(blockIdx.y, tile, row0, column0);
 }
 

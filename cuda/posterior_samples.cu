@@ -38,7 +38,8 @@ Status dense_posterior(const Matmul& context, const Posterior<T>& out, const T* 
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context) && fused_gaussian_head_fits(H, Z)) {
             const bool with_draws = K <= kDrawsBesideHeads;
-            status = fused_posterior(out, h, W, b, P, head, noise, R, N, with_draws ? K : 0, H, Z, stream);
+            status =
+                fused_posterior(out, h, W, b, P, head, noise, R, N, with_draws ? K : 0, H, Z, context.math_stream());
             if (!status.ok() || with_draws) return status;
             return posterior_samples(out.z, out.ratio, out.moments, noise, R, N, K, Z, stream);
         }
@@ -53,7 +54,7 @@ Status dense_to_posterior_backward(const Matmul& context, T* dheads, T* dz, cons
                                    const PosteriorPath<T>& path, int R, int N, int K, int Z, int out) {
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context) && fused_posterior_backward_fits(K))
-            return fused_posterior_backward(dheads, dy, W, P, path, R, N, K, Z, out, context.stream());
+            return fused_posterior_backward(dheads, dy, W, P, path, R, N, K, Z, out, context.math_stream());
     const Status status = dense_backward_input<T>(context, dz, dy, path.z, W, P, Activation::kNone, R, N * K, Z, out);
     if (!status.ok()) return status;
     return posterior_backward(dheads, dz, path, R, N, K, Z, context.stream());

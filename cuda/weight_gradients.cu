@@ -44,7 +44,7 @@ int owners_for(const WeightWork& work, int R) {
 }
 
 template <class Rule>
-Status run(const Rule& rule, const WeightWork& work, int R, Stream stream) {
+Status run(const Rule& rule, const WeightWork& work, int R, MathStream stream) {
     if (!work.blocks) return {};
     const int owners = owners_for(work, R);
     int K = 0;
@@ -58,12 +58,14 @@ Status run(const Rule& rule, const WeightWork& work, int R, Stream stream) {
 /// All dense layers, then all other elements, in as few launches as hold them.
 template <class Rule>
 Status run_dense(const Rule& rule, const DenseLayers& layers, const std::vector<WeightWork::Elements>& others, int R,
-                 Stream stream) {
+                 MathStream stream) {
     WeightWork work;
     Status status;
+    work.is_exact = stream.is_exact();
     const auto flush = [&] {
         if (status.ok()) status = run(rule, work, R, stream);
         work = WeightWork();
+        work.is_exact = stream.is_exact();
     };
     for (const DenseWeightGradient<float>& layer : layers) {
         if (layer.N < 0 || layer.in < 0 || layer.out < 0) return {kInvalidValue};
@@ -84,7 +86,7 @@ Status run_dense(const Rule& rule, const DenseLayers& layers, const std::vector<
 
 template <class Rule>
 Status run_all(const Rule& rule, const WeightLayers<float>& layers, const std::vector<WeightWork::Elements>& others,
-               int R, std::size_t P, Stream stream) {
+               int R, std::size_t P, MathStream stream) {
     if (R < 0 || P >> 32) return {kInvalidValue};
     const Status status = run_convolution_weights(rule, layers.convolutions, R, stream);
     return status.ok() ? run_dense(rule, layers.dense, others, R, stream) : status;
@@ -92,13 +94,13 @@ Status run_all(const Rule& rule, const WeightLayers<float>& layers, const std::v
 
 }  // namespace
 
-Status weight_gradients(float* gradients, const WeightLayers<float>& layers, int R, std::size_t P, Stream stream) {
+Status weight_gradients(float* gradients, const WeightLayers<float>& layers, int R, std::size_t P, MathStream stream) {
     return run_all(StoreGradient{gradients, P}, layers, {}, R, P, stream);
 }
 
 Status weight_gradients_adam(const AdamState<float>& state, const float* gradients, const WeightLayers<float>& layers,
                              const float* learning_rate, const std::uint64_t* step, const AdamOptions& options, int R,
-                             std::size_t P, Stream stream) {
+                             std::size_t P, MathStream stream) {
     return run_all(AdamStep{state.parameters, state.m, state.v, state.non_finite, gradients, learning_rate, step,
                             AdamRule(options), P},
                    layers, others_of(layers, P), R, P, stream);
@@ -107,7 +109,7 @@ Status weight_gradients_adam(const AdamState<float>& state, const float* gradien
 Status weight_gradients_adadelta(const AdadeltaState<float>& state, const float* gradients,
                                  const WeightLayers<float>& layers, const float* learning_rate,
                                  const std::uint64_t* step, const AdadeltaOptions& options, int R, std::size_t P,
-                                 Stream stream) {
+                                 MathStream stream) {
     return run_all(AdadeltaStep{state.parameters, state.squares, state.updates, state.non_finite, gradients,
                                 learning_rate, step, options, P},
                    layers, others_of(layers, P), R, P, stream);

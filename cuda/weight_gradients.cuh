@@ -46,6 +46,7 @@ struct WeightWork {
     Layer layers[kMost];
     Elements elements[kMost];
     int layer_count = 0, elements_count = 0, blocks = 0;
+    bool is_exact = true;
     static constexpr int kPerBlock = 2048;  ///< elements
 };
 
@@ -95,7 +96,7 @@ __device__ void weighted_biases(const Rule& rule, const DenseWeightGradient<floa
 
 /// One block: a tile of a layer's weights, with the biases of its rows where it is the first of its row of tiles.
 template <class Rule>
-__device__ void weight_tile(const Rule& rule, const WeightWork::Layer& layer, int r, int block) {
+__device__ void weight_tile(const Rule& rule, const WeightWork::Layer& layer, bool is_exact, int r, int block) {
     const DenseWeightGradient<float>& of = layer.of;
     const int tiles = layer.across * weight_tiles_down(of.out);
     if (block >= tiles) return weighted_biases(rule, of, r, (block - tiles) * WeightTile::kRows);
@@ -111,8 +112,8 @@ __device__ void weight_tile(const Rule& rule, const WeightWork::Layer& layer, in
             if (row < of.out && column < of.in) local.expect(place_of(row, column));
         }
     };
-    const float* const tile = column0 == 0 ? WeightTile::sum<true>(dy, x, row0, column0, expect_all)
-                                           : WeightTile::sum<false>(dy, x, row0, column0, expect_all);
+    const float* const tile = column0 == 0 ? WeightTile::sum<true>(dy, x, row0, column0, is_exact, expect_all)
+                                           : WeightTile::sum<false>(dy, x, row0, column0, is_exact, expect_all);
     for_quads<WeightTile>(tile, row0, column0, of.out, of.in, [&](int row, int column, float(&g)[4], int count) {
         if (count) local.update(place_of(row, column), g, count);
     });
@@ -152,7 +153,7 @@ __global__ void __launch_bounds__(WeightTile::kMostThreads, kWeightBlocks)
             return update_elements(rule, work.elements[i], blockIdx.y, block - work.elements[i].first_block);
     for (int i = work.layer_count - 1; i >= 0; --i)
         if (block >= work.layers[i].first_block)
-            return weight_tile(rule, work.layers[i], blockIdx.y, block - work.layers[i].first_block);
+            return weight_tile(rule, work.layers[i], work.is_exact, blockIdx.y, block - work.layers[i].first_block);
 }
 
 }  // namespace warpvae

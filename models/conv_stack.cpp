@@ -51,7 +51,7 @@ void ConvStack<T>::forward_layer(std::size_t i, const Convolver& convolver, cons
     const std::size_t P = parameters.stride();
     const T *W = parameters.value(layer.weight), *b = parameters.value(layer.bias);
     T* const y = activations_[i].data();
-    const Stream stream = convolver.stream();
+    const MathStream stream = convolver.math_stream();
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_)
             return check(
@@ -99,7 +99,7 @@ T* ConvStack<T>::backward_fused([[maybe_unused]] const Convolver& convolver,
             const auto backward_data =
                 layer.transposed ? fused_transposed_convolution_backward_data : fused_convolution_backward_data;
             check(backward_data(dx, dy, in, parameters.value(layer.weight), parameters.stride(),
-                                i ? Activation::kRelu : x_activation, layer.shape, R, N, convolver.stream()));
+                                i ? Activation::kRelu : x_activation, layer.shape, R, N, convolver.math_stream()));
         }
     return dx;
 }

@@ -109,7 +109,7 @@ void ParameterArena<T>::fill_gradient(const Convolver& convolver, const Convolut
     if (deferred_)
         deferred_->convolutions.push_back(layer);
     else if constexpr (std::is_same_v<T, float>)
-        check(weight_gradients(gradients(), {{}, {layer}}, R_, stride(), convolver.stream()));
+        check(weight_gradients(gradients(), {{}, {layer}}, R_, stride(), convolver.math_stream()));
 }
 
 template class ParameterArena<float>;

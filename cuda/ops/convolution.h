@@ -37,6 +37,7 @@ class Convolver {
     Impl& impl() const { return *impl_; }
     Stream stream() const;
     Math math() const;
+    MathStream math_stream() const { return {stream(), math()}; }
 
   private:
     Impl* impl_;

@@ -18,6 +18,15 @@ class DenseChain;
 /// Precision of matrix products on a GPU; the CPU device always uses the operands' own.
 enum class Math { kFp32, kTf32, kBf16 };
 
+/// A stream and the precision of the products that are launched on it: float's, or TF32's.
+struct MathStream {
+    Stream stream;
+    Math math;
+    MathStream(Stream stream_, Math math_ = Math::kFp32) : stream(stream_), math(math_) {}
+    operator Stream() const { return stream; }
+    bool is_exact() const { return math == Math::kFp32; }
+};
+
 /// What matrix products run on: cuBLAS handles and workspace on a GPU, nothing but the stream on the CPU device.
 class Matmul {
   public:
@@ -29,6 +38,7 @@ class Matmul {
     Impl& impl() const { return *impl_; }
     Stream stream() const;
     Math math() const;
+    MathStream math_stream() const { return {stream(), math()}; }
     /// The chain (dense_chain.h) that takes fused dense layers on this at the moment, or null.
     DenseChain<float>* chain() const { return chain_; }
 
@@ -130,7 +140,7 @@ template <class T>
 Status dense_gaussian_head(const Matmul& matmul, T* moments, T* z, T* kl, const T* h, const T* W, const T* b,
                            std::size_t P, const GaussianLatent<T>& latent, const LatentNoise& noise, int R, int N,
                            int H, int Z, const LayerOfDraw<T>& next = {});
-/// Whether dense layers of T run the fused kernels of ops/fused_dense.h: float on a GPU, at Math::kFp32.
+/// Whether dense layers of T run the fused kernels of ops/fused_dense.h: float on a GPU, at Math::kFp32 or kTf32.
 template <class T>
 bool dense_is_fused(const Matmul& matmul);
 

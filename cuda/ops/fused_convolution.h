@@ -9,27 +9,27 @@ namespace warpvae {
 
 /// Whether the fused kernels take this shape: strides up to 3, 128 channels, and images of 2^31 - 1 numbers in a batch.
 bool fused_convolution_fits(const ConvolutionShape& shape, int N);
-/// Whether a layer of T runs them: float on a GPU at Math::kFp32 where it fits, for up to N images. It is never decided
-/// by timing, for the libraries' sums have other bits. Larger shapes are a library's, whose tiles for many channels are
-/// as good; so are doubles, and TF32.
+/// Whether a layer of T runs them: float on a GPU at Math::kFp32 or kTf32 where it fits, for up to N images. It is never
+/// decided by timing, for the libraries' sums have other bits. Larger shapes are a library's, whose tiles for many
+/// channels are as good; so are doubles.
 template <class T>
 bool convolution_is_fused(const Convolver& convolver, const ConvolutionShape& shape, int N);
 
 /// y = activation(x * W + b), in one launch. Here and below an activation is kNone or kRelu. Letters as
 /// convolution_forward; b [y_channels] at stride P.
 Status fused_convolution_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
-                                 Activation activation, const ConvolutionShape& shape, int R, int N, Stream stream);
+                                 Activation activation, const ConvolutionShape& shape, int R, int N, MathStream stream);
 /// dx from dy, the adjoint of the same W, times the derivative of x_activation, whose output x is; in one launch.
 Status fused_convolution_backward_data(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
                                        Activation x_activation, const ConvolutionShape& shape, int R, int N,
-                                       Stream stream);
+                                       MathStream stream);
 /// x = activation(y * W adjoint + b): b [x_channels].
 Status fused_transposed_convolution_forward(float* x, const float* y, const float* W, const float* b, std::size_t P,
                                             Activation activation, const ConvolutionShape& shape, int R, int N,
-                                            Stream stream);
+                                            MathStream stream);
 /// dy from dx, times the derivative of y_activation, whose output y is.
 Status fused_transposed_convolution_backward_data(float* dy, const float* dx, const float* y, const float* W,
                                                   std::size_t P, Activation y_activation, const ConvolutionShape& shape,
-                                                  int R, int N, Stream stream);
+                                                  int R, int N, MathStream stream);
 
 }  // namespace warpvae

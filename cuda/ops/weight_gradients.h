@@ -43,16 +43,16 @@ struct WeightLayers {
 };
 
 /// Fills the layers' part of gradients [R, P].
-Status weight_gradients(float* gradients, const WeightLayers<float>& layers, int R, std::size_t P, Stream stream);
+Status weight_gradients(float* gradients, const WeightLayers<float>& layers, int R, std::size_t P, MathStream stream);
 /// As weight_gradients, then adam (or adadelta) on the whole arena: what is no layer's has its gradient in `gradients`.
 /// The layers' own part of that is neither read nor written. One launch for up to 16 dense layers, one for up to 12
 /// convolutions.
 Status weight_gradients_adam(const AdamState<float>& state, const float* gradients, const WeightLayers<float>& layers,
                              const float* learning_rate, const std::uint64_t* step, const AdamOptions& options, int R,
-                             std::size_t P, Stream stream);
+                             std::size_t P, MathStream stream);
 Status weight_gradients_adadelta(const AdadeltaState<float>& state, const float* gradients,
                                  const WeightLayers<float>& layers, const float* learning_rate,
                                  const std::uint64_t* step, const AdadeltaOptions& options, int R, std::size_t P,
-                                 Stream stream);
+                                 MathStream stream);
 
 }  // namespace warpvae

@@ -73,7 +73,7 @@ void Trainer::update_parameters(int rows) {
     const std::uint64_t* const step = device_step_.data();
     const std::size_t P = parameters.stride();
     const int R = model_.replicas();
-    const Stream stream = matmul_.stream();
+    const MathStream stream = matmul_.math_stream();
 
     std::optional<DeferredGradients<float>> deferred;
     if (dense_is_fused<float>(matmul_)) deferred.emplace(parameters);

@@ -82,7 +82,7 @@ enum class Pass { kForward, kBackwardData, kTransposedForward, kTransposedBackwa
 const char* const kPassNames[] = {"forward", "backward data", "transposed forward", "transposed backward data"};
 
 /// With a ReLU after the forward passes, and before the backward ones.
-std::vector<float> fused(const Problem& p, Pass pass) {
+std::vector<float> fused(const Problem& p, Pass pass, MathStream stream = nullptr) {
     const GuardedBuffer<float> x(p.x), y(p.y), arena(p.arena);
     const ConvolutionShape& s = p.c.shape;
     const float *W = arena.data(), *b = arena.data() + p.bias_at();
@@ -92,17 +92,17 @@ std::vector<float> fused(const Problem& p, Pass pass) {
     const int R = p.c.R, N = p.c.N;
     switch (pass) {
         case Pass::kForward:
-            check(fused_convolution_forward(out.data(), x.data(), W, b, p.P, relu, s, R, N, nullptr));
+            check(fused_convolution_forward(out.data(), x.data(), W, b, p.P, relu, s, R, N, stream));
             break;
         case Pass::kBackwardData:
-            check(fused_convolution_backward_data(out.data(), y.data(), x.data(), W, p.P, relu, s, R, N, nullptr));
+            check(fused_convolution_backward_data(out.data(), y.data(), x.data(), W, p.P, relu, s, R, N, stream));
             break;
         case Pass::kTransposedForward:
-            check(fused_transposed_convolution_forward(out.data(), y.data(), W, b, p.P, relu, s, R, N, nullptr));
+            check(fused_transposed_convolution_forward(out.data(), y.data(), W, b, p.P, relu, s, R, N, stream));
             break;
         default:
             check(fused_transposed_convolution_backward_data(out.data(), x.data(), y.data(), W, p.P, relu, s, R, N,
-                                                             nullptr));
+                                                             stream));
     }
     return out.download();
 }
@@ -168,6 +168,7 @@ TEST(FusedConvolution, IsExactOnIntegers) {
             const std::vector<float> out = fused(p, Pass(pass));
             for (std::size_t i = 0; i < out.size(); ++i)
                 ASSERT_EQ(double(out[i]), sums.values[i]) << name_of(c) << " " << kPassNames[pass] << " element " << i;
+            expect_identical(fused(p, Pass(pass), {nullptr, Math::kTf32}), out, "in TF32");
         }
 }
 
@@ -213,7 +214,6 @@ TEST(ConvolutionWeights, EqualTheirSums) {
             }
 }
 
-// Forward, input and weights' gradients are linear in each of x, W and dy, and derivatives of one number.
 TEST(FusedConvolution, ReplicasDoNotMatterToEachOther) {
     for (const Case& c : {Case{{8, 6, 6, 16, 5, 2, 2}, 3, 5}, Case{{3, 9, 9, 5, 3, 1, 1}, 5, 17}}) {
         const Problem all(c, false);

@@ -444,6 +444,48 @@ TEST(FusedDense, TheSameBitsWhoeverIsBeside) {
     }
 }
 
+// TF32 keeps 11 significant bits of each factor, and sums in float.
+TEST(FusedDense, Tf32RoundsFactorsToElevenBits) {
+    const MathStream tf32(nullptr, Math::kTf32);
+    for (const Shape& s : kShapes)
+        for (const bool integers : {true, false}) {
+            Layer l(s);
+            if (integers) {
+                Random random(3);
+                l.x = random.integers<float>(l.x.size(), -1000, 1000);
+                l.dy = random.integers<float>(l.dy.size(), -3, 3);
+                l.arena = random.integers<float>(l.arena.size(), -3, 3);
+            }
+            GuardedBuffer<float> x(l.x), dy(l.dy), arena(l.arena), y(l.dy.size()), exact(l.dy.size()), g(s.R * l.P),
+                exact_g(s.R * l.P);
+            const WeightLayers<float> layer{{{0, l.bias(), dy.data(), x.data(), s.N, s.in, s.out}}, {}};
+            const auto run = [&](float* to, float* gradients, MathStream stream) {
+                check(fused_dense_forward(to, x.data(), arena.data(), arena.data() + l.bias(), l.P, Activation::kNone,
+                                          s.R, s.N, s.in, s.out, stream));
+                check(weight_gradients(gradients, layer, s.R, l.P, stream));
+            };
+            run(exact.data(), exact_g.data(), nullptr);
+            run(y.data(), g.data(), tf32);
+            if (integers) {
+                expect_identical(y.download(), exact.download(), "whole numbers below 2^11");
+                expect_identical(slice(g.download(), 0, l.bias()), slice(exact_g.download(), 0, l.bias()), "dW");
+                continue;
+            }
+            std::vector<double> allowed;  // each factor by half a unit of 11 bits
+            for (int r = 0; r < s.R; ++r)
+                for (int n = 0; n < s.N; ++n)
+                    for (int c = 0; c < s.out; ++c) {
+                        double size = 0;
+                        for (int k = 0; k < s.in; ++k)
+                            size += std::abs(double(l.x[(std::size_t(r) * s.N + n) * s.in + k]) *
+                                             l.arena[r * l.P + std::size_t(c) * s.in + k]);
+                        allowed.push_back(size * 2.01 / 2048 + 1e-30);
+                    }
+            expect_close(y.download(), as<double>(exact.download()), allowed, "TF32");
+            EXPECT_NE(y.download(), exact.download());
+        }
+}
+
 TEST(WeightGradients, AreTheirDefinition) {
     for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{2, 3, 5, 7}, Shape{1, 33, 65, 34}, Shape{2, 130, 20, 12},
                            Shape{1, 1300, 3, 5}, Shape{1, 128, 68, 36}}) {

@@ -23,6 +23,7 @@
 #include "cuda/activation.cuh"
 #include "cuda/bernoulli.cuh"
 #include "cuda/dense_tile.cuh"
+#include "cuda/device/ticket.cuh"
 #include "cuda/gaussian_moments.cuh"
 #include "cuda/gaussian_sample.cuh"
 #include "cuda/ops/dense.h"
@@ -167,24 +168,15 @@ struct BernoulliLoss {
   private:
     template <class Tile>
     __device__ void add_parts(int r, int row0) const {
-        __shared__ bool is_last;
-        __threadfence();
-        __syncthreads();
         const unsigned int tiles = (D + Tile::kColumns - 1) / Tile::kColumns,
                            down = (N + Tile::kRows - 1) / Tile::kRows;
-        unsigned int* const arrived = sums.arrived + r * down + row0 / Tile::kRows;
-        if (threadIdx.x == 0) is_last = atomicAdd(arrived, 1u) == tiles - 1;
-        __syncthreads();
-        if (!is_last) return;
-        __threadfence();
+        if (!is_last_block(sums.arrived + r * down + row0 / Tile::kRows, tiles)) return;
         for (int row = row0 + threadIdx.x; row < N && row < row0 + Tile::kRows; row += blockDim.x) {
-            // Written by other blocks of this launch: not to be read through a cache that may be older.
-            const volatile float* const parts = sums.parts + (std::size_t(r) * N + row) * row_sum_parts(D);
+            const float* const parts = sums.parts + (std::size_t(r) * N + row) * row_sum_parts(D);
             float total = 0;
-            for (int s = 0; s < row_sum_parts(D); ++s) total += parts[s];
+            for (int s = 0; s < row_sum_parts(D); ++s) total += read_of_other_block(parts + s);
             nll[std::size_t(r) * N + row] = total;
         }
-        if (threadIdx.x == 0) *arrived = 0;
     }
 };
 

@@ -2,6 +2,7 @@
 // adjoints, and to the bit the same in every tile and whoever is multiplied beside.
 #include "cuda/ops/fused_convolution.h"
 #include "cuda/ops/weight_gradients.h"
+#include "tests/support/convolution_case.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae {
@@ -9,16 +10,6 @@ namespace {
 
 using namespace test;
 
-struct Case {
-    ConvolutionShape shape;
-    int R, N;
-};
-std::string name_of(const Case& c) {
-    const ConvolutionShape& s = c.shape;
-    return std::to_string(s.x_channels) + "x" + std::to_string(s.x_height) + "x" + std::to_string(s.x_width) + "->" +
-           std::to_string(s.y_channels) + " k" + std::to_string(s.kernel) + " s" + std::to_string(s.stride) + " p" +
-           std::to_string(s.padding) + " R" + std::to_string(c.R) + " N" + std::to_string(c.N);
-}
 std::vector<Case> cases() {
     return {{{1, 9, 9, 8, 5, 1, 2}, 1, 3},     // the encoder's layers, on smaller images
             {{8, 9, 9, 16, 5, 2, 2}, 2, 2},    //
@@ -53,21 +44,10 @@ struct Problem {
     /// body(r, x element, y element, element of the replica's W) for every product of the convolution's definition.
     template <class Body>
     void for_products(Body body) const {
-        const ConvolutionShape& s = c.shape;
         for (int image = 0; image < c.R * c.N; ++image)
-            for (int h = 0; h < s.y_height(); ++h)
-                for (int w = 0; w < s.y_width(); ++w)
-                    for (int i = 0; i < s.kernel; ++i)
-                        for (int j = 0; j < s.kernel; ++j) {
-                            const int xh = h * s.stride + i - s.padding, xw = w * s.stride + j - s.padding;
-                            if (xh < 0 || xh >= s.x_height || xw < 0 || xw >= s.x_width) continue;
-                            for (int o = 0; o < s.y_channels; ++o)
-                                for (int k = 0; k < s.x_channels; ++k)
-                                    body(image / c.N,
-                                         image * s.x_size() + (std::size_t(xh) * s.x_width + xw) * s.x_channels + k,
-                                         image * s.y_size() + (std::size_t(h) * s.y_width() + w) * s.y_channels + o,
-                                         ((std::size_t(o) * s.kernel + i) * s.kernel + j) * s.x_channels + k);
-                        }
+            test::for_products(c.shape, [&](std::size_t x_at, std::size_t y_at, std::size_t W_at) {
+                body(image / c.N, image * c.shape.x_size() + x_at, image * c.shape.y_size() + y_at, W_at);
+            });
     }
 };
 

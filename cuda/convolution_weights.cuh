@@ -1,7 +1,7 @@
 // The gradients of all convolutions' weights of a step in one launch, and where wanted the optimiser in its epilogue:
 // as weight_gradients.cuh for dense layers.
 //
-//   dW[o, i, j, c] = sum over y's pixels of dy[pixel, o] x[its window, (i, j, c)]      a tile: 64 (i, j, c), 8 J outputs
+//   dW[o, i, j, c] = sum over pixels of dy[pixel, o] x[its window, (i, j, c)]    a tile: 64 (i, j, c), 8 J outputs
 //   db[c]          = sum over pixels of the gradient of the layer's output
 //
 // There are few weights and many pixels. So the pixels are cut into runs, of a length that follows from their number

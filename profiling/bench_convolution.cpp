@@ -1,13 +1,13 @@
 // EQUIVAE's layers of N images, one by one: each convolution or transposed convolution forward with its bias and ReLU,
-// backward to its input with the ReLU before it (but for images), and backward to its weights and bias; then the weights
-// of all layers at once, as a training step has them.
+// backward to its input with the ReLU before it (but for images), and backward to its weights and bias; then the
+// weights of all layers at once, as a training step has them.
 //
 //   bench_convolution [mnist|svhn] [N] [fused|library]   one line a case: "case microseconds floor_microseconds GMACs"
 //
-// N: 128 images. fused: our kernels, which a GPU runs (on the CPU device as lanes, slowly); library: cuDNN or oneDNN with
-// kernels for bias and ReLU, which the CPU device runs. floor: the multiplications with addition (taps outside the image
-// not counted) at the rate of the device's own matrix product. The peer is peers/convolution_torch.py; run_benchmarks.sh
-// runs them in turns and prints one table.
+// N: 128 images. fused: our kernels, which a GPU runs (on the CPU device as lanes, slowly); library: cuDNN or oneDNN
+// with kernels for bias and ReLU, which the CPU device runs. floor: the multiplications with addition (taps outside the
+// image not counted) at the rate of the device's own matrix product. The peer is peers/convolution_torch.py;
+// run_benchmarks.sh runs them in turns and prints one table.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>

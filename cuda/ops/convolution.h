@@ -1,7 +1,7 @@
 // Convolutions and transposed convolutions of images [N, H, W, C] (channels last). Letters and conventions: cuda/ops.h.
 //
-// Here the sums are a library's: cuDNN on a GPU (convolution_cuda.cpp), oneDNN on the CPU device, its double precision by
-// matrix products (convolution_cpu.cpp). On a GPU layers of floats run kernels of our own (fused_convolution.h).
+// Here the sums are a library's: cuDNN on a GPU (convolution_cuda.cpp), oneDNN on the CPU device, its double precision
+// by matrix products (convolution_cpu.cpp). On a GPU layers of floats run kernels of our own (fused_convolution.h).
 #pragma once
 #include <cstddef>
 #include <string>

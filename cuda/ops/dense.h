@@ -73,8 +73,8 @@ struct RowWeights {
     T* weighted_x = nullptr;     ///< [R, N, in]: gets weights * x, from which dW follows; x's place allowed
 };
 /// Given dy = dL/d(x W^T + b) [R, N, out]: dx [R, N, in] = dy W, times the derivative of x_activation, whose output x
-/// is (activation_backward), and times the row's weight; plus `more` [R, N, in], other readers' gradient of x, where that
-/// is given, which is not dx.
+/// is (activation_backward), and times the row's weight; plus `more` [R, N, in], other readers' gradient of x, where
+/// that is given, which is not dx.
 template <class T>
 Status dense_backward_input(const Matmul& matmul, T* dx, const T* dy, const T* x, const T* W, std::size_t P,
                             Activation x_activation, int R, int N, int in, int out, const T* more = nullptr,

@@ -9,9 +9,9 @@ namespace warpvae {
 
 /// Whether the fused kernels take this shape: strides up to 3, 128 channels, and images of 2^31 - 1 numbers in a batch.
 bool fused_convolution_fits(const ConvolutionShape& shape, int N);
-/// Whether a layer of T runs them: float on a GPU at Math::kFp32 or kTf32 where it fits, for up to N images. It is never
-/// decided by timing, for the libraries' sums have other bits. Larger shapes are a library's, whose tiles for many
-/// channels are as good; so are doubles.
+/// Whether a layer of T runs them: float on a GPU at Math::kFp32 or kTf32 where it fits, for up to N images. It is
+/// never decided by timing, for the libraries' sums have other bits. Larger shapes are a library's, whose tiles for
+/// many channels are as good; so are doubles.
 template <class T>
 bool convolution_is_fused(const Convolver& convolver, const ConvolutionShape& shape, int N);
 

@@ -1,7 +1,9 @@
 #include "cuda/grid_sample.cuh"
 
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/ops/dense.h"
 #include "cuda/ops/loss.h"
+#include "cuda/warp_loss.cuh"
 
 namespace warpvae {
 namespace {

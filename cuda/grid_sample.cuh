@@ -10,23 +10,17 @@
 // each image gets from its own largest gradient. So neither the order of threads nor the rest of the batch can change a
 // bit.
 //
-// warp_loss_kernel does both, with what stands around them in a model: a sampled pixel is the probability of a
-// likelihood, and an image's gradient goes on through the sigmoid that made the image.
-//
 //   out, dout [N, C, out_H, out_W]; images, dimages [N, C, H, W]; grid, dgrid [N, out_H, out_W, 2]; u, du [N, stride]
 //
 // Contract: one block per image, block any; 8 bytes of shared memory per pixel of a channel, and 2 numbers for each of
 // 1024 staged output pixels. An image of more than kBandPixels pixels is cut into bands with a block for each: every
 // block goes over all of the output and adds up what falls on its own band. Deterministic.
-// Bytes: forward reads the image and writes out (8 per pixel), backward reads dout and image and writes dimages (12);
-// warp_loss_kernel reads image and target and writes out, dout and dlogits (20). On sm_90a the float kernels of affine
-// warps take 46, 61 and 64 registers.
+// Bytes: forward reads the image and writes out (8 per pixel), backward reads dout and image and writes dimages (12).
+// On sm_90a the float kernels of affine warps take 46 and 61 registers.
 #pragma once
-#include "cuda/activation.cuh"
 #include "cuda/affine_grid.cuh"
-#include "cuda/bernoulli.cuh"
 #include "cuda/bilinear.cuh"
-#include "cuda/device/dependent_launch.cuh"
+#include "cuda/device/dependent_kernel.cuh"
 #include "cuda/device/fixed_point.cuh"
 #include "cuda/device/reduce.cuh"
 #include "cuda/device/shared.cuh"
@@ -158,32 +152,6 @@ struct PixelOutput {
     __device__ void finish(std::size_t, T) const {}
 };
 
-/// Or they are stored and are the probabilities of a likelihood (bernoulli.cuh): its gradient goes to dout, its sum
-/// over image n to nll[n].
-template <class T>
-struct PixelLikelihood {
-    PixelOutput<T> output;
-    T *nll, *dout;
-    const T* target;
-    T scale;
-    template <int count>
-    __device__ void take(const T (&value)[count], std::size_t at, T& sum) const {
-        output.take(value, at, sum);
-        T part = T(0);
-        WARPVAE_SIMD(reduction(+ : part))
-        for (int i = 0; i < count; ++i) {
-            const BernoulliTerm<T> term = FromProbability()(value[i], target[at + i]);
-            part += term.nll;
-            dout[at + i] = scale * term.gradient;
-        }
-        sum += part;
-    }
-    __device__ void finish(std::size_t n, T sum) const {
-        sum = block_sum(sum);
-        if (threadIdx.x == 0) nll[n] = sum;
-    }
-};
-
 /// The block's image, sampled.
 template <Padding padding, class T, class Grid, class Pixels>
 __device__ inline void sample_image(const Pixels& sampled, const T* images, const Grid& grid, const SampleShape& shape,
@@ -223,8 +191,15 @@ __global__ void grid_sample_forward_kernel(T* out, const T* images, Grid grid, S
     sample_image<padding>(PixelOutput<T>{out}, images, grid, shape, options);
 }
 
+struct NoFunction {
+    template <class T>
+    static __device__ T backward(T dy, T) {
+        return dy;
+    }
+};
+
 /// The gradients of the block's image. dgradient is dgrid (GivenGrid) or du (LinearGrid); either output may be null.
-/// dimages goes on through F, the activation whose output the images are (activation.cuh).
+/// dimages goes on through F: NoFunction, or an activation whose output the images are (activation.cuh).
 template <Padding padding, class F, class T, class Grid>
 __device__ inline void scatter_gradient(T* dimages, T* dgradient, bool add, const T* dout, const T* images,
                                         const Grid& grid, const SampleShape& shape, const SampleOptions& options) {
@@ -350,17 +325,7 @@ template <class T, class Grid, Padding padding>
 __global__ void grid_sample_backward_kernel(T* dimages, T* dgradient, bool add, const T* dout, const T* images,
                                             Grid grid, SampleShape shape, SampleOptions options) {
     wait_for_previous_launch();
-    scatter_gradient<padding, NoActivation>(dimages, dgradient, add, dout, images, grid, shape, options);
-}
-
-/// From a decoder's images, which are sigmoids, through the warp to the likelihood and back to logits. One band only.
-template <class T, class Grid, Padding padding>
-__global__ void warp_loss_kernel(PixelLikelihood<T> likelihood, T* dlogits, T* du, const T* images, Grid grid,
-                                 SampleShape shape, SampleOptions options) {
-    wait_for_previous_launch();
-    sample_image<padding>(likelihood, images, grid, shape, options);
-    __syncthreads();  // the block reads the gradients that its threads have written
-    scatter_gradient<padding, SigmoidActivation>(dlogits, du, false, likelihood.dout, images, grid, shape, options);
+    scatter_gradient<padding, NoFunction>(dimages, dgradient, add, dout, images, grid, shape, options);
 }
 
 }  // namespace warpvae

@@ -5,6 +5,7 @@
 // The rule that keeps it safe: a kernel waits before it reads or writes anything that is not its own, and lets the next
 // begin only after that.
 #pragma once
+#include "cuda/device/dependent_kernel.cuh"
 #include "cuda/device/launch.cuh"
 
 namespace warpvae {
@@ -36,19 +37,6 @@ Status launch_dependent(void (*kernel)(P...), LaunchConfig config, Stream stream
     }
 #endif
     return launch(kernel, config, stream, std::forward<A>(args)...);
-}
-
-/// Returns once the launch before this one is done and all that it wrote can be read.
-__device__ inline void wait_for_previous_launch() {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
-}
-/// The next launch may begin once every block has said so or ended. After wait_for_previous_launch.
-__device__ inline void let_next_launch_begin() {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
-#endif
 }
 
 }  // namespace warpvae

@@ -23,7 +23,7 @@ struct AffineMap {
 Status affine_warp(std::uint8_t* out, const std::uint8_t* in, const AffineMap* maps, Interpolation interpolation,
                    std::size_t N, int H, int W, Stream stream);
 
-// --- spatial transformers: grid_sample.cuh, affine_grid.cuh, thin_plate_spline.cpp -----------------------------------
+// --- spatial transformers: grid_sample.cuh, warp_loss.cuh, affine_grid.cuh, thin_plate_spline.cpp --------------------
 
 /// Coordinates run from -1 to 1 over the image, x right and y down. With align_corners these are the centres of the
 /// first and last pixel, without it their outer edges.

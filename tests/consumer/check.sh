@@ -80,7 +80,7 @@ for build in "${builds[@]}"; do
             count=$((count + 1))
         done < <(cd "$prefix/include/warpvae" && find cuda -name '*.h' -o -name '*.cuh')
         echo "consumer: $count headers compile alone as C++17"
-        taking "$prefix/include/warpvae" cuda/bernoulli.cuh 8 900
-        taking "$prefix/include/warpvae" cuda/grid_sample.cuh 12 1500
+        taking "$prefix/include/warpvae" cuda/bernoulli.cuh 8 950
+        taking "$prefix/include/warpvae" cuda/grid_sample.cuh 12 1550
     fi
 done

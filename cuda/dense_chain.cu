@@ -155,16 +155,6 @@ Status DenseChain<T>::add(T* y, const T* x, int N, int D) {
     return warpvae::add(y, x, std::size_t(R_) * N * D, matmul_.stream());
 }
 
-template <class T>
-Status DenseChain<T>::relu_backward(T* dx, const T* y, int N, int D) {
-    if constexpr (std::is_same_v<T, float>)
-        if (is_fused_) {
-            if (!are_sizes(N, D)) return {kInvalidValue};
-            return note(RowSum{dx, dx, y, N, N, D, D, D, 1, 1, false, {}}, N);
-        }
-    return warpvae::activation_backward(dx, y, Activation::kRelu, std::size_t(R_) * N * D, matmul_.stream());
-}
-
 /// The part's columns of y, whose rows are `width` apart.
 template <class T>
 Status DenseChain<T>::pair_part(T* y, int width, const PairPart<T>& part, const PairShape& shape) {

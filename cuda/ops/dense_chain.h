@@ -33,7 +33,6 @@ class DenseChain {
     // As the operations of these names (dense.h, pairs.h, latent.h).
     /// Of [R, N, D]. Where x is the input gradient that was noted last, y alone is written.
     Status add(T* y, const T* x, int N, int D);
-    Status relu_backward(T* dx, const T* y, int N, int D);  ///< activation_backward of [R, N, D]
     Status concatenate_pairs_forward(T* y, const PairPart<T>& a, const PairPart<T>& b, const PairShape& shape);
     Status concatenate_pairs_backward(const PairPartGradient<T>& part, const T* dy, int width, const PairShape& shape);
     Status set_mean_forward(T* y, const T* x, int m, int sets, int D);  ///< y [R, sets, D], x [R, sets, m, D]

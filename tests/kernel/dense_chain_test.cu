@@ -191,7 +191,6 @@ struct Joined {
         check(chain.gaussian_sample_forward(z.data(), kl.data(), moments.data(), noise(), pairs, Z));
         check(chain.gaussian_sample_backward(dmoments.data(), dz.data(), z.data(), moments.data(), T(0.5), pairs, Z,
                                              weights.data()));
-        check(chain.relu_backward(djoined.data(), joined.data(), pairs, A + B));
         check(chain.add(djoined.data(), joined.data(), pairs, A + B));
         check(chain.concatenate_pairs_backward({dimages.data(), images.data(), PairRows::kImages, A}, djoined.data(),
                                                A + B, s));
@@ -210,7 +209,6 @@ struct Joined {
                                          pairs, Z, nullptr));
         check(gaussian_sample_backward<T>(dmoments.data(), dz.data(), z.data(), moments.data(), {},
                                           Spread::kLogVariance, T(0.5), R, pairs, Z, nullptr, weights.data()));
-        check(activation_backward(djoined.data(), joined.data(), Activation::kRelu, all, nullptr));
         check(add(djoined.data(), joined.data(), all, nullptr));
         check(concatenate_pairs_backward<T>({dimages.data(), images.data(), PairRows::kImages, A}, djoined.data(),
                                             A + B, s, R, nullptr));
@@ -347,7 +345,7 @@ TEST(DenseChain, RefusesWhatTheOperationsRefuse) {
     EXPECT_FALSE(chain.set_mean_backward(none, none, none, 8, 1 << 28, 1).ok());
     EXPECT_FALSE(chain.add(none, none, -1, 1).ok());
     EXPECT_FALSE(chain.dropout(none, {1.0, nullptr, nullptr, 0}, 1, 1).ok());
-    EXPECT_FALSE(chain.relu_backward(none, none, 1, -1).ok());
+    EXPECT_FALSE(chain.add(none, none, 1, -1).ok());
     EXPECT_FALSE(chain.gaussian_sample_forward(none, none, none, {nullptr, nullptr, Purpose::kLatent, 2}, 1, 1).ok());
     EXPECT_FALSE(chain.dense_forward(none, none, none, none, 0, Activation::kNone, -1, 1, 1).ok());
     EXPECT_FALSE(chain.dense_backward_input(none, none, none, none, 0, Activation::kNone, 1, -1, 1).ok());

@@ -4,6 +4,7 @@
 #include "cuda/ops/weight_gradients.h"
 #include "tests/support/convolution_case.h"
 #include "tests/support/device_test.h"
+#include "tests/support/tile_shapes.h"
 
 namespace warpvae {
 namespace {
@@ -108,18 +109,6 @@ Sums expected(const Problem& p, Pass pass) {
         }
     }
     return sums;
-}
-
-constexpr DenseTileSize kTiles[] = {DenseTileSize::kSmall, DenseTileSize::kLarge, DenseTileSize::kBySize};
-/// body() with each shape of tile in force.
-template <class Body>
-void with_all_tiles(Body body) {
-    for (const DenseTileSize tile : kTiles) {
-        SCOPED_TRACE("tile " + std::to_string(int(tile)));
-        launch_options().dense_tile = tile;
-        body();
-    }
-    launch_options().dense_tile = DenseTileSize::kBySize;
 }
 
 TEST(FusedConvolution, EqualsItsSums) {

@@ -6,28 +6,12 @@
 #include "cuda/ops/loss.h"
 #include "cuda/ops/weight_gradients.h"
 #include "tests/support/dense_case.h"
+#include "tests/support/tile_shapes.h"
 
 namespace warpvae {
 namespace {
 
 using namespace test;
-
-constexpr DenseTileSize kTiles[] = {DenseTileSize::kSmall, DenseTileSize::kMedium, DenseTileSize::kLarge,
-                                    DenseTileSize::kBySize};
-/// body() with each shape of tile in force.
-template <class Body>
-void with_all_tiles(Body body) {
-    for (const DenseTileSize tile : kTiles) {
-        SCOPED_TRACE("tile " + std::to_string(int(tile)));
-        launch_options().dense_tile = tile;
-        body();
-    }
-    launch_options().dense_tile = DenseTileSize::kBySize;
-    SCOPED_TRACE("on a card with little shared memory");
-    launch_options().shared_bytes = 99 * 1024;
-    body();
-    launch_options().shared_bytes = 0;
-}
 
 TEST(FusedDense, SlicesCoverKAndDependOnItAlone) {
     for (int K = 0; K < 3000; ++K) {

@@ -21,7 +21,7 @@ struct AdadeltaUpdate {
         : rate(learning_rate), rho(T(options.rho)), epsilon(T(options.epsilon)) {}
     __device__ T operator()(T& p, T& squares, T& updates, T gradient) const {
         const T square = rho * squares + (T(1) - rho) * gradient * gradient;
-        const T update = gradient * sqrt_(updates + epsilon) / sqrt_(square + epsilon);
+        const T update = quick_divide(gradient * quick_sqrt(updates + epsilon), quick_sqrt(square + epsilon));
         squares = square;
         updates = rho * updates + (T(1) - rho) * update * update;
         p -= rate * update;

@@ -39,15 +39,16 @@ struct AdamUpdate {
     __device__ AdamUpdate(const AdamRule& rule, T learning_rate, std::uint64_t step)
         : b1(T(rule.options.beta1)), b2(T(rule.options.beta2)), epsilon(T(rule.options.epsilon)) {
         const double t = double(step) + 1;
-        rate = T(learning_rate / one_minus_power<T>(t * rule.log_beta1));
-        inverse_root = T(1 / sqrt(one_minus_power<T>(t * rule.log_beta2)));
+        auto mean = one_minus_power<T>(t * rule.log_beta1), square = one_minus_power<T>(t * rule.log_beta2);
+        rate = T(quick_divide(decltype(mean)(learning_rate), mean));
+        inverse_root = T(quick_divide(decltype(square)(1), quick_sqrt(square)));
     }
     __device__ T operator()(T& p, T& m, T& v, T gradient) const {
         const T mean = m + (T(1) - b1) * (gradient - m);
         const T square = b2 * v + (T(1) - b2) * gradient * gradient;
         m = mean;
         v = square;
-        p -= rate * mean / (sqrt_(square) * inverse_root + epsilon);
+        p -= quick_divide(rate * mean, quick_sqrt(square) * inverse_root + epsilon);
         return square;
     }
 };

@@ -11,6 +11,8 @@
 // h mod s and w mod s, a class, share their taps, and dx of a class is itself a convolution of dy, with fewer taps and
 // stride 1: no product with a zero between dy's pixels is made. With s = 1 there is one class.
 #pragma once
+#include <type_traits>
+
 #include "cuda/dense_tile.cuh"
 #include "cuda/device/fast_divisor.cuh"
 #include "cuda/ops/convolution.h"
@@ -124,32 +126,36 @@ struct WindowColumns : Windows {
 
       public:
         __device__ Reader(const WindowColumns& from, int line0, int thread)
-            : from_(from), top_(Share::top(thread)), across_(Share::across(thread)), line_(line0 + across_) {}
-        __device__ void load(AsyncCopies& copies, float* to, int k0, int k_end) const {
-            float* const target = to + top_ * C::kPitch + across_;
-            if (from_.in_quads()) {
-                load_column<16>(copies, target, line_, k0, k_end);
-            } else {
-                for (int j = 0; j < 4; ++j) load_column<4>(copies, target + j, line_ + j, k0, k_end);
-            }
+            : from_(from), top_(Share::top(thread)), across_(Share::across(thread)) {
+            const int line = line0 + across_, left = from.numbers() - line;
+            numbers_ = left < 4 ? (left > 0 ? left : 0) : 4;
+#pragma unroll
+            for (int j = 0; j < 4; ++j) number_[j] = from.number(j < numbers_ ? line + j : 0);
         }
-
-      private:
-        template <int Bytes>
-        __device__ void load_column(AsyncCopies& copies, float* target, int line, int k0, int k_end) const {
-            const Place number = from_.number(line);
-            const bool is_number = line < from_.numbers();
+        __device__ void load(AsyncCopies& copies, float* to, int k0, int k_end) const {
+            float* target = to + top_ * C::kPitch + across_;
 #pragma unroll
             for (int i = 0; i < Share::kQuads; ++i, target += Share::kStep * C::kPitch) {
                 if (!Share::has(top_, i)) break;
                 const int k = k0 + top_ + i * Share::kStep;
                 const Place place = from_.place(from_.first + k);
-                copies.begin_cached<Bytes>(target, from_.data + place.offset + number.offset,
-                                           is_number && k < k_end && from_.has(place, number));
+                const auto begin = [&](auto bytes, int j) {
+                    copies.begin_cached<decltype(bytes)::value>(
+                        target + j, from_.data + place.offset + number_[j].offset,
+                        j < numbers_ && k < k_end && from_.has(place, number_[j]));
+                };
+                if (from_.in_quads())
+                    begin(std::integral_constant<int, 16>(), 0);
+                else
+#pragma unroll
+                    for (int j = 0; j < 4; ++j) begin(std::integral_constant<int, 4>(), j);
             }
         }
+
+      private:
         const WindowColumns& from_;
-        int top_, across_, line_;
+        int top_, across_, numbers_;  // of the line's four
+        Place number_[4];
     };
 };
 

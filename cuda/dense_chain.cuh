@@ -66,12 +66,14 @@ struct ChainTile {
             float sums[4][4] = {}, ones[2];
             if (has_work && column0 + warp_column < B.lines) {
                 const int left = k_end - k0;
-                const int count = left < Chunk::kChunk ? left : Chunk::kChunk;
-                const float* const b = stage + Chunk::ChunkA::kFloats;
+                const int steps = ((left < Chunk::kChunk ? left : Chunk::kChunk) + 7) / 8;
+                const float* const a = stage + Chunk::template begin_of<typename Chunk::ChunkA>(0);
+                const float* const b =
+                    stage + Chunk::ChunkA::kFloats + Chunk::template begin_of<typename Chunk::ChunkB>(warp_column);
                 if (is_exact)
-                    Chunk::template multiply<false, true>(sums, ones, stage, b, 0, warp_column, count);
+                    Chunk::template multiply<false, true>(sums, ones, a, b, steps);
                 else
-                    Chunk::template multiply<false, false>(sums, ones, stage, b, 0, warp_column, count);
+                    Chunk::template multiply<false, false>(sums, ones, a, b, steps);
             }
             float* const mine = partial + group * Chunk::kSumFloats + g * kPitch + warp_column + 2 * t;
 #pragma unroll

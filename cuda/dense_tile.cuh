@@ -49,7 +49,8 @@ struct Chunk {
     static constexpr bool kIsFast = along == Along::kFast;
     static constexpr int kWidth = kIsFast ? kDepth : kLines, kHeight = kIsFast ? kLines : kDepth;
     static constexpr int kPitch = kWidth + (kIsFast ? 8 : 4), kFloats = kPitch * kHeight;
-    static __device__ int place(int l, int k) { return kIsFast ? l * kPitch + k : k * kPitch + l; }
+    static constexpr int kOfLine = kIsFast ? kPitch : 1, kOfK = kIsFast ? 1 : kPitch;  ///< to the next line or k
+    static constexpr __device__ int place(int l, int k) { return l * kOfLine + k * kOfK; }
 };
 
 /// How kThreads threads share a chunk's quads of neighbours in memory: a thread's lie below each other, kStep rows
@@ -93,13 +94,11 @@ struct Operand {
 
       public:
         __device__ Reader(const Operand& from, int line0, int thread)
-            : pitch_(C::kIsFast ? from.K : from.lines),
-              top_(Share::top(thread)),
-              across_(Share::across(thread)),
-              lines_left_(from.lines - line0 - (C::kIsFast ? top_ : across_)),
-              wide_(pitch_ % 4 == 0 && detail::is_quad_aligned(from.data)) {
+            : pitch_(C::kIsFast ? from.K : from.lines), top_(Share::top(thread)), across_(Share::across(thread)) {
             first_ = from.data + (C::kIsFast ? line0 + top_ : top_) * std::size_t(pitch_) +
                      (C::kIsFast ? across_ : line0 + across_);
+            lines_left_ = from.lines - line0 - (C::kIsFast ? top_ : across_);
+            wide_ = pitch_ % 4 == 0 && detail::is_quad_aligned(from.data);
         }
         /// Begins the copy of numbers k0 to below k_end, at most 32 of them; zeros outside of the matrix.
         __device__ void load(AsyncCopies& copies, float* to, int k0, int k_end) const {
@@ -108,16 +107,23 @@ struct Operand {
             const int right = C::kIsFast ? k_left : lines_left_, below = C::kIsFast ? lines_left_ : k_left;
             const float* source = first_ + k0 * std::size_t(C::kIsFast ? 1 : pitch_);
             float* target = to + top_ * C::kPitch + across_;
+            if (wide_) {
+                const int rows = right > 0 ? below : 0;
 #pragma unroll
-            for (int i = 0; i < Share::kQuads; ++i) {
-                if (!Share::has(top_, i)) break;
-                const bool row_inside = i * Share::kStep < below;
-                if (wide_) {
-                    copies.begin<16>(target, source, row_inside && right > 0);
-                } else {
-                    for (int j = 0; j < 4; ++j) copies.begin<4>(target + j, source + j, row_inside && j < right);
+                for (int i = 0; i < Share::kQuads; ++i) {
+                    if (!Share::has(top_, i)) break;
+                    copies.begin<16>(target, source, i * Share::kStep < rows);
+                    source += Share::kStep * std::size_t(pitch_), target += Share::kStep * C::kPitch;
                 }
-                source += Share::kStep * std::size_t(pitch_), target += Share::kStep * C::kPitch;
+            } else {
+#pragma unroll 1  // rare: short code is worth more
+                for (int i = 0; i < Share::kQuads; ++i) {
+                    if (!Share::has(top_, i)) break;
+#pragma unroll 1
+                    for (int j = 0; j < 4; ++j)
+                        copies.begin<4>(target + j, source + j, i * Share::kStep < below && j < right);
+                    source += Share::kStep * std::size_t(pitch_), target += Share::kStep * C::kPitch;
+                }
             }
         }
 
@@ -155,21 +161,18 @@ struct DenseTile {
         return owners;
     }
 
-    /// sums[j] += the products of the chunk's first `count`, for the warp's 16 rows from `row` on and eight columns
-    /// from `column` + 8 j on, as tensor_multiply_add places them; ones[i] += the lane's part of the sums of A's rows g
-    /// + 8 i. It goes in steps of 8: what follows the last number is 0.
+    /// sums[j] += the products of the chunk's first 8 `steps` k, as tensor_multiply_add places them; ones[i] += the
+    /// lane's part of the sums of A's rows. a, b: where the lane's first numbers are in the chunk (begin_of).
     template <bool with_ones, bool is_exact>
-    static __device__ void multiply(float (&sums)[J][4], float (&ones)[2], const float* a, const float* b, int row,
-                                    int column, int count) {
-        const int g = lane_index() / 4, t = lane_index() % 4;
+    static __device__ void multiply(float (&sums)[J][4], float (&ones)[2], const float* a, const float* b, int steps) {
         float large[J][4] = {}, small[J][4] = {};
 #pragma unroll kUnroll
-        for (int k = 2 * t; k < count + 2 * t; k += 8) {
+        for (int step = 0; step < steps; ++step, a += 8 * ChunkA::kOfK, b += 8 * ChunkB::kOfK) {
             float A[4], rest[4], B[J][2], beta[J][2];
 #pragma unroll
             for (int i = 0; i < 2; ++i) {
                 float pair[2];
-                read_pair<ChunkA>(pair, a, row + g + 8 * i, k);
+                read_pair<ChunkA>(pair, a + 8 * i * ChunkA::kOfLine);
 #pragma unroll
                 for (int h = 0; h < 2; ++h) {
                     if constexpr (with_ones) ones[i] += pair[h];
@@ -180,7 +183,7 @@ struct DenseTile {
 #pragma unroll
             for (int j = 0; j < J; ++j) {
                 float pair[2];
-                read_pair<ChunkB>(pair, b, column + 8 * j + g, k);
+                read_pair<ChunkB>(pair, b + 8 * j * ChunkB::kOfLine);
 #pragma unroll
                 for (int h = 0; h < 2; ++h) {
                     const Tf32Parts parts = tf32_parts(pair[h]);
@@ -201,6 +204,11 @@ struct DenseTile {
         for (int j = 0; j < J; ++j)
 #pragma unroll
             for (int i = 0; i < 4; ++i) sums[j][i] += large[j][i] + small[j][i];
+    }
+    /// Where in a chunk a lane's numbers begin, for a warp whose lines begin at `line`.
+    template <class C>
+    static __device__ int begin_of(int line) {
+        return C::place(line + lane_index() / 4, 2 * (lane_index() % 4));
     }
 
     /// Sums the tile at (row0, column0). Returns it in shared memory, rows kPitch apart, for the whole block to read;
@@ -225,36 +233,39 @@ struct DenseTile {
         const typename OperandB::template Reader<kB, kColumns, kGroupThreads> read_b(B, column0, thread);
 
         AsyncCopies copies;
-        const auto load_chunk = [&](int c) {  // chunk c of this group, counted over all its slices
-            const int slice = c / chunks * owners + owner;
-            const int k0 = slice * slices.length + c % chunks * kChunk;
+        int slice = owner, left = chunks, k0 = owner * slices.length, to = 0;  // of the next chunk to load
+        const auto load_chunk = [&] {
             const int slice_end = (slice + 1) * slices.length, k_end = slice_end < A.K ? slice_end : A.K;
-            float* const stage = stages + c % kStages * kStageFloats;
-            if (c < rounds * chunks && k0 < k_end) {
-                read_a.load(copies, stage, k0, k_end);
-                read_b.load(copies, stage + ChunkA::kFloats, k0, k_end);
+            if (k0 < k_end) {
+                read_a.load(copies, stages + to, k0, k_end);
+                read_b.load(copies, stages + to + ChunkA::kFloats, k0, k_end);
             }
             copies.end_group();
+            k0 += kChunk;
+            if (--left == 0) slice += owners, left = chunks, k0 = slice * slices.length;
+            to = to == (kStages - 1) * kStageFloats ? 0 : to + kStageFloats;
         };
         wait_for_previous_launch();
-        for (int c = 0; c < kStages - 1; ++c) load_chunk(c);
+        for (int i = 0; i < kStages - 1; ++i) load_chunk();
         while_waiting();
-        int c = 0;
+        const float* const a = stages + begin_of<ChunkA>(warp_row);
+        const float* const b = stages + ChunkA::kFloats + begin_of<ChunkB>(warp_column);
+        int from = 0;
         for (int round = 0; round < rounds; ++round) {
-            const int slice = round * owners + owner;
+            const int begin = (round * owners + owner) * slices.length;
+            int k_left = min_(slices.length, A.K - begin);
             float sums[J][4] = {}, ones[2] = {};
-            for (int chunk = 0; chunk < chunks; ++chunk, ++c) {
+#pragma unroll 1
+            for (int chunk = 0; chunk < chunks; ++chunk, k_left -= kChunk) {
                 copies.wait<kStages - 2>();
-                __syncthreads();  // chunk c is there for all, and nobody reads chunk c - 1 any more
-                load_chunk(c + kStages - 1);
-                const int k0 = slice * slices.length + chunk * kChunk;
-                const int count = min_(min_(slices.length - chunk * kChunk, A.K - k0), kChunk);
-                if (count <= 0) continue;
-                const float* const a = stages + c % kStages * kStageFloats;
+                __syncthreads();  // the chunk is there for all, and nobody reads the one before it any more
+                load_chunk();
+                const int steps = (min_(k_left, kChunk) + 7) / 8;
                 if (is_exact)
-                    multiply<with_ones, true>(sums, ones, a, a + ChunkA::kFloats, warp_row, warp_column, count);
+                    multiply<with_ones, true>(sums, ones, a + from, b + from, steps);
                 else
-                    multiply<with_ones, false>(sums, ones, a, a + ChunkA::kFloats, warp_row, warp_column, count);
+                    multiply<with_ones, false>(sums, ones, a + from, b + from, steps);
+                from = from == (kStages - 1) * kStageFloats ? 0 : from + kStageFloats;
             }
             float* const mine = partial + owner * kSumFloats + (warp_row + g) * kPitch + warp_column + 2 * t;
 #pragma unroll
@@ -279,14 +290,14 @@ struct DenseTile {
     }
 
   private:
-    /// Numbers k and k + 1 of line l of a chunk; k is even.
+    /// A number of a line of a chunk and the next one along k; the first has an even k.
     template <class C>
-    static __device__ void read_pair(float (&pair)[2], const float* chunk, int l, int k) {
+    static __device__ void read_pair(float (&pair)[2], const float* first) {
         if constexpr (C::kIsFast) {
-            const float2 both = *reinterpret_cast<const float2*>(chunk + C::place(l, k));
+            const float2 both = *reinterpret_cast<const float2*>(first);
             pair[0] = both.x, pair[1] = both.y;
         } else {
-            pair[0] = chunk[C::place(l, k)], pair[1] = chunk[C::place(l, k + 1)];
+            pair[0] = first[0], pair[1] = first[C::kOfK];
         }
     }
     static __device__ int min_(int a, int b) { return a < b ? a : b; }

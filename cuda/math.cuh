@@ -166,6 +166,27 @@ __device__ inline void sincos_turn(double u, double& sine, double& cosine) {
 __device__ inline float sqrt_(float x) { return sqrtf(x); }
 __device__ inline double sqrt_(double x) { return sqrt(x); }
 
+/// x / y to 2 ulp for |y| in [2^-126, 2^126], and the root of x >= 0 to 1 ulp. On a GPU the exact ones are calls with
+/// branches for what is denormal or 0, which an optimiser's numerators often are.
+__device__ inline float quick_divide(float x, float y) {
+#ifdef __CUDA_ARCH__
+    return __fdividef(x, y);
+#else
+    return x / y;
+#endif
+}
+__device__ inline double quick_divide(double x, double y) { return x / y; }
+__device__ inline float quick_sqrt(float x) {
+#ifdef __CUDA_ARCH__
+    float y;
+    asm("sqrt.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return sqrtf(x);
+#endif
+}
+__device__ inline double quick_sqrt(double x) { return sqrt(x); }
+
 /// 1 / (1 + e^-x), computed from e^x or e^-x: the one that does not overflow.
 template <class T>
 __device__ inline T sigmoid_(T x) {

@@ -103,20 +103,36 @@ __device__ void weight_tile(const Rule& rule, const WeightWork::Layer& layer, bo
     const int row0 = block / layer.across * WeightTile::kRows, column0 = block % layer.across * WeightTile::kColumns;
     const std::size_t rows = std::size_t(r) * of.N;
     const Operand dy{of.dy + rows * of.out, of.out, of.N}, x{of.x + rows * of.in, of.in, of.N};
-    auto local = rule.of(r);
     const auto place_of = [&](int row, int column) { return of.weight + std::size_t(row) * of.in + column; };
     const auto expect_all = [&] {
         constexpr int kLines = WeightTile::kColumns / 32;  // of 128 bytes in a row of the tile
         for (int e = threadIdx.x; e < WeightTile::kRows * kLines; e += blockDim.x) {
             const int row = row0 + e / kLines, column = column0 + e % kLines * 32;
-            if (row < of.out && column < of.in) local.expect(place_of(row, column));
+            if (row < of.out && column < of.in) rule.expect(r, place_of(row, column));
         }
     };
     const float* const tile = column0 == 0 ? WeightTile::sum<true>(dy, x, row0, column0, is_exact, expect_all)
                                            : WeightTile::sum<false>(dy, x, row0, column0, is_exact, expect_all);
-    for_quads<WeightTile>(tile, row0, column0, of.out, of.in, [&](int row, int column, float(&g)[4], int count) {
-        if (count) local.update(place_of(row, column), g, count);
-    });
+    auto local = rule.of(r);
+    constexpr int kAtOnce = 4, kAcross = WeightTile::kColumns / 4, kQuads = WeightTile::kRows * kAcross;
+    const bool is_whole = row0 + WeightTile::kRows <= of.out && column0 + WeightTile::kColumns <= of.in &&
+                          of.in % 4 == 0 && of.weight % 4 == 0 && kQuads % (kAtOnce * blockDim.x) == 0;
+    if (is_whole)
+        for (int first = threadIdx.x; first < kQuads; first += kAtOnce * blockDim.x) {
+            std::size_t at[kAtOnce];
+            float g[kAtOnce][4];
+#pragma unroll
+            for (int q = 0; q < kAtOnce; ++q) {
+                const int e = first + q * blockDim.x, down = e / kAcross, across = 4 * (e % kAcross);
+                at[q] = place_of(row0 + down, column0 + across);
+                detail::load_quad(g[q], tile + down * WeightTile::kPitch + across);
+            }
+            local.update_together(at, g);
+        }
+    else
+        for_quads<WeightTile>(tile, row0, column0, of.out, of.in, [&](int row, int column, float(&g)[4], int count) {
+            if (count) local.update(place_of(row, column), g, count);
+        });
     if (column0 == 0 && !of.row_weights)  // with row weights, weighted_biases() has them
         for (int row = 4 * threadIdx.x; row < WeightTile::kRows && row0 + row < of.out; row += 4 * blockDim.x) {
             float g[4];

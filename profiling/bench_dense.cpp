@@ -2,8 +2,10 @@
 // alone and together, and the launch of all weights' gradients with Adam. Twenty calls are one graph, so that the host
 // is no part of the time.
 //
-//   bench_dense [R]   one line a case and tile: "case tile R microseconds floor_microseconds"
+//   bench_dense [R] [CASE] [TILE]   one line a case and tile: "case tile R microseconds floor_microseconds"
 //
+// R: replicas (1). CASE, TILE: that case or tile alone, such as x-h1 and 3 (0 by size, 1 small, 2 medium, 3 large), for
+// Nsight Compute, which then meets no other kernel.
 // floor: the larger of its multiplications with addition at 25.5 T/s (an H100's FFMA rate) and its bytes at 3 TB/s.
 #include <algorithm>
 #include <cstdio>
@@ -55,7 +57,8 @@ double microseconds(Stream stream, const std::function<void()>& call) {
     return times[kRounds / 2];
 }
 
-void measure(int R) {
+/// only_case: empty for all of them; only_tile: -1 for all of them.
+void measure(int R, const std::string& only_case, int only_tile) {
     Step s(R);
     for (DeviceBuffer<float>* d :
          {&s.arena, &s.x, &s.h1, &s.moments, &s.z, &s.h3, &s.logits, &s.dh3, &s.d_moments, &s.dh1})
@@ -64,9 +67,11 @@ void measure(int R) {
     s.arrived.zero(s.stream), s.seeds.zero(s.stream), s.step.zero(s.stream), s.sums.zero(s.stream);
     const float* const a = s.arena.data();
     const auto print = [&](const char* name, double macs, double floats, const std::function<void()>& call) {
+        if (!only_case.empty() && only_case != name) return;
         const double floor = std::max(R * macs / 25.5e6, R * floats * 4 / 3e6);
         for (const DenseTileSize tile :
              {DenseTileSize::kBySize, DenseTileSize::kSmall, DenseTileSize::kMedium, DenseTileSize::kLarge}) {
+            if (only_tile >= 0 && only_tile != int(tile)) continue;
             launch_options().dense_tile = tile;
             std::printf("%s %d %d %.2f %.2f\n", name, int(tile), R, microseconds(s.stream, call), floor);
         }
@@ -131,12 +136,12 @@ void measure(int R) {
 }  // namespace warpvae
 
 int main(int argc, char** argv) {
-    const int R = argc > 1 ? std::atoi(argv[1]) : 1;
-    if (argc > 2 || R < 1) return std::fprintf(stderr, "bench_dense [R]\n"), 2;
+    const int R = argc > 1 ? std::atoi(argv[1]) : 1, tile = argc > 3 ? std::atoi(argv[3]) : -1;
+    if (argc > 4 || R < 1) return std::fprintf(stderr, "bench_dense [R] [CASE] [TILE]\n"), 2;
     try {
         warpvae::require_device();
         warpvae::launch_options().fused_dense = true;
-        warpvae::measure(R);
+        warpvae::measure(R, argc > 2 ? argv[2] : "", tile);
     } catch (const std::exception& error) {
         return std::fprintf(stderr, "%s\n", error.what()), 1;
     }

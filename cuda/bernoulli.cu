@@ -16,9 +16,10 @@ Status bernoulli_from_logits(T* nll, T* dlogits, const T* logits, const T* targe
 }
 template <class T>
 Status bernoulli_from_probabilities(T* nll, T* dprobabilities, const T* probabilities, const T* target, T scale, int R,
-                                    int N, int D, Stream stream) {
+                                    int N, int D, Stream stream, const LossRows<T>& rows) {
+    if (!rows.fits(N)) return {kInvalidValue};
     return launch(bernoulli_kernel<T, FromProbability>, for_blocks(N, R), stream, nll, dprobabilities, probabilities,
-                  target, scale, D, LossRows<T>{}, FromProbability());
+                  target, scale, D, rows, FromProbability());
 }
 template <class T>
 Status sigmoid(T* y, const T* x, std::size_t n, Stream stream) {
@@ -28,7 +29,8 @@ Status sigmoid(T* y, const T* x, std::size_t n, Stream stream) {
 #define WARPVAE_INSTANTIATE(T)                                                                                      \
     template Status bernoulli_from_logits(T*, T*, const T*, const T*, T, int, int, int, Stream, const LossRows<T>&, \
                                           T);                                                                       \
-    template Status bernoulli_from_probabilities(T*, T*, const T*, const T*, T, int, int, int, Stream);             \
+    template Status bernoulli_from_probabilities(T*, T*, const T*, const T*, T, int, int, int, Stream,              \
+                                                 const LossRows<T>&);                                               \
     template Status sigmoid(T*, const T*, std::size_t, Stream);
 WARPVAE_INSTANTIATE(float)
 WARPVAE_INSTANTIATE(double)

@@ -27,7 +27,7 @@ struct FromLogit {
     template <class T>
     __device__ BernoulliTerm<T> operator()(T logit, T target) const {
         const T magnitude = logit < T(0) ? -logit : logit;
-        const T e = exp_(-magnitude);
+        const T e = exp_of_nonpositive(-magnitude);
         const T positive = logit > T(0) ? logit : T(0);  // a NaN logit reaches the sum through e
         return {positive - logit * target + log1p_(e), (logit < T(0) ? e : T(1)) / (T(1) + e) - target};
     }

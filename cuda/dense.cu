@@ -104,6 +104,24 @@ Status dense_sigmoid_bernoulli(const Matmul& context, T* nll, T* dlogits, T* y, 
 }
 
 template <class T>
+Status dense_bernoulli_nll(const Matmul& context, T* nll, T* y, const T* x, const T* W, const T* b, std::size_t P,
+                           Activation activation, const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R,
+                           int N, int in, int D) {
+    if constexpr (std::is_same_v<T, float>)
+        if (dense_is_fused<T>(context))
+            return fused_dense_bernoulli_nll(nll, x, W, b, P, activation, target, scratch, R, N, in, D,
+                                             context.math_stream());
+    if (!is_bernoulli(activation, target, N)) return {kInvalidValue};
+    const Status status = dense_forward(context, y, x, W, b, P, activation, R, N, in, D);
+    if (!status.ok()) return status;
+    const LossRows<T> rows{nullptr, target.map};
+    if (activation == Activation::kSigmoid)
+        return bernoulli_from_probabilities<T>(nll, nullptr, y, target.values, T(1), R, N, D, context.stream(), rows);
+    return bernoulli_from_logits<T>(nll, nullptr, y, target.values, T(1), R, N, D, context.stream(), rows,
+                                    target.largest_logit);
+}
+
+template <class T>
 Status dense_gaussian_head(const Matmul& context, T* moments, T* z, T* kl, const T* h, const T* W, const T* b,
                            std::size_t P, const GaussianLatent<T>& latent, const LatentNoise& noise, int R, int N,
                            int H, int Z, const LayerOfDraw<T>& next) {
@@ -202,6 +220,8 @@ Status dense_dropout(const Matmul& context, T* x, const DropoutMask& mask, int R
                                     const BernoulliTarget<T>&, const RowSumScratch&, int, int, int, int);             \
     template Status dense_sigmoid_bernoulli(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t,     \
                                             const T*, T, const RowSumScratch&, int, int, int, int);                   \
+    template Status dense_bernoulli_nll(const Matmul&, T*, T*, const T*, const T*, const T*, std::size_t, Activation, \
+                                        const BernoulliTarget<T>&, const RowSumScratch&, int, int, int, int);         \
     template Status dense_gaussian_head(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t,         \
                                         const GaussianLatent<T>&, const LatentNoise&, int, int, int, int,             \
                                         const LayerOfDraw<T>&);                                                       \

@@ -55,28 +55,45 @@ Status fused_dense_forward(float* y, const float* x, const float* W, const float
                                  stream);
 }
 
-template <class Output>
-static Status bernoulli_product(const BernoulliLoss<Output>& loss, const float* x, const float* W, int R, int in,
-                                MathStream stream) {
+template <class Output, bool with_gradient>
+static Status bernoulli_product(const BernoulliLoss<Output, with_gradient>& loss, const float* x, const float* W, int R,
+                                int in, MathStream stream) {
     if (!is_sound(R, loss.N, in, loss.D)) return {kInvalidValue};
     if (loss.D == 0) return fill_bytes(loss.nll, 0, std::size_t(R) * loss.N * sizeof(float), stream);
     return product<Along::kFast>(rows_of(x, loss.N, in), {W, loss.P, loss.D, in}, R, loss, stream);
+}
+
+static LogitOutput logit_output(const BernoulliTarget<float>& target) {
+    return {{target.largest_logit > 0 ? target.largest_logit : INFINITY}};  // which no logit is beyond
 }
 
 Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
                              const BernoulliTarget<float>& target, const RowSumScratch& scratch, int R, int N, int in,
                              int D, MathStream stream) {
     if (!target.fits(N)) return {kInvalidValue};
-    const float largest = target.largest_logit > 0 ? target.largest_logit : INFINITY;  // which no logit is beyond
-    return bernoulli_product(BernoulliLoss<LogitOutput>{{{largest}}, nll, dlogits, b, P, target, N, D, scratch}, x, W,
-                             R, in, stream);
+    return bernoulli_product(
+        BernoulliLoss<LogitOutput, true>{logit_output(target), nll, dlogits, b, P, target, N, D, scratch}, x, W, R, in,
+        stream);
 }
 
 Status fused_dense_sigmoid_bernoulli(float* nll, float* dlogits, float* y, const float* x, const float* W,
                                      const float* b, std::size_t P, const float* target, float scale,
                                      const RowSumScratch& scratch, int R, int N, int in, int D, MathStream stream) {
-    return bernoulli_product(BernoulliLoss<SigmoidOutput>{{y, {}}, nll, dlogits, b, P, {target, scale}, N, D, scratch},
-                             x, W, R, in, stream);
+    return bernoulli_product(
+        BernoulliLoss<SigmoidOutput, true>{{y, {}}, nll, dlogits, b, P, {target, scale}, N, D, scratch}, x, W, R, in,
+        stream);
+}
+
+Status fused_dense_bernoulli_nll(float* nll, const float* x, const float* W, const float* b, std::size_t P,
+                                 Activation activation, const BernoulliTarget<float>& target,
+                                 const RowSumScratch& scratch, int R, int N, int in, int D, MathStream stream) {
+    if (!is_bernoulli(activation, target, N)) return {kInvalidValue};
+    const auto with = [&](const auto& output) {
+        return bernoulli_product(
+            BernoulliLoss<std::decay_t<decltype(output)>, false>{output, nll, nullptr, b, P, target, N, D, scratch}, x,
+            W, R, in, stream);
+    };
+    return activation == Activation::kSigmoid ? with(SigmoidOutput{nullptr, {}}) : with(logit_output(target));
 }
 
 /// A row of 2Z moments in one tile, for up to 32 latents and for more.

@@ -3,7 +3,7 @@
 // write every activation once more, and each would cost a launch.
 //
 //   forward         y  = activation(x W^T + b)                          BiasActivation
-//                   l  = x W^T + b, (y = sigmoid(l),) nll, dl           BernoulliLoss
+//                   l  = x W^T + b, (y = sigmoid(l),) nll, (dl)         BernoulliLoss
 //                   (mu, s) = x W^T + b, z = mu + sigma epsilon, kl     GaussianHead, and the layer that reads z
 //                   (mu, v), kl, some z_k = mu + sigma epsilon_k        PosteriorHead
 //   input gradient  dx = w (dy W) f'(x) (+ more), w of the row          ActivationMask
@@ -114,7 +114,7 @@ struct LogitOutput {
     FromClippedLogit<float> term;
     __device__ void take(float (&)[4], std::size_t, int) const {}
 };
-/// or their sigmoids y, the layer's output.
+/// or their sigmoids y, the layer's output, stored unless y is null.
 struct SigmoidOutput {
     float* y;
     FromSigmoid term;
@@ -122,13 +122,14 @@ struct SigmoidOutput {
     __device__ void take(float (&v)[4], std::size_t at, int count) const {
 #pragma unroll
         for (int i = 0; i < 4; ++i) v[i] = SigmoidActivation::forward(v[i]);
-        store_quad(y + at, v, count);
+        if (y) store_quad(y + at, v, count);
     }
 };
 
 /// dlogits = scale dnll/dl with l = tile + b, nll[row] = -log Bernoulli(t; sigmoid(l)), summed over the D columns. A
-/// part is the sum of one segment in a fixed tree; a row's parts are added in order.
-template <class Output>
+/// part is the sum of one segment in a fixed tree; a row's parts are added in order. Without gradient nothing as large
+/// as the image is written: evaluation wants the sums alone.
+template <class Output, bool with_gradient>
 struct BernoulliLoss {
     Output output;
     float *nll, *dlogits;
@@ -154,10 +155,10 @@ struct BernoulliLoss {
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
                 const BernoulliTerm<float> term = output.term(v[i], t[i]);
-                v[i] = target.scale * term.gradient;
+                if constexpr (with_gradient) v[i] = target.scale * term.gradient;
                 if (i < count) part += term.nll;
             }
-            store_quad(dlogits + at, v, count);
+            if constexpr (with_gradient) store_quad(dlogits + at, v, count);
             part = warp_group_sum<kSegment / 4>(part);
             if (count && column % kSegment == 0)
                 sums.parts[(std::size_t(r) * N + row) * row_sum_parts(D) + column / kSegment] = part;

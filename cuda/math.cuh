@@ -2,7 +2,7 @@
 // use them; the GPU runs the same text. In double they are the library's own: double is for gradient checks.
 //
 // Error bounds, tested over the whole range (tests/kernel/math_test.cu): exp 1.5 ulp, expm1 1.5 ulp, log 1 ulp,
-// log1p 2.5 ulp, sincos 1.2e-7 absolute, sigmoid 2.5 ulp, tanh 3 ulp, softplus 4 ulp, above_tangent_of_exp 30 ulp,
+// log1p 1.5 ulp, sincos 1.2e-7 absolute, sigmoid 2.5 ulp, tanh 3 ulp, softplus 4 ulp, above_tangent_of_exp 30 ulp,
 // above_tangent_of_log 30 ulp. NaN in gives NaN out.
 #pragma once
 #include <cmath>
@@ -20,9 +20,10 @@ __device__ inline float multiply_add(float a, float b, float c) {
 #endif
 }
 
-/// x = n ln2 + r with |r| <= ln2 / 2, and e^r = 1 + r + r^2 p: a polynomial of degree 6 (Cephes).
+/// x = n ln2 + r with |r| <= ln2 / 2, and e^r = 1 + r + r^2 p: a polynomial of degree 6 (Cephes). The low bits of
+/// `shifted` are n, as an integer: a conversion takes a GPU as long as eight additions.
 struct ExpParts {
-    float n, r, p;
+    float n, r, p, shifted;
 };
 __device__ inline ExpParts exp_parts(float x) {
     const float shifted = multiply_add(x, 1.44269504f, 12582912.f);  // 1.5 * 2^23: rounds to an integer
@@ -35,7 +36,7 @@ __device__ inline ExpParts exp_parts(float x) {
     p = multiply_add(p, r, 4.1665795894e-2f);
     p = multiply_add(p, r, 1.6666665459e-1f);
     p = multiply_add(p, r, 5.0000001201e-1f);
-    return {n, r, p};
+    return {n, r, p, shifted};
 }
 /// For any x: n stays within an integer's range, and NaN is NaN.
 __device__ inline ExpParts bounded_exp_parts(float x) { return exp_parts(x < -104.f ? -104.f : (x > 89.f ? 89.f : x)); }
@@ -72,6 +73,15 @@ __device__ inline float exp_(float x) {
     const float scale2 = __uint_as_float(static_cast<unsigned>(exponent - half + 127) << 23);
     const float y = p * scale1 * scale2;
     return x < -103.97f ? 0.f : (x > 88.7228394f ? INFINITY : (x != x ? x : y));
+}
+
+/// e^x for x <= 0; 0 below -87.3.
+__device__ inline float exp_of_nonpositive(float x) {
+    using detail::multiply_add;
+    const detail::ExpParts e = detail::exp_parts(x < -87.3f ? -87.3f : x);
+    const float p = multiply_add(e.p, e.r * e.r, e.r + 1.f);
+    const float y = p * __uint_as_float((__float_as_uint(e.shifted) + 127u) << 23);
+    return x < -87.3f ? 0.f : y;
 }
 
 /// e^x - 1 for x <= 0.
@@ -114,11 +124,17 @@ __device__ inline float above_tangent_of_log(float x) {
 
 /// log(1 + e) for e in [0, 1].
 __device__ inline float log1p_(float e) {
-    // Goldberg: log1p(e) = e log(u) / (u - 1) with u = 1 + e rounded; e itself where u is 1.
-    const float u = 1.f + e;
-    const float d = u - 1.f;
-    const float y = log_(u) * (e / (d == 0.f ? 1.f : d));
-    return d == 0.f ? e : y;
+    using detail::multiply_add;
+    float q = -3.3170558398e-3f;  // log1p(e) = e + e^2 q(e): minimax (Remez), relative error 5e-9
+    q = multiply_add(q, e, 2.0197924948e-2f);
+    q = multiply_add(q, e, -5.7651303462e-2f);
+    q = multiply_add(q, e, 1.0679144349e-1f);
+    q = multiply_add(q, e, -1.5354502550e-1f);
+    q = multiply_add(q, e, 1.9695062884e-1f);
+    q = multiply_add(q, e, -2.4958514359e-1f);
+    q = multiply_add(q, e, 3.3330503239e-1f);
+    q = multiply_add(q, e, -4.9999932426e-1f);
+    return multiply_add(e * e, q, e);
 }
 
 /// sine and cosine of 2 pi u, u in [0, 1).
@@ -144,6 +160,7 @@ __device__ inline void sincos_turn(float u, float& sine, float& cosine) {
 }
 
 __device__ inline double exp_(double x) { return exp(x); }
+__device__ inline double exp_of_nonpositive(double x) { return exp(x); }
 __device__ inline double expm1_(double x) { return expm1(x); }
 __device__ inline double log_(double x) { return log(x); }
 __device__ inline double log1p_(double x) { return log1p(x); }

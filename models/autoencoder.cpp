@@ -31,6 +31,12 @@ void Autoencoder<T>::add_log_ratio(T* ratio, int N) {
 }
 
 template <class T>
+void Autoencoder<T>::decode_likelihood(T* nll, const T* target, int N, int K) {
+    decode(N * K);
+    negative_log_likelihood(nll, target, N, K);
+}
+
+template <class T>
 T* Autoencoder<T>::decoded_images(int N) {
     T* x = output();
     if (decodes_to_logits()) check(sigmoid<T>(x, x, std::size_t(this->R_) * N * this->image_size(), this->stream()));

@@ -64,6 +64,9 @@ class Autoencoder : public Model<T> {
     T* decoded_images(int N);
     /// nll [R, N K] = -log p(target | z) in nats, for what `decode` made last. target [R, N, D]: each is for K rows.
     virtual void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) = 0;
+    /// The same from z() and u(), where what `decode` makes of them is wanted for nothing else: output() and
+    /// reference() may be left as they are.
+    virtual void decode_likelihood(T* nll, const T* target, int N, int K = 1);
 
     // --- bound ---
 

@@ -78,6 +78,15 @@ void DenseStack<T>::forward_sigmoid_to_bernoulli(const Matmul& matmul, const Par
 }
 
 template <class T>
+void DenseStack<T>::bernoulli_nll(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
+                                  const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N) {
+    const T* hidden = forward_hidden(matmul, parameters, x, R, N, {});
+    const DenseLayer& last = layers_.back();
+    check(dense_bernoulli_nll(matmul, nll, output(), hidden, last.weight(parameters), last.bias(parameters),
+                              parameters.stride(), last_, target, scratch, R, N, last.in(), last.out()));
+}
+
+template <class T>
 T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x,
                            Activation x_activation, bool want_dx, int R, int N, const LatentNoise& drop) {
     T* dx = nullptr;

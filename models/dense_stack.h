@@ -41,6 +41,9 @@ class DenseStack {
     void forward_sigmoid_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
                                       T* d_logits, const T* target, T scale, const RowSumScratch& scratch, int R,
                                       int N);
+    /// The likelihood alone of a stack of either kind (dense_bernoulli_nll): output() is scratch.
+    void bernoulli_nll(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
+                       const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N);
     int in() const { return layers_.front().in(); }
     int out() const { return layers_.back().out(); }
 

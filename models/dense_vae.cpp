@@ -64,16 +64,21 @@ void DenseVae<T>::decode(int N) {
 template <class T>
 void DenseVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
     const Range range("loss");
-    check(bernoulli_from_logits<T>(nll, nullptr, output(), this->repeated(target, N, K), T(1), R_, N * K,
-                                   this->image_size(), this->stream()));
+    check(bernoulli_from_logits<T>(nll, nullptr, output(), target, T(1), R_, N * K, this->image_size(), this->stream(),
+                                   {nullptr, {N, K}}));
+}
+template <class T>
+void DenseVae<T>::decode_likelihood(T* nll, const T* target, int N, int K) {
+    const Range range("decoder.forward");
+    decoder_.bernoulli_nll(matmul_, parameters_, z_.data(), nll, {target, T(1), {N, K}},
+                           {loss_parts_.data(), tiles_arrived_.data()}, R_, N * K);
 }
 
 /// -ELBO = -log p(x | z) + KL(q(z | x) || p(z)), one sample of z (eq. 7), a row at a time.
 template <class T>
 void DenseVae<T>::evaluate(int N, const LatentNoise& noise) {
     this->encode(N, noise);
-    decode(N);
-    negative_log_likelihood(reconstruction_.data(), input_.data(), N);
+    decode_likelihood(reconstruction_.data(), input_.data(), N);
 }
 
 template <class T>

@@ -33,6 +33,7 @@ class DenseVae : public Autoencoder<T> {
     T* output() override { return decoder_.output(); }
     bool decodes_to_logits() const override { return true; }
     void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) override;
+    void decode_likelihood(T* nll, const T* target, int N, int K = 1) override;
     const DenseVaeConfig& config() const { return config_; }
 
   private:
@@ -46,7 +47,7 @@ class DenseVae : public Autoencoder<T> {
     DenseStack<T> encoder_, decoder_;
     DenseLayer heads_;
     DeviceBuffer<T> moments_, z_, reconstruction_, kl_;
-    DeviceBuffer<float> loss_parts_;            // of dense_bernoulli
+    DeviceBuffer<float> loss_parts_;            // of dense_bernoulli and dense_bernoulli_nll
     DeviceBuffer<unsigned int> tiles_arrived_;  // of the same
     DeviceBuffer<T> d_moments_, d_hidden_;
 };

@@ -281,18 +281,13 @@ template <class T>
 void Equivae<T>::likelihood(T* nll, T* d_pixels, const T* target, PairShape shape, T scale, const T* weights) {
     const Range range("loss");
     const LossRows<T> rows{weights, {shape.unlabelled, shape.classes}};  // a pair's target is its image
-    const int pairs = shape.pairs();
-    if (config_.likelihood == Likelihood::kBernoulli) {
-        check(
-            bernoulli_from_logits<T>(nll, d_pixels, output(), target, scale, R_, pairs, int(D_), this->stream(), rows));
-        return;
+    ImageLikelihood<T> likelihood{config_.likelihood, config_.height * config_.width, config_.channels};
+    if (config_.deviation != DeviationKind::kUnit) {
+        const int deviations = config_.deviation == DeviationKind::kPerChannel ? config_.channels : 1;
+        likelihood.deviation = {parameters_.value(deviation_), deviations, parameters_.stride()};
+        likelihood.d_log_deviation = parameters_.gradient(deviation_);
     }
-    const bool unit = config_.deviation == DeviationKind::kUnit;
-    const int deviations = config_.deviation == DeviationKind::kPerChannel ? config_.channels : 1;
-    const LogDeviation<T> deviation{unit ? nullptr : parameters_.value(deviation_), deviations, parameters_.stride()};
-    T* d_deviation = d_pixels && !unit ? parameters_.gradient(deviation_) : nullptr;
-    check(gaussian_likelihood<T>({nll, d_pixels, d_deviation}, output(), target, deviation, scale, R_, pairs,
-                                 config_.height * config_.width, config_.channels, this->stream(), rows));
+    check(likelihood.row_losses(nll, d_pixels, output(), target, scale, rows, R_, shape.pairs(), this->stream()));
 }
 
 template <class T>

@@ -93,18 +93,20 @@ T RenyiVae<T>::largest_logit() const {
 template <class T>
 void RenyiVae<T>::likelihood(T* nll, T* d_output, const T* target, int N, int K) {
     const Range range("loss");
+    const ImageLikelihood<T> likelihood{config_.likelihood, this->image_size(), 1, largest_logit()};
     const LossRows<T> rows{nullptr, {N, K}};  // all draws of an image share it as their target
-    const T scale = T(1) / T(N);
-    if (config_.likelihood == Likelihood::kGaussian)
-        check(gaussian_likelihood<T>({nll, d_output, nullptr}, output(), target, {}, scale, R_, N * K,
-                                     this->image_size(), 1, this->stream(), rows));
-    else
-        check(bernoulli_from_logits<T>(nll, d_output, output(), target, scale, R_, N * K, this->image_size(),
-                                       this->stream(), rows, largest_logit()));
+    check(likelihood.row_losses(nll, d_output, output(), target, T(1) / T(N), rows, R_, N * K, this->stream()));
 }
 template <class T>
 void RenyiVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
     likelihood(nll, nullptr, target, N, K);
+}
+template <class T>
+void RenyiVae<T>::decode_likelihood(T* nll, const T* target, int N, int K) {
+    if (config_.likelihood != Likelihood::kBernoulli) return Autoencoder<T>::decode_likelihood(nll, target, N, K);
+    const Range range("decoder.forward");
+    decoder_.bernoulli_nll(matmul_, parameters_, z_.data(), nll, {target, T(1), {N, K}, largest_logit()},
+                           {loss_parts_.data(), tiles_arrived_.data()}, R_, N * K);
 }
 
 template <class T>
@@ -139,8 +141,7 @@ void RenyiVae<T>::bound_draws(int N) {
 template <class T>
 void RenyiVae<T>::evaluate(int N, const LatentNoise& noise) {
     draw_samples(N, noise);
-    decode(N * config_.samples);
-    negative_log_likelihood(nll_.data(), input_.data(), N, config_.samples);
+    decode_likelihood(nll_.data(), input_.data(), N, config_.samples);
     bound_draws(N);
 }
 

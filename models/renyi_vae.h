@@ -46,6 +46,7 @@ class RenyiVae : public Autoencoder<T> {
     T* output() override { return decoder_.output(); }
     bool decodes_to_logits() const override { return config_.likelihood == Likelihood::kBernoulli; }
     void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) override;
+    void decode_likelihood(T* nll, const T* target, int N, int K = 1) override;
     const RenyiVaeConfig& config() const { return config_; }
     const std::vector<double>& alphas() const { return host_alphas_; }
 
@@ -77,7 +78,7 @@ class RenyiVae : public Autoencoder<T> {
     DeviceBuffer<double> alphas_;
     RenyiOrders orders_;
     DeviceBuffer<T> moments_, kl_, z_, ratio_, nll_, weights_, loss_, negative_elbo_;
-    DeviceBuffer<float> loss_parts_;            // of dense_bernoulli
+    DeviceBuffer<float> loss_parts_;            // of dense_bernoulli and dense_bernoulli_nll
     DeviceBuffer<unsigned int> tiles_arrived_;  // of the same
     DeviceBuffer<T> weighted_z_;                // of a decoder of one layer
     DeviceBuffer<T> d_moments_, d_hidden_;

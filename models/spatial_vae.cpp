@@ -278,11 +278,7 @@ template <class T>
 void SpatialVae<T>::evaluate(int N, const LatentNoise& noise) {
     const int L = config_.samples;
     this->encode_draws(N, L, noise_of_draws(noise, L));
-    decode(N * L);
-    {
-        const Range range("loss");
-        negative_log_likelihood(reconstruction_.data(), input_.data(), N, L);
-    }
+    decode_likelihood(reconstruction_.data(), input_.data(), N, L);
     average_draws(N);
 }
 
@@ -382,8 +378,16 @@ void SpatialVae<T>::add_log_ratio(T* ratio, int N) {
 
 template <class T>
 void SpatialVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
-    check(bernoulli_from_probabilities<T>(nll, nullptr, output(), this->repeated(target, N, K), T(1), R_, N * K, D_,
-                                          this->stream()));
+    const Range range("loss");
+    check(bernoulli_from_probabilities<T>(nll, nullptr, output(), target, T(1), R_, N * K, D_, this->stream(),
+                                          {nullptr, {N, K}}));
+}
+template <class T>
+void SpatialVae<T>::decode_likelihood(T* nll, const T* target, int N, int K) {
+    if (this->has_pose()) return Autoencoder<T>::decode_likelihood(nll, target, N, K);
+    const Range range("decoder.forward");
+    decoder_.bernoulli_nll(matmul_, parameters_, z_.data(), nll, {target, T(1), {N, K}},
+                           {loss_parts_.data(), tiles_arrived_.data()}, R_, N * K);
 }
 
 template <class T>

@@ -87,6 +87,7 @@ class SpatialVae : public Autoencoder<T> {
     T* reference() override { return decoder_.output(); }
     bool decodes_to_logits() const override { return false; }
     void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) override;
+    void decode_likelihood(T* nll, const T* target, int N, int K = 1) override;
     int posteriors_per_image() const override { return config_.samples; }
 
     /// The two halves of decode: reference() from z(), then output() from reference() and u().
@@ -124,7 +125,7 @@ class SpatialVae : public Autoencoder<T> {
     DeviceBuffer<T> moments_, z_, upright_, warped_;                // y, x'
     DeviceBuffer<T> pose_moments_, drawn_, free_, u_;               // v, what the range limit takes, the warp's numbers
     DeviceBuffer<T> reconstruction_, kl_, pose_kl_;                 // [R, N L]
-    DeviceBuffer<float> loss_parts_;                                // of dense_sigmoid_bernoulli
+    DeviceBuffer<float> loss_parts_;                                // of the layer that ends in a likelihood
     DeviceBuffer<unsigned int> tiles_arrived_;                      // of the same
     DeviceBuffer<T> mean_reconstruction_, mean_kl_, mean_pose_kl_;  // [R, N], for L > 1
     DeviceBuffer<T> d_pixels_, d_logits_, d_moments_, d_pose_moments_, d_u_, d_drawn_, d_hidden_, d_pose_hidden_;

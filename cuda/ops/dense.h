@@ -126,6 +126,20 @@ template <class T>
 Status dense_sigmoid_bernoulli(const Matmul& matmul, T* nll, T* dlogits, T* y, const T* x, const T* W, const T* b,
                                std::size_t P, const T* target, T scale, const RowSumScratch& scratch, int R, int N,
                                int in, int D);
+/// Whether the outputs of such a layer can be the parameter of a likelihood of N rows: logits, or (kSigmoid)
+/// probabilities, whose bound is their own.
+template <class T>
+constexpr bool is_bernoulli(Activation activation, const BernoulliTarget<T>& target, int N) {
+    return target.fits(N) &&
+           (activation == Activation::kNone || (activation == Activation::kSigmoid && target.largest_logit == T(0)));
+}
+/// Either likelihood alone, for evaluation: nll [R, N] as dense_bernoulli has it of a layer that makes logits, or as
+/// dense_sigmoid_bernoulli has it of one that makes probabilities. y [R, N, D] is scratch, which fused layers leave
+/// alone.
+template <class T>
+Status dense_bernoulli_nll(const Matmul& matmul, T* nll, T* y, const T* x, const T* W, const T* b, std::size_t P,
+                           Activation activation, const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R,
+                           int N, int in, int D);
 /// The layer that reads a draw: y [R, N, out] = activation(z W^T + b), W [out, Z], b [out].
 template <class T>
 struct LayerOfDraw {

@@ -19,6 +19,10 @@ Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const f
 Status fused_dense_sigmoid_bernoulli(float* nll, float* dlogits, float* y, const float* x, const float* W,
                                      const float* b, std::size_t P, const float* target, float scale,
                                      const RowSumScratch& scratch, int R, int N, int in, int D, MathStream stream);
+/// As dense_bernoulli_nll, in one launch.
+Status fused_dense_bernoulli_nll(float* nll, const float* x, const float* W, const float* b, std::size_t P,
+                                 Activation activation, const BernoulliTarget<float>& target,
+                                 const RowSumScratch& scratch, int R, int N, int in, int D, MathStream stream);
 /// Whether a block of this device has room for Z latents: 32 always, up to 128 on most.
 bool fused_gaussian_head_fits(int H, int Z);
 /// As dense_gaussian_head, in one launch, where that fits.

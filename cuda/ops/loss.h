@@ -52,7 +52,7 @@ Status bernoulli_from_logits(T* nll, T* dlogits, const T* logits, const T* targe
 /// where the clip is active. dprobabilities may be probabilities.
 template <class T>
 Status bernoulli_from_probabilities(T* nll, T* dprobabilities, const T* probabilities, const T* target, T scale, int R,
-                                    int N, int D, Stream stream);
+                                    int N, int D, Stream stream, const LossRows<T>& rows = {});
 /// log s of the deviations s of a replica's pixels.
 template <class T>
 struct LogDeviation {

@@ -13,5 +13,8 @@ void take_rows(float* to, const float* all, int r, int rows, std::size_t width, 
 }
 
 int evaluation_decoder_rows() { return device_is_gpu() ? 8192 : 512; }
+int likelihood_decoder_rows(int R) {
+    return std::max(evaluation_decoder_rows(), device_is_gpu() ? 65536 / std::max(R, 1) : 0);
+}
 
 }  // namespace warpvae

@@ -45,5 +45,8 @@ void take_rows(float* to, const float* all, int r, int rows, std::size_t width, 
 
 /// How many rows to decode at a time in evaluation: few enough for a core's cache, or enough to fill a GPU.
 int evaluation_decoder_rows();
+/// The same of each of R replicas for likelihoods, whose decoders write nothing as large as an image on a GPU: a pass
+/// is longer there than the launches of its encoder, which has few rows.
+int likelihood_decoder_rows(int R);
 
 }  // namespace warpvae

@@ -50,8 +50,7 @@ std::vector<DenoisingSummary> evaluate_denoising(Autoencoder<float>& model, cons
         add_up(kNoisyPsnr, decibels.data(), rows);
 
         model.encode_draws(rows, L, {.seeds = seeds.data(), .purpose = Purpose::kEvaluate, .first_row = first * L});
-        model.decode(rows * L);
-        model.negative_log_likelihood(nll.data(), clean.data(), rows, L);
+        model.decode_likelihood(nll.data(), clean.data(), rows, L);
         add_up(kNll, nll.data(), rows * L, 1. / L);
         for (const float* of_latent : model.divergences()) add_up(kKl, of_latent, rows * L, 1. / L);
 

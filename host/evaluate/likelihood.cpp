@@ -19,27 +19,20 @@ class Weigher {
         const std::size_t R = std::size_t(model.replicas());
         ratio_ = DeviceBuffer<float>(R * images_at_once_ * draws_, "log weights");
         nll_ = DeviceBuffer<float>(R * images_at_once_ * draws_, "log likelihoods");
-        weights_ = DeviceBuffer<LogWeights>(R * images_at_once_, "log weights");
     }
     int images_at_once() const { return images_at_once_; }
 
-    /// What K draws say of each image: [R, N].
-    std::vector<LogMeanExp> weigh(std::size_t first, int N, DrawnFrom from) {
-        weights_.zero(stream_);
+    /// Adds the weights of all draws of N images to sums [R, N], on the device.
+    void weigh(LogWeights* sums, std::size_t first, int N, DrawnFrom from) {
         for (int done = 0; done < samples_; done += draws_) {
             const int K = std::min(draws_, samples_ - done);
             // Drawing may overwrite what the model was given beside the images, so each pass puts it there anew.
             put_images(model_, images_, first, N);
             draw(first, N, done, K, from);
-            model_.decode(N * K);
-            model_.negative_log_likelihood(nll_.data(), model_.minibatch(), N, K);
-            check(accumulate_log_weights(weights_.data(), from == DrawnFrom::kPrior ? nullptr : ratio_.data(),
-                                         nll_.data(), model_.replicas() * N, K, stream_));
+            model_.decode_likelihood(nll_.data(), model_.minibatch(), N, K);
+            check(accumulate_log_weights(sums, from == DrawnFrom::kPrior ? nullptr : ratio_.data(), nll_.data(),
+                                         model_.replicas() * N, K, stream_));
         }
-        std::vector<LogMeanExp> out;
-        const std::vector<LogWeights> of_images = weights_.download(stream_);
-        for (int i = 0; i < model_.replicas() * N; ++i) out.push_back(of_images[i].result());
-        return out;
     }
 
   private:
@@ -69,13 +62,20 @@ class Weigher {
     Stream stream_;
     DeviceBuffer<std::uint64_t> step_{1, "noise step"};
     DeviceBuffer<float> ratio_, nll_;
-    DeviceBuffer<LogWeights> weights_;
 };
+
+/// Of `count` images, none drawn yet.
+DeviceBuffer<LogWeights> no_weights(std::size_t count, Stream stream) {
+    DeviceBuffer<LogWeights> sums(count, "log weights");
+    sums.zero(stream);
+    return sums;
+}
 
 /// Sums over images.
 struct Sums {
     double count = 0, log_mean = 0, squares = 0, variance = 0, size = 0, mean_log = 0;
-    void add(const LogMeanExp& x, int samples) {
+    void add(const LogWeights& weights, int samples) {
+        const LogMeanExp x = weights.result();
         count += 1;
         log_mean += x.log_mean, squares += x.log_mean * x.log_mean, mean_log += x.mean_log;
         size += x.effective_sample_size;
@@ -100,6 +100,11 @@ std::size_t images_asked(const LikelihoodOptions& options, const GivenImages& im
 
 }  // namespace
 
+int likelihood_draws_at_once(int samples) {
+    const int most = evaluation_decoder_rows() / 4, chunks = (samples + most - 1) / most;
+    return (samples + chunks - 1) / chunks;
+}
+
 std::vector<LikelihoodEstimate> estimate_likelihood(Autoencoder<float>& model, const GivenImages& images,
                                                     const LikelihoodOptions& options,
                                                     const DeviceBuffer<std::uint64_t>& seeds,
@@ -107,13 +112,18 @@ std::vector<LikelihoodEstimate> estimate_likelihood(Autoencoder<float>& model, c
     const Range range("likelihood");
     const std::size_t R = std::size_t(model.replicas()), count = images_asked(options, images);
     Weigher weigher(model, images, options, seeds);
-    std::vector<Sums> sums(R);
+    // They come to the host once, so that no pass waits for it: those of a batch [R, N] behind those before it.
+    DeviceBuffer<LogWeights> on_device = no_weights(R * count, model.stream());
     for_batches(count, weigher.images_at_once(), [&](std::size_t first, int N) {
         if (progress) progress(first);
-        const std::vector<LogMeanExp> weights = weigher.weigh(first, N, DrawnFrom::kPosterior);
-        for (std::size_t i = 0; i < weights.size(); ++i) sums[i / N].add(weights[i], options.samples);
+        weigher.weigh(on_device.data() + R * first, first, N, DrawnFrom::kPosterior);
     });
+    const std::vector<LogWeights> weights = on_device.download(model.stream());
     if (progress) progress(count);
+    std::vector<Sums> sums(R);
+    for_batches(count, weigher.images_at_once(), [&](std::size_t first, int N) {
+        for (std::size_t i = 0; i < R * N; ++i) sums[i / N].add(weights[R * first + i], options.samples);
+    });
     std::vector<LikelihoodEstimate> out;
     for (const Sums& of_replica : sums) out.push_back(of_replica.estimate(options.samples));
     return out;
@@ -128,20 +138,22 @@ LikelihoodSummary marginal_likelihood(Autoencoder<float>& model, const GivenImag
     LikelihoodOptions image_by_image = options;
     image_by_image.draws_at_once = 0;
     Weigher weigher(model, images, image_by_image, seeds);
-    Sums importance, naive;
-    double divergence = 0;
+    const Stream stream = model.stream();
+    DeviceBuffer<LogWeights> of_posterior = no_weights(count, stream), of_prior = no_weights(count, stream);
+    const std::size_t latents = model.divergences().size();
+    DeviceBuffer<float> divergences(count * latents, "divergences");
     for (std::size_t i = 0; i < count; ++i) {
         if (progress) progress(i);
-        importance.add(weigher.weigh(i, 1, DrawnFrom::kPosterior)[0], options.samples);
-        double of_image = 0;
-        for (const float* of_latent : model.divergences()) {  // its first row: all are draws of this image
-            float kl;
-            check(copy_to_host(&kl, of_latent, sizeof kl, model.stream()));
-            of_image += double(kl);
-        }
-        divergence += of_image;
-        naive.add(weigher.weigh(i, 1, DrawnFrom::kPrior)[0], options.samples);
+        weigher.weigh(of_posterior.data() + i, i, 1, DrawnFrom::kPosterior);
+        for (std::size_t l = 0; l < latents; ++l)  // the first row's: all are draws of this image
+            check(copy_on_device(divergences.data() + i * latents + l, model.divergences()[l], sizeof(float), stream));
+        weigher.weigh(of_prior.data() + i, i, 1, DrawnFrom::kPrior);
     }
+    Sums importance, naive;
+    for (const LogWeights& weights : of_posterior.download(stream)) importance.add(weights, options.samples);
+    for (const LogWeights& weights : of_prior.download(stream)) naive.add(weights, options.samples);
+    double divergence = 0;
+    for (const float kl : divergences.download(stream)) divergence += double(kl);
     if (progress) progress(count);
     return {importance.estimate(options.samples), naive.estimate(options.samples), divergence / double(count)};
 }

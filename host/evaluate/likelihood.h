@@ -19,6 +19,10 @@ struct LikelihoodOptions {
     int draws_at_once = 0;
 };
 
+/// How many of so many draws of an image to decode together where several images share a pass: those of four images, or
+/// of more, are as many rows as a device likes to decode. The noise follows from it, not from the number of replicas.
+int likelihood_draws_at_once(int samples);
+
 /// Means over images, in nats.
 struct LikelihoodEstimate {
     int images = 0, samples = 0;

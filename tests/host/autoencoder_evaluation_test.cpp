@@ -15,6 +15,7 @@
 #include "models/renyi_vae.h"
 #include "models/spatial_vae.h"
 #include "tests/support/device_test.h"
+#include "tests/support/model_test.h"
 
 namespace warpvae {
 namespace {
@@ -157,6 +158,29 @@ TEST(AutoencoderEvaluation, ATargetSharedByDrawsIsThatTargetForEach) {
         if (name == "renyi_gaussian") continue;
         for (const float p : s.download(x, std::size_t(R * N * K * kPixels))) EXPECT_TRUE(p >= 0 && p <= 1);
     }
+}
+
+/// As decode and negative_log_likelihood have it, by a library's products and by fused ones, where it is the end of the
+/// decoder's last product.
+TEST(AutoencoderEvaluation, TheLikelihoodAloneIsThatOfWhatIsDecoded) {
+    const int R = 2, N = 3, K = 7;
+    for (const bool is_fused : {false, true})
+        for (const std::string name : kModels) {
+            SCOPED_TRACE(name + (is_fused ? ", fused" : ""));
+            const auto fused = is_fused ? std::make_unique<FusedDense>() : nullptr;
+            Subject s(name, R);
+            LatentNoise noise;
+            noise.seeds = s.seeds.data();
+            put_images(*s.model, s.given, 0, N);
+            s.model->encode_draws(N, K, noise);
+            s.model->decode(N * K);
+            DeviceBuffer<float> alone(std::size_t(R * N * K)), decoded(std::size_t(R * N * K));
+            s.model->negative_log_likelihood(decoded.data(), s.model->minibatch(), N, K);
+            s.model->decode_likelihood(alone.data(), s.model->minibatch(), N, K);
+            const auto expected = decoded.download();
+            expect_close(alone.download(), as<double>(expected), Tolerance{0, kPixels * kRounding<float>}, "nll");
+            for (const float nll : expected) EXPECT_GT(nll, 0);
+        }
 }
 
 TEST(AutoencoderEvaluation, BothWaysOfSamplingAgreeAboveTheBound) {

@@ -169,6 +169,14 @@ TEST(Bernoulli, RowsMayBeWeighedAndShareATarget) {
         expect_identical(g.download(), expected.gradient, "weighed gradient without nll, each row its target");
         logits(nullptr, x.data(), T.data(), {w.data(), map});
         expect_identical(x.download(), expected.gradient, "in the logits' place");
+
+        const auto p = Random(17).uniforms<float>(l.size());
+        expected = run(From::kProbabilities, p, target, 0.25f, R, N, D);
+        GuardedBuffer<float> probabilities(p);
+        check(bernoulli_from_probabilities(nll.data(), g.data(), probabilities.data(), T.data(), 0.25f, R, N, D,
+                                           nullptr, {nullptr, map}));
+        expect_identical(nll.download(), expected.nll, "nll of probabilities");
+        expect_identical(g.download(), expected.gradient, "gradient of probabilities");
     });
     GuardedBuffer<float> b(64);
     EXPECT_FALSE(bernoulli_from_logits<float>(b.data(), nullptr, b.data(), b.data(), 1.f, 1, 2, 2, nullptr,

@@ -239,6 +239,70 @@ TEST(FusedDense, BernoulliOfSharedTargetsAndClippedLogits) {
     EXPECT_FALSE(status({nullptr, 1, {}, NAN}).ok());
 }
 
+/// Without gradient: the sums to the bit, of rows that share targets too, and near those of a double.
+TEST(FusedDense, BernoulliAloneIsThatOfItsGradientAndOfItsDefinition) {
+    for (const auto& [s, map] : {std::pair{Shape{1, 1, 1, 1}, RowMap{}},
+                                 {Shape{2, 3, 5, 7}, RowMap{1, 2}},
+                                 {Shape{1, 17, 33, 65}, RowMap{}},
+                                 {Shape{3, 65, 40, 33}, RowMap{13, 5}},
+                                 {Shape{2, 130, 137, 68}, RowMap{1, 130}}})
+        for (const auto& [activation, largest] :
+             {std::pair{Activation::kNone, 0.f}, {Activation::kNone, 0.5f}, {Activation::kSigmoid, 0.f}}) {
+            const Layer l(s);
+            const bool is_sigmoid = activation == Activation::kSigmoid;
+            const std::size_t rows = std::size_t(s.R) * s.N;
+            const auto t = Random(4).uniforms<float>(std::size_t(s.R) * map.targets(s.N) * s.out);
+            std::vector<float> of_rows;
+            std::vector<double> exact(rows, 0.), allowed(rows, 0.);
+            for (int r = 0; r < s.R; ++r)
+                for (int n = 0; n < s.N; ++n)
+                    for (int c = 0; c < s.out; ++c) {
+                        const float target = t[(std::size_t(r) * map.targets(s.N) + map.target_of(n)) * s.out + c];
+                        double logit = double(l.b(r, c));
+                        for (int k = 0; k < s.in; ++k) logit += double(l.X(r, n, k)) * double(l.W(r, c, k));
+                        const double bound = is_sigmoid ? std::log(1e6 - 1) : largest > 0 ? double(largest) : INFINITY;
+                        logit = std::clamp(logit, -bound, bound);
+                        const std::size_t row = std::size_t(r) * s.N + n;
+                        exact[row] +=
+                            std::max(logit, 0.) - logit * double(target) + std::log1p(std::exp(-std::abs(logit)));
+                        // A logit's own error, and that of 1 - p, which has few digits left where p is near 1.
+                        allowed[row] += 1e-6 * (1 + std::abs(logit));
+                        if (is_sigmoid) allowed[row] += 2 * kRounding<float> * (1 - double(target)) * std::exp(logit);
+                        of_rows.push_back(target);
+                    }
+            GuardedBuffer<float> x(l.x), arena(l.arena), shared(t), own(of_rows), expected(rows), g(l.dy.size()),
+                y(l.dy.size());
+            const float *const W = arena.data(), *const b = W + l.bias();
+            GuardedBuffer<float> parts(rows * row_sum_parts(s.out));
+            GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(s.R * row_sum_tiles(s.N), 0));
+            const RowSumScratch scratch{parts.data(), arrived.data()};
+            if (is_sigmoid)
+                check(fused_dense_sigmoid_bernoulli(expected.data(), g.data(), y.data(), x.data(), W, b, l.P,
+                                                    own.data(), 1.f, scratch, s.R, s.N, s.in, s.out, nullptr));
+            else
+                check(fused_dense_bernoulli(expected.data(), g.data(), x.data(), W, b, l.P,
+                                            {shared.data(), 1.f, map, largest}, scratch, s.R, s.N, s.in, s.out,
+                                            nullptr));
+            with_all_tiles([&] {
+                GuardedBuffer<float> nll(rows);
+                check(fused_dense_bernoulli_nll(nll.data(), x.data(), W, b, l.P, activation,
+                                                {shared.data(), 1.f, map, largest}, scratch, s.R, s.N, s.in, s.out,
+                                                nullptr));
+                expect_identical(nll.download(), expected.download(), "nll");
+                expect_close(nll.download(), exact, allowed, "nll of a double");
+                for (const unsigned int count : arrived.download()) EXPECT_EQ(count, 0u) << "left for the next call";
+            });
+        }
+    const auto status = [](Activation activation, const BernoulliTarget<float>& target) {
+        return fused_dense_bernoulli_nll(nullptr, nullptr, nullptr, nullptr, 0, activation, target, {}, 1, 4, 0, 3,
+                                         nullptr);
+    };
+    EXPECT_FALSE(status(Activation::kNone, {nullptr, 1, {3, 2}}).ok()) << "more rows than there are";
+    EXPECT_FALSE(status(Activation::kNone, {nullptr, 1, {}, NAN}).ok());
+    EXPECT_FALSE(status(Activation::kSigmoid, {nullptr, 1, {}, 3}).ok()) << "probabilities have a bound of their own";
+    EXPECT_FALSE(status(Activation::kRelu, {}).ok()) << "no probabilities";
+}
+
 TEST(FusedDense, GaussianHeadAgreesWithItsParts) {
     for (const auto& [R, N, H, Z] :
          {std::array{1, 1, 1, 1}, {2, 7, 40, 3}, {1, 33, 400, 20}, {2, 18, 9, 50}, {1, 5, 3, 128}}) {

@@ -112,6 +112,13 @@ void products() {
     TAKES(dense_sigmoid_bernoulli<T>(context, none, none, none, ones, ones, ones, 64, ones, T(1), scratch, 2, 0, 3, 4));
     TAKES(dense_sigmoid_bernoulli<T>(context, zeros(4), none, none, ones, ones, ones, 64, ones, T(1), scratch, 2, 2, 3,
                                      0));
+    for (const Activation f : {Activation::kNone, Activation::kSigmoid}) {
+        TAKES(dense_bernoulli_nll<T>(context, none, none, ones, ones, ones, 64, f, target, scratch, 0, 2, 3, 4));
+        TAKES(dense_bernoulli_nll<T>(context, none, none, ones, ones, ones, 64, f, target, scratch, 2, 0, 3, 4));
+        TAKES(dense_bernoulli_nll<T>(context, zeros(4), none, ones, ones, ones, 64, f, target, scratch, 2, 2, 3, 0));
+    }
+    REFUSES(dense_bernoulli_nll<T>(context, none, none, ones, ones, ones, 64, Activation::kTanh, target, scratch, 1, 2,
+                                   3, 4));
 }
 
 void dense() {
@@ -208,6 +215,11 @@ void fused_dense() {
     TAKES(fused_dense_sigmoid_bernoulli(none, none, none, ones, ones, ones, 64, ones, 1, scratch, 0, 2, 3, 4, S));
     TAKES(fused_dense_sigmoid_bernoulli(none, none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 0, 3, 4, S));
     TAKES(fused_dense_sigmoid_bernoulli(zeros(4), none, none, ones, ones, ones, 64, ones, 1, scratch, 2, 2, 3, 0, S));
+    for (const Activation f : {Activation::kNone, Activation::kSigmoid}) {
+        TAKES(fused_dense_bernoulli_nll(none, ones, ones, ones, 64, f, {ones}, scratch, 0, 2, 3, 4, S));
+        TAKES(fused_dense_bernoulli_nll(none, ones, ones, ones, 64, f, {ones}, scratch, 2, 0, 3, 4, S));
+        TAKES(fused_dense_bernoulli_nll(zeros(4), ones, ones, ones, 64, f, {ones}, scratch, 2, 2, 3, 0, S));
+    }
     const WeightLayers<float> no_layers, no_rows{{{0, 12, ones, ones, 0, 3, 4}}, {}},
         no_inputs{{{0, 0, ones, ones, 2, 0, 4}}, {}}, no_weighted_rows{{{0, 12, ones, ones, 0, 3, 4, ones}}, {}},
         no_weighted_inputs{{{0, 0, ones, ones, 2, 0, 4, ones}}, {}}, no_outputs{{{0, 0, ones, ones, 2, 3, 0}}, {}},
@@ -399,6 +411,7 @@ void losses() {
     TAKES(bernoulli_from_probabilities<float>(none, none, ones, ones, 1, 0, 2, 3, S));
     TAKES(bernoulli_from_probabilities<float>(none, none, ones, ones, 1, 2, 0, 3, S));
     TAKES(bernoulli_from_probabilities<float>(zeros(4), none, ones, ones, 1, 2, 2, 0, S));
+    REFUSES(bernoulli_from_probabilities<float>(none, none, ones, ones, 1, 2, 2, 3, S, {nullptr, {1, 3}}));
     TAKES(gaussian_likelihood<float>({none, none, none}, ones, ones, {ones, 3, 64}, 1, 0, 2, 4, 3, S));
     TAKES(gaussian_likelihood<float>({none, none, zeros(6)}, ones, ones, {ones, 3, 3}, 1, 2, 0, 4, 3, S));
     TAKES(gaussian_likelihood<float>({none, none, zeros(2)}, ones, ones, {ones, 1, 1}, 1, 2, 0, 4, 3, S));

@@ -318,7 +318,7 @@ TEST(RenyiVae, LearnsTenImagesByHeart) {
     for (int e = 0; e < epochs; ++e) after = training.epoch();
     for (std::size_t r = 0; r < before.size(); ++r) {
         std::printf("minus the bound %.2f -> %.2f nats\n", before[r].loss, after[r].loss);
-        EXPECT_LT(after[r].loss, (one_thread_blocks() ? 0.25 : 1) * before[r].loss);
+        EXPECT_LT(after[r].loss, (one_thread_blocks() ? 1. / 3 : 1) * before[r].loss);
     }
 }
 

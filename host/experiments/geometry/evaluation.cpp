@@ -18,11 +18,6 @@ std::vector<double> alphas_of(const std::vector<GeometryReplica*>& replicas) {
     for (const GeometryReplica* r : replicas) alphas.push_back(r->alpha);
     return alphas;
 }
-/// Draws decoded at a time: about 128. A few images' draws then fill a core's cache.
-int draws_of_chunk(int samples) {
-    const int chunks = (samples + 127) / 128;
-    return (samples + chunks - 1) / chunks;
-}
 
 /// What a classifier reads: device [R, count, width].
 struct Features {
@@ -39,8 +34,8 @@ std::vector<LikelihoodEstimate> shown_likelihood(const GeometryExperiment& exper
                                                  const DeviceImages& test, const DeviceBuffer<std::uint64_t>& seeds,
                                                  const Matmul& matmul, const std::string& label) {
     const GeometryOptions& o = experiment.of_paper();
-    const int draws = draws_of_chunk(o.likelihood_samples);
-    RenyiVae<float> model = resized(vae, draws, evaluation_decoder_rows() / draws, matmul);
+    const int draws = likelihood_draws_at_once(o.likelihood_samples);
+    RenyiVae<float> model = resized(vae, draws, likelihood_decoder_rows(vae.replicas()) / draws, matmul);
     const std::size_t count = o.likelihood_images ? std::min(o.likelihood_images, test.count()) : test.count();
     Progress progress({.label = "log p(x), " + label,
                        .total = std::int64_t(count),

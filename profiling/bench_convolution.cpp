@@ -2,12 +2,13 @@
 // backward to its input with the ReLU before it (but for images), and backward to its weights and bias; then the
 // weights of all layers at once, as a training step has them.
 //
-//   bench_convolution [mnist|svhn] [N] [fused|library]   one line a case: "case microseconds floor_microseconds GMACs"
+//   bench_convolution [mnist|svhn] [N] [fused|library] [CASE]
+//       one line a case: "case microseconds floor_microseconds GMACs"
 //
 // N: 128 images. fused: our kernels, which a GPU runs (on the CPU device as lanes, slowly); library: cuDNN or oneDNN
-// with kernels for bias and ReLU, which the CPU device runs. floor: the multiplications with addition (taps outside the
-// image not counted) at the rate of the device's own matrix product. The peer is peers/convolution_torch.py;
-// run_benchmarks.sh runs them in turns and prints one table.
+// with kernels for bias and ReLU, which the CPU device runs. CASE: that one alone, for Nsight Compute. floor: the
+// multiplications with addition (taps outside the image not counted) at the rate of the device's own matrix product.
+// The peer is peers/convolution_torch.py; run_benchmarks.sh runs them in turns and prints one table.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -87,7 +88,7 @@ struct Layer {
     }
 };
 
-int run(const std::string& data, int N, const std::string& kernels) {
+int run(const std::string& data, int N, const std::string& kernels, const std::string& only) {
     if (data != "mnist" && data != "svhn") throw DeviceError("the images are mnist's or svhn's");
     if (N < 1) throw DeviceError("the number of images is 1 or more");
     if (kernels != "fused" && kernels != "library") throw DeviceError("the kernels are fused or library");
@@ -102,6 +103,7 @@ int run(const std::string& data, int N, const std::string& kernels) {
     double all_macs = 0, separate = 0;
     std::vector<std::unique_ptr<Layer>> layers;
     const auto measure = [&](const std::string& name, double macs, auto call) {
+        if (!only.empty() && only != name) return 0.0;
         const double median = time_call(nullptr, call).median;
         std::printf("%s %.1f %.1f %.6f\n", name.c_str(), median, macs / rate, macs / 1e9);
         std::fflush(stdout);
@@ -127,7 +129,7 @@ int run(const std::string& data, int N, const std::string& kernels) {
     if (is_fused) {
         DeviceBuffer<float> gradients(P);
         measure("all-weights", all_macs, [&] { check(weight_gradients(gradients.data(), all, 1, P, nullptr)); });
-    } else {
+    } else if (only.empty()) {
         std::printf("all-weights %.1f %.1f %.6f\n", separate, all_macs / rate, all_macs / 1e9);
     }
     return 0;
@@ -140,7 +142,8 @@ int main(int argc, char** argv) try {
     return warpvae::run(argc > 1 ? argv[1] : "mnist", argc > 2 ? std::atoi(argv[2]) : 128,
                         argc > 3                   ? argv[3]
                         : warpvae::device_is_gpu() ? "fused"
-                                                   : "library");
+                                                   : "library",
+                        argc > 4 ? argv[4] : "");
 } catch (const std::exception& error) {
     std::fprintf(stderr, "bench_convolution: %s\n", error.what());
     return 1;

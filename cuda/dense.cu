@@ -124,22 +124,16 @@ Status dense_bernoulli_nll(const Matmul& context, T* nll, T* y, const T* x, cons
 template <class T>
 Status dense_gaussian_head(const Matmul& context, T* moments, T* z, T* kl, const T* h, const T* W, const T* b,
                            std::size_t P, const GaussianLatent<T>& latent, const LatentNoise& noise, int R, int N,
-                           int H, int Z, const LayerOfDraw<T>& next) {
+                           int H, int Z) {
     const Stream stream = context.stream();
+    if (!dense_is_fused<T>(context) && latent.is_plain())
+        return gaussian_head_forward(moments, z, kl, h, W, b, P, noise, R, N, H, Z, stream);
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context) && fused_gaussian_head_fits(H, Z))
-            return fused_gaussian_head(moments, z, kl, h, W, b, P, latent, noise, R, N, H, Z, context.math_stream(),
-                                       next);
-    Status status;
-    if (!dense_is_fused<T>(context) && latent.is_plain()) {
-        status = gaussian_head_forward(moments, z, kl, h, W, b, P, noise, R, N, H, Z, stream);
-    } else {
-        status = dense_forward(context, moments, h, W, b, P, Activation::kNone, R, N, H, 2 * Z);
-        if (status.ok())
-            status = gaussian_sample_forward<T>(z, kl, moments, latent.prior, latent.spread, noise, R, N, Z, stream);
-    }
-    if (!status.ok() || !next.y) return status;
-    return dense_forward<T>(context, next.y, z, next.W, next.b, P, next.activation, R, N, Z, next.out);
+            return fused_gaussian_head(moments, z, kl, h, W, b, P, latent, noise, R, N, H, Z, context.math_stream());
+    const Status heads = dense_forward(context, moments, h, W, b, P, Activation::kNone, R, N, H, 2 * Z);
+    if (!heads.ok()) return heads;
+    return gaussian_sample_forward<T>(z, kl, moments, latent.prior, latent.spread, noise, R, N, Z, stream);
 }
 
 template <class T>
@@ -172,19 +166,16 @@ Status dense_backward_input(const Matmul& context, T* dx, const T* dy, const T* 
 template <class T>
 Status dense_to_gaussian_backward(const Matmul& context, T* dmoments, T* dz, const T* dy, const T* W, std::size_t P,
                                   const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int R,
-                                  int N, int Z, int out, const GaussianHeadsBackward<T>& heads) {
+                                  int N, int Z, int out) {
     const Stream stream = context.stream();
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context))
             return fused_gaussian_head_backward(dmoments, dy, W, P, z, moments, latent, kl_weight, R, N, Z, out,
-                                                context.math_stream(), heads);
-    Status status = dense_backward_input<T>(context, dz, dy, z, W, P, Activation::kNone, R, N, Z, out);
-    if (status.ok())
-        status = gaussian_sample_backward<T>(dmoments, dz, z, moments, latent.prior, latent.spread, kl_weight, R, N, Z,
-                                             stream);
-    if (!status.ok() || !heads.dh) return status;
-    return dense_backward_input<T>(context, heads.dh, dmoments, heads.h, heads.W, P, heads.h_activation, R, N, heads.H,
-                                   2 * Z);
+                                                context.math_stream());
+    const Status status = dense_backward_input<T>(context, dz, dy, z, W, P, Activation::kNone, R, N, Z, out);
+    if (!status.ok()) return status;
+    return gaussian_sample_backward<T>(dmoments, dz, z, moments, latent.prior, latent.spread, kl_weight, R, N, Z,
+                                       stream);
 }
 
 template <class T>
@@ -223,13 +214,11 @@ Status dense_dropout(const Matmul& context, T* x, const DropoutMask& mask, int R
     template Status dense_bernoulli_nll(const Matmul&, T*, T*, const T*, const T*, const T*, std::size_t, Activation, \
                                         const BernoulliTarget<T>&, const RowSumScratch&, int, int, int, int);         \
     template Status dense_gaussian_head(const Matmul&, T*, T*, T*, const T*, const T*, const T*, std::size_t,         \
-                                        const GaussianLatent<T>&, const LatentNoise&, int, int, int, int,             \
-                                        const LayerOfDraw<T>&);                                                       \
+                                        const GaussianLatent<T>&, const LatentNoise&, int, int, int, int);            \
     template Status dense_backward_input(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation,    \
                                          int, int, int, int, const T*, const RowWeights<T>&);                         \
     template Status dense_to_gaussian_backward(const Matmul&, T*, T*, const T*, const T*, std::size_t, const T*,      \
-                                               const T*, const GaussianLatent<T>&, T, int, int, int, int,             \
-                                               const GaussianHeadsBackward<T>&);                                      \
+                                               const T*, const GaussianLatent<T>&, T, int, int, int, int);            \
     template Status dense_backward_weights(const Matmul&, T*, const DenseWeightGradient<T>&, int, std::size_t);       \
     template Status dense_dropout(const Matmul&, T*, const DropoutMask&, int, int, int);
 WARPVAE_INSTANTIATE(float)

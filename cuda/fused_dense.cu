@@ -113,15 +113,10 @@ static Status heads(const Operands& A, const Operands& B, int R, const Epilogue&
 
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
                            std::size_t P, const GaussianLatent<float>& latent, LatentNoise noise, int R, int N, int H,
-                           int Z, MathStream stream, const LayerOfDraw<float>& next) {
+                           int Z, MathStream stream) {
     if (!is_sound(R, N, H, Z) || !fused_gaussian_head_fits(H, Z) || noise.first_row % 4) return {kInvalidValue};
-    if (Z == 0 && next.y) {
-        const Status of_nothing =
-            fused_dense_forward(next.y, z, next.W, next.b, P, next.activation, R, N, 0, next.out, stream);
-        if (!of_nothing.ok()) return of_nothing;
-    }
     if (Z == 0) return fill_bytes(kl, 0, std::size_t(R) * N * sizeof(float), stream);
-    return heads(rows_of(h, N, H), {W, P, 2 * Z, H}, R, GaussianHead{moments, z, kl, b, P, latent, noise, next, N, Z},
+    return heads(rows_of(h, N, H), {W, P, 2 * Z, H}, R, GaussianHead{moments, z, kl, b, P, latent, noise, N, Z},
                  stream);
 }
 
@@ -152,18 +147,10 @@ Status fused_dense_backward_input(float* dx, const float* dy, const float* x, co
 
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
                                     const float* moments, const GaussianLatent<float>& latent, float kl_weight, int R,
-                                    int N, int Z, int out, MathStream stream,
-                                    const GaussianHeadsBackward<float>& heads) {
-    if (!is_sound(R, N, Z, out) || heads.H < 0) return {kInvalidValue};
-    const Operands A = rows_of(dy, N, out), B{W, P, Z, out};
-    const GaussianHeadBackward through_draw{dmoments, z, moments, latent, kl_weight, N, Z};
-    using WholeRows = DenseTile<Along::kFast, Along::kSlow, 1, 2, 4>;
-    if (heads.dh && 0 < Z && 2 * Z <= WholeRows::kColumns)
-        return launch_tiles<WholeRows>(A, B, R, GaussianBackward{through_draw, heads, P}, stream);
-    const Status status = product<Along::kSlow>(A, B, R, through_draw, stream);
-    if (!status.ok() || !heads.dh) return status;
-    return fused_dense_backward_input(heads.dh, dmoments, heads.h, heads.W, P, heads.h_activation, R, N, heads.H, 2 * Z,
-                                      stream);
+                                    int N, int Z, int out, MathStream stream) {
+    if (!is_sound(R, N, Z, out)) return {kInvalidValue};
+    return product<Along::kSlow>(rows_of(dy, N, out), {W, P, Z, out}, R,
+                                 GaussianHeadBackward{dmoments, z, moments, latent, kl_weight, N, Z}, stream);
 }
 
 /// Draws of an image in one tile: up to 16, or up to 64.

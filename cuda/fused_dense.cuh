@@ -4,11 +4,10 @@
 //
 //   forward         y  = activation(x W^T + b)                          BiasActivation
 //                   l  = x W^T + b, (y = sigmoid(l),) nll, (dl)         BernoulliLoss
-//                   (mu, s) = x W^T + b, z = mu + sigma epsilon, kl     GaussianHead, and the layer that reads z
+//                   (mu, s) = x W^T + b, z = mu + sigma epsilon, kl     GaussianHead
 //                   (mu, v), kl, some z_k = mu + sigma epsilon_k        PosteriorHead
 //   input gradient  dx = w (dy W) f'(x) (+ more), w of the row          ActivationMask
 //                   dz = dy W, then to (mu, s) through z and kl         GaussianHeadBackward
-//                   and on through (mu, s) = x W^T + b to dx            GaussianBackward
 //                   the same through K draws of a posterior             PosteriorBackward
 //
 // The weights' gradients, with the optimiser in their epilogue, are in weight_gradients.cuh. On the CPU device models
@@ -181,61 +180,18 @@ struct BernoulliLoss {
     }
 };
 
-/// A product of few k on rows that a tile holds anyway, y = x W, where a launch of its own would take longer: a thread
-/// has eight rows of a column at a time. visit(column, row) for each eight rows from `row` on of each of `columns`.
-inline constexpr int kRowsAtOnce = 8;
-template <class Tile, class Visit>
-__device__ void for_columns(int columns, Visit visit) {
-    for (int e = threadIdx.x; e < Tile::kRows / kRowsAtOnce * columns; e += blockDim.x)
-        visit(e % columns, e / columns * kRowsAtOnce);
-}
-/// sums[i] += sum over k < K of x(i, k) w[k], k ascending, with x(i, k) = x[i * Tile::kPitch + k], x 16-byte aligned.
-/// read(w, k, count) gives w[k..k+count-1].
-template <class Tile, class Read>
-__device__ void add_products(float (&sums)[kRowsAtOnce], const float* x, int K, Read read) {
-#pragma unroll 4  // several reads of w under way
-    for (int k = 0; k < K; k += 4) {
-        const int count = K - k < 4 ? K - k : 4;
-        float w[4] = {};
-        read(w, k, count);
-#pragma unroll
-        for (int i = 0; i < kRowsAtOnce; ++i) {
-            float quad[4];
-            detail::load_quad(quad, x + i * Tile::kPitch + k);
-#pragma unroll
-            for (int j = 0; j < 4; ++j)
-                if (j < count) sums[i] += quad[j] * w[j];
-        }
-    }
-}
-
-/// moments = tile + b, z = mu + sigma epsilon and kl (gaussian_sample.cuh), and the layer that reads z. The tile holds
-/// whole rows: 2Z is at most its width.
+/// moments = tile + b, z = mu + sigma epsilon and kl (gaussian_sample.cuh). The tile holds whole rows: 2Z is at most
+/// its width.
 struct GaussianHead {
     float *moments, *z, *kl;
     const float* b;
     std::size_t P;
     GaussianLatent<float> latent;
     LatentNoise noise;
-    LayerOfDraw<float> next;
     int N, Z;
 
     template <class Tile>
     __device__ void finish(int r, float* tile, int row0, int) const {
-        draw<Tile>(r, tile, row0);
-        __syncthreads();
-        for (int row = threadIdx.x; row < Tile::kRows && row0 + row < N; row += blockDim.x) {
-            float total = 0;
-            for (int j = 0; j < Z; ++j) total += tile[row * Tile::kPitch + Z + j];
-            kl[std::size_t(r) * N + row0 + row] = total;
-        }
-        if (next.y) read_draw<Tile>(r, tile, row0);
-    }
-
-  private:
-    /// The tile becomes (z, each latent's divergence).
-    template <class Tile>
-    __device__ void draw(int r, float* tile, int row0) const {
         const float* const bias = b + r * P;
         const std::uint64_t step = noise.step ? *noise.step : 0;
         for (int e = threadIdx.x; e < Tile::kRows / 4 * Z; e += blockDim.x) {  // latent j of four rows
@@ -254,29 +210,18 @@ struct GaussianHead {
                 const std::size_t at = std::size_t(r) * N + row;
                 moments[at * 2 * Z + j] = mu;
                 moments[at * 2 * Z + Z + j] = s;
-                mine[Z] = with_spread(latent.spread, [&](auto of) {
-                    return draw_latent<decltype(of)::value>(mine[0], mu, s, epsilon.v[i], noise.seeds != nullptr,
+                mine[0] = with_spread(latent.spread, [&](auto of) {
+                    return draw_latent<decltype(of)::value>(z[at * Z + j], mu, s, epsilon.v[i], noise.seeds != nullptr,
                                                             prior);
                 });
-                z[at * Z + j] = mine[0];
             }
         }
-    }
-
-    template <class Tile>
-    __device__ void read_draw(int r, const float* tile, int row0) const {
-        for_columns<Tile>(next.out, [&](int column, int row) {
-            const float* const W = next.W + r * P + std::size_t(column) * Z;
-            const float bias = next.b[r * P + column];
-            float sums[kRowsAtOnce] = {};
-            add_products<Tile>(sums, tile + row * Tile::kPitch, Z,
-                               [W](float(&w)[4], int k, int count) { read_quad(w, W + k, count); });
-#pragma unroll
-            for (int i = 0; i < kRowsAtOnce; ++i)
-                if (row0 + row + i < N)
-                    next.y[(std::size_t(r) * N + row0 + row + i) * next.out + column] =
-                        activated(next.activation, sums[i] + bias);
-        });
+        __syncthreads();
+        for (int row = threadIdx.x; row < Tile::kRows && row0 + row < N; row += blockDim.x) {
+            float total = 0;
+            for (int j = 0; j < Z; ++j) total += tile[row * Tile::kPitch + j];
+            kl[std::size_t(r) * N + row0 + row] = total;
+        }
     }
 };
 
@@ -325,12 +270,6 @@ struct GaussianHeadBackward {
     GaussianLatent<float> latent;
     float kl_weight;
     int N, Z;
-    /// One latent's dmu and ds from its dz = g.
-    __device__ void through(float& dmu, float& ds, int r, int j, float g, float sample, float mu, float s) const {
-        const PriorEntry<float> prior = prior_entry(latent.prior, r, j);
-        with_spread(latent.spread,
-                    [&](auto of) { through_sample<decltype(of)::value>(dmu, ds, g, sample, mu, s, prior, kl_weight); });
-    }
     template <class Tile>
     __device__ void finish(int r, const float* tile, int row0, int column0) const {
         for_quads<Tile>(tile, row0, column0, N, Z, [&](int row, int column, float(&v)[4], int count) {
@@ -339,54 +278,15 @@ struct GaussianHeadBackward {
             read_quad(sample, z + at * Z + column, count);
             read_quad(mu, moments + at * 2 * Z + column, count);
             read_quad(s, moments + at * 2 * Z + Z + column, count);
+            with_spread(latent.spread, [&](auto of) {
 #pragma unroll
-            for (int i = 0; i < 4; ++i)
-                if (i < count) through(dmu[i], ds[i], r, column + i, v[i], sample[i], mu[i], s[i]);
+                for (int i = 0; i < 4; ++i)
+                    if (i < count)
+                        through_sample<decltype(of)::value>(dmu[i], ds[i], v[i], sample[i], mu[i], s[i],
+                                                            prior_entry(latent.prior, r, column + i), kl_weight);
+            });
             store_quad(dmoments + at * 2 * Z + column, dmu, count);
             store_quad(dmoments + at * 2 * Z + Z + column, ds, count);
-        });
-    }
-};
-
-/// The same and on through the heads: dh = (dmoments W) f'(h), W [2Z, H]. The tile holds whole rows: Z is at most half
-/// its width.
-struct GaussianBackward {
-    GaussianHeadBackward draw;
-    GaussianHeadsBackward<float> heads;
-    std::size_t P;
-    template <class Tile>
-    __device__ void finish(int r, float* tile, int row0, int) const {
-        constexpr int kSpreads = Tile::kColumns / 2;  // the column of the first ds
-        const int N = draw.N, Z = draw.Z, H = heads.H;
-        for (int e = threadIdx.x; e < Tile::kRows * Z; e += blockDim.x) {
-            const int down = e / Z, j = e % Z;
-            if (row0 + down >= N) continue;
-            const std::size_t at = std::size_t(r) * N + row0 + down;
-            float* const mine = tile + down * Tile::kPitch + j;
-            const float* const mu = draw.moments + at * 2 * Z + j;
-            draw.through(mine[0], mine[kSpreads], r, j, mine[0], draw.z[at * Z + j], mu[0], mu[Z]);
-            draw.dmoments[at * 2 * Z + j] = mine[0];
-            draw.dmoments[at * 2 * Z + Z + j] = mine[kSpreads];
-        }
-        __syncthreads();
-        for_columns<Tile>(H, [&](int column, int row) {
-            float sums[kRowsAtOnce] = {};
-            const auto add = [&](int from, int first) {  // dmu or ds, at column `from`, times rows first.. of W
-                const float* const W = heads.W + r * P + std::size_t(first) * H + column;
-                add_products<Tile>(sums, tile + row * Tile::kPitch + from, Z, [W, H](float(&w)[4], int k, int count) {
-#pragma unroll
-                    for (int j = 0; j < 4; ++j)
-                        if (j < count) w[j] = W[std::size_t(k + j) * H];
-                });
-            };
-            add(0, 0);
-            add(kSpreads, Z);
-#pragma unroll
-            for (int i = 0; i < kRowsAtOnce; ++i) {
-                if (row0 + row + i >= N) continue;
-                const std::size_t at = (std::size_t(r) * N + row0 + row + i) * H + column;
-                heads.dh[at] = through_activation(heads.h_activation, sums[i], heads.h ? heads.h[at] : 0.f);
-            }
         });
     }
 };

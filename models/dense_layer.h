@@ -42,20 +42,12 @@ class DenseLayer {
                             parameters.replicas(), N, in_, out_));
     }
     /// `forward` of a Gaussian encoder's heads, and the draw: moments [R, N, 2Z], z [R, N, Z] and kl [R, N] from
-    /// h [R, N, in], with 2Z = out; and, in the same launch, the layer that reads z.
+    /// h [R, N, in], with 2Z = out.
     template <class T>
     void forward_to_gaussian(const Matmul& matmul, const ParameterArena<T>& parameters, T* moments, T* z, T* kl,
-                             const T* h, const GaussianLatent<T>& latent, const LatentNoise& noise, int N,
-                             const LayerOfDraw<T>& next = {}) const {
+                             const T* h, const GaussianLatent<T>& latent, const LatentNoise& noise, int N) const {
         check(dense_gaussian_head(matmul, moments, z, kl, h, weight(parameters), bias(parameters), parameters.stride(),
-                                  latent, noise, parameters.replicas(), N, in_, out_ / 2, next));
-    }
-    /// Such heads for the backward that goes on through them (backward_to_gaussian) to dh [R, N, in], the gradient
-    /// before the activation that made h. Their parameters' gradients are left to `backward`.
-    template <class T>
-    GaussianHeadsBackward<T> heads_backward(const ParameterArena<T>& parameters, T* dh, const T* h,
-                                            Activation h_activation) const {
-        return {dh, h, weight(parameters), h_activation, in_};
+                                  latent, noise, parameters.replicas(), N, in_, out_ / 2));
     }
     /// Fills the layer's gradients (ParameterArena::fill_gradient) from dy = dL/d(x W^T + b) [R, N, out], and, unless
     /// dx is null, dx [R, N, in]: the gradient before the activation that made x (kNone: of x itself), plus `more`
@@ -71,14 +63,13 @@ class DenseLayer {
         parameters.fill_gradient(matmul, {weight_, bias_, dy, counted, N, in_, out_, rows.weights});
     }
     /// `backward` of a layer whose x is a draw z, on to the moments it was drawn from (dense_to_gaussian_backward). dz
-    /// [R, N, in] is scratch. With `heads`, on through those that made the moments.
+    /// [R, N, in] is scratch.
     template <class T>
     void backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, T* dz, const T* dy,
-                              const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int N,
-                              const GaussianHeadsBackward<T>& heads = {}) const {
+                              const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int N) const {
         backward<T>(matmul, parameters, nullptr, dy, z, Activation::kNone, N);
         check(dense_to_gaussian_backward(matmul, d_moments, dz, dy, weight(parameters), parameters.stride(), z, moments,
-                                         latent, kl_weight, parameters.replicas(), N, in_, out_, heads));
+                                         latent, kl_weight, parameters.replicas(), N, in_, out_));
     }
 
   private:

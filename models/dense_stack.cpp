@@ -30,24 +30,17 @@ void DenseStack<T>::apply_dropout(const Matmul& matmul, T* x, std::size_t hidden
                             layers_[hidden].out()));
 }
 
-/// All layers but the last, and but the first where x is null. Returns what the last one reads.
+/// All layers but the last. Returns what that one reads.
 template <class T>
 const T* DenseStack<T>::forward_hidden(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R,
                                        int N, const LatentNoise& drop) {
     const std::size_t last = layers_.size() - 1;
-    for (std::size_t i = x ? 0 : 1; i < last; ++i) {
-        layers_[i].forward<T>(matmul, parameters, activations_[i].data(), x ? x : activations_[i - 1].data(), hidden_,
-                              N);
+    for (std::size_t i = 0; i < last; ++i) {
+        layers_[i].forward(matmul, parameters, activations_[i].data(), x, hidden_, N);
         apply_dropout(matmul, activations_[i].data(), i, drop, R, N);
         x = activations_[i].data();
     }
-    return x ? x : activations_[last - 1].data();
-}
-
-template <class T>
-LayerOfDraw<T> DenseStack<T>::first_layer(const ParameterArena<T>& parameters) {
-    const DenseLayer& first = layers_[0];
-    return {activations_[0].data(), first.weight(parameters), first.bias(parameters), hidden_, first.out()};
+    return x;
 }
 
 template <class T>
@@ -103,14 +96,14 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
 template <class T>
 void DenseStack<T>::backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
                                          const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight,
-                                         const GaussianHeadsBackward<T>& heads, int N) {
+                                         int N) {
     for (std::size_t i = layers_.size(); i-- > 1;) {
         layers_[i].backward(matmul, parameters, d_inputs_[i].data(), dy,
                             static_cast<const T*>(activations_[i - 1].data()), hidden_, N);
         dy = d_inputs_[i].data();
     }
     layers_[0].backward_to_gaussian(matmul, parameters, d_moments, d_inputs_[0].data(), dy, z, moments, latent,
-                                    kl_weight, N, heads);
+                                    kl_weight, N);
 }
 
 template <class T>

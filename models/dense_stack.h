@@ -26,9 +26,6 @@ class DenseStack {
     /// Makes room for `rows` rows over all replicas; before the first call of forward.
     void allocate(std::size_t rows);
 
-    /// The first of at least two layers, to be filled by who draws what it reads (dense_gaussian_head). Where that is
-    /// done, a forward takes null for x. No dropout then.
-    LayerOfDraw<T> first_layer(const ParameterArena<T>& parameters);
     /// y, or output() where that is null, from x [R, N, in]. With `drop` (its seeds and step) hidden units are dropped,
     /// as in training; pass the same to `backward`.
     void forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
@@ -53,11 +50,9 @@ class DenseStack {
     T* backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, const T* x, Activation x_activation,
                 bool want_dx, int R, int N, const LatentNoise& drop = {});
 
-    /// `backward` of a decoder, whose x is z, through z to the moments it was drawn from and on through the heads that
-    /// made those (dense_to_gaussian_backward).
+    /// `backward` of a decoder, whose x is z, through z to the moments it was drawn from (dense_to_gaussian_backward).
     void backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
-                              const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight,
-                              const GaussianHeadsBackward<T>& heads, int N);
+                              const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int N);
     /// `backward` of a decoder of K draws of each of N images: to the moments that they were drawn from
     /// (dense_to_posterior_backward). The rows of dy do not count as path.weights says yet: the last hidden layer's
     /// output is multiplied by them here, or, in a stack of one layer, z, into weighted_z [R, N K, Z].

@@ -45,13 +45,13 @@ std::vector<LossTerm<T>> DenseVae<T>::loss_terms() const {
     return {{"reconstruction", reconstruction_.data(), 1.0}, {"kl", kl_.data(), config_.beta}};
 }
 
-/// q(z | x) = N(mu(x), diag sigma^2(x)), z = mu + sigma * epsilon (eq. 9 and 10), and what reads z in the same launch.
+/// q(z | x) = N(mu(x), diag sigma^2(x)), and z = mu + sigma * epsilon (eq. 9 and 10).
 template <class T>
-void DenseVae<T>::encode_into(const T* x, int N, const LatentNoise& noise, const LayerOfDraw<T>& next) {
+void DenseVae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {
     const Range range("encoder.forward");
     encoder_.forward(matmul_, parameters_, x, R_, N);
     heads_.forward_to_gaussian<T>(matmul_, parameters_, moments_.data(), z_.data(), kl_.data(), encoder_.output(), {},
-                                  noise, N, next);
+                                  noise, N);
 }
 
 /// p(x | z) = Bernoulli(sigmoid(logits(z))) (appendix C.1).
@@ -83,24 +83,25 @@ void DenseVae<T>::evaluate(int N, const LatentNoise& noise) {
 
 template <class T>
 void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
-    encode_into(input_.data(), N, noise, decoder_.first_layer(parameters_));
+    this->encode(N, noise);
     {
         // The loss is the mean over the batch, so every gradient below carries 1 / N.
         const Range range("decoder.forward");
-        decoder_.forward_to_bernoulli(matmul_, parameters_, nullptr, reconstruction_.data(),
+        decoder_.forward_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(),
                                       {input_.data(), T(1) / T(N)}, {loss_parts_.data(), tiles_arrived_.data()}, R_, N);
     }
     T* d_logits = output();
     {
         // Each layer: dW = dy^T a, db = sum dy, da = dy W * (a > 0), from the image back to z, and through z = mu +
-        // sigma epsilon and the divergence to (mu, log sigma^2), and through the heads.
+        // sigma epsilon and the divergence to (mu, log sigma^2).
         const Range range("decoder.backward");
-        decoder_.backward_to_gaussian(
-            matmul_, parameters_, d_moments_.data(), d_logits, z_.data(), moments_.data(), {}, T(config_.beta / N),
-            heads_.heads_backward<T>(parameters_, d_hidden_.data(), encoder_.output(), Activation::kRelu), N);
+        decoder_.backward_to_gaussian(matmul_, parameters_, d_moments_.data(), d_logits, z_.data(), moments_.data(), {},
+                                      T(config_.beta / N), N);
     }
     const Range range("encoder.backward");
-    heads_.backward<T>(matmul_, parameters_, nullptr, d_moments_.data(), encoder_.output(), Activation::kRelu, N);
+    // Through the heads to the image.
+    heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
+                    static_cast<const T*>(encoder_.output()), Activation::kRelu, N);
     encoder_.backward(matmul_, parameters_, d_hidden_.data(), input_.data(), Activation::kNone, false, R_, N);
 }
 

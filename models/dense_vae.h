@@ -37,8 +37,7 @@ class DenseVae : public Autoencoder<T> {
     const DenseVaeConfig& config() const { return config_; }
 
   private:
-    void encode_rows(const T* x, int N, const LatentNoise& noise) override { encode_into(x, N, noise, {}); }
-    void encode_into(const T* x, int N, const LatentNoise& noise, const LayerOfDraw<T>& next);
+    void encode_rows(const T* x, int N, const LatentNoise& noise) override;
     using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_;
 
     ParameterLayout make_layout();

@@ -215,9 +215,8 @@ void SpatialVae<T>::pose_from_drawn(int M) {
                              this->stream()));
 }
 
-/// q(z | x), q(u | x), a draw of both, and what reads z in the launch that draws it.
 template <class T>
-void SpatialVae<T>::encode_into(const T* x, int M, const LatentNoise& noise, const LayerOfDraw<T>& next) {
+void SpatialVae<T>::encode_rows(const T* x, int M, const LatentNoise& noise) {
     const Range range("encoder.forward");
     const bool twice = config_.kind == SpatialKind::kDoubleTransformer;
     const T* seen = x;
@@ -230,7 +229,7 @@ void SpatialVae<T>::encode_into(const T* x, int M, const LatentNoise& noise, con
     }
     trunk_.forward(matmul_, parameters_, seen, R_, M);
     heads_.forward_to_gaussian<T>(matmul_, parameters_, moments_.data(), z_.data(), kl_.data(), trunk_.output(),
-                                  z_latent(), noise, M, next);
+                                  z_latent(), noise, M);
     if (config_.kind == SpatialKind::kTransformer) {
         if (config_.separate_trunk) pose_trunk_.forward(matmul_, parameters_, x, R_, M);
         pose_forward(config_.separate_trunk ? pose_trunk_.output() : trunk_.output(), M, noise);
@@ -314,14 +313,11 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
     const std::size_t rows = std::size_t(R_) * M;
     const T weight = T(config_.loss_scale / M);  // the loss is the mean over the batch and its draws
     const T* x = this->repeated(input_.data(), N, L);
-    encode_into(x, M, noise_of_draws(noise, L), decoder_.first_layer(parameters_));
+    encode_rows(x, M, noise_of_draws(noise, L));
     const bool twice = config_.kind == SpatialKind::kDoubleTransformer;
 
     if (this->has_pose()) {
-        {
-            const Range range("decoder.forward");
-            decoder_.forward(matmul_, parameters_, nullptr, R_, M);
-        }
+        decode_reference(M);
         const Range range("transform");
         const int offset = pose().first;
         if (offset) check(fill_bytes(d_u_.data(), 0, rows * S_ * sizeof(T), this->stream()));
@@ -330,19 +326,19 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
             decoder_.output(), u_.data() + offset, last_warp(), x, weight, rows, sampled_, sampling_, this->stream()));
     } else {
         const Range range("decoder.forward");
-        decoder_.forward_sigmoid_to_bernoulli(matmul_, parameters_, nullptr, reconstruction_.data(), d_logits_.data(),
+        decoder_.forward_sigmoid_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(), d_logits_.data(),
                                               x, weight, {loss_parts_.data(), tiles_arrived_.data()}, R_, M);
     }
     average_draws(N);
     {
-        // From d logits back to z, through z = mu + sigma epsilon and KL(q(z | x) || N(0, I)) (eq. 6), and the heads.
+        // From d logits back to z, and through z = mu + sigma epsilon and KL(q(z | x) || N(0, I)) (eq. 6).
         const Range range("decoder.backward");
-        decoder_.backward_to_gaussian(
-            matmul_, parameters_, d_moments_.data(), d_logits_.data(), z_.data(), moments_.data(), z_latent(), weight,
-            heads_.heads_backward<T>(parameters_, d_hidden_.data(), trunk_.output(), Activation::kRelu), M);
+        decoder_.backward_to_gaussian(matmul_, parameters_, d_moments_.data(), d_logits_.data(), z_.data(),
+                                      moments_.data(), z_latent(), weight, M);
     }
     const Range range("encoder.backward");
-    heads_.backward<T>(matmul_, parameters_, nullptr, d_moments_.data(), trunk_.output(), Activation::kRelu, M);
+    heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
+                    static_cast<const T*>(trunk_.output()), Activation::kRelu, M);
     const T* d_features = d_hidden_.data();
     if (config_.kind == SpatialKind::kTransformer && config_.separate_trunk) {
         const T* d_pose = pose_backward(pose_trunk_.output(), weight, M, nullptr);

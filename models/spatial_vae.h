@@ -100,8 +100,7 @@ class SpatialVae : public Autoencoder<T> {
     using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_;
 
     ParameterLayout make_layout();
-    void encode_rows(const T* x, int M, const LatentNoise& noise) override { encode_into(x, M, noise, {}); }
-    void encode_into(const T* x, int M, const LatentNoise& noise, const LayerOfDraw<T>& next);
+    void encode_rows(const T* x, int M, const LatentNoise& noise) override;
     void pose_forward(const T* features, int M, const LatentNoise& noise);
     void pose_from_drawn(int M);
     void average_draws(int N);

@@ -1,6 +1,5 @@
-// The launches of a dense VAE's training step (784-400-20, 128 rows), one by one: fused products, those around the draw
-// alone and together, and the launch of all weights' gradients with Adam. Twenty calls are one graph, so that the host
-// is no part of the time.
+// The launches of a dense VAE's training step (784-400-20, 128 rows), one by one: fused products, and the launch of all
+// weights' gradients with Adam. Twenty calls are one graph, so that the host is no part of the time.
 //
 //   bench_dense [R] [CASE] [TILE]   one line a case and tile: "case tile R microseconds floor_microseconds"
 //
@@ -89,10 +88,6 @@ void measure(int R, const std::string& only_case, int only_tile) {
     print("z-h3", double(N) * H * Z, N * (H + Z) + H * Z, [&] {
         check(fused_dense_forward(s.h3.data(), s.z.data(), a + W3, a + B3, P, Activation::kRelu, R, N, Z, H, s.stream));
     });
-    print("h1-z-h3", double(N) * H * 3 * Z, N * (2 * H + 3 * Z) + 3 * H * Z, [&] {
-        check(fused_gaussian_head(s.moments.data(), s.z.data(), s.kl.data(), s.h1.data(), a + W2, a + B2, P, {}, noise,
-                                  R, N, H, Z, s.stream, {s.h3.data(), a + W3, a + B3, Activation::kRelu, H}));
-    });
     print("h3-loss", double(N) * D * H, N * (2 * D + H) + D * H, [&] {
         check(fused_dense_bernoulli(s.nll.data(), s.logits.data(), s.h3.data(), a + W4, a + B4, P, {s.x.data(), 0.01f},
                                     {s.parts.data(), s.arrived.data()}, R, N, H, D, s.stream));
@@ -108,11 +103,6 @@ void measure(int R, const std::string& only_case, int only_tile) {
     print("dmoments-dh1", double(N) * H * 2 * Z, N * (2 * H + 2 * Z) + 2 * H * Z, [&] {
         check(fused_dense_backward_input(s.dh1.data(), s.d_moments.data(), s.h1.data(), a + W2, P, Activation::kRelu, R,
                                          N, H, 2 * Z, s.stream));
-    });
-    print("dh3-dmoments-dh1", double(N) * H * 3 * Z, N * (3 * H + 5 * Z) + 3 * H * Z, [&] {
-        check(fused_gaussian_head_backward(s.d_moments.data(), s.dh3.data(), a + W3, P, s.z.data(), s.moments.data(),
-                                           {}, 0.01f, R, N, Z, H, s.stream,
-                                           {s.dh1.data(), s.h1.data(), a + W2, Activation::kRelu, H}));
     });
     const WeightLayers<float> layers{{{W4, B4, s.logits.data(), s.h3.data(), N, H, D},
                                       {W3, B3, s.dh3.data(), s.z.data(), N, Z, H},

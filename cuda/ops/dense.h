@@ -79,23 +79,12 @@ template <class T>
 Status dense_backward_input(const Matmul& matmul, T* dx, const T* dy, const T* x, const T* W, std::size_t P,
                             Activation x_activation, int R, int N, int in, int out, const T* more = nullptr,
                             const RowWeights<T>& rows = {});
-/// A Gaussian encoder's heads on the way back: dh [R, N, H] = dmoments W, times the derivative of h_activation, whose
-/// output h is.
-template <class T>
-struct GaussianHeadsBackward {
-    T* dh = nullptr;  ///< null: not wanted
-    const T* h = nullptr;
-    const T* W = nullptr;  ///< [2Z, H]
-    Activation h_activation = Activation::kNone;
-    int H = 0;
-};
 /// The input gradient of a decoder's first layer, whose x is z, taken on to the moments that z was drawn from: dmoments
-/// [R, N, 2Z] as gaussian_sample_backward has it of dz = dy W. dz [R, N, Z] is scratch. dy [R, N, out]; W [out, Z]. And
-/// on through the heads that made the moments, whose weights are in the same arena.
+/// [R, N, 2Z] as gaussian_sample_backward has it of dz = dy W. dz [R, N, Z] is scratch. dy [R, N, out]; W [out, Z].
 template <class T>
 Status dense_to_gaussian_backward(const Matmul& matmul, T* dmoments, T* dz, const T* dy, const T* W, std::size_t P,
                                   const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int R,
-                                  int N, int Z, int out, const GaussianHeadsBackward<T>& heads = {});
+                                  int N, int Z, int out);
 /// What the gradient of a layer's parameters is made of: dW = dy^T x, db = sum of row_weights[n] dy[n].
 template <class T>
 struct DenseWeightGradient {
@@ -140,20 +129,11 @@ template <class T>
 Status dense_bernoulli_nll(const Matmul& matmul, T* nll, T* y, const T* x, const T* W, const T* b, std::size_t P,
                            Activation activation, const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R,
                            int N, int in, int D);
-/// The layer that reads a draw: y [R, N, out] = activation(z W^T + b), W [out, Z], b [out].
-template <class T>
-struct LayerOfDraw {
-    T* y = nullptr;  ///< null: no such layer
-    const T *W = nullptr, *b = nullptr;
-    Activation activation = Activation::kNone;
-    int out = 0;
-};
-/// A Gaussian encoder's heads: moments [R, N, 2Z] = h W^T + b, then z and kl as gaussian_sample_forward has them, then
-/// the layer that reads z, whose parameters are in the same arena.
+/// A Gaussian encoder's heads: moments [R, N, 2Z] = h W^T + b, then z and kl as gaussian_sample_forward has them.
 template <class T>
 Status dense_gaussian_head(const Matmul& matmul, T* moments, T* z, T* kl, const T* h, const T* W, const T* b,
                            std::size_t P, const GaussianLatent<T>& latent, const LatentNoise& noise, int R, int N,
-                           int H, int Z, const LayerOfDraw<T>& next = {});
+                           int H, int Z);
 /// Whether dense layers of T run the fused kernels of ops/fused_dense.h: float on a GPU, at Math::kFp32 or kTf32.
 template <class T>
 bool dense_is_fused(const Matmul& matmul);

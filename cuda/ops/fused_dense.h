@@ -28,16 +28,15 @@ bool fused_gaussian_head_fits(int H, int Z);
 /// As dense_gaussian_head, in one launch, where that fits.
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
                            std::size_t P, const GaussianLatent<float>& latent, LatentNoise noise, int R, int N, int H,
-                           int Z, MathStream stream, const LayerOfDraw<float>& next = {});
+                           int Z, MathStream stream);
 /// As dense_posterior, in one launch, where a Gaussian head fits. Without draws (K = 0) it fills moments and kl alone.
 Status fused_posterior(const Posterior<float>& out, const float* h, const float* W, const float* b, std::size_t P,
                        VarianceHead head, const LatentNoise& noise, int R, int N, int K, int H, int Z,
                        MathStream stream);
-/// As dense_to_gaussian_backward, in one launch, or with more than 32 latents and `heads` in two.
+/// As dense_to_gaussian_backward, in one launch.
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
                                     const float* moments, const GaussianLatent<float>& latent, float kl_weight, int R,
-                                    int N, int Z, int out, MathStream stream,
-                                    const GaussianHeadsBackward<float>& heads = {});
+                                    int N, int Z, int out, MathStream stream);
 /// Whether a tile has room for K draws of an image: from 1 to 64.
 bool fused_posterior_backward_fits(int K);
 /// As dense_to_posterior_backward, in one launch, where that fits.

@@ -87,16 +87,6 @@ void products() {
         TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, latent, T(1), 0, 2, 3, 4));
         TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, latent, T(1), 2, 0, 3, 4));
         TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, latent, T(1), 2, 2, 0, 4));
-        const auto next = [](const Output& y, int out) { return LayerOfDraw<T>{y, ones, ones, relu, out}; };
-        const auto heads = [](const Output& dh, int H) { return GaussianHeadsBackward<T>{dh, ones, ones, relu, H}; };
-        TAKES(dense_gaussian_head<T>(context, none, none, none, ones, ones, ones, 64, latent, noise, 2, 0, 3, 4,
-                                     next(none, 2)));
-        TAKES(dense_gaussian_head<T>(context, none, none, zeros(2), ones, ones, ones, 64, latent, noise, 1, 2, 3, 0,
-                                     next(all(4, 1), 2)));
-        TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, latent, T(1), 2, 0, 3, 4,
-                                            heads(none, 3)));
-        TAKES(dense_to_gaussian_backward<T>(context, none, none, ones, ones, 64, ones, ones, latent, T(1), 1, 2, 0, 4,
-                                            heads(zeros(6), 3)));
     }
     GuardedBuffer<float> parts(64);
     GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
@@ -202,10 +192,6 @@ void fused_dense() {
     TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, {}, 1, 0, 2, 3, 4, S));
     TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, {}, 1, 2, 0, 3, 4, S));
     TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, {}, 1, 2, 2, 0, 4, S));
-    const LayerOfDraw<float> next{all(4, 1), ones, ones, relu, 2};
-    TAKES(fused_gaussian_head(none, none, zeros(2), ones, ones, ones, 64, {}, noise, 1, 2, 3, 0, S, next));
-    const GaussianHeadsBackward<float> heads{zeros(6), ones, ones, relu, 3};
-    TAKES(fused_gaussian_head_backward(none, ones, ones, 64, ones, ones, {}, 1, 1, 2, 0, 4, S, heads));
     GuardedBuffer<float> parts(64);
     GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>(8, 0));
     const RowSumScratch scratch{parts.data(), arrived.data()};

@@ -52,37 +52,22 @@ __global__ void __launch_bounds__(Tile::kMostThreads, 1)
 
 // --- forward ---------------------------------------------------------------------------------------------------------
 
-/// f(x) or f'(y) of an activation chosen at run time, which costs nothing beside a product.
-__device__ inline float activated(Activation activation, float x) {
+/// call(f) with the activation f chosen at run time, once for several numbers: what is executed then lies together.
+template <class Call>
+__device__ void with_activation(Activation activation, Call call) {
     switch (activation) {
         case Activation::kRelu:
-            return ReluActivation::forward(x);
+            return call(ReluActivation());
         case Activation::kSigmoid:
-            return SigmoidActivation::forward(x);
+            return call(SigmoidActivation());
         case Activation::kElu:
-            return EluActivation::forward(x);
+            return call(EluActivation());
         case Activation::kTanh:
-            return TanhActivation::forward(x);
+            return call(TanhActivation());
         case Activation::kSoftplus:
-            return SoftplusActivation::forward(x);
+            return call(SoftplusActivation());
         default:
-            return x;
-    }
-}
-__device__ inline float through_activation(Activation activation, float dy, float y) {
-    switch (activation) {
-        case Activation::kRelu:
-            return ReluActivation::backward(dy, y);
-        case Activation::kSigmoid:
-            return SigmoidActivation::backward(dy, y);
-        case Activation::kElu:
-            return EluActivation::backward(dy, y);
-        case Activation::kTanh:
-            return TanhActivation::backward(dy, y);
-        case Activation::kSoftplus:
-            return SoftplusActivation::backward(dy, y);
-        default:
-            return dy;
+            return call(NoActivation());
     }
 }
 
@@ -98,8 +83,10 @@ struct BiasActivation {
         for_quads<Tile>(tile, row0, column0, N, out, [&](int row, int column, float(&v)[4], int count) {
             float bias[4] = {};
             read_quad(bias, b + r * P + column, count);
+            with_activation(activation, [&](auto f) {
 #pragma unroll
-            for (int i = 0; i < 4; ++i) v[i] = activated(activation, v[i] + bias[i]);
+                for (int i = 0; i < 4; ++i) v[i] = f.forward(v[i] + bias[i]);
+            });
             store_quad(y + (std::size_t(r) * N + row) * out + column, v, count);
         });
     }
@@ -335,8 +322,10 @@ struct ActivationMask {
             const std::size_t at = (std::size_t(r) * N + row) * in + column;
             float output[4] = {};
             if (activation != Activation::kNone || rows.weights) read_quad(output, x + at, count);
+            with_activation(activation, [&](auto f) {
 #pragma unroll
-            for (int i = 0; i < 4; ++i) v[i] = through_activation(activation, v[i], output[i]);
+                for (int i = 0; i < 4; ++i) v[i] = f.backward(v[i], output[i]);
+            });
             if (rows.weights && count) {
                 const float weight = rows.weights[std::size_t(r) * N + row];
 #pragma unroll

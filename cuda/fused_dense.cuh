@@ -16,7 +16,7 @@
 // All is float. x [R, N, in], y [R, N, out]; W [out, in] and b [out] of replica r at stride P.
 //
 // Contract: block fixed (DenseTile); one block per tile, the replica along y. Reads each operand once per tile that
-// needs it, from L2. On sm_90a 119 to 127 registers and no spills: two blocks of 256 threads a multiprocessor, or one
+// needs it, from L2. On sm_90a 112 to 119 registers and no spills: two blocks of 256 threads a multiprocessor, or one
 // of a 16 x 32 tile with seven slices (163 KB). Deterministic; a replica's bits depend on nothing beside it.
 #pragma once
 #include "cuda/activation.cuh"
@@ -204,10 +204,15 @@ struct GaussianHead {
             }
         }
         __syncthreads();
-        for (int row = threadIdx.x; row < Tile::kRows && row0 + row < N; row += blockDim.x) {
+        // Eight lanes a row, for Z sums one after another would be what the block waits for.
+        constexpr int kLanes = 8;
+        static_assert(Tile::kRows * kLanes % 32 == 0);  // whole warps
+        for (int e = threadIdx.x; e < Tile::kRows * kLanes; e += blockDim.x) {
+            const int row = e / kLanes, lane = e % kLanes;
             float total = 0;
-            for (int j = 0; j < Z; ++j) total += tile[row * Tile::kPitch + j];
-            kl[std::size_t(r) * N + row0 + row] = total;
+            for (int j = lane; j < Z; j += kLanes) total += tile[row * Tile::kPitch + j];
+            total = warp_group_sum<kLanes>(total);
+            if (lane == 0 && row0 + row < N) kl[std::size_t(r) * N + row0 + row] = total;
         }
     }
 };

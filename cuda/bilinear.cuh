@@ -100,38 +100,70 @@ __device__ inline SampleWithGradient<T> sample_bilinear_with_gradient(const Pixe
             flat_y ? T(0) : bottom - top};
 }
 
-/// The four pixels round (x, y) as offsets into a channel and weights, and the weights' derivatives: order 00, 01, 10,
-/// 11 (row, column). Branch-free, so that loops over it vectorise. With kZeros a pixel outside the image has an offset
-/// inside it, and weight 0. A coordinate that is not finite makes every weight NaN, so that a warp that diverged shows.
+namespace detail {
+
 template <class T>
-struct BilinearTaps {
-    int at[4];
-    T weight[4], dx[4], dy[4];
+__device__ __forceinline__ T clamp_(T x, T low, T high) {  // NaN: low
+#ifdef __CUDA_ARCH__
+    return min(max(x, low), high);
+#else
+    return x > low ? (x < high ? x : high) : low;
+#endif
+}
+
+/// floor(x); and that kept within 0 .. `most`, also as an integer. x from -1 to 2^22.
+template <class T>
+struct Floor {
+    T whole, kept;
+    int index;
 };
-template <class T, Padding padding>
-__device__ inline BilinearTaps<T> bilinear_taps(int H, int W, T x, T y, T edge) {
-    const T near_x = detail::near_image(x, W), near_y = detail::near_image(y, H);
-    const T left = detail::floor_(near_x), top = detail::floor_(near_y);
-    const T fx = near_x - left + (x - x), fy = near_y - top + (y - y);
-    const int c0 = static_cast<int>(left), r0 = static_cast<int>(top);
-    const auto within = [](int i, int size) { return i < 0 ? 0 : (i > size - 1 ? size - 1 : i); };
-    const int column0 = within(c0, W), column1 = within(c0 + 1, W);
-    const int row0 = within(r0, H) * W, row1 = within(r0 + 1, H) * W;
-    T gx = T(1), gy = T(1);  // derivatives of the coordinates that are used; 0 outside, where those are constant
-    T inside_c0 = T(1), inside_c1 = T(1), inside_r0 = T(1), inside_r1 = T(1);
-    if (padding == Padding::kZeros) {
-        inside_c0 = column0 == c0 ? T(1) : T(0), inside_c1 = column1 == c0 + 1 ? T(1) : T(0);
-        inside_r0 = row0 == r0 * W ? T(1) : T(0), inside_r1 = row1 == (r0 + 1) * W ? T(1) : T(0);
-        gx = x >= T(-1) && x < T(W) ? T(1) : T(0), gy = y >= T(-1) && y < T(H) ? T(1) : T(0);
-    } else {  // further out the four neighbours are one pixel: the derivatives are 0 by themselves
-        gx = x > T(0) ? T(1) : edge, gy = y > T(0) ? T(1) : edge;
+__device__ __forceinline__ Floor<double> floor_within(double x, double most) {
+    const double whole = floor_(x), kept = clamp_(whole, 0., most);
+    return {whole, kept, static_cast<int>(kept)};
+}
+__device__ __forceinline__ Floor<float> floor_within(float x, float most) {
+#ifdef __CUDA_ARCH__
+    // A sum from 2^23 to 2^24 has no bits below 1: rounded down, x + 1.5 * 2^23 is the floor, and its last bits are the
+    // integer. Three additions, where two conversions would take four times as long.
+    constexpr float kShift = 12582912.f;
+    const float shifted = __fadd_rd(x, kShift), kept = clamp_(shifted, kShift, kShift + most);
+    return {shifted - kShift, kept - kShift, __float_as_int(kept) - 0x4b400000};
+#else
+    const float whole = floor_(x), kept = clamp_(whole, 0.f, most);
+    return {whole, kept, static_cast<int>(kept)};
+#endif
+}
+
+}  // namespace detail
+
+/// Along one axis of `size` pixels, at most 2^22: the pixels round x are `first` and the next one (of one pixel alone:
+/// it, twice). Their weights, and the weights' derivatives with respect to x. Pixels outside have weight 0.
+/// Branch-free, so that loops over it vectorise. A coordinate that is not finite makes weight0 NaN, so that a warp that
+/// diverged shows. kBorder: x has an influence from slope_from (0, or the smallest number above) to the last pixel.
+template <class T>
+struct AxisTaps {
+    int first;
+    T weight0, weight1, slope0, slope1;
+};
+template <Padding padding, class T>
+__device__ __forceinline__ AxisTaps<T> axis_taps(T x, int size, T slope_from) {
+    const T most = T(size > 1 ? size - 2 : 0), poison = x * T(0);
+    if (padding == Padding::kBorder) {
+        const T last = T(size - 1), inside = detail::clamp_(x, T(0), last);
+        const auto cell = detail::floor_within(inside, most);
+        const T f = inside - cell.kept + poison;
+        const T slope = x >= slope_from && x < last ? T(1) : T(0);
+        return {cell.index, T(1) - f, f, -slope, slope};
     }
-    const T l = (T(1) - fx) * inside_c0, r = fx * inside_c1, t = (T(1) - fy) * inside_r0, b = fy * inside_r1;
-    const T dl = -gx * inside_c0, dr = gx * inside_c1, dt = -gy * inside_r0, db = gy * inside_r1;
-    return {{row0 + column0, row0 + column1, row1 + column0, row1 + column1},
-            {t * l, t * r, b * l, b * r},
-            {t * dl, t * dr, b * dl, b * dr},
-            {dt * l, dt * r, db * l, db * r}};
+    const T near = detail::clamp_(x, T(-1), T(size));
+    const auto cell = detail::floor_within(near, most);
+    // From -1: the image begins within this cell. 0: both pixels are in the image. 1: it ends within. 2: beyond.
+    const T from_first = cell.whole - cell.kept, f = near - cell.whole;
+    const T second = size > 1 ? T(1) : T(0), slope = x >= T(-1) ? T(1) : T(0);
+    const bool both = from_first == T(0), begins = from_first == T(-1), ends = from_first == T(1);
+    return {cell.index, (both ? T(1) - f : (begins ? f : T(0))) + poison,
+            second * (both ? f : (ends ? T(1) - f : T(0))), both ? -slope : (begins ? slope : T(0)),
+            second * (both ? slope : (ends ? -slope : T(0)))};
 }
 
 /// The pixel nearest to (x, y); half-way goes to the even index, as in PyTorch. Its derivative is 0 everywhere.

@@ -2,52 +2,35 @@
 // coefficients, so a pixel's coordinates cost a few multiply-adds, and the grid is never stored.
 //
 //   (x, y)(p) = A B(:, p)            affine: K = 3, B = (x', y', 1);  thin-plate spline: K = g^2, B from the spline
-//   out(p)    = sum_i w_i(x, y) image[at_i(x, y)]                        four neighbours, bilinear.cuh
-//   dimage[q] = sum over p, i with at_i(p) = q of w_i dout(p)            a scatter
-//   dA        = sum_p (dL/dx, dL/dy)(p) B(:, p)^T,   dL/dx(p) = dout(p) sum_i (dw_i/dx) image[at_i]
+//   out(p)    = sum_ij w_i(y) w_j(x) image[row + i, column + j]          four neighbours, axis_taps in bilinear.cuh
 //
-// The scatter adds 64-bit integers (cuda/device/fixed_point.cuh) in shared memory. Their scale is a power of two that
-// each image gets from its own largest gradient. So neither the order of threads nor the rest of the batch can change a
-// bit.
+// Coordinates and weights are computed once for all channels. An image that fits comes into shared memory by
+// asynchronous copies, all of it at once: its neighbours are then found there, and not line by line in a cache.
 //
-//   out, dout [N, C, out_H, out_W]; images, dimages [N, C, H, W]; grid, dgrid [N, out_H, out_W, 2]; u, du [N, stride]
+//   out [N, C, out_H, out_W]; images [N, C, H, W], sides at most 2^22; grid [N, out_H, out_W, 2]; u [N, stride]
 //
-// Contract: one block per image, block any; 8 bytes of shared memory per pixel of a channel, and 2 numbers for each of
-// 1024 staged output pixels. An image of more than kBandPixels pixels is cut into bands with a block for each: every
-// block goes over all of the output and adds up what falls on its own band. Deterministic.
-// Bytes: forward reads the image and writes out (8 per pixel), backward reads dout and image and writes dimages (12).
-// On sm_90a the float kernels of affine warps take 46 and 61 registers.
+// Contract: one block per image, block any; where `staged`, shared memory for the image. Deterministic.
+// Bytes: reads the image and writes out (8 per pixel). On sm_90a the kernels for floats take 26 to 48 registers.
+// The backward: grid_sample_backward.cuh.
 #pragma once
 #include "cuda/affine_grid.cuh"
 #include "cuda/bilinear.cuh"
+#include "cuda/device/async_copy.cuh"
 #include "cuda/device/dependent_kernel.cuh"
-#include "cuda/device/fixed_point.cuh"
 #include "cuda/device/reduce.cuh"
 #include "cuda/device/shared.cuh"
 #include "cuda/ops/warp.h"
 
 namespace warpvae {
 
-inline constexpr int kBandPixels = 8192;    // of a channel's gradient in one block's shared memory
-inline constexpr int kStagedPixels = 1024;  // of dL/d(x, y), between computing and reducing them
+/// Of a multiprocessor's shared memory, in bytes: what a block may take if three others are to run beside it.
+inline constexpr std::size_t kQuarterOfShared = 56 * 1024;
 inline constexpr int kCoefficients = 2 * kMaxControlPoints;
 #ifdef __CUDACC__
 inline constexpr int kPixelTile = 1;  // output pixels that a thread takes at a time
 #else
 inline constexpr int kPixelTile = 16;  // a vector register of them
 #endif
-
-/// Blocks of the backward: bands (y) of each image (x), one where only the grid's gradient is wanted.
-constexpr int grid_sample_bands(const SampleShape& shape, bool dimages) {
-    return dimages ? (shape.H * shape.W + kBandPixels - 1) / kBandPixels : 1;
-}
-/// Dynamic shared memory of the backward; dcoefficients: the gradient of a LinearGrid is wanted.
-template <class T>
-constexpr std::size_t grid_sample_bytes(const SampleShape& shape, bool dimages, bool dcoefficients) {
-    const int pixels = shape.H * shape.W;
-    return (dimages ? (pixels < kBandPixels ? pixels : kBandPixels) * sizeof(long long) : 0) +
-           (dcoefficients ? 2 * kStagedPixels * sizeof(T) : 0);
-}
 
 /// Calls body(first pixel, std::integral_constant count): whole tiles, then single pixels, shared by the block.
 template <class Body>
@@ -59,86 +42,145 @@ __device__ inline void for_tiles(int first, int last, Body body) {
             body(first + tiles * kPixelTile + i, std::integral_constant<int, 1>());
 }
 
-/// Where the grid comes from: given, pixel by pixel.
+/// One axis of the images: from a grid's -1..1 to pixels, place * scale + offset.
+template <class T>
+struct PixelAxis {
+    T scale, offset;
+    int size;
+    __device__ PixelAxis(int size_, bool align_corners)
+        : scale(T(align_corners ? size_ - 1 : size_) / T(2)), offset(T(size_ - 1) / T(2)), size(size_) {}
+};
+template <class T>
+struct PixelAxes {
+    PixelAxis<T> across, down;
+    T slope_from;      // axis_taps
+    int right, below;  // from a pixel to its neighbours, in memory; 0 where there is none
+    __device__ PixelAxes(const SampleShape& shape, const SampleOptions& options)
+        : across(shape.W, options.align_corners),
+          down(shape.H, options.align_corners),
+          slope_from(options.identity_safe ? T(0) : T(1e-37)),
+          right(shape.W > 1 ? 1 : 0),
+          below(shape.H > 1 ? shape.W : 0) {}
+};
+
+// Where the grid comes from. Both kinds give coordinates in pixels.
+
+/// Given, place by place.
 template <class T>
 struct GivenGrid {
-    static constexpr bool kGiven = true;
     const T* grid;
 
-    __device__ int coefficient_count() const { return 0; }
-    __device__ void coefficients(T*, std::size_t) const {}
-    __device__ const T* basis_row(int, int) const { return nullptr; }
-    __device__ void gradient(T*, const T*, std::size_t, bool) const {}  // written pixel by pixel
-    /// Of image n, the coordinates of pixels first .. first + count - 1.
+    struct Coefficients {
+        std::size_t n;
+    };
+    __device__ void write_coefficients(T*, std::size_t, const PixelAxes<T>&) const {}
+    __device__ Coefficients coefficients(const T*, std::size_t n) const { return {n}; }
+    /// Of pixels first .. first + count - 1.
     template <int count>
-    __device__ void coordinates(T* x, T* y, const T*, std::size_t n, int first, int pixels) const {
-        const T* at = grid + 2 * (n * pixels + first);
+    __device__ void coordinates(T* x, T* y, const Coefficients& A, const PixelAxes<T>& axes, int first,
+                                int pixels) const {
+        const T* at = grid + 2 * (A.n * pixels + first);
         WARPVAE_SIMD()
-        for (int i = 0; i < count; ++i) x[i] = at[2 * i], y[i] = at[2 * i + 1];
+        for (int i = 0; i < count; ++i) {
+            x[i] = at[2 * i] * axes.across.scale + axes.across.offset;
+            y[i] = at[2 * i + 1] * axes.down.scale + axes.down.offset;
+        }
     }
 };
 
-/// Or linear in the coefficients that u gives; kK = K where it is known at compile time, else 0.
+/// Linear in the coefficients that u gives; kK = K where it is known at compile time, else 0. The third row of an
+/// affine basis is all 1 and is not read.
 template <class T, int kK>
 struct LinearGrid {
-    static constexpr bool kGiven = false;
     Warp<T> warp;
     const T* u;
 
     __device__ int size() const { return kK ? kK : warp.K; }
-    __device__ int coefficient_count() const { return 2 * size(); }
-    /// A [2, K] of image n into shared memory; the caller follows with a barrier.
-    __device__ void coefficients(T* A, std::size_t n) const {
+    __device__ int rows_read() const { return kK == 3 ? 2 : size(); }
+    /// A in pixels: an affine one in registers.
+    struct Coefficients {
+        const T* shared;
+        T ax[3], ay[3];
+    };
+    /// A [2, K] of image n into shared memory. For whole blocks, which follow with a barrier.
+    __device__ void write_coefficients(T* A, std::size_t n, const PixelAxes<T>& axes) const {
         const T* mine = u + n * warp.stride;
-        if (warp.form != WarpForm::kControlPoints) {
-            if (threadIdx.x == 0) affine_coefficients(A, mine, warp.form);
-            return;
-        }
         const int K = size();
-        int g = 2;
-        while (g * g < K) ++g;
-        for (int k : block_stride(K)) {
-            A[k] = T(2 * (k % g)) / T(g - 1) - T(1) + mine[k];
-            A[K + k] = T(2 * (k / g)) / T(g - 1) - T(1) + mine[K + k];
+        if (warp.form != WarpForm::kControlPoints) {
+            if (threadIdx.x == 0) {
+                affine_coefficients(A, mine, warp.form);
+                for (int k = 0; k < 3; ++k) A[k] *= axes.across.scale, A[3 + k] *= axes.down.scale;
+            }
+        } else {
+            int g = 2;
+            while (g * g < K) ++g;
+            for (int k : block_stride(K)) {
+                A[k] = (T(2 * (k % g)) / T(g - 1) - T(1) + mine[k]) * axes.across.scale;
+                A[K + k] = (T(2 * (k / g)) / T(g - 1) - T(1) + mine[K + k]) * axes.down.scale;
+            }
         }
+    }
+    __device__ Coefficients coefficients(const T* A, std::size_t) const {
+        if (kK == 3) return {A, {A[0], A[1], A[2]}, {A[3], A[4], A[5]}};
+        return {A, {}, {}};
     }
     __device__ const T* basis_row(int k, int pixels) const { return warp.basis + std::size_t(k) * pixels; }
-    /// du of image n from dA, after a barrier.
-    __device__ void gradient(T* du, const T* dA, std::size_t n, bool add) const {
-        T* mine = du + n * warp.stride;
-        if (warp.form == WarpForm::kControlPoints) {
-            for (int k : block_stride(2 * size())) mine[k] = add ? mine[k] + dA[k] : dA[k];
-        } else if (threadIdx.x == 0) {
-            T gradient[6] = {};
-            affine_coefficients_backward(gradient, dA, u + n * warp.stride, warp.form);
-            const int numbers = warp_parameters(warp.form, 3);
-#pragma unroll  // an index known only at run time would put the gradient into local memory
-            for (int k = 0; k < 6; ++k)
-                if (k < numbers) mine[k] = add ? mine[k] + gradient[k] : gradient[k];
-        }
-    }
     template <int count>
-    __device__ void coordinates(T* x, T* y, const T* A, std::size_t, int first, int pixels) const {
-        const T* B = warp.basis + first;
+    __device__ void coordinates(T* x, T* y, const Coefficients& A, const PixelAxes<T>& axes, int first,
+                                int pixels) const {
         const int K = size();
-        for (int i = 0; i < count; ++i) x[i] = T(0), y[i] = T(0);
+        for (int i = 0; i < count; ++i) {
+            x[i] = axes.across.offset + (kK == 3 ? A.ax[2] : T(0));
+            y[i] = axes.down.offset + (kK == 3 ? A.ay[2] : T(0));
+        }
 #pragma unroll
-        for (int k = 0; k < K; ++k) {
-            const T ax = A[k], ay = A[K + k];
-            const T* b = B + std::size_t(k) * pixels;
+        for (int k = 0; k < rows_read(); ++k) {
+            const T ax = kK == 3 ? A.ax[k] : A.shared[k], ay = kK == 3 ? A.ay[k] : A.shared[K + k];
+            const T* b = basis_row(k, pixels) + first;
             WARPVAE_SIMD()
             for (int i = 0; i < count; ++i) x[i] += ax * b[i], y[i] += ay * b[i];
         }
     }
 };
 
-/// From a grid's -1..1 to pixels: place * scale + offset.
+/// a x + b y, rounded in one way wherever it is compiled.
 template <class T>
-struct PixelAxis {
-    T scale, offset;
-    __device__ PixelAxis(int size, bool align_corners)
-        : scale(T(align_corners ? size - 1 : size) / T(2)), offset(T(size - 1) / T(2)) {}
+__device__ __forceinline__ T weighted(T a, T x, T b, T y) {
+    return detail::multiply_add(b, y, a * x);
+}
+
+/// Where `count` coordinates fall: the upper left pixel of each one's four, the weights of columns and rows, and where
+/// asked for those weights' derivatives.
+template <class T, int count>
+struct PixelTaps {
+    int at[count];
+    T left[count], right[count], top[count], bottom[count];
+    T left_slope[count], right_slope[count], top_slope[count], bottom_slope[count];
 };
+template <Padding padding, bool slopes, class T, int count>
+__device__ __forceinline__ void find_taps(PixelTaps<T, count>& taps, const T (&x)[count], const T (&y)[count],
+                                          const PixelAxes<T>& axes) {
+    WARPVAE_SIMD()
+    for (int i = 0; i < count; ++i) {
+        const AxisTaps<T> column = axis_taps<padding>(x[i], axes.across.size, axes.slope_from);
+        const AxisTaps<T> row = axis_taps<padding>(y[i], axes.down.size, axes.slope_from);
+        taps.at[i] = row.first * axes.across.size + column.first;
+        taps.left[i] = column.weight0, taps.right[i] = column.weight1;
+        taps.top[i] = row.weight0, taps.bottom[i] = row.weight1;
+        if (slopes) {
+            taps.left_slope[i] = column.slope0, taps.right_slope[i] = column.slope1;
+            taps.top_slope[i] = row.slope0, taps.bottom_slope[i] = row.slope1;
+        }
+    }
+}
+
+/// Copies `count` floats into the block's shared memory. The caller waits, then follows with a barrier.
+__device__ inline void begin_copy(AsyncCopies& copies, float* to, const float* from, int count) {
+    const int wide = reinterpret_cast<std::uintptr_t>(from) % 16 == 0 ? count / 4 : 0;
+    for (int i : block_stride(wide)) copies.begin<16>(to + 4 * i, from + 4 * i, true);
+    for (int i : block_stride(count - 4 * wide)) copies.begin<4>(to + 4 * wide + i, from + 4 * wide + i, true);
+    copies.end_group();
+}
 
 /// What becomes of `count` sampled pixels at `at`: they are stored.
 template <class T>
@@ -152,180 +194,56 @@ struct PixelOutput {
     __device__ void finish(std::size_t, T) const {}
 };
 
-/// The block's image, sampled.
-template <Padding padding, class T, class Grid, class Pixels>
+/// The block's image, sampled. staged: by way of `memory`, shared memory for an image of floats.
+template <Padding padding, bool staged, class T, class Grid, class Pixels>
 __device__ inline void sample_image(const Pixels& sampled, const T* images, const Grid& grid, const SampleShape& shape,
-                                    const SampleOptions& options) {
-    __shared__ T A[kCoefficients];
+                                    const SampleOptions& options, T* memory) {
+    alignas(16) __shared__ T shared_A[kCoefficients];
     const std::size_t n = blockIdx.x;
-    const int H = shape.H, W = shape.W, pixels = shape.out_H * shape.out_W;
-    const PixelAxis<T> across(W, options.align_corners), down(H, options.align_corners);
-    const T edge = options.identity_safe ? T(1) : T(0);
-    T sum = T(0);
-    grid.coefficients(A, n);
+    const PixelAxes<T> axes(shape, options);
+    const int in_pixels = shape.H * shape.W, pixels = shape.out_H * shape.out_W;
+    const int right = axes.right, below = axes.below, both = right + below;
+    const T* image = images + n * shape.C * in_pixels;
+    if constexpr (staged) {
+        AsyncCopies copies;
+        begin_copy(copies, memory, image, shape.C * in_pixels);
+        grid.write_coefficients(shared_A, n, axes);
+        copies.wait<0>();
+        image = memory;
+    } else {
+        grid.write_coefficients(shared_A, n, axes);
+    }
     __syncthreads();
+    const auto A = grid.coefficients(shared_A, n);
+    T sum = T(0);
     for_tiles(0, pixels, [&](int first, auto tile) {
         constexpr int count = decltype(tile)::value;
         T x[count], y[count], value[count];
-        grid.template coordinates<count>(x, y, A, n, first, pixels);
+        PixelTaps<T, count> taps;
+        grid.template coordinates<count>(x, y, A, axes, first, pixels);
+        find_taps<padding, false>(taps, x, y, axes);
+#pragma unroll 1  // there is mostly one
         for (int c = 0; c < shape.C; ++c) {
-            const std::size_t channel = n * shape.C + c;
-            const T* image = images + channel * H * W;
+            const T* channel = image + std::size_t(c) * in_pixels;
             WARPVAE_SIMD()
             for (int i = 0; i < count; ++i) {
-                const BilinearTaps<T> taps = bilinear_taps<T, padding>(H, W, x[i] * across.scale + across.offset,
-                                                                       y[i] * down.scale + down.offset, edge);
-                value[i] = taps.weight[0] * image[taps.at[0]] + taps.weight[1] * image[taps.at[1]] +
-                           taps.weight[2] * image[taps.at[2]] + taps.weight[3] * image[taps.at[3]];
+                const int at = taps.at[i];
+                value[i] = weighted(
+                    taps.top[i], weighted(taps.left[i], channel[at], taps.right[i], channel[at + right]),
+                    taps.bottom[i], weighted(taps.left[i], channel[at + below], taps.right[i], channel[at + both]));
             }
-            sampled.take(value, channel * pixels + first, sum);
+            sampled.take(value, (n * shape.C + c) * pixels + first, sum);
         }
     });
     sampled.finish(n, sum);
 }
 
-template <class T, class Grid, Padding padding>
+/// staged: floats only; the launch gives shared memory for an image.
+template <class T, class Grid, Padding padding, bool staged>
 __global__ void grid_sample_forward_kernel(T* out, const T* images, Grid grid, SampleShape shape,
                                            SampleOptions options) {
     wait_for_previous_launch();
-    sample_image<padding>(PixelOutput<T>{out}, images, grid, shape, options);
-}
-
-struct NoFunction {
-    template <class T>
-    static __device__ T backward(T dy, T) {
-        return dy;
-    }
-};
-
-/// The gradients of the block's image. dgradient is dgrid (GivenGrid) or du (LinearGrid); either output may be null.
-/// dimages goes on through F: NoFunction, or an activation whose output the images are (activation.cuh).
-template <Padding padding, class F, class T, class Grid>
-__device__ inline void scatter_gradient(T* dimages, T* dgradient, bool add, const T* dout, const T* images,
-                                        const Grid& grid, const SampleShape& shape, const SampleOptions& options) {
-    __shared__ T A[kCoefficients], dA[kCoefficients];
-    __shared__ FixedPoint fixed;  // scale 0: the channel's gradient is not finite
-    __shared__ unsigned broken;   // something that is not finite came in
-    const std::size_t n = blockIdx.x;
-    const int H = shape.H, W = shape.W, pixels = shape.out_H * shape.out_W, in_pixels = H * W;
-    const PixelAxis<T> across(W, options.align_corners), down(H, options.align_corners);
-    const T edge = options.identity_safe ? T(1) : T(0);
-    const bool alone = blockDim.x == 1;
-    // This block's band of the image, and whether it is the one that adds up the grid's gradient.
-    const int band = int(blockIdx.y) * kBandPixels;
-    const int band_pixels = in_pixels - band < kBandPixels ? in_pixels - band : kBandPixels;
-    const bool takes_grid = dgradient && blockIdx.y == 0;
-    long long* sums = dynamic_shared<long long>();
-    T* staged_x = reinterpret_cast<T*>(sums + (dimages ? (in_pixels < kBandPixels ? in_pixels : kBandPixels) : 0));
-    T* staged_y = staged_x + kStagedPixels;
-
-    grid.coefficients(A, n);
-    for (int k : block_stride(grid.coefficient_count())) dA[k] = T(0);
-    for (int c = 0; c < shape.C; ++c) {
-        const std::size_t channel = n * shape.C + c;
-        const T* image = images + channel * in_pixels;
-        const T* gradient = dout + channel * pixels;
-        if (dimages) {
-            T largest = T(0), poison = T(0);
-            const auto mine = block_stride(pixels);
-            WARPVAE_SIMD(reduction(max : largest) reduction(+ : poison))
-            for (int i = mine.first; i < mine.last; i += mine.step) {
-                const T size = gradient[i] < T(0) ? -gradient[i] : gradient[i];
-                largest = size > largest ? size : largest;
-                poison += gradient[i] - gradient[i];  // 0, or NaN
-            }
-            largest = block_max(largest + poison);
-            if (threadIdx.x == 0) {
-                broken = !is_finite(largest);
-                fixed = is_finite(largest) ? FixedPoint::of(double(largest), double(pixels)) : FixedPoint{0., 0.};
-            }
-            for (int i : block_stride(band_pixels)) sums[i] = 0;
-        }
-        __syncthreads();
-        for (int chunk = 0; chunk < pixels; chunk += kStagedPixels) {
-            const int chunk_end = chunk + kStagedPixels < pixels ? chunk + kStagedPixels : pixels;
-            for_tiles(chunk, chunk_end, [&](int first, auto tile) {
-                constexpr int count = decltype(tile)::value;
-                T x[count], y[count], dx[count], dy[count];
-                T share[4][count];
-                int at[4][count];
-                grid.template coordinates<count>(x, y, A, n, first, pixels);
-                WARPVAE_SIMD()
-                for (int i = 0; i < count; ++i) {
-                    const BilinearTaps<T> taps = bilinear_taps<T, padding>(H, W, x[i] * across.scale + across.offset,
-                                                                           y[i] * down.scale + down.offset, edge);
-                    const T g = gradient[first + i];
-                    const T v0 = image[taps.at[0]], v1 = image[taps.at[1]], v2 = image[taps.at[2]],
-                            v3 = image[taps.at[3]];
-                    dx[i] = across.scale * g * (taps.dx[0] * v0 + taps.dx[1] * v1 + taps.dx[2] * v2 + taps.dx[3] * v3);
-                    dy[i] = down.scale * g * (taps.dy[0] * v0 + taps.dy[1] * v1 + taps.dy[2] * v2 + taps.dy[3] * v3);
-                    at[0][i] = taps.at[0], at[1][i] = taps.at[1], at[2][i] = taps.at[2], at[3][i] = taps.at[3];
-                    share[0][i] = g * taps.weight[0], share[1][i] = g * taps.weight[1];
-                    share[2][i] = g * taps.weight[2], share[3][i] = g * taps.weight[3];
-                }
-                if (takes_grid && Grid::kGiven) {
-                    T* to = dgradient + 2 * (n * pixels + first);
-                    for (int i = 0; i < count; ++i) {
-                        to[2 * i] = c ? to[2 * i] + dx[i] : dx[i];
-                        to[2 * i + 1] = c ? to[2 * i + 1] + dy[i] : dy[i];
-                    }
-                } else if (takes_grid) {
-                    for (int i = 0; i < count; ++i)
-                        staged_x[first - chunk + i] = dx[i], staged_y[first - chunk + i] = dy[i];
-                }
-                const FixedPoint scale = fixed;
-                if (!dimages || scale.scale == 0.) return;
-                int bad = 0;  // the gradients are finite here: only coordinates can spoil a sum
-                WARPVAE_SIMD(reduction(| : bad))
-                for (int i = 0; i < count; ++i) bad |= (x[i] - x[i]) + (y[i] - y[i]) != T(0);
-                if (bad) {
-                    atomicOr(&broken, 1u);
-                    return;
-                }
-                long long terms[4][count];
-                for (int j = 0; j < 4; ++j) {
-                    WARPVAE_SIMD()
-                    for (int i = 0; i < count; ++i) terms[j][i] = scale.of_value(double(share[j][i]));
-                }
-                for (int i = 0; i < count; ++i)
-                    for (int j = 0; j < 4; ++j) {
-                        const int place = at[j][i] - band;
-                        if (unsigned(place) < unsigned(band_pixels)) fixed_add(sums + place, terms[j][i], alone);
-                    }
-            });
-            if (takes_grid && !Grid::kGiven) {  // dA += staged gradients times B^T, a warp for each column of A
-                __syncthreads();
-                const int K = grid.coefficient_count() / 2;
-                for (int k = warp_index(); k < K; k += warps_per_block()) {
-                    const T* B = grid.basis_row(k, pixels) + chunk;
-                    T sum_x = T(0), sum_y = T(0);
-                    const auto staged = warp_stride(chunk_end - chunk);
-                    WARPVAE_SIMD(reduction(+ : sum_x, sum_y))
-                    for (int i = staged.first; i < staged.last; i += staged.step)
-                        sum_x += staged_x[i] * B[i], sum_y += staged_y[i] * B[i];
-                    sum_x = warp_sum(sum_x), sum_y = warp_sum(sum_y);
-                    if (lane_index() == 0) dA[k] += sum_x, dA[K + k] += sum_y;
-                }
-            }
-            __syncthreads();
-        }
-        if (dimages) {
-            T* to = dimages + channel * in_pixels + band;
-            const bool is_broken = broken;
-            for (int i : block_stride(band_pixels))
-                to[i] = is_broken ? T(NAN) : F::backward(T(fixed.value(sums[i])), image[band + i]);
-            __syncthreads();
-        }
-    }
-    let_next_launch_begin();
-    if (takes_grid) grid.gradient(dgradient, dA, n, add);
-}
-
-template <class T, class Grid, Padding padding>
-__global__ void grid_sample_backward_kernel(T* dimages, T* dgradient, bool add, const T* dout, const T* images,
-                                            Grid grid, SampleShape shape, SampleOptions options) {
-    wait_for_previous_launch();
-    scatter_gradient<padding, NoFunction>(dimages, dgradient, add, dout, images, grid, shape, options);
+    sample_image<padding, staged>(PixelOutput<T>{out}, images, grid, shape, options, dynamic_shared<T>());
 }
 
 }  // namespace warpvae

@@ -19,6 +19,13 @@ __device__ inline float multiply_add(float a, float b, float c) {
     return a * b + c;
 #endif
 }
+__device__ inline double multiply_add(double a, double b, double c) {
+#if defined(__CUDACC__) || defined(__FMA__)
+    return fma(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
 
 /// x = n ln2 + r with |r| <= ln2 / 2, and e^r = 1 + r + r^2 p: a polynomial of degree 6 (Cephes). The low bits of
 /// `shifted` are n, as an integer: a conversion takes a GPU as long as eight additions.

@@ -1,12 +1,12 @@
 // A decoder's warped image with its likelihood, forward and backward in one kernel. A sampled pixel is the probability
 // of a likelihood (bernoulli.cuh), and the image's gradient goes on through the sigmoid that made it.
 //
-// Contract: as grid_sample.cuh, for images of one band; reads image and target and writes out, dout and dlogits (20
-// bytes per pixel). On sm_90a the float kernels of affine warps take 64 registers. Deterministic.
+// Contract: as grid_sample_backward.cuh, for images of one band; reads image and target and writes out, dout and
+// dlogits (20 bytes per pixel). On sm_90a the kernels for floats in limbs take 56 to 79 registers. Deterministic.
 #pragma once
 #include "cuda/activation.cuh"
 #include "cuda/bernoulli.cuh"
-#include "cuda/grid_sample.cuh"
+#include "cuda/grid_sample_backward.cuh"
 
 namespace warpvae {
 
@@ -37,13 +37,14 @@ struct PixelLikelihood {
 };
 
 /// From a decoder's images, which are sigmoids, through the warp to the likelihood and back to logits. One band only.
-template <class T, class Grid, Padding padding>
-__global__ void warp_loss_kernel(PixelLikelihood<T> likelihood, T* dlogits, T* du, const T* images, Grid grid,
-                                 SampleShape shape, SampleOptions options) {
+/// staged: the launch gives shared memory for `plan` and, at another time, for an image of all its channels.
+template <class T, class Grid, Padding padding, bool staged, class Fixed>
+__global__ void warp_loss_kernel(PixelLikelihood<T> likelihood, SampleGradients<T> to, const T* images, Grid grid,
+                                 SampleShape shape, SampleOptions options, BackwardPlan plan) {
     wait_for_previous_launch();
-    sample_image<padding>(likelihood, images, grid, shape, options);
+    sample_image<padding, staged>(likelihood, images, grid, shape, options, dynamic_shared<T>());
     __syncthreads();  // the block reads the gradients that its threads have written
-    scatter_gradient<padding, SigmoidActivation>(dlogits, du, false, likelihood.dout, images, grid, shape, options);
+    image_backward<padding, staged, Fixed, SigmoidActivation>(to, likelihood.dout, images, grid, shape, options, plan);
 }
 
 }  // namespace warpvae

@@ -69,6 +69,16 @@ __device__ inline void prefetch_to_l2([[maybe_unused]] const void* address) {
 #endif
 }
 
+/// True where the block is one thread of the CPU device: nobody else touches its shared memory. A GPU's block of one
+/// thread is taken for one of many, so that a kernel is compiled once there.
+__device__ inline bool block_is_one_thread() {
+#ifdef __CUDACC__
+    return false;
+#else
+    return blockDim.x == 1;
+#endif
+}
+
 // A block is 1 thread or whole warps (the `any` contract), so these need no partial warps.
 __device__ inline int lanes_per_warp() { return blockDim.x < 32u ? int(blockDim.x) : 32; }
 __device__ inline int lane_index() { return int(threadIdx.x) % 32; }

@@ -3,6 +3,7 @@
 #include "cuda/device/reduce.cuh"
 
 #include "cuda/device/launch.cuh"
+#include "cuda/device/warp_sums.cuh"
 #include "tests/support/device_test.h"
 
 namespace warpvae {
@@ -159,6 +160,36 @@ TEST(Reduce, SameBitsInEveryOrder) {
     for (const float x : in) sum += x, magnitude += std::abs(x);
     // 5 additions in the warp, 7 over the warps: each rounds by at most eps/2 of a partial sum.
     EXPECT_NEAR(first[0], sum, 12 * kRounding<float> * magnitude);
+}
+
+/// Each thread has `count` numbers; the sums of warp w go to sums[w]. Block any.
+template <int count>
+__global__ void warp_sums_kernel(float* sums, const float* numbers) {
+    float mine[count];
+    for (int k = 0; k < count; ++k) mine[k] = numbers[int(threadIdx.x) * count + k];
+    warp_sums<count>(mine, sums + warp_index() * count);
+}
+template <int count>
+void expect_sums_of_each_warp() {
+    at_blocks_and_orders([](int threads) {
+        const int lanes = threads < 32 ? threads : 32, warps = threads / lanes;
+        const auto numbers = Random(count).integers<float>(std::size_t(threads) * count, -1000, 1000);
+        std::vector<float> expected(std::size_t(warps) * count, 0.f);
+        for (int i = 0; i < threads; ++i)
+            for (int k = 0; k < count; ++k) expected[i / lanes * count + k] += numbers[std::size_t(i) * count + k];
+        GuardedBuffer<float> in(numbers), out(expected.size());
+        check(launch(warp_sums_kernel<count>, for_blocks(1), nullptr, out.data(), in.data()));
+        expect_identical(out.download(), expected, std::to_string(count) + " sums");
+    });
+}
+TEST(WarpSums, SeveralSumsAtOnce) {
+    expect_sums_of_each_warp<1>();
+    expect_sums_of_each_warp<2>();
+    expect_sums_of_each_warp<6>();
+    expect_sums_of_each_warp<16>();
+    expect_sums_of_each_warp<18>();
+    expect_sums_of_each_warp<31>();
+    expect_sums_of_each_warp<37>();
 }
 
 }  // namespace

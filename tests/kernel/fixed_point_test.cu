@@ -16,14 +16,13 @@ using namespace test;
 __global__ void fixed_sum_kernel(FixedPoint* scale, long long* sum, double* value, const double* x, int n,
                                  double largest, double count) {
     const FixedPoint fixed = FixedPoint::of(largest, count);
-    const bool alone = blockDim.x == 1;
     if (threadIdx.x == 0) *sum = 0;
     __syncthreads();
-    for (int i : block_stride(n)) fixed_add(sum, fixed.of_value(x[i]), alone);
+    for (int i : block_stride(n)) fixed_add(fixed, sum, 1, 0, x[i]);
     __syncthreads();
     if (threadIdx.x != 0) return;
     *scale = fixed;
-    *value = fixed.value(*sum);
+    *value = fixed_sum(fixed, sum, 1, 0);
 }
 
 struct Sum {
@@ -122,6 +121,95 @@ TEST(FixedPoint, TinyAndHugeNumbers) {
     EXPECT_EQ(zero.value, 0);
     EXPECT_EQ(zero.scale, 1);
     EXPECT_EQ(fixed_sum({0x1p-149, 0x1p-149}, 0x1p-149, 2).value, 0x1p-148);
+}
+
+// --- limbs -----------------------------------------------------------------------------------------------------------
+
+/// One block adds up x [n] in limbs, into sum 1 of 3; the others stay 0. Block any.
+__global__ void limb_sum_kernel(FixedLimbs* unit, long long* sums, float* values, const float* x, int n, float largest,
+                                int count) {
+    const FixedLimbs limbs = FixedLimbs::of(largest, count);
+    if (threadIdx.x == 0)
+        for (int i = 0; i < 3; ++i) sums[i] = 0;
+    __syncthreads();
+    for (int i : block_stride(n)) fixed_add(limbs, sums, 3, 1, x[i]);
+    __syncthreads();
+    if (threadIdx.x != 0) return;
+    *unit = limbs;
+    for (int i = 0; i < 3; ++i) values[i] = fixed_sum(limbs, sums, 3, i);
+}
+struct LimbSum {
+    float value;
+    double unit;  // of the low limb
+};
+LimbSum limb_sum(const std::vector<float>& x, float largest, int count) {
+    GuardedBuffer<float> X(x), values(3);
+    GuardedBuffer<FixedLimbs> unit(1);
+    GuardedBuffer<long long> sums(3);
+    check(launch(limb_sum_kernel, for_blocks(1), nullptr, unit.data(), sums.data(), values.data(), X.data(),
+                 int(x.size()), largest, count));
+    const std::vector<float> all = values.download();
+    EXPECT_EQ(all[0], 0.f);
+    EXPECT_EQ(all[2], 0.f);
+    return {all[1], 1 / unit.download()[0].whole};
+}
+
+TEST(FixedLimbs, SumsAreTheSameInAnyOrderAndAsClose) {
+    for (const int n : {1, 2, 31, 97, 257, 784, 1000}) {
+        Random random(n);
+        std::vector<float> x(n);
+        for (float& v : x) v = float(random.normal() * std::pow(10., random.uniform(-8, 3)));
+        float largest = 0;
+        for (const float v : x) largest = std::max(largest, std::abs(v));
+        // In whole units, each number rounded on its own: what the limbs hold whatever the block.
+        const LimbSum one = limb_sum(x, largest, n);
+        double exact = 0, rounded = 0;
+        for (const float v : x) exact += v, rounded += std::rint(v / one.unit);
+        EXPECT_EQ(one.value, float(rounded * one.unit));
+        EXPECT_NEAR(one.value, exact, n * one.unit / 2 + std::abs(exact) * kRounding<float>);
+        at_all_block_sizes([&] {
+            std::vector<float> y = x;
+            EXPECT_EQ(limb_sum(y, largest, n).value, one.value) << n;
+            std::reverse(y.begin(), y.end());
+            EXPECT_EQ(limb_sum(y, largest, n).value, one.value) << n << " reversed";
+        });
+    }
+}
+
+TEST(FixedLimbs, TheUnitIsAsSmallAsIsSaid) {
+    for (const auto& [count, bits] : {std::pair(784, 41), {1024, 41}, {1025, 39}, {4096, 37}, {8192, 35}, {1, 43}})
+        for (const float size : {1.f, 3e-20f, 1e20f}) {
+            int exponent;  // size < 2^exponent
+            std::frexp(size, &exponent);
+            EXPECT_EQ(limb_sum({size}, size, count).unit, std::ldexp(1., exponent - bits)) << count;
+        }
+}
+
+TEST(FixedLimbs, TheLargestSumsFit) {
+    // Of numbers that are all the largest, and of those whose low limb is the largest; bits of every kind.
+    for (const int count : {1, 2, 3, 63, 64, 511, 512, 513, 784, 1023, 1024, 1025, 4095, 4096, 8192})
+        for (const float largest : {1.f, std::nextafter(1.f, 2.f), std::nextafter(2.f, 1.f), 1.9999995f, 3e38f, 1e-30f})
+            for (const float sign : {1.f, -1.f}) {
+                const double total = double(sign * largest) * count;
+                const LimbSum all = limb_sum(std::vector<float>(count, sign * largest), largest, count);
+                if (std::abs(total) > FLT_MAX) {
+                    EXPECT_EQ(all.value, sign * std::numeric_limits<float>::infinity()) << largest;
+                } else {
+                    EXPECT_NEAR(all.value, total, count * all.unit / 2 + std::abs(total) * kRounding<float>) << largest;
+                }
+                // Just below half a high unit: everything is in the low limb.
+                const float half = float(std::nextafter(all.unit * 0x1p20, 0.));
+                const LimbSum low = limb_sum(std::vector<float>(count, sign * half), largest, count);
+                EXPECT_NEAR(low.value, double(sign * half) * count,
+                            count * low.unit / 2 + double(half) * count * kRounding<float>);
+            }
+}
+
+TEST(FixedLimbs, TinyNumbers) {
+    EXPECT_EQ(limb_sum({0, -0.f, 0}, 0, 3).value, 0);
+    EXPECT_EQ(limb_sum({0x1p-148f, 0x1p-148f}, 0x1p-148f, 2).value, 0x1p-147f);
+    const float tiny = 1e-37f;
+    EXPECT_NEAR(limb_sum({tiny, tiny, -tiny / 2}, tiny, 3).value / tiny, 1.5f, 1e-6f);
 }
 
 }  // namespace

@@ -124,6 +124,61 @@ TEST(GridSample, FloatsAtAllBlockSizes) {
     }
 }
 
+/// Images in shared memory and out of it, in one group of channels and several, copied 16 bytes at a time and 4; sums
+/// in limbs and in 64 bits.
+TEST(GridSample, FloatsOfAllShapesAtAllBlockSizes) {
+    std::vector<SampleShape> shapes = kShapes;
+    shapes.insert(shapes.end(), {{5, 12, 12, 9, 10}, {6, 3, 5, 8, 4}, {2, 70, 69, 5, 7}, {1, 8, 8, 91, 91}});
+    for (const SampleShape& s : shapes)
+        for (const SampleOptions& o : all_modes()) {
+            const std::size_t N = 2;
+            Random random(16);
+            const auto images = random.uniforms<float>(images_size(N, s), -1, 1),
+                       grid = random.uniforms<float>(grid_size(N, s), -1.4, 1.4),
+                       dout = random.uniforms<float>(out_size(N, s), -1, 1);
+            const Numbers in(images.begin(), images.end()), at(grid.begin(), grid.end());
+            Numbers g(dout.begin(), dout.end());
+            const Reference r = reference(in, at, g, N, s, o);
+            for (double& x : g) x = std::abs(x);
+            // A coordinate is wrong by some roundings of the image's size, and so is each weight that comes from it.
+            const double wrong = 4 * 6e-8 * std::max(s.H, s.W);
+            std::vector<double> allowed = reference(in, at, g, N, s, o).dimages;
+            for (double& x : allowed) x = wrong * (1 + 8 * x);
+            const std::string name = std::to_string(s.H) + "x" + std::to_string(s.W) + " " + mode_name(o);
+            const auto out = sampled(images, grid, N, s, o);
+            const auto back = sample_backward(dout, images, grid, N, s, o);
+            test::expect_close(out, r.out, test::Tolerance{2 * wrong, 0}, name + " out");
+            test::expect_close(back.dimages, r.dimages, allowed, name + " dimages");
+            test::at_all_block_sizes([&] {
+                test::expect_identical(sampled(images, grid, N, s, o), out, name + " out");
+                const auto other = sample_backward(dout, images, grid, N, s, o);
+                test::expect_identical(other.dimages, back.dimages, name + " dimages");
+                test::expect_identical(other.dparameters, back.dparameters, name + " dgrid");
+            });
+        }
+}
+
+/// As of pixels that a likelihood takes for impossible: the gradient of one is a million times that of the others.
+TEST(GridSample, OneHugeGradientLeavesTheOthersTheirBits) {
+    const SampleShape s;
+    Random random(17);
+    const auto images = random.uniforms<float>(784);
+    auto dout = random.uniforms<float>(784, -1, 1);
+    std::vector<float> grid;
+    for (int row = 0; row < 28; ++row)
+        for (int column = 0; column < 28; ++column) {  // half a pixel to the right and down
+            grid.push_back(float((2 * column + 1) / 27. - 1));
+            grid.push_back(float((2 * row + 1) / 27. - 1));
+        }
+    dout[0] = 1e6f;
+    const auto g = sample_backward(dout, images, grid, 1, s, {}).dimages;
+    const Reference r = reference(Numbers(images.begin(), images.end()), Numbers(grid.begin(), grid.end()),
+                                  Numbers(dout.begin(), dout.end()), 1, s, {});
+    for (int row = 2; row < 28; ++row)
+        for (int column = 2; column < 28; ++column)
+            EXPECT_NEAR(g[row * 28 + column], r.dimages[row * 28 + column], 1e-5) << row << " " << column;
+}
+
 TEST(GridSample, ReadsAndScattersWholePixelsExactly) {
     const SampleShape s{1, 5, 9, 5, 9};  // 2 / (size - 1) is a power of two
     Random random(3);

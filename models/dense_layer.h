@@ -49,6 +49,18 @@ class DenseLayer {
         check(dense_gaussian_head(matmul, moments, z, kl, h, weight(parameters), bias(parameters), parameters.stride(),
                                   latent, noise, parameters.replicas(), N, in_, out_ / 2));
     }
+    /// K draws of each of N rows of h: a row's moments are computed once, into row_moments [R, N, 2Z], and moments,
+    /// z and kl get N K rows. The noise's row is n K + k.
+    template <class T>
+    void forward_to_draws(const Matmul& matmul, const ParameterArena<T>& parameters, T* moments, T* z, T* kl,
+                          T* row_moments, const T* h, const GaussianLatent<T>& latent, const LatentNoise& noise, int N,
+                          int K) const {
+        const int R = parameters.replicas();
+        forward_to_gaussian<T>(matmul, parameters, row_moments, z, kl, h, latent, {}, N);
+        check(repeat_rows<T>(moments, row_moments, K, std::size_t(R) * N, out_, matmul.stream()));
+        check(gaussian_sample_forward<T>(z, kl, moments, latent.prior, latent.spread, noise, R, N * K, out_ / 2,
+                                         matmul.stream()));
+    }
     /// Fills the layer's gradients (ParameterArena::fill_gradient) from dy = dL/d(x W^T + b) [R, N, out], and, unless
     /// dx is null, dx [R, N, in]: the gradient before the activation that made x (kNone: of x itself), plus `more`
     /// where that is given. Row weights need dx.

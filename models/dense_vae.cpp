@@ -30,6 +30,7 @@ DenseVae<T>::DenseVae(const DenseVaeConfig& config, int R, int max_rows, const M
     decoder_.allocate(rows);
     input_ = DeviceBuffer<T>(rows * this->image_size(), "minibatch");
     moments_ = DeviceBuffer<T>(rows * heads_.out(), "moments");
+    image_moments_ = DeviceBuffer<T>(rows * heads_.out(), "moments");
     d_moments_ = DeviceBuffer<T>(rows * heads_.out(), "moment gradients");
     z_ = DeviceBuffer<T>(rows * config.latents, "latents");
     reconstruction_ = DeviceBuffer<T>(rows, "reconstruction");
@@ -52,6 +53,15 @@ void DenseVae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {
     encoder_.forward(matmul_, parameters_, x, R_, N);
     heads_.forward_to_gaussian<T>(matmul_, parameters_, moments_.data(), z_.data(), kl_.data(), encoder_.output(), {},
                                   noise, N);
+}
+
+template <class T>
+void DenseVae<T>::encode_draws(int N, int K, const LatentNoise& noise) {
+    if (K == 1) return this->encode(N, noise);
+    const Range range("encoder.forward");
+    encoder_.forward(matmul_, parameters_, input_.data(), R_, N);
+    heads_.forward_to_draws<T>(matmul_, parameters_, moments_.data(), z_.data(), kl_.data(), image_moments_.data(),
+                               encoder_.output(), {}, noise, N, K);
 }
 
 /// p(x | z) = Bernoulli(sigmoid(logits(z))) (appendix C.1).

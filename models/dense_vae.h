@@ -25,6 +25,7 @@ class DenseVae : public Autoencoder<T> {
     std::vector<LossTerm<T>> loss_terms() const override;
 
     int latents() const override { return config_.latents; }
+    void encode_draws(int N, int K, const LatentNoise& noise) override;
     T* z() override { return z_.data(); }
     const T* moments() const override { return moments_.data(); }
     Spread spread() const override { return Spread::kLogVariance; }
@@ -45,7 +46,7 @@ class DenseVae : public Autoencoder<T> {
     DenseVaeConfig config_;
     DenseStack<T> encoder_, decoder_;
     DenseLayer heads_;
-    DeviceBuffer<T> moments_, z_, reconstruction_, kl_;
+    DeviceBuffer<T> moments_, image_moments_, z_, reconstruction_, kl_;
     DeviceBuffer<float> loss_parts_;            // of dense_bernoulli and dense_bernoulli_nll
     DeviceBuffer<unsigned int> tiles_arrived_;  // of the same
     DeviceBuffer<T> d_moments_, d_hidden_;

@@ -102,6 +102,8 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
     trunk_.allocate(rows);
     decoder_.allocate(rows);
     moments_ = DeviceBuffer<T>(rows * 2 * Z, "moments");
+    if (config.kind != SpatialKind::kDoubleTransformer)
+        image_moments_ = DeviceBuffer<T>(std::size_t(R) * max_rows * 2 * Z, "moments");
     d_moments_ = DeviceBuffer<T>(rows * 2 * Z, "moment gradients");
     z_ = DeviceBuffer<T>(rows * Z, "latents");
     reconstruction_ = DeviceBuffer<T>(rows, "reconstruction");
@@ -115,6 +117,8 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
         return;
     }
     if (config.kind == SpatialKind::kDoubleTransformer || config.separate_trunk) pose_trunk_.allocate(rows);
+    if (config.kind == SpatialKind::kTransformer)
+        image_pose_moments_ = DeviceBuffer<T>(std::size_t(R) * max_rows * pose_heads_.out(), "pose moments");
     basis_ = on_device(config.pose == PoseKind::kSpline
                            ? thin_plate_spline_basis(config.control_points, config.height, config.width)
                            : affine_basis(config.height, config.width));
@@ -234,6 +238,29 @@ void SpatialVae<T>::encode_rows(const T* x, int M, const LatentNoise& noise) {
         if (config_.separate_trunk) pose_trunk_.forward(matmul_, parameters_, x, R_, M);
         pose_forward(config_.separate_trunk ? pose_trunk_.output() : trunk_.output(), M, noise);
     }
+}
+
+/// A DT-VAE's z depends on the u drawn, so each of its draws has an encoder's pass of its own.
+template <class T>
+void SpatialVae<T>::encode_draws(int N, int K, const LatentNoise& noise) {
+    if (K == 1 || config_.kind == SpatialKind::kDoubleTransformer) return Autoencoder<T>::encode_draws(N, K, noise);
+    const Range range("encoder.forward");
+    const T* x = input_.data();
+    trunk_.forward(matmul_, parameters_, x, R_, N);
+    heads_.forward_to_draws<T>(matmul_, parameters_, moments_.data(), z_.data(), kl_.data(), image_moments_.data(),
+                               trunk_.output(), z_latent(), noise, N, K);
+    if (!this->has_pose()) return;
+    if (config_.separate_trunk) pose_trunk_.forward(matmul_, parameters_, x, R_, N);
+    const T* features = config_.separate_trunk ? pose_trunk_.output() : trunk_.output();
+    if (has_pose_prior()) {
+        pose_heads_.forward_to_draws<T>(matmul_, parameters_, pose_moments_.data(), drawn(), pose_kl_.data(),
+                                        image_pose_moments_.data(), features, pose_latent(), pose_noise_of(noise), N,
+                                        K);
+    } else {
+        pose_heads_.forward<T>(matmul_, parameters_, image_pose_moments_.data(), features, Activation::kNone, N);
+        check(repeat_rows<T>(drawn(), image_pose_moments_.data(), K, std::size_t(R_) * N, V_, this->stream()));
+    }
+    pose_from_drawn(N * K);
 }
 
 template <class T>

@@ -74,6 +74,7 @@ class SpatialVae : public Autoencoder<T> {
     int latents() const override { return config_.latents; }
     Pose pose() const override;
     int decoder_rows() const override { return this->max_rows() * config_.samples; }
+    void encode_draws(int N, int K, const LatentNoise& noise) override;
     /// u() is left as it is where it has no prior (P0).
     void sample_prior(int N, const LatentNoise& noise) override;
     T* z() override { return z_.data(); }
@@ -122,6 +123,7 @@ class SpatialVae : public Autoencoder<T> {
     SampleOptions sampling_;
     DeviceBuffer<T> basis_, identity_, range_;
     DeviceBuffer<T> moments_, z_, upright_, warped_;                // y, x'
+    DeviceBuffer<T> image_moments_, image_pose_moments_;            // of K draws, or the pose itself (P0)
     DeviceBuffer<T> pose_moments_, drawn_, free_, u_;               // v, what the range limit takes, the warp's numbers
     DeviceBuffer<T> reconstruction_, kl_, pose_kl_;                 // [R, N L]
     DeviceBuffer<float> loss_parts_;                                // of the layer that ends in a likelihood

@@ -35,6 +35,7 @@ struct Data {
     DeviceBuffer<float> x, y, h, dh, moments, dmoments, z, dz, rows, parameters, gradients, m, v, rates;
     DeviceBuffer<NonFinite> non_finite;
     DeviceBuffer<double> sums;
+    DeviceBuffer<LogWeights> weights;
 
     explicit Data(int R_)
         : R(R_),
@@ -57,8 +58,9 @@ struct Data {
           v(R_ * P),
           rates(std::vector<float>(R_, 1e-3f)),
           non_finite(R_),
-          sums(std::size_t(R_) * 2 * D) {
-        bytes.zero(), m.zero(), v.zero(), sums.zero();
+          sums(std::size_t(R_) * 2 * D),
+          weights(rows_of(1)) {
+        bytes.zero(), m.zero(), v.zero(), sums.zero(), weights.zero();
         for (DeviceBuffer<float>* b : {&x, &y, &h, &dh, &moments, &dmoments, &z, &dz, &rows, &parameters, &gradients})
             check(philox_uniform(b->data(), b->size(), 0.f, 0.1f, 1, Purpose::kTest, 0, nullptr));
     }
@@ -136,6 +138,15 @@ std::vector<Operation> operations(const Matmul& matmul) {
          [](Data& d) {
              return adadelta<float>({d.parameters.data(), d.m.data(), d.v.data(), d.non_finite.data()},
                                     d.gradients.data(), d.rates.data(), d.step.data(), {}, d.R, P, nullptr);
+         }},
+        {"posterior_samples (25 draws)", 4 * (25 * (latents + N) + 2 * latents), 0,
+         [](Data& d) {
+             return posterior_samples(d.y.data(), d.h.data(), d.moments.data(), {d.seeds.data(), d.step.data()}, d.R, N,
+                                      25, Z, nullptr);
+         }},
+        {"accumulate_log_weights (400 draws)", 8 * hidden + 2.0 * N * sizeof(LogWeights), 0,
+         [](Data& d) {
+             return accumulate_log_weights(d.weights.data(), d.dh.data(), d.h.data(), d.R * N, H, nullptr);
          }},
         {"philox_normal (784)", 4 * pixels, 0,
          [](Data& d) { return philox_normal(d.y.data(), d.y.size(), 1, Purpose::kTest, 0, nullptr); }},

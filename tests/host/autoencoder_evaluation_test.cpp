@@ -160,6 +160,41 @@ TEST(AutoencoderEvaluation, ATargetSharedByDrawsIsThatTargetForEach) {
     }
 }
 
+/// Whether an image is encoded once for all its draws or once for each, the draws are the same.
+TEST(AutoencoderEvaluation, DrawsOfAnImageAreThoseOfItsCopies) {
+    const int R = 2, N = 3, K = 7, M = N * K;
+    for (const std::string name : kModels) {
+        if (name == "equivae") continue;  // its copies would need their r
+        SCOPED_TRACE(name);
+        Subject s(name, R);
+        LatentNoise noise;
+        noise.seeds = s.seeds.data();
+        noise.first_row = 4;
+        const std::size_t S = std::size_t(s.model->pose().numbers);
+        struct Drawn {
+            std::vector<float> z, u, ratio;
+        };
+        const auto drawn = [&] {
+            DeviceBuffer<float> ratio(std::vector<float>(std::size_t(R * M), 0.f));
+            s.model->add_log_ratio(ratio.data(), M);
+            return Drawn{s.download(s.model->z(), std::size_t(R * M * kLatents)),
+                         s.download(s.model->u(), std::size_t(R * M) * S), ratio.download()};
+        };
+        put_images(*s.model, s.given, 0, N);
+        const auto images = s.download(s.model->minibatch(), std::size_t(R * N * kPixels));
+        s.model->encode_draws(N, K, noise);
+        const Drawn draws = drawn();
+        const DeviceBuffer<float> of_images(images);
+        check(repeat_rows<float>(s.model->minibatch(), of_images.data(), K, std::size_t(R * N), kPixels, nullptr));
+        s.model->encode(M, noise);
+        const Drawn copies = drawn();
+        expect_close(draws.z, as<double>(copies.z), Tolerance{1e-6, 1e-5}, "z");
+        expect_close(draws.u, as<double>(copies.u), Tolerance{1e-6, 1e-5}, "u");
+        expect_close(draws.ratio, as<double>(copies.ratio), Tolerance{1e-5, 1e-5}, "log ratios");
+        EXPECT_NE(slice(draws.z, 0, kLatents), slice(draws.z, kLatents, kLatents)) << "draws differ";
+    }
+}
+
 /// As decode and negative_log_likelihood have it, by a library's products and by fused ones, where it is the end of the
 /// decoder's last product.
 TEST(AutoencoderEvaluation, TheLikelihoodAloneIsThatOfWhatIsDecoded) {

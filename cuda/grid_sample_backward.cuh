@@ -37,9 +37,9 @@ struct BackwardPlan {
     int channels = 1;  // at once
     std::size_t images_at = 0, gradients_at = 0, bytes = 0;
 };
-/// `staged`: images are copied into shared memory; element: bytes of a number.
+/// `staged`: images are copied into shared memory; element: bytes of a number; budget: of several channels at once.
 constexpr BackwardPlan backward_plan(const SampleShape& shape, bool dimages, bool staged, bool stages_gradients,
-                                     std::size_t element) {
+                                     std::size_t element, std::size_t budget = kQuarterOfShared) {
     BackwardPlan plan;
     const int in_pixels = shape.H * shape.W;
     if (dimages) {
@@ -49,7 +49,7 @@ constexpr BackwardPlan backward_plan(const SampleShape& shape, bool dimages, boo
     const std::size_t sums = sizeof(long long) * std::size_t(plan.band_pixels),
                       image = staged ? element * std::size_t(in_pixels) : 0;
     while (plan.channels < shape.C && plan.channels < kChannelsAtOnce &&
-           std::size_t(plan.channels + 1) * (sums + image) <= kQuarterOfShared)
+           std::size_t(plan.channels + 1) * (sums + image) <= budget)
         ++plan.channels;
     plan.images_at = plan.channels * sums;
     plan.gradients_at = plan.images_at + (plan.channels * image + 15) / 16 * 16;

@@ -3,7 +3,8 @@
 //   bench_warp [LARGEST [more]]   one line per case of at most LARGEST images: "case microseconds floor_microseconds"
 //
 // more: also the decoder's likelihood with all its gradients (20 bytes a pixel), and what the library leaves aside for
-// these sizes: forward with images read through the cache, backward with that and sums of 64 bits.
+// these sizes: forward with images read through the cache, backward with that and sums of 64 bits, and backward of all
+// channels at once, where they leave no room for another block.
 //
 // floor = bytes that must move / bandwidth of our own copy kernel. Forward: read the image, write the output (8 bytes a
 // pixel); backward: read the gradient and the image, write the image's gradient (12). The grid is never stored.
@@ -52,12 +53,11 @@ void forward_through_cache(float* out, const float* images, const Grid& grid, in
     check(launch_dependent(grid_sample_forward_kernel<float, Grid, Padding::kBorder, false>, for_blocks(N), nullptr,
                            out, images, grid, shape, SampleOptions{}));
 }
-template <class Grid>
-void backward_in_64_bits(float* dimages, float* du, const float* dout, const float* images, const Grid& grid, int N,
-                         const SampleShape& shape) {
-    const BackwardPlan plan = backward_plan(shape, true, false, false, sizeof(float));
-    check(launch_dependent(grid_sample_backward_kernel<float, Grid, Padding::kBorder, false, FixedPoint>,
-                           for_blocks(N, plan.bands, Block::any(), plan.bytes), nullptr,
+template <bool staged, class Fixed, class Grid>
+void backward_as_planned(float* dimages, float* du, const float* dout, const float* images, const Grid& grid, int N,
+                         const SampleShape& shape, const BackwardPlan& plan, Block block) {
+    check(launch_dependent(grid_sample_backward_kernel<float, Grid, Padding::kBorder, staged, Fixed>,
+                           for_blocks(N, plan.bands, block, plan.bytes), nullptr,
                            SampleGradients<float>{dimages, du, false}, dout, images, grid, shape, SampleOptions{},
                            plan));
 }
@@ -104,8 +104,16 @@ void measure(const Case& c, bool more) {
         print("forward-cached", 8,
               time_call(nullptr, [&] { forward_through_cache(out.data(), images.data(), grid, c.N, shape); }));
         print("backward-64bit", 12, time_call(nullptr, [&] {
-                  backward_in_64_bits(dimages.data(), du.data(), dout.data(), images.data(), grid, c.N, shape);
+                  backward_as_planned<false, FixedPoint>(dimages.data(), du.data(), dout.data(), images.data(), grid,
+                                                         c.N, shape, backward_plan(shape, true, false, false, 4),
+                                                         Block::any());
               }));
+        if (c.C > 1)
+            print("backward-at-once", 12, time_call(nullptr, [&] {
+                      backward_as_planned<true, FixedLimbs>(
+                          dimages.data(), du.data(), dout.data(), images.data(), grid, c.N, shape,
+                          backward_plan(shape, true, true, false, 4, 200 * 1024), Block::any(512));
+                  }));
     };
     if (spline)
         leave_aside(LinearGrid<float, 9>{warp, u.data()});

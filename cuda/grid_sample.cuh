@@ -23,8 +23,9 @@
 
 namespace warpvae {
 
-/// Of a multiprocessor's shared memory, in bytes: what a block may take if three others are to run beside it.
-inline constexpr std::size_t kQuarterOfShared = 56 * 1024;
+/// Of an H100's 228 KB of shared memory, what a block may ask for if three others are to run beside it; the kernels'
+/// own arrays and 1 KB a block go off.
+inline constexpr std::size_t kQuarterOfShared = 52 * 1024;
 inline constexpr int kCoefficients = 2 * kMaxControlPoints;
 #ifdef __CUDACC__
 inline constexpr int kPixelTile = 1;  // output pixels that a thread takes at a time

@@ -16,7 +16,7 @@
 // kBandPixels pixels is cut into bands with a block for each: every block goes over all of the output and adds up what
 // falls on its own band. Deterministic; du depends on the size of the block.
 // Bytes: reads dout and image and writes dimages (12 per pixel).
-// On sm_90a the kernels for floats in limbs take 40 registers (given grids), 55 to 63 (affine), 80 (3 x 3 splines).
+// On sm_90a the kernels for floats in limbs take 40 to 48 registers (given grids), 56 to 63 (affine), 80 (3 x 3).
 #pragma once
 #include "cuda/device/fixed_point.cuh"
 #include "cuda/device/warp_sums.cuh"
@@ -37,9 +37,9 @@ struct BackwardPlan {
     int channels = 1;  // at once
     std::size_t images_at = 0, gradients_at = 0, bytes = 0;
 };
-/// `staged`: images are copied into shared memory; element: bytes of a number.
+/// `staged`: images are copied into shared memory; element: bytes of a number; budget: of several channels at once.
 constexpr BackwardPlan backward_plan(const SampleShape& shape, bool dimages, bool staged, bool stages_gradients,
-                                     std::size_t element) {
+                                     std::size_t element, std::size_t budget = kQuarterOfShared) {
     BackwardPlan plan;
     const int in_pixels = shape.H * shape.W;
     if (dimages) {
@@ -49,7 +49,7 @@ constexpr BackwardPlan backward_plan(const SampleShape& shape, bool dimages, boo
     const std::size_t sums = sizeof(long long) * std::size_t(plan.band_pixels),
                       image = staged ? element * std::size_t(in_pixels) : 0;
     while (plan.channels < shape.C && plan.channels < kChannelsAtOnce &&
-           std::size_t(plan.channels + 1) * (sums + image) <= kQuarterOfShared)
+           std::size_t(plan.channels + 1) * (sums + image) <= budget)
         ++plan.channels;
     plan.images_at = plan.channels * sums;
     plan.gradients_at = plan.images_at + (plan.channels * image + 15) / 16 * 16;
@@ -328,6 +328,8 @@ __device__ __forceinline__ bool go_over_pixels(const ChannelGroup<T, Fixed>& gro
                                                const typename Grid::Coefficients& A, const PixelAxes<T>& axes) {
     constexpr bool kChunks = GridGradient<T, Grid>::kChunks;
     const int pixels = group.pixels;
+    Fixed first_unit{};
+    if (group.sums) first_unit = group.units[0];
     bool broken = false;
     for (int chunk = 0; chunk < pixels; chunk += kChunks ? kStagedPixels : pixels) {
         const int end = kChunks && chunk + kStagedPixels < pixels ? chunk + kStagedPixels : pixels;
@@ -351,7 +353,7 @@ __device__ __forceinline__ bool go_over_pixels(const ChannelGroup<T, Fixed>& gro
             long long* sums = group.sums;
 #pragma unroll 1
             for (int c = 0; c < (kChannels ? kChannels : group.channels); ++c) {
-                const Fixed unit = group.units[c];
+                const Fixed unit = kChannels == 1 ? first_unit : group.units[c];
                 if (unit.scale != 0) scatter<whole>(sums, unit, g, taps, group.band, group.band_pixels, axes);
                 g += pixels, sums += group.band_pixels;
             }

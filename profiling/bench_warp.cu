@@ -1,6 +1,10 @@
 // The fused warps, forward and backward (image and parameters), for the sizes of the papers and beyond:
 //
-//   bench_warp [LARGEST]   one line per case of at most LARGEST images: "case microseconds floor_microseconds"
+//   bench_warp [LARGEST [more]]   one line per case of at most LARGEST images: "case microseconds floor_microseconds"
+//
+// more: also the decoder's likelihood with all its gradients (20 bytes a pixel), and what the library leaves aside for
+// these sizes: forward with images read through the cache, backward with that and sums of 64 bits, and backward of all
+// channels at once, where they leave no room for another block.
 //
 // floor = bytes that must move / bandwidth of our own copy kernel. Forward: read the image, write the output (8 bytes a
 // pixel); backward: read the gradient and the image, write the image's gradient (12). The grid is never stored.
@@ -11,8 +15,9 @@
 #include <string>
 
 #include "cuda/device/buffer.h"
-#include "cuda/device/launch.cuh"
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/loops.cuh"
+#include "cuda/grid_sample_backward.cuh"
 #include "cuda/ops.h"
 #include "profiling/stopwatch.h"
 
@@ -43,7 +48,21 @@ double copy_bandwidth(std::size_t n) {
     return 8. * double(n) / t.median;
 }
 
-void measure(const Case& c) {
+template <class Grid>
+void forward_through_cache(float* out, const float* images, const Grid& grid, int N, const SampleShape& shape) {
+    check(launch_dependent(grid_sample_forward_kernel<float, Grid, Padding::kBorder, false>, for_blocks(N), nullptr,
+                           out, images, grid, shape, SampleOptions{}));
+}
+template <bool staged, class Fixed, class Grid>
+void backward_as_planned(float* dimages, float* du, const float* dout, const float* images, const Grid& grid, int N,
+                         const SampleShape& shape, const BackwardPlan& plan, Block block) {
+    check(launch_dependent(grid_sample_backward_kernel<float, Grid, Padding::kBorder, staged, Fixed>,
+                           for_blocks(N, plan.bands, block, plan.bytes), nullptr,
+                           SampleGradients<float>{dimages, du, false}, dout, images, grid, shape, SampleOptions{},
+                           plan));
+}
+
+void measure(const Case& c, bool more) {
     SampleShape shape{c.C, c.size, c.size, c.size, c.size};
     const bool spline = std::strcmp(c.warp, "tps") == 0;
     const std::vector<double> basis_host =
@@ -74,6 +93,32 @@ void measure(const Case& c) {
               check(warp_backward<float>(dimages.data(), du.data(), false, dout.data(), images.data(), u.data(), warp,
                                          c.N, shape, {}, nullptr));
           }));
+    if (!more) return;
+    DeviceBuffer<float> nll(c.N), dlogits(n);
+    print("likelihood", 20, time_call(nullptr, [&] {
+              check(warp_sigmoid_bernoulli<float>({nll.data(), out.data(), dout.data(), dlogits.data(), du.data()},
+                                                  images.data(), u.data(), warp, images.data(), 1.f, c.N, shape, {},
+                                                  nullptr));
+          }));
+    const auto leave_aside = [&](const auto& grid) {
+        print("forward-cached", 8,
+              time_call(nullptr, [&] { forward_through_cache(out.data(), images.data(), grid, c.N, shape); }));
+        print("backward-64bit", 12, time_call(nullptr, [&] {
+                  backward_as_planned<false, FixedPoint>(dimages.data(), du.data(), dout.data(), images.data(), grid,
+                                                         c.N, shape, backward_plan(shape, true, false, false, 4),
+                                                         Block::any());
+              }));
+        if (c.C > 1)
+            print("backward-at-once", 12, time_call(nullptr, [&] {
+                      backward_as_planned<true, FixedLimbs>(
+                          dimages.data(), du.data(), dout.data(), images.data(), grid, c.N, shape,
+                          backward_plan(shape, true, true, false, 4, 200 * 1024), Block::any(512));
+                  }));
+    };
+    if (spline)
+        leave_aside(LinearGrid<float, 9>{warp, u.data()});
+    else
+        leave_aside(LinearGrid<float, 3>{warp, u.data()});
 }
 
 }  // namespace
@@ -82,8 +127,9 @@ void measure(const Case& c) {
 int main(int argc, char** argv) try {
     warpvae::require_device();
     const int largest = argc > 1 ? std::atoi(argv[1]) : 1 << 30;
+    const bool more = argc > 2 && std::strcmp(argv[2], "more") == 0;
     for (const auto& c : warpvae::kCases)
-        if (c.N <= largest) warpvae::measure(c);
+        if (c.N <= largest) warpvae::measure(c, more);
     return 0;
 } catch (const std::exception& error) {
     std::fprintf(stderr, "bench_warp: %s\n", error.what());

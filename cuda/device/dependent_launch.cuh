@@ -18,11 +18,8 @@ Status launch_dependent(void (*kernel)(P...), LaunchConfig config, Stream stream
     if (launch_options().dependent_launches && config.is_possible && !config.elements && config.grid.x &&
         config.grid.y && config.grid.z && !device_is_synchronous() &&
         cudaFuncGetAttributes(&loaded, kernel) == cudaSuccess && loaded.binaryVersion >= 90) {
-        if (config.shared_bytes > 48 * 1024) {
-            const cudaError_t raised =
-                cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(config.shared_bytes));
-            if (raised != cudaSuccess) return {raised};
-        }
+        const cudaError_t raised = detail::allow_shared_bytes(kernel, config.shared_bytes);
+        if (raised != cudaSuccess) return {raised};
         cudaLaunchAttribute overlap;
         overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
         overlap.val.programmaticStreamSerializationAllowed = 1;

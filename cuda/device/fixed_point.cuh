@@ -40,15 +40,12 @@ struct FixedLimbs {
     float scale, parts;  ///< high units in 1, low units in a high one
     float inverse_scale, inverse_parts;
     int low_units;  ///< parts
-    double whole;   ///< scale * parts
     /// For at most `count` numbers, 1 to 2^20, of magnitude `largest`, which must be finite.
     __device__ static FixedLimbs of(float largest, int count) {
-        int k = 0;
-        while ((1 << k) < count) ++k;
-        const int below = int(__float_as_uint(largest) >> 23) - 126;  // largest < 2^below
+        const int k = int((__float_as_uint(float(count)) + 0x7fffffu) >> 23) - 127;  // count <= 2^k
+        const int below = int(__float_as_uint(largest) >> 23) - 126;                 // largest < 2^below
         const int most = (k > 9 ? 30 - k : 21) - below, high = most < 126 ? most : 126, low = k > 9 ? 31 - k : 22;
-        return {power_of_two(high), power_of_two(low), power_of_two(-high),
-                power_of_two(-low), 1 << low,          double(power_of_two(high)) * double(power_of_two(low))};
+        return {power_of_two(high), power_of_two(low), power_of_two(-high), power_of_two(-low), 1 << low};
     }
     /// x, rounded, in high units and low ones. Adding 1.5 * 2^23 to a number below 2^22 rounds it and leaves the
     /// integer in the last bits of the sum; what was rounded off is exact.
@@ -60,7 +57,7 @@ struct FixedLimbs {
     }
     /// The same in low units alone, by a double's addition.
     __device__ long long of_value(float x) const {
-        const double shifted = double(x) * whole + 6755399441055744.;  // 1.5 * 2^52
+        const double shifted = double(x) * (double(scale) * double(parts)) + 6755399441055744.;  // 1.5 * 2^52
         std::int64_t bits;
         std::memcpy(&bits, &shifted, sizeof bits);
         return bits - 0x4338000000000000;

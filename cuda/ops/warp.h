@@ -35,7 +35,7 @@ struct SampleOptions {
     /// or column both have 0.
     bool identity_safe = true;
 };
-/// Images [N, C, H, W] become [N, C, out_H, out_W]; all from 1 but N.
+/// Images [N, C, H, W] become [N, C, out_H, out_W]; all from 1 but N. H and W at most 2^22.
 struct SampleShape {
     int C = 1, H = 28, W = 28, out_H = 28, out_W = 28;
 };
@@ -46,7 +46,9 @@ template <class T>
 Status grid_sample_forward(T* out, const T* images, const T* grid, std::size_t N, const SampleShape& shape,
                            const SampleOptions& options, Stream stream);
 /// dimages and dgrid from dout, either null if not wanted. Bit-identical whatever the order of threads and the batch
-/// around an image; a gradient that is not finite makes its channel's dimages NaN.
+/// around an image; a gradient that is not finite makes its channel's dimages NaN. Each share of a gradient is rounded
+/// to a part of its channel's largest: floats of 28 x 28 outputs to 2^-41 (fixed_point.cuh, FixedLimbs; at most 8,192
+/// outputs and 8,192 pixels), others to 2^-60 times the number of outputs.
 template <class T>
 Status grid_sample_backward(T* dimages, T* dgrid, const T* dout, const T* images, const T* grid, std::size_t N,
                             const SampleShape& shape, const SampleOptions& options, Stream stream);

@@ -151,7 +151,8 @@ LimbSum limb_sum(const std::vector<float>& x, float largest, int count) {
     const std::vector<float> all = values.download();
     EXPECT_EQ(all[0], 0.f);
     EXPECT_EQ(all[2], 0.f);
-    return {all[1], 1 / unit.download()[0].whole};
+    const FixedLimbs limbs = unit.download()[0];
+    return {all[1], 1 / (double(limbs.scale) * limbs.parts)};
 }
 
 TEST(FixedLimbs, SumsAreTheSameInAnyOrderAndAsClose) {

@@ -128,7 +128,8 @@ TEST(GridSample, FloatsAtAllBlockSizes) {
 /// in limbs and in 64 bits.
 TEST(GridSample, FloatsOfAllShapesAtAllBlockSizes) {
     std::vector<SampleShape> shapes = kShapes;
-    shapes.insert(shapes.end(), {{5, 12, 12, 9, 10}, {6, 3, 5, 8, 4}, {2, 70, 69, 5, 7}, {1, 8, 8, 91, 91}});
+    shapes.insert(shapes.end(),
+                  {{5, 12, 12, 9, 10}, {6, 3, 5, 8, 4}, {3, 64, 64, 9, 7}, {2, 70, 69, 5, 7}, {1, 8, 8, 91, 91}});
     for (const SampleShape& s : shapes)
         for (const SampleOptions& o : all_modes()) {
             const std::size_t N = 2;

@@ -63,17 +63,15 @@ static Status bernoulli_product(const BernoulliLoss<Output, with_gradient>& loss
     return product<Along::kFast>(rows_of(x, loss.N, in), {W, loss.P, loss.D, in}, R, loss, stream);
 }
 
-static LogitOutput logit_output(const BernoulliTarget<float>& target) {
-    return {{target.largest_logit > 0 ? target.largest_logit : INFINITY}};  // which no logit is beyond
-}
+using ClippedLogits = LogitOutput<FromClippedLogit<float>>;
 
 Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
                              const BernoulliTarget<float>& target, const RowSumScratch& scratch, int R, int N, int in,
                              int D, MathStream stream) {
     if (!target.fits(N)) return {kInvalidValue};
-    return bernoulli_product(
-        BernoulliLoss<LogitOutput, true>{logit_output(target), nll, dlogits, b, P, target, N, D, scratch}, x, W, R, in,
-        stream);
+    const float largest = target.largest_logit > 0 ? target.largest_logit : INFINITY;  // which no logit is beyond
+    return bernoulli_product(BernoulliLoss<ClippedLogits, true>{{{largest}}, nll, dlogits, b, P, target, N, D, scratch},
+                             x, W, R, in, stream);
 }
 
 Status fused_dense_sigmoid_bernoulli(float* nll, float* dlogits, float* y, const float* x, const float* W,
@@ -93,7 +91,8 @@ Status fused_dense_bernoulli_nll(float* nll, const float* x, const float* W, con
             BernoulliLoss<std::decay_t<decltype(output)>, false>{output, nll, nullptr, b, P, target, N, D, scratch}, x,
             W, R, in, stream);
     };
-    return activation == Activation::kSigmoid ? with(SigmoidOutput{nullptr, {}}) : with(logit_output(target));
+    if (activation == Activation::kSigmoid) return with(SigmoidOutput{nullptr, {}});
+    return target.largest_logit > 0 ? with(ClippedLogits{{target.largest_logit}}) : with(LogitOutput<FromLogit>{});
 }
 
 /// A row of 2Z moments in one tile, for up to 32 latents and for more.

@@ -22,6 +22,7 @@
 #include "cuda/activation.cuh"
 #include "cuda/bernoulli.cuh"
 #include "cuda/dense_tile.cuh"
+#include "cuda/device/fast_divisor.cuh"
 #include "cuda/device/ticket.cuh"
 #include "cuda/gaussian_moments.cuh"
 #include "cuda/gaussian_sample.cuh"
@@ -96,8 +97,9 @@ struct BiasActivation {
 inline constexpr int kSegment = 32;
 
 /// What the likelihood is read from: logits, which are stored nowhere,
+template <class Term>
 struct LogitOutput {
-    FromClippedLogit<float> term;
+    Term term;  ///< FromLogit or FromClippedLogit
     __device__ void take(float (&)[4], std::size_t, int) const {}
 };
 /// or their sigmoids y, the layer's output, stored unless y is null.
@@ -124,6 +126,7 @@ struct BernoulliLoss {
     BernoulliTarget<float> target;
     int N, D;
     RowSumScratch sums;
+    FastDivisor times{target.map.times > 0 ? target.map.times : 1};
 
     template <class Tile>
     __device__ void finish(int r, const float* tile, int row0, int column0) const {
@@ -132,7 +135,7 @@ struct BernoulliLoss {
             const std::size_t at = (std::size_t(r) * N + row) * D + column;
             read_quad(bias, b + r * P + column, count);
             if (count) {
-                const std::size_t mine = std::size_t(r) * target.map.targets(N) + target.map.target_of(row);
+                const std::size_t mine = std::size_t(r) * target.map.targets(N) + target_of(row);
                 read_quad(t, target.values + mine * D + column, count);
             }
 #pragma unroll
@@ -153,6 +156,11 @@ struct BernoulliLoss {
     }
 
   private:
+    /// target.map.target_of(row), where a division would take as long as the likelihood of a pixel.
+    __device__ int target_of(int row) const {
+        const int left = row - target.map.shared * target.map.times;
+        return left < 0 ? times.quotient(row) : left + target.map.shared;
+    }
     template <class Tile>
     __device__ void add_parts(int r, int row0) const {
         const unsigned int tiles = (D + Tile::kColumns - 1) / Tile::kColumns,

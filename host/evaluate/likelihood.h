@@ -15,7 +15,8 @@ struct LikelihoodOptions {
     std::uint64_t seed = 1;    ///< of marginal_likelihood
     /// Draws of one image that are decoded together, a multiple of four; 0: as many as the decoder takes. As many
     /// images as it has room for then share a pass. Where that is one image, its number is the noise's step and the
-    /// draw is the row; else the pass is the step, and rows run over images and draws.
+    /// draw is the row; else the pass is the step, and rows run over images and draws: where all passes are whole
+    /// (`samples` is a multiple), an image's noise does not depend on how many share them.
     int draws_at_once = 0;
 };
 

@@ -239,6 +239,32 @@ TEST(AutoencoderEvaluation, BothWaysOfSamplingAgreeAboveTheBound) {
     }
 }
 
+/// By fused layers, whose rows have their own bits: neither replicas nor other images of a pass change an estimate.
+TEST(AutoencoderEvaluation, AFusedLikelihoodDependsNeitherOnReplicasNorOnTheImagesOfAPass) {
+    const FusedDense fused;
+    RenyiVaeConfig config;
+    config.height = config.width = kSide, config.hidden = {8}, config.latents = kLatents, config.samples = 8;
+    const auto pixels = Random(3).integers<std::uint8_t>(kCount * kPixels, 0, 255);
+    LikelihoodOptions options;
+    options.samples = 24, options.images = 0, options.draws_at_once = 8;
+    const Matmul matmul;
+    const auto estimates = [&](int R, int rows) {
+        std::vector<std::uint64_t> own;
+        for (int r = 0; r < R; ++r) own.push_back(std::uint64_t(5 + r));
+        RenyiVae<float> model(config, std::vector<double>(std::size_t(R), 1.), rows, matmul);
+        model.parameters().initialise(own, nullptr);
+        const DeviceImages images({&pixels}, std::vector<int>(std::size_t(R), 0), kPixels);
+        return estimate_likelihood(model, images, options, DeviceBuffer<std::uint64_t>(own));
+    };
+    const auto together = estimates(3, 4), alone = estimates(1, 4), in_one_pass = estimates(1, 12);
+    for (const auto& other : {alone[0], in_one_pass[0]}) {
+        EXPECT_EQ(together[0].log_likelihood, other.log_likelihood);
+        EXPECT_EQ(together[0].negative_elbo, other.negative_elbo);
+        EXPECT_EQ(together[0].effective_sample_size, other.effective_sample_size);
+    }
+    EXPECT_NE(together[0].log_likelihood, together[1].log_likelihood);
+}
+
 TEST(AutoencoderEvaluation, TheBoundIsReconstructionAndDivergenceAndItsMeanWeightAgreesWithTheLikelihoods) {
     for (const std::string name : kModels) {
         SCOPED_TRACE(name);

@@ -9,7 +9,7 @@ python=${PYTHON:-python3}
 skip() { echo "skipped: $1"; exit 77; }
 "$python" -c 'import torch; exit(tuple(map(int, torch.__version__.split(".")[:2])) < (2, 4))' 2>/dev/null ||
     skip "$python has no torch of 2.4 or later"
-"$python" -c 'import setuptools, pip' 2>/dev/null || skip "$python has no pip and setuptools"
+"$python" -c 'import setuptools.command.bdist_wheel, pip' 2>/dev/null || skip "$python has no pip, or no setuptools of 70.1 or later"
 if grep -q '^WARPVAE_CUDA:BOOL=ON' "$build/CMakeCache.txt"; then
     "$python" -c 'import torch; exit(torch.version.cuda is None)' || skip "this is a CUDA build, and torch has no CUDA"
     nvidia-smi -L >/dev/null 2>&1 || skip "this is a CUDA build, and no GPU answers"

@@ -163,6 +163,7 @@ Tensor affine_basis(std::int64_t H, std::int64_t W, bool align_corners) {
 }
 Tensor thin_plate_spline_basis(std::int64_t g, std::int64_t H, std::int64_t W, bool align_corners) {
     TORCH_CHECK(H >= 1 && W >= 1, "warpvae: an image of ", H, " x ", W, " pixels");
+    TORCH_CHECK(g >= 2 && g <= 8, "warpvae: ", g, " x ", g, " control points; there may be 2 x 2 to 8 x 8");
     return basis_of(warpvae::thin_plate_spline_basis(count_of(g), count_of(H), count_of(W), align_corners), H, W);
 }
 

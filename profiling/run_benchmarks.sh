@@ -2,11 +2,11 @@
 # run_benchmarks.sh [--quick] [BUILD]   (default: build/cpu)
 #
 # Measures beside PyTorch (and JAX, where it is installed): the training step of Mills' VAE, those of Vive's models, of
-# EQUIVAE and of Peste's VAE, log p(x) by importance sampling, the warps, EQUIVAE's convolutions; then each operation beside
-# its floor. Prints one table and keeps it in profiling/results/<device>-<date>/: table.md, or PART-step.md where PARTS is one
-# of spatial, equivae and renyi.
+# EQUIVAE and of Peste's VAE, log p(x) by importance sampling, the warps, the operations in PyTorch, EQUIVAE's convolutions;
+# then each operation beside its floor. Prints one table and keeps it in profiling/results/<device>-<date>/: table.md, or
+# PART-step.md where PARTS is one of spatial, equivae and renyi.
 # Peers run where $PYTHON (default: python3) can import them. ROUNDS=5 alternating rounds, each a fresh process of STEPS=200
-# steps; medians over rounds are compared. PARTS="step spatial equivae renyi likelihood warp convolution kernels" are measured, MODELS
+# steps; medians over rounds are compared. PARTS="step spatial equivae renyi likelihood warp torch convolution kernels" are measured, MODELS
 # of Vive with LATENTS=8; --quick: 3 rounds of 50 steps, warps of at most 1024 images, no torch.compile (COMPILE=0).
 # EQUIVAE's steps are EQUIVAE="supervised:32 supervised:128 semi:32", model and minibatch, EQUIVAE_STEPS=20 of them a round;
 # Peste's RENYI="5 50", draws of each image, RENYI_STEPS=50 a round, and the ensemble of ALPHAS=0,0.1,0.3,0.5,0.7,0.9,1;
@@ -17,7 +17,7 @@ quick=0
 if [[ ${1:-} == --quick ]]; then quick=1 && shift; fi
 build=${1:-$root/build/cpu}
 python=${PYTHON:-python3} latents=${LATENTS:-8}
-parts=${PARTS:-step spatial equivae renyi likelihood warp convolution kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
+parts=${PARTS:-step spatial equivae renyi likelihood warp torch convolution kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
 equivae=${EQUIVAE:-supervised:32 supervised:128 semi:32} equivae_steps=${EQUIVAE_STEPS:-20} layers=${LAYERS:-mnist} convolution_images=${IMAGES:-128}
 renyi=${RENYI:-5 50} renyi_steps=${RENYI_STEPS:-50} alphas=${ALPHAS:-0,0.1,0.3,0.5,0.7,0.9,1}
 if ((quick)); then
@@ -267,6 +267,21 @@ part_warp() {
     done
 }
 
+part_torch() {
+    local mode
+    echo "## Operations of tests/consumer/torch_ops beside PyTorch's own, forward and backward, float32"
+    echo
+    if ! has warpvae; then echo "They are not installed for $python: not measured." && return; fi
+    echo "Medians of five alternating rounds in one process. Above 1: warpvae is faster. The difference is relative, of norms."
+    echo
+    echo "| case | mode | PyTorch, us | warpvae, us | ratio | difference |"
+    echo "| --- | --- | ---: | ---: | ---: | ---: |"
+    for mode in eager $(if [[ $device == cuda ]]; then echo graph; fi); do
+        "$python" "$peers/torch_ops.py" --mode "$mode" "${threads[@]}" --images "$images" |
+            awk -v mode="$mode" '{print "| " $1 " | " mode " | " $2 " | " $3 " | " $4 " | " $5 " |"}'
+    done
+}
+
 # tenths: as summary, one digit behind the point, the median alone.
 tenths() { sort -g | awk '{v[NR] = $1} END {if (NR) printf "%.1f\n", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'; }
 part_convolution() {
@@ -323,7 +338,7 @@ mkdir -p "$results"
     echo "# Benchmarks, $(date -u '+%Y-%m-%d %H:%M') UTC"
     echo
     echo "commit $(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)$(git -C "$root" diff --quiet HEAD 2>/dev/null || echo ' with changes'); $hardware; load $(cut -d' ' -f1 /proc/loadavg)"
-    for part in step spatial equivae renyi likelihood warp convolution kernels; do
+    for part in step spatial equivae renyi likelihood warp torch convolution kernels; do
         if wanted $part; then echo && "part_$part"; fi
     done
 } | tee "$results/$table"

@@ -52,6 +52,29 @@ def time_call(call, synchronise):
     return statistics.median(microseconds(calls) / calls for _ in range(9))
 
 
+def make_case(warp, n, c, size, device):
+    """A name, sample(image, u), the two and the gradient by what it returns."""
+    torch.manual_seed(1)
+    image = torch.rand(n, c, size, size, device=device, requires_grad=True)
+    dout = torch.rand(n, c, size, size, device=device) * 2 - 1
+    if warp == "affine":
+        u = torch.rand(n, 2, 3) * 0.4 - 0.2 + torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+
+        def sample(image, u):
+            grid = F.affine_grid(u, image.shape, align_corners=True)
+            return F.grid_sample(image, grid, padding_mode="border", align_corners=True)
+    else:
+        basis, source = spline_basis(3, size)
+        basis, source = basis.float().to(device), source.float().to(device)
+        u = torch.rand(n, 2, 9) * 0.4 - 0.2
+
+        def sample(image, u):
+            grid = ((source + u) @ basis).view(n, 2, size, size).permute(0, 2, 3, 1)
+            return F.grid_sample(image, grid, padding_mode="border", align_corners=True)
+
+    return f"{warp}-{size}x{size}x{c}-N{n}", sample, image, u.to(device).requires_grad_(), dout
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
@@ -62,25 +85,7 @@ def main():
     for warp, n, c, size in CASES:
         if n > options.images:
             continue
-        torch.manual_seed(1)
-        image = torch.rand(n, c, size, size, device=options.device, requires_grad=True)
-        dout = torch.rand(n, c, size, size, device=options.device) * 2 - 1
-        if warp == "affine":
-            u = torch.rand(n, 2, 3) * 0.4 - 0.2 + torch.tensor([[1.0, 0, 0], [0, 1, 0]])
-
-            def sample(image, u):
-                grid = F.affine_grid(u, image.shape, align_corners=True)
-                return F.grid_sample(image, grid, padding_mode="border", align_corners=True)
-        else:
-            basis, source = spline_basis(3, size)
-            basis, source = basis.float().to(options.device), source.float().to(options.device)
-            u = torch.rand(n, 2, 9) * 0.4 - 0.2
-
-            def sample(image, u):
-                grid = ((source + u) @ basis).view(n, 2, size, size).permute(0, 2, 3, 1)
-                return F.grid_sample(image, grid, padding_mode="border", align_corners=True)
-
-        u = u.to(options.device).requires_grad_()
+        name, sample, image, u, dout = make_case(warp, n, c, size, options.device)
         if options.mode == "compile":
             sample = torch.compile(sample)
 
@@ -91,7 +96,6 @@ def main():
         def both():
             torch.autograd.grad(sample(image, u), (image, u), dout)
 
-        name = f"{warp}-{size}x{size}x{c}-N{n}"
         one, two = time_call(forward, synchronise), time_call(both, synchronise)
         print(f"{name}-forward {one:.1f}", flush=True)
         # Autograd runs no backward without its forward: the difference, both timed in this process.

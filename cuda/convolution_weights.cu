@@ -5,6 +5,8 @@
 namespace warpvae {
 namespace {
 
+constexpr std::size_t kMostDirectBytes = 96 * 1024;  ///< two blocks on a multiprocessor, and one on the smallest cards
+
 template <int J>
 constexpr std::size_t shared_bytes(int K, int owners) {
     return ConvolutionWeightTile<J>::shared_bytes(K, owners);
@@ -17,7 +19,17 @@ std::size_t shared_bytes(int outputs, int K, int owners) {
 }
 
 int tiles_across(int outputs) { return (outputs + output_columns(outputs) - 1) / output_columns(outputs); }
+/// Shared memory of a layer whose weights are summed directly; 0 where they are not.
+std::size_t direct_bytes(const ConvolutionShape& s) {
+    std::size_t bytes = 0;
+    const Windows windows = windows_of_x(nullptr, s, 1);
+    if (windows.taps_h * windows.taps_w <= 32)
+        with_direct_weights(s.x_channels, s.y_channels,
+                            [&](auto weights) { bytes = decltype(weights)::bytes(windows); });
+    return bytes <= kMostDirectBytes ? bytes : 0;
+}
 int tiles_of(const ConvolutionShape& s) {
+    if (direct_bytes(s)) return 1;
     const int numbers = s.kernel * s.kernel * s.x_channels;
     return (numbers + kWindowRows - 1) / kWindowRows * tiles_across(s.y_channels);
 }
@@ -33,8 +45,13 @@ BiasRows bias_rows(const ConvolutionShape& s, bool transposed, int N) {
               channels = transposed ? s.x_channels : s.y_channels, run = column_run(channels);
     return {rows, channels, std::max(1, (rows + run - 1) / run)};
 }
+Runs weight_runs(const ConvolutionShape& s, int N) {
+    return direct_bytes(s) ? image_runs_of(N) : runs_of(y_pixels(s, N));
+}
 std::size_t weight_parts(const ConvolutionShape& s, int N) {
-    return tiles_of(s) * runs_of(y_pixels(s, N)).count * tile_floats(s);
+    if (direct_bytes(s))
+        return std::size_t(weight_runs(s, N).count) * direct_part(s.kernel * s.kernel * s.x_channels * s.y_channels);
+    return tiles_of(s) * weight_runs(s, N).count * tile_floats(s);
 }
 
 template <class Rule>
@@ -45,7 +62,8 @@ Status run(const Rule& rule, const ConvolutionWeightWork& work, int R, MathStrea
         std::size_t most = 0;
         for (int i = 0; i < work.layers; ++i) {
             const auto& layer = work.weights[i];
-            most = std::max(most, shared_bytes(layer.outputs, layer.runs.length, owners));
+            most = std::max(
+                most, layer.direct_bytes ? layer.direct_bytes : shared_bytes(layer.outputs, layer.runs.length, owners));
         }
         return most;
     };
@@ -76,7 +94,8 @@ Status run_convolution_weights(const Rule& rule, const std::vector<ConvolutionWe
             const ConvolutionShape& s = layer.shape;
             if (layer.N < 0) return {kInvalidValue};
             const Windows windows = windows_of_x(layer.x_side, s, layer.N);
-            const Runs runs = runs_of(windows.count());
+            const Runs runs = weight_runs(s, layer.N);
+            const std::size_t direct = direct_bytes(s);
             work.weights[work.layers++] = {windows,
                                            layer.y_side,
                                            layer.weight,
@@ -86,7 +105,8 @@ Status run_convolution_weights(const Rule& rule, const std::vector<ConvolutionWe
                                            tiles_of(s),
                                            tiles_across(s.y_channels),
                                            runs,
-                                           work.blocks};
+                                           work.blocks,
+                                           direct};
             work.blocks += tiles_of(s) * runs.count;
         }
         for (std::size_t i = begin; i < end; ++i) {

@@ -6,13 +6,16 @@
 //
 // There are few weights and many pixels. So the pixels are cut into runs, of a length that follows from their number
 // alone; each run is a block. It leaves its sum in memory, and the last block of a tile adds the runs in their order
-// (device/ticket.cuh) and hands the gradient to the rule (weight_update.cuh).
+// (device/ticket.cuh) and hands the gradient to the rule (weight_update.cuh). Where a layer has so few channels that
+// tiles would be mostly empty, its blocks are runs of images (direct_convolution_weights.cuh).
 //
-// Contract: block fixed (128 threads for each owner of slices); deterministic; a replica's bits depend on nothing
-// beside it. Reads x and dy once for every tile of a run.
+// Contract: block fixed (128 threads for each owner of slices), two blocks of 256 threads a multiprocessor, 128
+// registers and no spills; deterministic; a replica's bits depend on nothing beside it. Reads x and dy once for every tile
+// of a run.
 #pragma once
 #include "cuda/convolution_operands.cuh"
 #include "cuda/device/ticket.cuh"
+#include "cuda/direct_convolution_weights.cuh"
 #include "cuda/weight_update.cuh"
 
 namespace warpvae {
@@ -21,11 +24,18 @@ namespace warpvae {
 struct Runs {
     int count, length;
 };
-inline constexpr int kShortestRun = 1024, kMostRuns = 256;
+inline constexpr int kShortestRun = 256, kMostRuns = 64;
 WARPVAE_HOST_DEVICE constexpr Runs runs_of(int rows) {
     int length = (rows + kMostRuns - 1) / kMostRuns;
     length = length < kShortestRun ? kShortestRun : (length + kLongestSlice - 1) / kLongestSlice * kLongestSlice;
     return {rows > 0 ? (rows + length - 1) / length : 1, length};
+}
+
+/// Images in runs, where weights are summed directly (direct_convolution_weights.cuh): `length` is 1 to begin with.
+inline constexpr int kMostImageRuns = 128;
+WARPVAE_HOST_DEVICE constexpr Runs image_runs_of(int N) {
+    const int length = N > kMostImageRuns ? (N + kMostImageRuns - 1) / kMostImageRuns : 1;
+    return {N > 0 ? (N + length - 1) / length : 1, length};
 }
 
 /// The tile of J times 8 outputs: as many as a layer has, up to 32.
@@ -33,6 +43,9 @@ template <int J>
 using ConvolutionWeightTile = DenseTile<Along::kSlow, Along::kSlow, 4, 1, 2, J>;
 inline constexpr int kWindowRows = ConvolutionWeightTile<1>::kRows;
 WARPVAE_HOST_DEVICE constexpr int output_columns(int outputs) { return outputs <= 8 ? 8 : outputs <= 16 ? 16 : 32; }
+
+/// Floats that a run of images leaves: whole quads.
+WARPVAE_HOST_DEVICE constexpr int direct_part(int count) { return (count + 3) / 4 * 4; }
 
 /// Threads that sum the columns of [rows, C] in one block, whatever its size, and how many rows; C is at most 128.
 inline constexpr int kColumnThreads = 128;
@@ -48,8 +61,9 @@ struct ConvolutionWeightWork {
         float* parts;  ///< [R, tiles, runs, tile], of this layer; arrived [R, tiles]
         unsigned int* arrived;
         int outputs, tiles, across;  ///< tiles in all, and in a row of (i, j, c)
-        Runs runs;
+        Runs runs;                   ///< of pixels; of images where the sums are direct
         int first_block;
+        std::size_t direct_bytes;  ///< of shared memory; 0: the sums are tiles
     };
     struct Bias {
         const float* dy;  ///< [R, rows, channels]
@@ -65,17 +79,28 @@ struct ConvolutionWeightWork {
     bool is_exact = true;
 };
 
-/// visit(o, number, g) for each four numbers of a window from `number` on of output o of a tile, whose sum is sum(down,
-/// o) of its rows `down`. Neighbouring threads visit neighbours in memory and few rows of the tile.
+/// visit(o, number, g) for each four numbers of a window from `number` on of output o of a tile, whose sums are sum(g,
+/// down, o) of its rows from `down` on. Neighbouring threads visit neighbours in memory and few rows of the tile.
 template <class Tile, class Sum, class Visit>
 __device__ void for_weight_quads(Sum sum, Visit visit) {
     constexpr int kSide = 4;  // quads that neighbouring threads take of one output
     for (int e = threadIdx.x; e < Tile::kRows / 4 * Tile::kColumns; e += blockDim.x) {
         const int o = e / kSide % Tile::kColumns, down = 4 * (e / (kSide * Tile::kColumns) * kSide + e % kSide);
         float g[4];
-#pragma unroll
-        for (int i = 0; i < 4; ++i) g[i] = sum(down + i, o);
+        sum(g, down, o);
         visit(o, down, g);
+    }
+}
+
+/// to = the sum of `count` runs' parts, `stride` floats apart, in their order.
+__device__ inline void add_runs(float (&to)[4], const float* parts, int count, std::size_t stride) {
+    for (float& x : to) x = 0;
+#pragma unroll 8
+    for (int i = 0; i < count; ++i) {
+        float part[4];
+        read_quad_of_other_block(part, parts + i * stride);
+#pragma unroll
+        for (int k = 0; k < 4; ++k) to[k] += part[k];
     }
 }
 
@@ -101,7 +126,10 @@ __device__ void convolution_weight_tile(const Rule& rule, const ConvolutionWeigh
         if (column0 + o < layer.outputs && left > 0)
             local.update(layer.weight + std::size_t(column0 + o) * numbers + row, g, left < 4 ? left : 4);
     };
-    const auto own = [&](int down, int o) { return tile[down * Tile::kPitch + o]; };
+    const auto own = [&](float(&g)[4], int down, int o) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) g[i] = tile[(down + i) * Tile::kPitch + o];
+    };
     if (layer.runs.count > 1) {
         constexpr int kFloats = Tile::kRows * Tile::kColumns;  // [column][row]
         const std::size_t at = std::size_t(r) * layer.tiles + tile_index;
@@ -110,16 +138,47 @@ __device__ void convolution_weight_tile(const Rule& rule, const ConvolutionWeigh
             store_quad(parts + run * kFloats + o * Tile::kRows + down, g, 4);
         });
         if (!is_last_block(layer.arrived + at, layer.runs.count)) return;
-        const auto all = [&](int down, int o) {
-            const float* const mine = parts + o * Tile::kRows + down;
-            float sum = 0;
-#pragma unroll 8
-            for (int i = 0; i < layer.runs.count; ++i) sum += read_of_other_block(mine + std::size_t(i) * kFloats);
-            return sum;
+        const auto all = [&](float(&g)[4], int down, int o) {
+            add_runs(g, parts + o * Tile::kRows + down, layer.runs.count, kFloats);
         };
         for_weight_quads<Tile>(all, update);
     } else {
         for_weight_quads<Tile>(own, update);
+    }
+    local.finish();
+}
+
+/// One block: a run of images of a layer of few channels.
+template <class Rule>
+__device__ void direct_convolution_weights(const Rule& rule, const ConvolutionWeightWork::Weights& layer, int r,
+                                           int run) {
+    Windows windows = layer.windows;
+    windows.data += std::size_t(r) * windows.N * windows.height * windows.width * windows.channels;
+    const float* const dy = layer.dy + std::size_t(r) * windows.count() * layer.outputs;
+    const int first = run * layer.runs.length, left = windows.N - first,
+              end = first + (left < layer.runs.length ? left : layer.runs.length),
+              count = windows.numbers() * layer.outputs;
+    const float* sums = nullptr;
+    with_direct_weights(windows.channels, layer.outputs,
+                        [&](auto weights) { sums = decltype(weights)::sum(windows, dy, first, end); });
+    const std::size_t stride = direct_part(count);
+    float* const parts = layer.parts + r * layer.runs.count * stride;
+    if (layer.runs.count > 1) {
+        for (int e = 4 * threadIdx.x; e < count; e += 4 * blockDim.x) {
+            float g[4];
+            detail::load_quad(g, sums + e);
+            store_quad(parts + run * stride + e, g, 4);
+        }
+        if (!is_last_block(layer.arrived + r, layer.runs.count)) return;
+    }
+    auto local = rule.of(r);
+    for (int e = 4 * threadIdx.x; e < count; e += 4 * blockDim.x) {
+        float g[4];
+        if (layer.runs.count > 1)
+            add_runs(g, parts + e, layer.runs.count, stride);
+        else
+            detail::load_quad(g, sums + e);
+        local.update(layer.weight + e, g, count - e < 4 ? count - e : 4);
     }
     local.finish();
 }
@@ -168,7 +227,7 @@ __device__ void convolution_bias(const Rule& rule, const ConvolutionWeightWork::
 }
 
 template <class Rule>
-__global__ void __launch_bounds__(ConvolutionWeightTile<1>::kMostThreads, 1)
+__global__ void __launch_bounds__(ConvolutionWeightTile<1>::kMostThreads, 2)
     convolution_weights_kernel(const __grid_constant__ ConvolutionWeightWork work, Rule rule) {
     wait_for_previous_launch();
     const int block = blockIdx.x, r = blockIdx.y;
@@ -178,6 +237,7 @@ __global__ void __launch_bounds__(ConvolutionWeightTile<1>::kMostThreads, 1)
     int i = work.layers - 1;
     while (block < work.weights[i].first_block) --i;
     const ConvolutionWeightWork::Weights& layer = work.weights[i];
+    if (layer.direct_bytes) return direct_convolution_weights(rule, layer, r, block - layer.first_block);
     switch (output_columns(layer.outputs)) {
         case 8:
             return convolution_weight_tile<1>(rule, layer, work.is_exact, r, block - layer.first_block);

@@ -29,6 +29,19 @@
 
 namespace warpvae {
 
+/// x, which the compiler shall hold in a register: it would sooner compute it anew wherever it is used, from the
+/// thread's number on, which takes longer to read than all the rest.
+template <class T>
+__device__ inline T held(T x) {
+#ifdef __CUDA_ARCH__
+    if constexpr (sizeof(T) == 8)
+        asm volatile("" : "+l"(x));
+    else
+        asm volatile("" : "+r"(x));
+#endif
+    return x;
+}
+
 /// How K is cut: `count` slices of `length`, a multiple of 8; the last may be shorter.
 struct Slices {
     int count, length;
@@ -93,32 +106,35 @@ struct Operand {
         using Share = ChunkShare<C, kThreads>;
 
       public:
-        __device__ Reader(const Operand& from, int line0, int thread)
-            : pitch_(C::kIsFast ? from.K : from.lines), top_(Share::top(thread)), across_(Share::across(thread)) {
-            first_ = from.data + (C::kIsFast ? line0 + top_ : top_) * std::size_t(pitch_) +
-                     (C::kIsFast ? across_ : line0 + across_);
-            lines_left_ = from.lines - line0 - (C::kIsFast ? top_ : across_);
+        __device__ Reader(const Operand& from, int line0, int thread) : pitch_(C::kIsFast ? from.K : from.lines) {
+            const int top = Share::top(thread), across = Share::across(thread);
+            first_ = held(from.data + (C::kIsFast ? line0 + top : top) * std::size_t(pitch_) +
+                          (C::kIsFast ? across : line0 + across));
+            place_ = held(top * C::kPitch + across);
+            first_k_ = held(C::kIsFast ? across : top);
+            lines_left_ = held(from.lines - line0 - (C::kIsFast ? top : across));
+            last_row_ = Share::has(top, Share::kQuads - 1);
             wide_ = pitch_ % 4 == 0 && detail::is_quad_aligned(from.data);
         }
         /// Begins the copy of numbers k0 to below k_end, at most 32 of them; zeros outside of the matrix.
         __device__ void load(AsyncCopies& copies, float* to, int k0, int k_end) const {
-            // How many numbers are inside: of this row of quads to the right, and of rows from `top` down.
-            const int k_left = k_end - k0 - (C::kIsFast ? across_ : top_);
+            // How many numbers are inside: of this row of quads to the right, and of rows from its own down.
+            const int k_left = k_end - k0 - first_k_;
             const int right = C::kIsFast ? k_left : lines_left_, below = C::kIsFast ? lines_left_ : k_left;
             const float* source = first_ + k0 * std::size_t(C::kIsFast ? 1 : pitch_);
-            float* target = to + top_ * C::kPitch + across_;
+            float* target = to + place_;
             if (wide_) {
                 const int rows = right > 0 ? below : 0;
 #pragma unroll
                 for (int i = 0; i < Share::kQuads; ++i) {
-                    if (!Share::has(top_, i)) break;
+                    if (i + 1 == Share::kQuads && !last_row_) break;
                     copies.begin<16>(target, source, i * Share::kStep < rows);
                     source += Share::kStep * std::size_t(pitch_), target += Share::kStep * C::kPitch;
                 }
             } else {
 #pragma unroll 1  // rare: short code is worth more
                 for (int i = 0; i < Share::kQuads; ++i) {
-                    if (!Share::has(top_, i)) break;
+                    if (i + 1 == Share::kQuads && !last_row_) break;
 #pragma unroll 1
                     for (int j = 0; j < 4; ++j)
                         copies.begin<4>(target + j, source + j, i * Share::kStep < below && j < right);
@@ -129,8 +145,8 @@ struct Operand {
 
       private:
         const float* first_;
-        int pitch_, top_, across_, lines_left_;
-        bool wide_;
+        int pitch_, place_, first_k_, lines_left_;  ///< place_: of its first quad in a chunk
+        bool last_row_, wide_;                      ///< last_row_: it has a last quad, where not all threads do
     };
 };
 
@@ -139,8 +155,6 @@ struct DenseTile {
     static constexpr int kRows = 16 * WR, kColumns = 8 * J * WC, kGroupThreads = 32 * WR * WC;
     static constexpr int kMostThreads = kGroupThreads * MostOwners;
     static constexpr int kChunk = 32, kStages = 3;
-    /// Steps of eight k whose loads are under way together: one where each number is a load of its own.
-    static constexpr int kUnroll = kA == Along::kSlow ? 1 : 2;
     static constexpr int kPitch =
         kColumns + 8;  ///< of a row of sums in shared memory; column kColumns: sums of A alone
 
@@ -161,44 +175,56 @@ struct DenseTile {
         return owners;
     }
 
-    /// sums[j] += the products of the chunk's first 8 `steps` k, as tensor_multiply_add places them; ones[i] += the
-    /// lane's part of the sums of A's rows. a, b: where the lane's first numbers are in the chunk (begin_of).
+    /// large[j], small[j] += the products of eight k, as tensor_multiply_add places them; ones[i] += the lane's part of
+    /// the sums of A's rows. a, b: where the lane's first numbers are in the chunk (begin_of).
+    template <bool with_ones, bool is_exact>
+    static __device__ void multiply_step(float (&large)[J][4], float (&small)[J][4], float (&ones)[2], const float* a,
+                                         const float* b) {
+        float A[4], rest[4], B[J][2], beta[J][2];
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+            float pair[2];
+            read_pair<ChunkA>(pair, a + 8 * i * ChunkA::kOfLine);
+#pragma unroll
+            for (int h = 0; h < 2; ++h) {
+                if constexpr (with_ones) ones[i] += pair[h];
+                const Tf32Parts parts = tf32_parts(pair[h]);
+                A[i + 2 * h] = parts.large, rest[i + 2 * h] = parts.small;
+            }
+        }
+#pragma unroll
+        for (int j = 0; j < J; ++j) {
+            float pair[2];
+            read_pair<ChunkB>(pair, b + 8 * j * ChunkB::kOfLine);
+#pragma unroll
+            for (int h = 0; h < 2; ++h) {
+                const Tf32Parts parts = tf32_parts(pair[h]);
+                B[j][h] = parts.large, beta[j][h] = parts.small;
+            }
+        }
+        // Products that do not wait for each other, three times.
+        if constexpr (is_exact)
+#pragma unroll
+            for (int j = 0; j < J; ++j) tensor_multiply_add(small[j], rest, B[j]);
+#pragma unroll
+        for (int j = 0; j < J; ++j) tensor_multiply_add(large[j], A, B[j]);
+        if constexpr (is_exact)
+#pragma unroll
+            for (int j = 0; j < J; ++j) tensor_multiply_add(small[j], A, beta[j]);
+    }
+    /// sums[j] += the products of the chunk's first 8 `steps` k. A whole chunk, the usual case, has no loop.
     template <bool with_ones, bool is_exact>
     static __device__ void multiply(float (&sums)[J][4], float (&ones)[2], const float* a, const float* b, int steps) {
         float large[J][4] = {}, small[J][4] = {};
-#pragma unroll kUnroll
-        for (int step = 0; step < steps; ++step, a += 8 * ChunkA::kOfK, b += 8 * ChunkB::kOfK) {
-            float A[4], rest[4], B[J][2], beta[J][2];
+        if (steps == kChunk / 8) {
 #pragma unroll
-            for (int i = 0; i < 2; ++i) {
-                float pair[2];
-                read_pair<ChunkA>(pair, a + 8 * i * ChunkA::kOfLine);
-#pragma unroll
-                for (int h = 0; h < 2; ++h) {
-                    if constexpr (with_ones) ones[i] += pair[h];
-                    const Tf32Parts parts = tf32_parts(pair[h]);
-                    A[i + 2 * h] = parts.large, rest[i + 2 * h] = parts.small;
-                }
-            }
-#pragma unroll
-            for (int j = 0; j < J; ++j) {
-                float pair[2];
-                read_pair<ChunkB>(pair, b + 8 * j * ChunkB::kOfLine);
-#pragma unroll
-                for (int h = 0; h < 2; ++h) {
-                    const Tf32Parts parts = tf32_parts(pair[h]);
-                    B[j][h] = parts.large, beta[j][h] = parts.small;
-                }
-            }
-            // Products that do not wait for each other, three times.
-            if constexpr (is_exact)
-#pragma unroll
-                for (int j = 0; j < J; ++j) tensor_multiply_add(small[j], rest, B[j]);
-#pragma unroll
-            for (int j = 0; j < J; ++j) tensor_multiply_add(large[j], A, B[j]);
-            if constexpr (is_exact)
-#pragma unroll
-                for (int j = 0; j < J; ++j) tensor_multiply_add(small[j], A, beta[j]);
+            for (int step = 0; step < kChunk / 8; ++step)
+                multiply_step<with_ones, is_exact>(large, small, ones, a + 8 * step * ChunkA::kOfK,
+                                                   b + 8 * step * ChunkB::kOfK);
+        } else {
+#pragma unroll 1
+            for (int step = 0; step < steps; ++step, a += 8 * ChunkA::kOfK, b += 8 * ChunkB::kOfK)
+                multiply_step<with_ones, is_exact>(large, small, ones, a, b);
         }
 #pragma unroll
         for (int j = 0; j < J; ++j)
@@ -233,16 +259,19 @@ struct DenseTile {
         const typename OperandB::template Reader<kB, kColumns, kGroupThreads> read_b(B, column0, thread);
 
         AsyncCopies copies;
-        int slice = owner, left = chunks, k0 = owner * slices.length, to = 0;  // of the next chunk to load
+        // Of the next chunk to load: its k, the end of its slice, chunks left in it, and where it goes.
+        int slice_k = owner * slices.length, k0 = slice_k, k_end = min_(k0 + slices.length, A.K), left = chunks, to = 0;
         const auto load_chunk = [&] {
-            const int slice_end = (slice + 1) * slices.length, k_end = slice_end < A.K ? slice_end : A.K;
             if (k0 < k_end) {
                 read_a.load(copies, stages + to, k0, k_end);
                 read_b.load(copies, stages + to + ChunkA::kFloats, k0, k_end);
             }
             copies.end_group();
             k0 += kChunk;
-            if (--left == 0) slice += owners, left = chunks, k0 = slice * slices.length;
+            if (--left == 0) {
+                slice_k += owners * slices.length;
+                k0 = slice_k, k_end = min_(k0 + slices.length, A.K), left = chunks;
+            }
             to = to == (kStages - 1) * kStageFloats ? 0 : to + kStageFloats;
         };
         wait_for_previous_launch();
@@ -260,7 +289,7 @@ struct DenseTile {
                 copies.wait<kStages - 2>();
                 __syncthreads();  // the chunk is there for all, and nobody reads the one before it any more
                 load_chunk();
-                const int steps = (min_(k_left, kChunk) + 7) / 8;
+                const int steps = (min_(k_left, kChunk) + 7) >> 3;
                 if (is_exact)
                     multiply<with_ones, true>(sums, ones, a + from, b + from, steps);
                 else

@@ -2,6 +2,8 @@
 // that finds all others' taken finishes the result. Nobody waits, and the parts are added in an order of their own, so
 // the result does not depend on who is last.
 #pragma once
+#include <cstdint>
+
 #include "cuda/device/loops.cuh"
 
 namespace warpvae {
@@ -28,6 +30,18 @@ __device__ inline float read_of_other_block(const float* from) {
 #else
     return *from;
 #endif
+}
+
+/// Four of them.
+__device__ inline void read_quad_of_other_block(float (&to)[4], const float* from) {
+#ifdef __CUDACC__
+    if (reinterpret_cast<std::uintptr_t>(from) % 16 == 0) {
+        const float4 quad = __ldcg(reinterpret_cast<const float4*>(from));
+        to[0] = quad.x, to[1] = quad.y, to[2] = quad.z, to[3] = quad.w;
+        return;
+    }
+#endif
+    for (int i = 0; i < 4; ++i) to[i] = read_of_other_block(from + i);
 }
 
 }  // namespace warpvae

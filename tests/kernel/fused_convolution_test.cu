@@ -12,20 +12,22 @@ namespace {
 using namespace test;
 
 std::vector<Case> cases() {
-    return {{{1, 9, 9, 8, 5, 1, 2}, 1, 3},     // the encoder's layers, on smaller images
-            {{8, 9, 9, 16, 5, 2, 2}, 2, 2},    //
-            {{16, 7, 7, 32, 5, 2, 2}, 1, 3},   //
-            {{32, 4, 4, 64, 5, 2, 2}, 1, 5},   // 400 to 800 products a sum: several slices
-            {{64, 4, 4, 32, 5, 2, 2}, 1, 2},   // the decoder's, from the wide side
-            {{8, 12, 12, 1, 5, 1, 0}, 1, 2},   // its last
-            {{3, 8, 8, 8, 5, 1, 2}, 2, 1},     // colour
-            {{8, 8, 8, 3, 5, 1, 2}, 1, 2},     //
-            {{7, 6, 5, 11, 3, 3, 0}, 2, 3},    // windows that leave pixels over; odd channels
-            {{5, 6, 6, 9, 1, 2, 0}, 1, 3},     // pixels of x in no window
-            {{1, 1, 1, 1, 1, 1, 0}, 1, 1},     // one number
-            {{2, 2, 2, 33, 5, 2, 4}, 1, 2},    // mostly padding
-            {{36, 3, 3, 65, 3, 1, 1}, 1, 1},   // one past a tile of outputs
-            {{1, 13, 13, 2, 3, 1, 1}, 2, 9}};  // more than one run of pixels
+    return {{{1, 9, 9, 8, 5, 1, 2}, 1, 3},    // the encoder's layers, on smaller images
+            {{8, 9, 9, 16, 5, 2, 2}, 2, 2},   //
+            {{16, 7, 7, 32, 5, 2, 2}, 1, 3},  //
+            {{32, 4, 4, 64, 5, 2, 2}, 1, 5},  // 400 to 800 products a sum: several slices
+            {{64, 4, 4, 32, 5, 2, 2}, 1, 2},  // the decoder's, from the wide side
+            {{8, 12, 12, 1, 5, 1, 0}, 1, 2},  // its last
+            {{3, 8, 8, 8, 5, 1, 2}, 2, 1},    // colour
+            {{8, 8, 8, 3, 5, 1, 2}, 1, 2},    //
+            {{7, 6, 5, 11, 3, 3, 0}, 2, 3},   // windows that leave pixels over; odd channels
+            {{5, 6, 6, 9, 1, 2, 0}, 1, 3},    // pixels of x in no window
+            {{1, 1, 1, 1, 1, 1, 0}, 1, 1},    // one number
+            {{2, 2, 2, 33, 5, 2, 4}, 1, 2},   // mostly padding
+            {{36, 3, 3, 65, 3, 1, 1}, 1, 1},  // one past a tile of outputs
+            {{1, 13, 13, 2, 3, 1, 1}, 2, 9},  // more than one run of pixels
+            {{1, 3, 3, 8, 3, 1, 1}, 2, 130},  // more images than runs of them
+            {{8, 5, 7, 1, 3, 2, 1}, 2, 3}};   // few channels, and a stride
 }
 
 /// Numbers for everything that a layer reads.
@@ -183,8 +185,20 @@ TEST(ConvolutionWeights, EqualTheirSums) {
             }
 }
 
+// A card with little shared memory has blocks of half as many warps.
+TEST(ConvolutionWeights, AreTheSameBitsWithFewerWarps) {
+    for (const Case& c : cases()) {
+        const Problem p(c, false);
+        const std::vector<float> many = weight_gradients_of(p, false);
+        launch_options().shared_bytes = 99 * 1024;
+        expect_identical(weight_gradients_of(p, false), many, name_of(c));
+        launch_options().shared_bytes = 0;
+    }
+}
+
 TEST(FusedConvolution, ReplicasDoNotMatterToEachOther) {
-    for (const Case& c : {Case{{8, 6, 6, 16, 5, 2, 2}, 3, 5}, Case{{3, 9, 9, 5, 3, 1, 1}, 5, 17}}) {
+    for (const Case& c :
+         {Case{{8, 6, 6, 16, 5, 2, 2}, 3, 5}, Case{{3, 9, 9, 5, 3, 1, 1}, 5, 17}, Case{{3, 6, 6, 8, 5, 1, 2}, 3, 4}}) {
         const Problem all(c, false);
         for (int r = c.R - 1; r >= 0; --r) {
             Problem one({c.shape, 1, c.N}, false);

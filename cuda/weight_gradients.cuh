@@ -9,9 +9,9 @@
 // there. What is no dense layer's (convolutions' weights, a prior's parameters) has its gradient in the arena already;
 // runs of such elements are blocks of the same launch.
 //
-// Contract: block fixed (DenseTile 32 x 64), on sm_90a 128 registers and no spills: four blocks of 128 threads a
-// multiprocessor; reads dy and x once per tile, from L2; the rule's own bytes are those of
-// its optimiser, less the gradient's 8 a parameter. Deterministic; a replica's bits depend on nothing beside it.
+// Contract: block fixed (DenseTile 32 x 64), 128 registers and no spills: four blocks of 128 threads a multiprocessor, or
+// one of four groups where rows are many and tiles few; reads dy and x once per tile, from L2; the rule's own bytes are
+// those of its optimiser, less the gradient's 8 a parameter. Deterministic; a replica's bits depend on nothing beside it.
 #pragma once
 #include "cuda/dense_tile.cuh"
 #include "cuda/ops/weight_gradients.h"
@@ -19,14 +19,7 @@
 
 namespace warpvae {
 
-using WeightTile = DenseTile<Along::kSlow, Along::kSlow, 2, 2, 2>;
-/// Blocks of the most threads that registers must hold on a multiprocessor. Two keep 128 registers a thread, which
-/// sm_80's code would exceed.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
-inline constexpr int kWeightBlocks = 1;
-#else
-inline constexpr int kWeightBlocks = 2;
-#endif
+using WeightTile = DenseTile<Along::kSlow, Along::kSlow, 2, 2, 4>;
 
 WARPVAE_HOST_DEVICE constexpr int weight_tiles_down(int out) {
     return (out + WeightTile::kRows - 1) / WeightTile::kRows;
@@ -160,7 +153,7 @@ __device__ void update_elements(const Rule& rule, const WeightWork::Elements& ru
 }
 
 template <class Rule>
-__global__ void __launch_bounds__(WeightTile::kMostThreads, kWeightBlocks)
+__global__ void __launch_bounds__(WeightTile::kMostThreads, 1)
     weight_gradients_kernel(const __grid_constant__ WeightWork work, Rule rule) {
     wait_for_previous_launch();
     const int block = blockIdx.x;

@@ -89,6 +89,7 @@ struct WindowRows : Windows {
             if (from_.in_quads()) {
                 load_column<16>(copies, target, k, k_end);
             } else {
+#pragma unroll 1  // short code is worth more
                 for (int j = 0; j < 4; ++j) load_column<4>(copies, target + j, k + j, k_end);
             }
         }
@@ -197,6 +198,7 @@ struct FilterColumns {
                 if (wide_) {
                     copies.begin<16>(target, source, k < k_end && left_ > 0);
                 } else {
+#pragma unroll 1
                     for (int j = 0; j < 4; ++j) copies.begin<4>(target + j, source + j, k < k_end && j < left_);
                 }
             }

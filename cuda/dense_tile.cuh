@@ -275,6 +275,7 @@ struct DenseTile {
             to = to == (kStages - 1) * kStageFloats ? 0 : to + kStageFloats;
         };
         wait_for_previous_launch();
+#pragma unroll 1  // the second time its code is at hand
         for (int i = 0; i < kStages - 1; ++i) load_chunk();
         while_waiting();
         const float* const a = stages + begin_of<ChunkA>(warp_row);

@@ -177,7 +177,8 @@ __device__ __forceinline__ void find_taps(PixelTaps<T, count>& taps, const T (&x
 
 /// Copies `count` floats into the block's shared memory. The caller waits, then follows with a barrier.
 __device__ inline void begin_copy(AsyncCopies& copies, float* to, const float* from, int count) {
-    const int wide = reinterpret_cast<std::uintptr_t>(from) % 16 == 0 ? count / 4 : 0;
+    const auto is_aligned = [](const float* at) { return reinterpret_cast<std::uintptr_t>(at) % 16 == 0; };
+    const int wide = is_aligned(from) && is_aligned(to) ? count / 4 : 0;
     for (int i : block_stride(wide)) copies.begin<16>(to + 4 * i, from + 4 * i, true);
     for (int i : block_stride(count - 4 * wide)) copies.begin<4>(to + 4 * wide + i, from + 4 * wide + i, true);
     copies.end_group();

@@ -51,7 +51,7 @@ constexpr BackwardPlan backward_plan(const SampleShape& shape, bool dimages, boo
     while (plan.channels < shape.C && plan.channels < kChannelsAtOnce &&
            std::size_t(plan.channels + 1) * (sums + image) <= budget)
         ++plan.channels;
-    plan.images_at = plan.channels * sums;
+    plan.images_at = (plan.channels * sums + 15) / 16 * 16;
     plan.gradients_at = plan.images_at + (plan.channels * image + 15) / 16 * 16;
     plan.bytes = plan.gradients_at + (stages_gradients ? 2 * element * kStagedPixels : 0);
     return plan;

@@ -1,9 +1,12 @@
 // Copies from global into shared memory that a thread begins now and waits for later (cp.async): many loads are under
 // way while the block multiplies what came before. On the CPU device a copy is made when it is waited for, so that a
-// kernel which reads too early finds what stood there before.
+// kernel which reads too early finds what stood there before; and what a GPU would refuse ends the program.
 #pragma once
 #include "cuda/device/loops.cuh"
 #ifndef __CUDACC__
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <vector>
 #endif
 
@@ -63,6 +66,11 @@ class AsyncCopies {
             asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(from), "r"(bytes)
                          : "memory");
 #else
+        const auto is_aligned = [](const void* at) { return reinterpret_cast<std::uintptr_t>(at) % Bytes == 0; };
+        if (!is_aligned(to) || (inside && !is_aligned(from))) {
+            std::fprintf(stderr, "an asynchronous copy of %d bytes is not aligned to as many\n", Bytes);
+            std::abort();
+        }
         open_.push_back({to, inside ? from : nullptr, Bytes});
 #endif
     }

@@ -2,8 +2,8 @@
 // (weight_gradients.cuh, convolution_weights.cuh): it is kept, or an optimiser's step is made with it at once.
 //
 // A rule has of(r), what a thread holds of replica r: update(at, g, count) takes the gradients of up to four elements
-// from `at` on of the arena, and finish() ends the thread's work. expect(r, at) brings what update() will want of the 128
-// bytes at `at` into the L2 cache. of(r) waits for memory: it belongs behind the product.
+// from `at` on of the arena, and finish() ends the thread's work. expect(r, at) brings what update() will want of the
+// 128 bytes at `at` into the L2 cache. of(r) waits for memory: it belongs behind the product.
 #pragma once
 #include "cuda/adadelta.cuh"
 #include "cuda/adam.cuh"
@@ -86,8 +86,7 @@ struct UpdateParameters {
             }
         }
         __device__ void finish() const {
-            if (worst != ~0u)
-                atomicMin(&non_finite->key, static_cast<unsigned long long>(step << 32 | worst));
+            if (worst != ~0u) atomicMin(&non_finite->key, static_cast<unsigned long long>(step << 32 | worst));
         }
     };
     __device__ void expect(int r, std::size_t at) const {

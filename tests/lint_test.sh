@@ -92,6 +92,7 @@ plant "no comment beyond column 120" data/x.cpp "// $(printf 'a%.0s' {1..118})"
 plant "no include guard" data/x.h 'int i();'
 plant "unfinished" data/x.cpp '// TODO: the rest'
 plant "unfinished" tests/x.sh 'echo  # FIXME'
+plant "the newest version here" CHANGELOG.md '## [Unreleased]\n\n## [0.1.0] - 2026-11-26' CMakeLists.txt 'project(warpvae VERSION 0.2.0 LANGUAGES CXX)'
 plant "a path of somebody" README.md 'Look into /home/jane/data.'
 if command -v clang-format >/dev/null; then
     cp "$(dirname "$lint")/../.clang-format" "$tree"

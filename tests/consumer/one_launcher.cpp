@@ -1,5 +1,5 @@
-// Calls one operation's launcher, by its group's header alone: memory and stream are our own, and so is the decision what
-// to do with the status.
+// Calls one operation's launcher, by its group's header alone: memory and stream are our own, and so is the decision
+// what to do with the status.
 #include <cmath>
 #include <cstdio>
 #include <vector>

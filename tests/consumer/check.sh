@@ -62,14 +62,15 @@ shared() {
     quietly cmake --install "$2-build" --prefix "$2" --component kernels
     [[ -e $2/lib/libwarpvae_kernels.so.${version%.*} && ! -e $2/lib/libwarpvae_kernels.a ]] || fail "no shared library of version ${version%.*}"
 }
-# headers PREFIX COMPILER...: every header there compiles alone. COMPILER reads an empty source after `-include HEADER`.
+# headers PREFIX NAMES COMPILER...: every header there with a name like NAMES compiles alone. COMPILER reads an empty source after `-include HEADER`.
 headers() {
-    local include=$1/include/warpvae
-    shift
-    (cd "$include" && find cuda -name '*.h' -o -name '*.cuh') | xargs -P "${JOBS:-$(nproc)}" -I{} \
+    local include=$1/include/warpvae names=$2 found
+    shift 2
+    found=$(cd "$include" && find cuda -name "$names")
+    xargs -P "${JOBS:-$(nproc)}" -I{} \
         sh -c 'header=$1; shift; said=$("$@" -include "$header" 2>&1) || { echo "$header: $said"; exit 255; }' - {} "$@" -I"$include" \
-        >"$scratch/log" 2>&1 || { tail -30 "$scratch/log" >&2; fail "a header does not compile alone: $*"; }
-    echo "consumer: $(cd "$include" && find cuda -name '*.h' -o -name '*.cuh' | wc -l) headers compile alone as C++17, by $1"
+        <<<"$found" >"$scratch/log" 2>&1 || { tail -30 "$scratch/log" >&2; fail "a header does not compile alone: $*"; }
+    echo "consumer: $(wc -l <<<"$found") headers $names compile alone as C++17, by $1"
 }
 # configure_within WAY [-DNAME=VALUE...]: the project with warpvae within it. No target but the library may come along.
 configure_within() {
@@ -121,10 +122,10 @@ for build in "${builds[@]}"; do
         build_within fetch
     fi
     if [[ $device == cpu ]]; then
-        headers "$prefix" c++ -std=c++17 -Wall -Wextra -Werror -Wno-unknown-pragmas -fsyntax-only -x c++ "$scratch/empty.cu"
+        headers "$prefix" '*.*h' c++ -std=c++17 -Wall -Wextra -Werror -Wno-unknown-pragmas -fsyntax-only -x c++ "$scratch/empty.cu"
         taking "$prefix/include/warpvae" cuda/bernoulli.cuh 8 1000
         taking "$prefix/include/warpvae" cuda/grid_sample.cuh 12 1550
     else
-        headers "$prefix" "$CUDACXX" -std=c++17 -arch=sm_90 -Werror=all-warnings --ptx -o /dev/null "$scratch/empty.cu"
+        headers "$prefix" '*.cuh' "$CUDACXX" -std=c++17 -arch=sm_90 -Werror=all-warnings --ptx -o /dev/null "$scratch/empty.cu"
     fi
 done

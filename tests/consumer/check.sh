@@ -124,7 +124,7 @@ for build in "${builds[@]}"; do
     if [[ $device == cpu ]]; then
         headers "$prefix" '*.*h' c++ -std=c++17 -Wall -Wextra -Werror -Wno-unknown-pragmas -fsyntax-only -x c++ "$scratch/empty.cu"
         taking "$prefix/include/warpvae" cuda/bernoulli.cuh 8 1000
-        taking "$prefix/include/warpvae" cuda/grid_sample.cuh 12 1550
+        taking "$prefix/include/warpvae" cuda/grid_sample.cuh 12 1600
     else
         headers "$prefix" '*.cuh' "$CUDACXX" -std=c++17 -arch=sm_90 -Werror=all-warnings --ptx -o /dev/null "$scratch/empty.cu"
     fi

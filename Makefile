@@ -32,7 +32,7 @@ ifneq ($(shell command -v ccache),)
   export CCACHE_SLOPPINESS ?= pch_defines,time_macros
 endif
 
-.PHONY: help build run test check fuzz soak bench install format clean dependencies
+.PHONY: help build run test check fuzz soak bench install docs format clean dependencies
 help:
 	@echo "make run       train, evaluate and write a report: $(RUN_COMMAND)"
 	@echo "make test      build everything, then run all tests on the device at hand"
@@ -41,6 +41,7 @@ help:
 	@echo "make soak      MINUTES=5 SEED=1: runs killed, or on full disks, and resumed end with the same weights"
 	@echo "make bench     measure and write a table into profiling/results/"
 	@echo "make install   PREFIX=$(PREFIX): programs, the kernel library, its headers and CMake package"
+	@echo "make docs      write docs/kernels.md from the headers"
 	@echo "make format    clang-format on every source file"
 	@echo "make clean     remove build/"
 	@echo "DEVICE=$(DEVICE) (cpu or cuda)"
@@ -81,6 +82,9 @@ bench: build
 install: build
 	@cmake --install $(BUILD) --prefix $(PREFIX) >$(BUILD)/install.log || { tail -3 $(BUILD)/install.log; exit 1; }
 	@echo "Installed into $(PREFIX)"
+
+docs:
+	@python3 docs/kernels.py
 
 format:
 	@cmake/install_dependencies.sh check

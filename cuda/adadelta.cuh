@@ -5,7 +5,7 @@
 // with the new a and the old d (lasagne.updates.adadelta; torch.optim.Adadelta is the same). Every array is [R, P]. The
 // first gradient whose square is not finite is recorded as in adam.cuh.
 //
-// Contract: block any; reads 16 and writes 12 bytes per parameter.
+// Contract: block any; deterministic; reads 16 and writes 12 bytes per parameter.
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/math.cuh"

@@ -5,7 +5,7 @@
 // Every array is [R, P]. A gradient whose square is not finite is recorded as (step, lowest offset), by an integer
 // minimum, which is the same in any order. The host reads the record once an epoch.
 //
-// Contract: block any; reads 16 and writes 12 bytes per parameter.
+// Contract: block any; deterministic; reads 16 and writes 12 bytes per parameter.
 #pragma once
 #include <cmath>
 

@@ -155,8 +155,6 @@ struct DenseTile {
     static constexpr int kRows = 16 * WR, kColumns = 8 * J * WC, kGroupThreads = 32 * WR * WC;
     static constexpr int kMostThreads = kGroupThreads * MostOwners;
     static constexpr int kChunk = 32, kStages = 3;
-    /// Steps of eight k in a row: one where each number is a load of its own and keeps a register waiting.
-    static constexpr int kTogether = kA == Along::kSlow ? 1 : kChunk / 8;
     static constexpr int kPitch =
         kColumns + 8;  ///< of a row of sums in shared memory; column kColumns: sums of A alone
 
@@ -219,7 +217,7 @@ struct DenseTile {
     static __device__ void multiply(float (&sums)[J][4], float (&ones)[2], const float* a, const float* b, int steps) {
         float large[J][4] = {}, small[J][4] = {};
         if (steps == kChunk / 8) {
-#pragma unroll kTogether
+#pragma unroll
             for (int step = 0; step < kChunk / 8; ++step)
                 multiply_step<with_ones, is_exact>(large, small, ones, a + 8 * step * ChunkA::kOfK,
                                                    b + 8 * step * ChunkB::kOfK);
@@ -277,7 +275,6 @@ struct DenseTile {
             to = to == (kStages - 1) * kStageFloats ? 0 : to + kStageFloats;
         };
         wait_for_previous_launch();
-#pragma unroll 1  // the second time its code is at hand
         for (int i = 0; i < kStages - 1; ++i) load_chunk();
         while_waiting();
         const float* const a = stages + begin_of<ChunkA>(warp_row);

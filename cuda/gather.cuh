@@ -10,7 +10,8 @@
 //              kSpread  floor((t mod steps) count / steps) + n, epoch t / steps
 //   batch[r, first_row + n, :] = images[r][order of the epoch (place)] / 255, or that less a mean, times a scale
 //
-// Contract: one block per row, block any; reads 1 and writes 4 bytes per pixel (four reads where images are augmented).
+// Contract: one block per row, block any; deterministic; reads 1 and writes 4 bytes per pixel (four reads where images
+// are augmented).
 #pragma once
 #include "cuda/bilinear.cuh"
 #include "cuda/ops/minibatch.h"

@@ -7,7 +7,8 @@
 //   oldest to newest:  r += s_i (a_i - rho_i y_i.r);   direction = -r
 //
 // Contract: block any, one block per problem; deterministic. Element i of every vector is touched by one thread only
-// (block_stride deals them out alike), so the reductions' barriers are the only ones. In double: P is a few thousand,
+// (block_stride deals them out alike), so the reductions' barriers are the only ones. A loop reads 32
+// and writes 8 bytes per unknown and pair of the history. In double: P is a few thousand,
 // the rows of data are what costs. history_s, history_y [Q, M, P] and rho, alpha [Q, M] with M = kLbfgsMemory are
 // rings, the newest pair at control.newest.
 #pragma once

@@ -8,7 +8,8 @@
 // first..first+count-1. One product has all classes of a replica: fit f of class k is row k * count + (f - first) of
 // "scores" and "sums".
 //
-// Contract: block any; deterministic (the atomics count). A NaN score gives NaN sums.
+// Contract: block any; deterministic (the atomics count); shared memory 4 KB at most, where rows are listed or counted.
+// The sums read and write 4 bytes a score. A NaN score gives NaN sums.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/device/shared.cuh"

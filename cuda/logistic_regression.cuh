@@ -7,7 +7,8 @@
 // F does not change when the same number is added to all intercepts, and its optimum has sum_k W_k = 0; so every
 // gradient and direction is kept in the space where the sum over classes is 0 (centre_classes).
 //
-// Contract: block any; deterministic (the atomics count and take minima of integers).
+// Contract: block any; deterministic (the atomics count and take minima of integers); no shared memory but the
+// reductions' and 256 counters of labels. Kernels read their arrays once or twice.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"

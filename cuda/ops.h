@@ -9,6 +9,8 @@
 // stream. T is float or double (double is for gradient checks). Every launcher returns the device's error code at once;
 // kernels run later in `stream`. All results are deterministic: no float atomics anywhere.
 //
+// Where a kernel's contract names no shared memory, it has its reductions' alone.
+//
 // A size of 0 is no error unless a comment asks for 1 at least. An output without elements is left alone. A sum over
 // nothing is 0, and so is a weight's gradient from no rows. A launcher that adds to a total leaves it as it is.
 #pragma once

@@ -3,6 +3,8 @@
 // holds both to one known-answer table).
 //
 //   key = seed (64 bits);  counter = (element / 4, purpose << 16 | element bits 34.., step low, step high)
+//
+// Contract: block any; deterministic. Writes each number once and reads none.
 #pragma once
 #include "cuda/math.cuh"
 #include "cuda/ops/random.h"

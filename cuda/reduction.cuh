@@ -1,6 +1,6 @@
 // Sums over rows for metrics and statistics, in double and in a fixed order: the same launch gives the same bits.
 //
-// Contract: block any; reads each value once. accumulate_moments gives a column to a thread.
+// Contract: block any; deterministic; reads each value once. accumulate_moments gives a column to a thread.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/ops/optimiser.h"

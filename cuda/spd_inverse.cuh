@@ -1,7 +1,8 @@
 // Inverses of many small symmetric positive definite matrices, by Gauss-Jordan elimination in place. Such matrices need
 // no pivoting. In double; meant for preconditioners of up to a few hundred rows.
 //
-// Contract: block any, one block per matrix; dynamic shared memory 2 D doubles; deterministic. D^3 multiply-adds.
+// Contract: block any, one block per matrix; dynamic shared memory 2 D doubles; deterministic. D^3 multiply-adds,
+// each of which reads and writes its element, from the cache where the matrix fits.
 #pragma once
 #include "cuda/device/loops.cuh"
 #include "cuda/device/shared.cuh"

@@ -12,7 +12,7 @@
 // two halves, 0.968 in umap-learn, each give or take 0.001.)
 //
 // Contract: block any, one warp per vertex, its lanes share the edges; deterministic. A visit costs 1 +
-// negative_samples / 2 powers, and no array is both read and written.
+// negative_samples / 2 powers and reads as many positions; no array is both read and written.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"

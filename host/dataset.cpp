@@ -316,8 +316,11 @@ void run(const std::vector<std::string>& arguments) {
     options.operands = line.operands;
     options.quiet = line.quiet;
     set_quiet(line.quiet);
-    for (const Command& command : commands())
-        if (command.form.name == line.command) command.body(options);
+    for (const Command& command : commands()) {
+        if (command.form.name != line.command) continue;
+        const Range range(line.command.c_str());
+        command.body(options);
+    }
 }
 
 }  // namespace

@@ -186,6 +186,7 @@ PairShape Equivae<T>::pairs_of(int N) const {
 template <class T>
 void Equivae<T>::gather_sets(const LatentNoise& noise) {
     if (config_.self_complement) return;
+    const Range range("gather sets");
     const GatherOptions shape = this->input_shape();
     const auto* images = data_.images->table();
     const ClassIndex index = data_.classes->index();

@@ -46,6 +46,7 @@ std::vector<LossTerm<T>> ImageClassifier<T>::loss_terms() const {
 
 template <class T>
 void ImageClassifier<T>::forward(int N, const LatentNoise& drop) {
+    const Range range("classifier.forward");
     features_ = minibatch();
     if (frozen_.features) features_ = frozen_.features(N);
     if (!config_.filters.empty()) {
@@ -68,6 +69,7 @@ const DeviceBuffer<const std::uint8_t*>& ImageClassifier<T>::label_rows(int N) {
 
 template <class T>
 void ImageClassifier<T>::loss(int N, const LatentNoise& noise, T* dlogits) {
+    const Range range("loss");
     check(
         gather_labels(batch_labels_.data(), labels_.table(), {noise.seeds, noise.step, order_}, R_, N, this->stream()));
     check(softmax_cross_entropy<T>({cross_entropy_.data(), dlogits}, logits(), nullptr, 0, {label_rows(N).data()},
@@ -84,6 +86,7 @@ template <class T>
 void ImageClassifier<T>::gradients(int N, const LatentNoise& noise) {
     forward(N, noise);
     loss(N, noise, logits());  // d logits takes the logits' place
+    const Range range("classifier.backward");
     const bool convolved = !config_.filters.empty();
     T* d_flat = layers_.backward(matmul_, parameters_, logits(), features_,
                                  convolved ? Activation::kRelu : Activation::kNone, convolved, R_, N, noise);

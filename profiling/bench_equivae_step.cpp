@@ -4,6 +4,8 @@
 //   bench_equivae_step --model supervised|gaussian|semi [--batch 32] [--replicas R] [--steps N]
 //       prints the median, lowest and highest microseconds of a step over chunks of N / 10 steps, and those of the
 //       floor
+//   bench_equivae_step --model MODEL [--batch 32] [--replicas R] --profile
+//       one step, launched kernel by kernel, for a profiler (nsys.sh, ncu.sh)
 //   bench_equivae_step --model MODEL [--batch 32] --export FILE
 //       five steps, m drawn; writes weights, images, complementary images, labels, noise, losses and gradients for the
 //       peer to repeat (peers/equivae_agreement.py --model MODEL FILE)
@@ -59,7 +61,7 @@ struct EquivaeSteps {
     Equivae<float> model;
     Trainer trainer;
 
-    EquivaeSteps(const EquivaeConfig& config, int batch, int R, std::size_t count)
+    EquivaeSteps(const EquivaeConfig& config, int batch, int R, std::size_t count, bool graph)
         : seeds(TrainingSteps<Equivae<float>>::consecutive(R)),
           bytes(random_images(count, config.height * config.width * config.channels)),
           label_bytes(labels_in_turn(count)),
@@ -67,11 +69,12 @@ struct EquivaeSteps {
           labels({&label_bytes}, std::vector<int>(R, 0), 1),
           classes(std::vector<const std::vector<std::uint8_t>*>(R, &label_bytes), kClasses),
           model(config, R, batch, {&images, &labels, &classes, count}, matmul, convolver),
-          trainer(model, images, seeds, matmul, options_of(batch, R)) {
+          trainer(model, images, seeds, matmul, options_of(batch, R, graph)) {
         model.parameters().initialise(seeds, stream);
     }
-    static TrainerOptions options_of(int batch, int R) {
+    static TrainerOptions options_of(int batch, int R, bool graph) {
         TrainerOptions options;
+        options.graph = graph;
         options.batch = batch;
         options.learning_rates.assign(R, 1e-3f);
         return options;
@@ -166,9 +169,14 @@ int run(int argc, char** argv) {
     require_device();
     const bool exports = !options.export_to.empty();
     const int R = exports ? 1 : options.replicas;
-    EquivaeSteps training(config, options.batch, R, exports ? std::size_t(kExportedSteps) * options.batch : 60000);
+    EquivaeSteps training(config, options.batch, R, exports ? std::size_t(kExportedSteps) * options.batch : 60000,
+                          !options.profile);
     if (exports) {
         export_steps(training, options.batch, options.export_to);
+        return 0;
+    }
+    if (options.profile) {
+        profile_step(training);
         return 0;
     }
     const Timing t = time_steps(training, options.steps);

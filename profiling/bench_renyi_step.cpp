@@ -4,6 +4,8 @@
 //   bench_renyi_step [--samples 5] [--latents 30] [--alphas 0] [--replicas R] [--steps N]
 //       prints the median, lowest and highest microseconds of a step over chunks of N / 10 steps, those of the floor,
 //       and the median's share for each model; all alphas train in one step, R models of each
+//   bench_renyi_step [--samples 5] [--latents 30] [--alphas 0] [--replicas R] --profile
+//       one step, launched kernel by kernel, for a profiler (nsys.sh, ncu.sh)
 //   bench_renyi_step [--samples 5] [--latents 30] [--alphas 0] --export FILE
 //       five steps of one alpha; writes weights, minibatches, noise, losses and gradients for the peer to repeat
 //       (peers/renyi_vae_torch.py --check FILE)
@@ -36,6 +38,7 @@ int run(int argc, char** argv) {
     require_device();
     TrainerOptions trainer;
     trainer.batch = kBatch;
+    trainer.graph = !options.profile;
     trainer.learning_rates = {1e-3f};
     trainer.binarise = true;
     RenyiVaeConfig config;
@@ -52,6 +55,10 @@ int run(int argc, char** argv) {
                      {{"alpha", std::to_string(alphas[0])},
                       {"latents", std::to_string(config.latents)},
                       {"samples", std::to_string(config.samples)}});
+        return 0;
+    }
+    if (options.profile) {
+        profile_step(training);
         return 0;
     }
     const Timing t = time_steps(training, options.steps);

@@ -3,6 +3,8 @@
 //
 //   bench_spatial_step --model vae|affine-tvae|tps-tvae|affine-dtvae [--latents 8] [--replicas R] [--steps N]
 //                          prints the median microseconds of a step over chunks of N / 10 steps
+//   bench_spatial_step --model MODEL --profile
+//                          one step, launched kernel by kernel, for a profiler (nsys.sh, ncu.sh)
 //   bench_spatial_step --model MODEL --export FILE
 //                          five steps; writes weights, minibatches, noise, losses and gradients for the peer to repeat
 //                          (peers/spatial_step_torch.py --model MODEL --check FILE)
@@ -48,13 +50,14 @@ int run(int argc, char** argv) {
     require_device();
     TrainerOptions trainer;
     trainer.batch = kBatch;
+    trainer.graph = !options.profile;
     const bool exports = !options.export_to.empty();
     trainer.learning_rates = {1.f};
     trainer.optimiser = Optimiser::kAdadelta;
     TrainingSteps<SpatialVae<float>> training(config, trainer, exports ? 1 : options.replicas,
                                               exports ? kExportedSteps * kBatch : 60000);
     if (!exports) {
-        measure_steps(training, options.steps);
+        options.profile ? profile_step(training) : measure_steps(training, options.steps);
         return 0;
     }
     leave_identity(training.model.parameters());

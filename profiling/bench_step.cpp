@@ -2,6 +2,7 @@
 // runs it: gather, forward, backward, optimiser, loss sums.
 //
 //   bench_step [--replicas R] [--steps N]   prints the median microseconds of a step over chunks of N / 10 steps
+//   bench_step [--replicas R] --profile     one step, launched kernel by kernel, for a profiler (nsys.sh, ncu.sh)
 //   bench_step --export FILE                five steps; writes weights, minibatches, noise, losses and gradients, for
 //                                           the peer to repeat (peers/vae_step_torch.py --check FILE)
 #include "models/dense_vae.h"
@@ -17,6 +18,7 @@ int run(int argc, char** argv) {
     require_device();
     TrainerOptions trainer;
     trainer.batch = kBatch;
+    trainer.graph = !options.profile;
     trainer.learning_rates = {1e-3f};
     const DenseVaeConfig config;
     const bool exports = !options.export_to.empty();
@@ -24,6 +26,8 @@ int run(int argc, char** argv) {
                                             exports ? kExportedSteps * kBatch : 60000);
     if (exports)
         export_steps(training, kBatch, config.latents, options.export_to);
+    else if (options.profile)
+        profile_step(training);
     else
         measure_steps(training, options.steps);
     return 0;

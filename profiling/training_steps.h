@@ -10,6 +10,7 @@
 
 #include "host/core/trainer.h"
 #include "host/files/safetensors.h"
+#include "profiling/profiled.h"
 #include "profiling/stopwatch.h"
 
 namespace warpvae {
@@ -69,6 +70,21 @@ struct TrainingSteps {
     }
     int steps(int count) { return take_steps(trainer, count); }
 };
+
+/// One step for a profiler to see (nsys.sh --step, ncu.sh), after two that load and warm what it runs. The trainer must
+/// launch kernel by kernel (TrainerOptions::graph off).
+template <class Training>
+void profile_step(Training& training) {
+    training.steps(2);
+    check(stream_synchronize(training.stream));
+    int taken = 0;
+    {
+        const Profiled profiled;
+        taken = training.steps(1);
+        check(stream_synchronize(training.stream));
+    }
+    std::printf("profiled step %d\n", 2 + taken);
+}
 
 /// The microseconds of a step over ten chunks of steps / 10.
 template <class Training>
@@ -141,6 +157,7 @@ void export_steps(TrainingSteps<M>& training, int batch, int latents, const std:
 struct StepOptions {
     int replicas = 1, steps = 200, latents = 8, batch = 32, samples = 5;
     std::string model, export_to;
+    bool profile = false;  ///< one step, kernel by kernel
     std::vector<double> alphas = {0};
 };
 /// Numbers between commas; inf is one.
@@ -154,8 +171,8 @@ inline std::vector<double> parse_numbers(const std::string& list) {
         if (!*at) return numbers;
     }
 }
-/// `options` as the command line has them. Throws DeviceError for anything but --replicas, --steps, --export and the
-/// benchmark's `own`: of --model, --latents, --batch, --samples, --alphas.
+/// `options` as the command line has them. Throws DeviceError for anything but --replicas, --steps, --export, --profile
+/// and the benchmark's `own`: of --model, --latents, --batch, --samples, --alphas.
 inline StepOptions parse_step_options(int argc, char** argv, const std::vector<std::string>& own = {},
                                       StepOptions options = {}) {
     const std::map<std::string, int*> counts = {{"--replicas", &options.replicas},
@@ -167,6 +184,10 @@ inline StepOptions parse_step_options(int argc, char** argv, const std::vector<s
     known.insert(known.end(), own.begin(), own.end());
     for (int i = 1; i < argc; ++i) {
         const std::string name = argv[i];
+        if (name == "--profile") {
+            options.profile = true;
+            continue;
+        }
         if (std::find(known.begin(), known.end(), name) == known.end()) throw DeviceError("unknown option " + name);
         if (i + 1 == argc) throw DeviceError(name + " needs a value");
         const std::string value = argv[++i];

@@ -112,6 +112,10 @@ text_files() {
     find . -type f -not -path './.git/*' -not -path './build/*' -not -path './runs/*' -not -path '*/__pycache__/*' \
         -not -name 'lint*.sh' -size -400k "$@" | sed 's|^\./||' | sort
 }
+version=$(sed -n 's/^project(warpvae VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt 2>/dev/null)
+report "the newest version here is not CMakeLists.txt's" < <([ -z "$version" ] ||
+    grep -nHm1 '^## \[[0-9]' CHANGELOG.md /dev/null | grep -vF "## [$version]")
+report "docs/kernels.py" < <([ ! -e docs/kernels.py ] || python3 docs/kernels.py --check 2>&1 | sed 's|^|docs/kernels.md:1: |')
 report "unfinished" < <(text_files -not -name '*.md' | xargs grep -InwE 'TODO|FIXME|XXX|HACK')
 report "a path of somebody's machine" < <(text_files | xargs grep -InE '/(home|root|Users)/[A-Za-z0-9_.-]' | grep -v '/home/somebody')
 

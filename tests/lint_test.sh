@@ -92,6 +92,17 @@ plant "no comment beyond column 120" data/x.cpp "// $(printf 'a%.0s' {1..118})"
 plant "no include guard" data/x.h 'int i();'
 plant "unfinished" data/x.cpp '// TODO: the rest'
 plant "unfinished" tests/x.sh 'echo  # FIXME'
+plant "the newest version here" CHANGELOG.md '## [Unreleased]\n\n## [0.1.0] - 2026-11-26' CMakeLists.txt 'project(warpvae VERSION 0.2.0 LANGUAGES CXX)'
+mkdir -p "$tree"/docs "$tree"/profiling/results "$tree"/cuda/ops
+cp "$(dirname "$lint")/../docs/kernels.py" "$tree/docs"
+echo header,case,share,floor,device,source >"$tree/profiling/results/shares.csv"
+plant "docs/kernels.py: docs/kernels.md is not what the headers say" docs/kernels.md '# Of another time'
+put cuda/ops/group.h '#pragma once\nStatus f(float* y, Stream stream);'
+put cuda/f.cu 'Status f(float* y, Stream stream) {}'
+plant "docs/kernels.py: cuda/f.cuh does not say its bytes" docs/kernels.md '' cuda/f.cuh '// F. Contract: block any; deterministic.\n#pragma once'
+put cuda/ops/group.h '#pragma once\nStatus g(float* y, Stream stream);'
+plant "docs/kernels.py: group.h: g is defined nowhere" docs/kernels.md '' cuda/f.cuh '// F.\n#pragma once'
+rm -r "$tree"/docs "$tree"/cuda/ops "$tree"/cuda/f.cu
 plant "a path of somebody" README.md 'Look into /home/jane/data.'
 if command -v clang-format >/dev/null; then
     cp "$(dirname "$lint")/../.clang-format" "$tree"

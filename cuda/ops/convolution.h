@@ -19,8 +19,8 @@ struct ConvolutionShape {
     int x_channels = 1, x_height = 28, x_width = 28;
     int y_channels = 1;
     int kernel = 5, stride = 1, padding = 2;
-    constexpr int y_height() const { return (x_height + 2 * padding - kernel) / stride + 1; }
-    constexpr int y_width() const { return (x_width + 2 * padding - kernel) / stride + 1; }
+    WARPVAE_HOST_DEVICE constexpr int y_height() const { return (x_height + 2 * padding - kernel) / stride + 1; }
+    WARPVAE_HOST_DEVICE constexpr int y_width() const { return (x_width + 2 * padding - kernel) / stride + 1; }
     constexpr std::size_t x_size() const { return std::size_t(x_channels) * x_height * x_width; }
     constexpr std::size_t y_size() const { return std::size_t(y_channels) * y_height() * y_width(); }
     constexpr std::size_t weights() const { return std::size_t(y_channels) * x_channels * kernel * kernel; }

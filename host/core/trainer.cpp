@@ -50,6 +50,7 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
                      stream));
     }
     update_parameters(rows);
+    const Range sums_range("loss sums");
     const auto terms = model_.loss_terms();
     std::vector<RowValues<float>> sums;
     for (const LossTerm<float>& term : terms) {

@@ -144,6 +144,7 @@ const std::vector<KnownChange>& equivariance_changes() {
 
 std::vector<EquivarianceScore> measure_equivariance(Autoencoder<float>& model, const ImageSet& images,
                                                     const std::vector<KnownChange>& changes, int r) {
+    const Range range("equivariance");
     const ReplicaView before = view_replica(model, images.images, r);
     const std::vector<GridMatrix> poses = last_matrices(model.pose(), before.u);
     const std::vector<float> pixels = as_floats(images.images);

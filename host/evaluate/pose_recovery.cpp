@@ -29,6 +29,7 @@ LinearRecovery recover_poses(const std::vector<float>& features, int F, const st
 }
 
 PoseRecovery measure_pose_recovery(Autoencoder<float>& model, const GlyphSet& glyphs, int r) {
+    const Range range("pose_recovery");
     const ReplicaView view = view_replica(model, glyphs.set.images, r);
     PoseRecovery out;
     out.from_z = recover_poses(view.z, model.latents(), glyphs.poses);

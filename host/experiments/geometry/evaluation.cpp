@@ -159,6 +159,7 @@ class GeometryEnsemble : public Ensemble {
 
 /// argo's classifier, every replica sgd_repeats times; accuracies [R, repeats].
 std::vector<std::vector<double>> GeometryEnsemble::sgd_accuracy(const Features& train, const Features& test) const {
+    const Range range("softmax_sgd");
     const int R = size(), repeats = options_.sgd_repeats, Q = R * repeats, d = train.width;
     const std::size_t n = train_labels_.count(), m = test_labels_.count();
     std::vector<const float*> fitted(Q), tried(Q);

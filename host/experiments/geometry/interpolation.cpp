@@ -136,6 +136,7 @@ double sharpness(std::span<const float> frames, int steps) {
 
 TransitionFrames interpolate(LoadedRenyi& loaded, std::span<const std::uint8_t> a, std::span<const std::uint8_t> b,
                              const InterpolationOptions& options) {
+    const Range range("interpolate");
     const int S = options.steps, Z = loaded.model.config().latents;
     const std::size_t D = a.size();
     const Stream stream = loaded.stream;
@@ -195,6 +196,7 @@ void draw_interpolation(const std::filesystem::path& path, const TransitionFrame
 
 TransitionStatistics measure_transitions(const GeometryExperiment& experiment, const GeometryReplica& replica,
                                          int pairs, const InterpolationOptions& options) {
+    const Range range("transitions");
     const ImageSet& test = experiment.test_set();
     const auto loaded = experiment.load(replica, kRows);
     const int S = options.steps, Z = loaded->model.config().latents;

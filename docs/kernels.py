@@ -1,0 +1,144 @@
+"""kernels.py [--check]: writes docs/kernels.md from the comments atop cuda/*.cuh, the declarations in cuda/ops/*.h and the
+measurements in profiling/results/shares.csv. With --check it writes nothing: status 1 where the page is not what it would
+write. Either way status 1 where an operation's header does not say its block, its determinism and its bytes."""
+import csv
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "kernels.md"
+HEAD = """# The operations of the kernel library
+
+Written by `make docs` from the headers; do not edit. Each operation is a header, `cuda/<operation>.cuh`, with device functions and
+kernels, which compiles alone as C++17, by nvcc and by a C++ compiler, and launchers in `cuda/<operation>.cu`. Letters (R replicas, N rows, Z
+latents, P parameters) and what all launchers have in common: [`cuda/ops.h`](../cuda/ops.h).
+
+* Every launcher takes a stream of CUDA's and returns a `Status`, 0 or CUDA's error code. It runs later, in the stream.
+* Every result is deterministic. Where a contract names no shared memory, a kernel has its reductions' alone.
+* "block any": 1 thread, or a multiple of 32; "block fixed": the launcher knows.
+* Share of the floor: the time that the bytes or multiplications take at the card's rate, over the time measured, on the commit and in the
+  way that the source says. A share is no newer than its source.
+"""
+# What a header has to say, and in which words.
+CONTRACT = {
+    "its block": r"\bblock",
+    "whether it is deterministic": r"determinis",
+    "its bytes": r"\b(bytes?|reads?|writes?)\b",
+}
+
+
+def header_comment(path):
+    """The comment atop a header, without its slashes."""
+    lines = []
+    for line in path.read_text().splitlines():
+        if not line.startswith("//"):
+            break
+        lines.append(re.sub(r"^// ?", "", line))
+    return lines
+
+
+def first_sentence(lines):
+    text = " ".join(lines[: lines.index("")] if "" in lines else lines)
+    # A point ends a sentence where a capital follows; "et al. 2015" and "eq. 9" do not.
+    return re.split(r"(?<!al)(?<!eq)\. (?=[A-Z(])", text, maxsplit=1)[0].rstrip(".:,").replace("|", "\\|") + "."
+
+
+def declarations(path):
+    """(name, doc comment and declaration) of every launcher in a group's header, one after the other."""
+    text = path.read_text()
+    # Of braces only those of a default argument: a function with a body is no launcher.
+    pattern = re.compile(r"((?:^///.*\n)*)((?:^template <[^\n]*>\n)?^Status (\w+)\((?:[^;{]|= \{\})*\);)", re.M)
+    for match in pattern.finditer(text):
+        yield match[3], match[1] + match[2]
+
+
+def launchers():
+    """{operation: [(group, declaration)]}: who defines what cuda/ops/*.h declares; of libraries' doors, "matmul" and so on."""
+    defined = {}
+    for source in sorted((ROOT / "cuda").glob("*.cu")) + sorted((ROOT / "cuda").glob("*.cpp")):
+        for name in re.findall(r"^Status (\w+)\(", source.read_text(), re.M):
+            defined.setdefault(name, re.sub(r"_(cpu|cuda|absent)$", "", source.stem))
+    found, lost = {}, []
+    for group in sorted((ROOT / "cuda" / "ops").glob("*.h")):
+        for name, text in declarations(group):
+            if name in defined:
+                found.setdefault(defined[name], []).append((group.name, name, text))
+            else:
+                lost.append(f"{group.name}: {name} is defined nowhere")
+    return found, lost
+
+
+def shares():
+    """{operation: [row of shares.csv]}."""
+    rows = {}
+    with open(ROOT / "profiling" / "results" / "shares.csv", newline="") as table:
+        for row in csv.DictReader(table):
+            rows.setdefault(row["header"], []).append(row)
+    return rows
+
+
+def names(text):
+    """The operations' names, as code in a table's cell."""
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(text))
+
+
+def page():
+    """The page's text, and what is wrong with the headers."""
+    headers = {path.stem: header_comment(path) for path in sorted((ROOT / "cuda").glob("*.cuh"))}
+    found, wrong = launchers()
+    measured = shares()
+    operations = [name for name in headers if name in found]
+    wrong += [f"profiling/results/shares.csv: there is no cuda/{name}.cuh" for name in measured if name not in headers]
+    wrong += [f"cuda/{name}.cuh: no comment at its head" for name, lines in headers.items() if not lines]
+    for name in operations:
+        text = " ".join(headers[name])
+        wrong += [f"cuda/{name}.cuh does not say {what}" for what, words in CONTRACT.items() if not re.search(words, text, re.I)]
+
+    out = [HEAD, "| operation | what | launchers | share of the floor |", "| --- | --- | --- | --- |"]
+    for name in operations:
+        share = ", ".join(row["share"] for row in measured.get(name, [])) or "not measured"
+        out.append(f"| [{name}](#{name}) | {first_sentence(headers[name])} | {names(n for _, n, _ in found[name])} | {share} |")
+    out += ["", "Behind a library's door are " + "; ".join(
+        f"{names(n for _, n, _ in calls)} (`{name}_*.cpp`, declared in {names(g for g, _, _ in calls)})"
+        for name, calls in sorted(found.items()) if name not in headers) + ".", ""]
+    out += ["Device functions and parts that several operations share:", "", "| header | what |", "| --- | --- |"]
+    for name in headers:
+        if name not in found:
+            out.append(f"| [`{name}.cuh`](../cuda/{name}.cuh) | {first_sentence(headers[name])} |")
+    for name in operations:
+        groups = ", ".join(f"[`ops/{g}`](../cuda/ops/{g})" for g in dict.fromkeys(g for g, _, _ in found[name]))
+        source = (ROOT / "cuda" / f"{name}.cu").read_text()
+        others = [f"[`{o}.cuh`](../cuda/{o}.cuh)" for o in re.findall(r'#include "cuda/(\w+)\.cuh"', source) if o != name]
+        beside = f" Its launchers use {', '.join(others)} too." if others else ""
+        out += ["", f"## {name}", ""]
+        out += [f"[`{name}.cuh`](../cuda/{name}.cuh), [`{name}.cu`](../cuda/{name}.cu), declared in {groups}.{beside}", ""]
+        out += ["```text", *headers[name], "```", "", "```cpp", *(text for _, _, text in found[name]), "```", ""]
+        if name not in measured:
+            out.append("Share of the floor: not measured.")
+            continue
+        out += ["| case | share of the floor | floor | measured |", "| --- | ---: | --- | --- |"]
+        for row in measured[name]:
+            source = f"[{row['device']}, {row['source'].split('-', 1)[1]}](../profiling/results/{row['source']}/README.md)"
+            if not (ROOT / "profiling" / "results" / row["source"] / "README.md").exists():
+                wrong.append(f"profiling/results/shares.csv: there is no profiling/results/{row['source']}/README.md")
+            out.append(f"| {row['case']} | {row['share']} | {row['floor']} | {source} |")
+    return "\n".join(out) + "\n", wrong
+
+
+def main():
+    text, wrong = page()
+    if sys.argv[1:] == ["--check"]:
+        if not PAGE.exists() or PAGE.read_text() != text:
+            wrong.append("docs/kernels.md is not what the headers say: make docs")
+    elif sys.argv[1:]:
+        sys.exit(__doc__)
+    else:
+        PAGE.write_text(text)
+    for line in wrong:
+        print(line)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

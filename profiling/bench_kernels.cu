@@ -1,7 +1,7 @@
 // Each operation of a VAE's training step: time for one model as a training step calls it (data in cache), and
 // for many models at once (data in memory) against the floor that its bytes set.
 //
-//   floor = bytes that must move / bandwidth of our own copy kernel, timed in turns with the operation
+//   floor = bytes that must move / rate of the better copy (copy_rate.cuh), timed in turns with the operation
 //   share = floor / time: medians of 7 turns
 #include <cstdio>
 #include <functional>
@@ -11,6 +11,7 @@
 #include "cuda/device/launch.cuh"
 #include "cuda/device/loops.cuh"
 #include "cuda/ops.h"
+#include "profiling/copy_rate.cuh"
 #include "profiling/stopwatch.h"
 
 namespace warpvae {
@@ -18,13 +19,6 @@ namespace {
 
 constexpr int N = 128, D = 784, H = 400, Z = 20;
 constexpr std::size_t P = 653824;  // parameters of 784-400-20-400-784, padded as in the arena
-
-template <class T>
-__global__ void copy_kernel(T* to, const T* from, std::size_t n) {
-    const auto elements = grid_stride(n);
-    WARPVAE_SIMD()
-    for (std::size_t i = elements.first; i < elements.last; i += elements.step) to[i] = from[i];
-}
 
 /// Everything that the operations read and write, for R models.
 struct Data {
@@ -157,28 +151,22 @@ int run() {
     require_device();
     const int many = device_is_gpu() ? 512 : 128;
     const Matmul matmul;
-    DeviceBuffer<float> from(std::size_t(many) * N * D), to(from.size());
-    from.zero();
-    const auto copy = [&] {
-        check(launch(copy_kernel<float>, for_elements(from.size()), nullptr, to.data(), from.data(), from.size()));
-    };
-    const auto bandwidth = [&](double time) { return 8.0 * double(from.size()) / time; };  // bytes per microsecond
-    copy();
-    std::printf("%s; our copy kernel moves %.1f GB/s (read + written)\n\n", device_name().c_str(),
-                bandwidth(time_call(nullptr, copy).median) / 1e3);
+    const CopyRate copy(std::size_t(many) * N * D);
+    std::printf("%s; the better of our copy kernel and the device's own moves %.1f GB/s (read + written)\n\n",
+                device_name().c_str(), copy.sustained() / 1e3);
     std::printf("| operation, 128 rows | bytes | 1 model, us | %d models, us | floor, us | share | GFLOP/s |\n", many);
     std::printf("| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     Data one(1), all(many);
     for (const Operation& operation : operations(matmul)) {
         const Timing alone = time_call(nullptr, [&] { check(operation.call(one)); });
-        std::vector<double> operation_times, copy_times;
+        std::vector<double> operation_times, copy_rates;
         check(operation.call(all));
         for (int turn = 0; turn < 7; ++turn) {
-            copy_times.push_back(microseconds(nullptr, copy));
+            copy_rates.push_back(copy.bytes_per_microsecond());
             operation_times.push_back(microseconds(nullptr, [&] { check(operation.call(all)); }));
         }
         const double together = timing_of(operation_times).median;
-        const double floor = many * operation.bytes / bandwidth(timing_of(copy_times).median);
+        const double floor = many * operation.bytes / timing_of(copy_rates).median;
         std::printf("| %s | %.0f | %.1f | %.0f | %.0f | %.0f %% | ", operation.name.c_str(), operation.bytes,
                     alone.median, together, floor, 100 * floor / together);
         if (operation.flops > 0)

@@ -6,8 +6,8 @@
 // these sizes: forward with images read through the cache, backward with that and sums of 64 bits, and backward of all
 // channels at once, where they leave no room for another block.
 //
-// floor = bytes that must move / bandwidth of our own copy kernel. Forward: read the image, write the output (8 bytes a
-// pixel); backward: read the gradient and the image, write the image's gradient (12). The grid is never stored.
+// floor = bytes that must move / rate of the better copy (copy_rate.cuh). Forward: read the image, write the output (8
+// bytes a pixel); backward: read the gradient and the image, write the image's gradient (12). The grid is never stored.
 // The peer is peers/warp_torch.py; run_benchmarks.sh runs both in turns and prints one table.
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +19,7 @@
 #include "cuda/device/loops.cuh"
 #include "cuda/grid_sample_backward.cuh"
 #include "cuda/ops.h"
+#include "profiling/copy_rate.cuh"
 #include "profiling/stopwatch.h"
 
 namespace warpvae {
@@ -31,22 +32,6 @@ struct Case {
 constexpr Case kCases[] = {{"affine", 100, 1, 28},  {"affine", 1024, 1, 28}, {"affine", 16384, 1, 28},
                            {"affine", 4096, 3, 64}, {"tps", 100, 1, 28},     {"tps", 1024, 1, 28},
                            {"tps", 16384, 1, 28},   {"tps", 4096, 3, 64}};
-
-__global__ void copy_kernel(float* to, const float* from, std::size_t n) {
-    const auto elements = grid_stride(n);
-    WARPVAE_SIMD()
-    for (std::size_t i = elements.first; i < elements.last; i += elements.step) to[i] = from[i];
-}
-
-/// Bytes per microsecond, read and written, of arrays as large as the case's.
-double copy_bandwidth(std::size_t n) {
-    DeviceBuffer<float> from(n), to(n);
-    from.zero();
-    to.zero();
-    const Timing t =
-        time_call(nullptr, [&] { check(launch(copy_kernel, for_elements(n), nullptr, to.data(), from.data(), n)); });
-    return 8. * double(n) / t.median;
-}
 
 template <class Grid>
 void forward_through_cache(float* out, const float* images, const Grid& grid, int N, const SampleShape& shape) {
@@ -80,7 +65,7 @@ void measure(const Case& c, bool more) {
         for (std::size_t i = 0; i < host.size(); ++i) host[i] += i % 6 == 0 || i % 6 == 4 ? 1.f : 0.f;
         u.upload(host);
     }
-    const double bandwidth = copy_bandwidth(n);
+    const double bandwidth = CopyRate(n).sustained();
     const auto print = [&](const char* what, double bytes, const Timing& t) {
         std::printf("%s-%dx%dx%d-N%d-%s %.1f %.1f\n", c.warp, c.size, c.size, c.C, c.N, what, t.median,
                     bytes * double(n) / bandwidth);

@@ -1,5 +1,5 @@
-// Each operation of a VAE's training step: time for one model as a training step calls it (data in cache), and
-// for many models at once (data in memory) against the floor that its bytes set.
+// Each operation of a VAE's training step and of its evaluation: time for one model as a training step calls it (data
+// in cache), and for many models at once (data in memory) against the floor that its bytes set.
 //
 //   floor = bytes that must move / rate of the better copy (copy_rate.cuh), timed in turns with the operation
 //   share = floor / time: medians of 7 turns
@@ -26,9 +26,9 @@ struct Data {
     DeviceBuffer<std::uint8_t> bytes;
     DeviceBuffer<const std::uint8_t*> images;
     DeviceBuffer<std::uint64_t> seeds, step;
-    DeviceBuffer<float> x, y, h, dh, moments, dmoments, z, dz, rows, parameters, gradients, m, v, rates;
+    DeviceBuffer<float> x, y, h, dh, moments, dmoments, z, dz, rows, parameters, gradients, m, v, rates, partials;
     DeviceBuffer<NonFinite> non_finite;
-    DeviceBuffer<double> sums;
+    DeviceBuffer<double> sums, alphas;
     DeviceBuffer<LogWeights> weights;
 
     explicit Data(int R_)
@@ -51,8 +51,10 @@ struct Data {
           m(R_ * P),
           v(R_ * P),
           rates(std::vector<float>(R_, 1e-3f)),
+          partials(R_ * channel_bias_partials(N * D / 8, 8)),
           non_finite(R_),
           sums(std::size_t(R_) * 2 * D),
+          alphas(std::vector<double>(R_, 0.5)),
           weights(rows_of(1)) {
         bytes.zero(), m.zero(), v.zero(), sums.zero(), weights.zero();
         for (DeviceBuffer<float>* b : {&x, &y, &h, &dh, &moments, &dmoments, &z, &dz, &rows, &parameters, &gradients})
@@ -142,6 +144,51 @@ std::vector<Operation> operations(const Matmul& matmul) {
          [](Data& d) {
              return accumulate_log_weights(d.weights.data(), d.dh.data(), d.h.data(), d.R * N, H, nullptr);
          }},
+        {"dropout (400)", 8 * hidden, 0,
+         [](Data& d) {
+             return dropout<float>(d.dh.data(), d.h.data(), {0.5, d.seeds.data(), d.step.data(), 0}, d.R, N, H,
+                                   nullptr);
+         }},
+        {"repeat_rows (40, 15 times)", 4 * 16 * 2 * latents, 0,
+         [](Data& d) {
+             return repeat_rows<float>(d.y.data(), d.moments.data(), 15, std::size_t(d.R) * N, 2 * Z, nullptr);
+         }},
+        {"mean_rows (of 400)", 4 * (hidden + N), 0,
+         [](Data& d) { return mean_rows<float>(d.rows.data(), d.h.data(), H, std::size_t(d.R) * N, nullptr); }},
+        {"channel_bias_forward (8 channels, relu)", 8 * pixels, 0,
+         [](Data& d) {
+             return channel_bias_forward<float>(d.y.data(), d.parameters.data(), P, Activation::kRelu, d.R, N * D / 8,
+                                                8, nullptr);
+         }},
+        {"channel_bias_backward (8 channels, relu)", 12 * pixels, 0,
+         [](Data& d) {
+             return channel_bias_backward<float>(d.y.data(), d.gradients.data(), d.partials.data(), d.x.data(), P, d.R,
+                                                 N * D / 8, 8, nullptr);
+         }},
+        {"gaussian_likelihood + gradient", 12 * pixels, 0,
+         [](Data& d) {
+             return gaussian_likelihood<float>({d.rows.data(), d.y.data(), nullptr}, d.y.data(), d.x.data(), {},
+                                               1.f / N, d.R, N, D, 1, nullptr);
+         }},
+        {"softmax_cross_entropy + gradient (10 classes)", 8.0 * N * 10, 0,
+         [](Data& d) {
+             return softmax_cross_entropy<float>({d.rows.data(), d.z.data(), nullptr}, d.z.data(), nullptr, 0,
+                                                 {d.images.data()}, 1.f / N, ClassAxis::kLast, d.R, N, 10, nullptr);
+         }},
+        {"renyi_bound (25 draws)", 4.0 * N * (3 * 25 + 1), 0,
+         [](Data& d) {
+             return renyi_bound<float>({d.rows.data(), nullptr, d.dh.data()}, d.h.data(), d.y.data(), nullptr,
+                                       {d.alphas.data(), false}, d.R, N, 25, nullptr);
+         }},
+        {"psnr (784)", 4 * (2 * pixels + N), 0,
+         [](Data& d) { return psnr<float>(d.rows.data(), d.y.data(), d.x.data(), d.R, N, D, nullptr); }},
+        {"degrade (Gaussian, 28 x 28)", 8 * pixels, 0,
+         [](Data& d) {
+             return degrade<float>(d.y.data(), d.x.data(), {DegradationKind::kGaussian, 0.1f}, d.seeds.data(), 0, d.R,
+                                   N, 28, 28, nullptr);
+         }},
+        {"accumulate_moments (20 of 40 columns)", 4 * latents + 32.0 * Z, 0,
+         [](Data& d) { return accumulate_moments<float>(d.sums.data(), d.moments.data(), d.R, N, Z, 2 * Z, nullptr); }},
         {"philox_normal (784)", 4 * pixels, 0,
          [](Data& d) { return philox_normal(d.y.data(), d.y.size(), 1, Purpose::kTest, 0, nullptr); }},
     };

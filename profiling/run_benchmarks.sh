@@ -328,7 +328,9 @@ part_convolution() {
 part_kernels() {
     echo "## Operations"
     echo
-    "$build/bin/bench_kernels"
+    "$build/bin/bench_kernels" | tee "$scratch/kernels.md"
+    # The same as a page with bars, beside the table.
+    if command -v python3 >/dev/null; then python3 "$root/profiling/kernels_page.py" <"$scratch/kernels.md" >"$results/kernels.html"; fi
 }
 
 results=$root/profiling/results/$name-$(date -u +%Y-%m-%d)

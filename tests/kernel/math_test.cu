@@ -21,7 +21,10 @@ enum class Function {
     kAboveExp,
     kAboveLog,
     kSine,
-    kCosine
+    kCosine,
+    kQuickSqrt,
+    kQuickReciprocal,  // 1 / x
+    kQuickQuotient     // x / 3
 };
 
 template <class T>
@@ -64,6 +67,15 @@ __global__ void apply_kernel(T* y, const T* x, std::size_t n, Function function)
                 break;
             case Function::kCosine:
                 sincos_turn(x[i], sine, cosine), y[i] = cosine;
+                break;
+            case Function::kQuickSqrt:
+                y[i] = quick_sqrt(x[i]);
+                break;
+            case Function::kQuickReciprocal:
+                y[i] = quick_divide(T(1), x[i]);
+                break;
+            case Function::kQuickQuotient:
+                y[i] = quick_divide(x[i], T(3));
                 break;
         }
     }
@@ -234,6 +246,28 @@ TEST(Math, Softplus) {
     const float exact[] = {1e30f, 0, kInfinity, 0};
     for (int i = 0; i < 4; ++i) EXPECT_EQ(y[i], exact[i]);
     EXPECT_TRUE(std::isnan(y[4]));
+}
+
+TEST(Math, QuickSqrt) {
+    const auto reference = [](long double x) { return std::sqrt(x); };
+    expect_accurate(Function::kQuickSqrt, floats_between(1e-38f, 3e38f, 2003), reference, 2, 0, "root");
+    expect_accurate(Function::kQuickSqrt, floats_between(1.f, 4.f, 37), reference, 2, 0, "root from 1 to 4");
+    const std::vector<float> y = evaluate<float>(Function::kQuickSqrt, {0.f, 1.f, kInfinity, -1.f, kNaN});
+    const float exact[] = {0, 1, kInfinity};
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(y[i], exact[i]);
+    EXPECT_TRUE(std::isnan(y[3]) && std::isnan(y[4]));
+}
+
+TEST(Math, QuickDivide) {
+    const auto reciprocal = [](long double x) { return 1 / x; };
+    expect_accurate(Function::kQuickReciprocal, floats_between(0x1p-125f, 0x1p125f, 2003), reciprocal, 2, 0, "1 / x");
+    expect_accurate(Function::kQuickReciprocal, floats_between(-1.f, -2.f, 17), reciprocal, 2, 0, "1 / x, x < 0");
+    expect_accurate(
+        Function::kQuickQuotient, floats_between(1e-37f, 3e38f, 2003), [](long double x) { return x / 3; }, 2, 0,
+        "x / 3");
+    EXPECT_EQ(evaluate<float>(Function::kQuickQuotient, {0.f})[0], 0.f);  // a numerator of 0 is 0, as of dark pixels
+    EXPECT_TRUE(std::isnan(evaluate<float>(Function::kQuickQuotient, {kNaN})[0]));
+    EXPECT_TRUE(std::isnan(evaluate<float>(Function::kQuickReciprocal, {kNaN})[0]));
 }
 
 TEST(Math, AboveTheTangentOfExp) {

@@ -16,7 +16,7 @@
 // All is float. x [R, N, in], y [R, N, out]; W [out, in] and b [out] of replica r at stride P.
 //
 // Contract: block fixed (DenseTile); one block per tile, the replica along y. Reads each operand once per tile that
-// needs it, from L2. On sm_90a 112 to 119 registers and no spills: two blocks of 256 threads a multiprocessor, or one
+// needs it, from L2. On sm_90a 109 to 123 registers and no spills: two blocks of 256 threads a multiprocessor, or one
 // of a 16 x 32 tile with seven slices (163 KB). Deterministic; a replica's bits depend on nothing beside it.
 #pragma once
 #include "cuda/activation.cuh"

@@ -110,7 +110,8 @@ __device__ void weight_tile(const Rule& rule, const WeightWork::Layer& layer, bo
     auto local = rule.of(r);
     constexpr int kAtOnce = 4, kAcross = WeightTile::kColumns / 4, kQuads = WeightTile::kRows * kAcross;
     const bool is_whole = row0 + WeightTile::kRows <= of.out && column0 + WeightTile::kColumns <= of.in &&
-                          of.in % 4 == 0 && of.weight % 4 == 0 && kQuads % (kAtOnce * blockDim.x) == 0;
+                          of.in % 4 == 0 && of.weight % 4 == 0 && local.takes_quads() &&
+                          kQuads % (kAtOnce * blockDim.x) == 0;
     if (is_whole)
         for (int first = threadIdx.x; first < kQuads; first += kAtOnce * blockDim.x) {
             std::size_t at[kAtOnce];

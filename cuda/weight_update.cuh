@@ -18,6 +18,7 @@ struct StoreGradient {
     std::size_t P;
     struct Local {
         float* gradients;
+        __device__ bool takes_quads() const { return true; }  // store_quad looks for itself
         template <int kQuads>
         __device__ void update_together(const std::size_t (&at)[kQuads], const float (&g)[kQuads][4]) {
 #pragma unroll
@@ -48,6 +49,11 @@ struct UpdateParameters {
         Update rule;
         unsigned int worst = ~0u;  // the lowest element whose gradient is not finite
 
+        /// Whether elements at multiples of 4 are 16-byte aligned, which update_together asks for.
+        __device__ bool takes_quads() const {
+            return detail::is_quad_aligned(parameters) && detail::is_quad_aligned(first) &&
+                   detail::is_quad_aligned(second);
+        }
         /// As update(at[q], g[q], 4) for each, all 16-byte aligned: all reads are under way before one is waited for.
         template <int kQuads>
         __device__ void update_together(const std::size_t (&at)[kQuads], const float (&g)[kQuads][4]) {

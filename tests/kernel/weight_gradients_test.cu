@@ -80,22 +80,24 @@ TEST(WeightGradients, RowWeightsAreTheSameBitsWhoeverIsBeside) {
 }
 
 /// Two layers, one of weighted rows, and what lies between them, then an optimiser: in one launch, or gradients first
-/// and the optimiser's own kernel after.
+/// and the optimiser's own kernel after. The first layer has a whole tile of weights, which is read 16 bytes wide where
+/// the arena's stride allows it.
 template <class State, class Options, class Fused, class Apart>
-void expect_fused_update(Fused fused, Apart apart, bool poisoned) {
-    const int R = 2, N = 37;
-    const std::size_t W1 = 8, b1 = W1 + 9 * 20, gap = b1 + 9, W2 = gap + 3000, b2 = W2 + 6 * 5, P = b2 + 6 + 7;
+void expect_fused_update(Fused fused, Apart apart, bool poisoned, bool odd_stride) {
+    const int R = 2, N = 37, out = 40, in = 68;
+    const std::size_t W1 = 8, b1 = W1 + out * in, gap = b1 + out, W2 = gap + 3000, b2 = W2 + 6 * 5,
+                      P = (b2 + 6 + 7) / 4 * 4 + odd_stride;
     Random random(11);
-    auto dy1 = random.normals<float>(R * N * 9);
-    const auto x1 = random.normals<float>(R * N * 20), dy2 = random.normals<float>(R * N * 6),
+    auto dy1 = random.normals<float>(R * N * out);
+    const auto x1 = random.normals<float>(R * N * in), dy2 = random.normals<float>(R * N * 6),
                x2 = random.normals<float>(R * N * 5), start = random.normals<float>(R * P),
                first = random.uniforms<float>(R * P), second = random.uniforms<float>(R * P);
-    if (poisoned) dy1[(N + 3) * 9 + 4] = std::numeric_limits<float>::infinity();  // of replica 1
+    if (poisoned) dy1[(N + 3) * out + 4] = std::numeric_limits<float>::infinity();  // of replica 1
     GuardedBuffer<float> DY1(dy1), X1(x1), DY2(dy2), X2(x2), gradients(random.normals<float>(R * P)),
         rates(std::vector<float>{0.01f, 0.1f}), weights(random.uniforms<float>(R * N));
     GuardedBuffer<std::uint64_t> step(std::vector<std::uint64_t>{4});
     const std::vector<DenseWeightGradient<float>> layers = {{W2, b2, DY2.data(), X2.data(), N, 5, 6, weights.data()},
-                                                            {W1, b1, DY1.data(), X1.data(), N, 20, 9}};
+                                                            {W1, b1, DY1.data(), X1.data(), N, in, out}};
     const auto run = [&](bool together) {
         GuardedBuffer<float> p(start), a(first), b(second), g(gradients.download());
         GuardedBuffer<unsigned long long> key(std::vector<unsigned long long>(R, ~0ull));
@@ -121,12 +123,15 @@ void expect_fused_update(Fused fused, Apart apart, bool poisoned) {
 
 TEST(WeightGradients, WithAdam) {
     for (const bool poisoned : {false, true})
-        expect_fused_update<AdamState<float>, AdamOptions>(weight_gradients_adam, adam<float>, poisoned);
+        for (const bool odd_stride : {false, true})
+            expect_fused_update<AdamState<float>, AdamOptions>(weight_gradients_adam, adam<float>, poisoned,
+                                                               odd_stride);
 }
 TEST(WeightGradients, WithAdadelta) {
     for (const bool poisoned : {false, true})
-        expect_fused_update<AdadeltaState<float>, AdadeltaOptions>(weight_gradients_adadelta, adadelta<float>,
-                                                                   poisoned);
+        for (const bool odd_stride : {false, true})
+            expect_fused_update<AdadeltaState<float>, AdadeltaOptions>(weight_gradients_adadelta, adadelta<float>,
+                                                                       poisoned, odd_stride);
 }
 
 TEST(WeightGradients, MoreLayersThanOneLaunchHolds) {

@@ -310,7 +310,8 @@ void run(const std::vector<std::string>& arguments) {
     for (const Command& command : commands()) form.commands.push_back(command.form);
     Options options;
     Settings settings;
-    add_settings(settings, options, arguments.empty() ? "" : arguments[0]);
+    const std::size_t at = !arguments.empty() && arguments[0] == "--complete";  // a shell's question comes first
+    add_settings(settings, options, arguments.size() > at ? arguments[at] : "");
     const CommandLine line = parse_command_line(form, settings, arguments);
     for (const auto& [name, value] : line.values) settings.at(name).assign(value, Setting::Source::kCommandLine);
     options.operands = line.operands;

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
 #include <sstream>
 
 #include "host/core/program_end.h"
+#include "host/experiment/completion.h"
+#include "host/experiment/provenance.h"
 
 namespace warpvae {
 namespace {
@@ -23,6 +26,22 @@ void join_negative_values(std::vector<std::string>& arguments, const Settings& s
                 arguments[i] += "=" + arguments[i + 1];
                 arguments.erase(arguments.begin() + std::ptrdiff_t(i) + 1);
             }
+}
+
+/// --version, and what shells ask: answered without a command.
+void answer(const CommandLine::Form& form, const Settings& settings, const std::vector<std::string>& arguments) {
+    if (arguments.empty()) return;
+    if (arguments[0] == "--version") {
+        std::printf("%s\n", version_line().c_str());
+    } else if (arguments[0] == "--completion") {
+        std::printf("%s", completion_script(form.program, arguments.size() > 1 ? arguments[1] : "").c_str());
+    } else if (arguments[0] == "--complete") {
+        for (const std::string& word : completions(form, settings, {arguments.begin() + 1, arguments.end()}))
+            std::printf("%s\n", word.c_str());
+    } else {
+        return;
+    }
+    throw ProgramEnd{0};
 }
 
 void require_command(const CommandLine::Form& form, const std::vector<std::string>& arguments) {
@@ -84,6 +103,7 @@ void add_run_options(CLI::App& sub, CommandLine& line) {
     sub.add_option("--config", line.config, "read settings from FILE.toml, as a run's own config.toml")
         ->type_name("FILE.toml");
     sub.add_flag("--overwrite", line.overwrite, "start anew in a folder that already holds a run");
+    sub.add_flag("--dry-run", line.dry_run, "train nothing, write nothing: say what would be trained, memory and time");
 }
 
 void add_command(CLI::App& app, const CommandLine::Form& form, const CommandLine::Command& command,
@@ -112,9 +132,15 @@ void add_command(CLI::App& app, const CommandLine::Form& form, const CommandLine
 
 CommandLine parse_command_line(const CommandLine::Form& form, const Settings& settings,
                                const std::vector<std::string>& arguments) {
+    answer(form, settings, arguments);
     require_command(form, arguments);
     CLI::App app(form.title, form.program);
     app.require_subcommand(1);
+    app.set_version_flag("--version", version_line(), "print the version and end");
+    app.add_option_function<std::string>(
+           "--completion", [](const std::string&) {},
+           "print what teaches a shell to complete: eval \"$(" + form.program + " --completion bash)\"")
+        ->type_name("{bash,zsh,fish}");
     app.footer(form.footer);
     app.get_formatter()->column_width(28);
     CommandLine line;

@@ -18,7 +18,7 @@ struct CommandLine {
     std::string command;
     std::vector<std::string> operands;
     std::string out, resume, config;
-    bool overwrite = false, quiet = false;
+    bool overwrite = false, quiet = false, dry_run = false;
     Values values;  ///< of the settings that are named
 
     struct Command {
@@ -33,7 +33,7 @@ struct CommandLine {
     };
 };
 
-/// Throws ProgramEnd after --help, UsageError in one line.
+/// Throws ProgramEnd after --help, --version or a question of the shell (completion.h), UsageError in one line.
 CommandLine parse_command_line(const CommandLine::Form& form, const Settings& settings,
                                const std::vector<std::string>& arguments);
 

@@ -1,14 +1,18 @@
 #include "host/experiment/experiment.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include "data/files.h"
 #include "host/core/checkpoint.h"
 #include "host/core/phase.h"
+#include "host/core/program_end.h"
 #include "host/core/training_run.h"
 #include "host/evaluate/elbo.h"
+#include "host/experiment/rehearsal.h"
 #include "host/files/metrics_log.h"
 
 namespace warpvae {
@@ -151,22 +155,68 @@ void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
         for (Replica* replica : group) done = run_.folder.resumes() && is_done(*replica) && done;
         if (!done || !evaluate) left.push_back(group);
     }
+    if (run_.options.dry_run) rehearse(left);
     run_.folder.begin(run_.settings);
     if (run_.folder.resumes()) run_.folder.keep_grown(run_.settings);
     for (const std::vector<Replica*>& group : left) run_group(group, evaluate);
 }
 
-void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate) {
-    std::optional<InPhase> phase(std::in_place, Phase::kData);
-    const std::unique_ptr<Ensemble> group = ensemble(replicas);
-    phase.reset();
-    group->model().parameters().initialise(group->seeds, group->stream);
+struct Experiment::Started {
+    std::unique_ptr<Ensemble> group;
+    std::unique_ptr<Trainer> trainer;
+    int batch = 0;  ///< the largest of the schedule
+};
+
+Experiment::Started Experiment::start(const std::vector<Replica*>& replicas) {
+    const InPhase phase(Phase::kData);
+    Started started{ensemble(replicas), nullptr};
+    Ensemble& group = *started.group;
+    group.model().parameters().initialise(group.seeds, group.stream);
     TrainerOptions options;
-    options.batch = run_.options.batch;
+    options.batch = started.batch = run_.options.batch;
     options.learning_rates.assign(replicas.size(), float(run_.options.learning_rate));
     options.graph = !run_.options.no_graph;
-    group->choose(options);
-    Trainer trainer(group->model(), group->epoch_images(), group->seeds, group->matmul, options);
+    group.choose(options);
+    if (!options.phases.empty()) started.batch = options.phases.back().batch;
+    if (run_.options.dry_run && !options.phases.empty()) options.phases = {{0, started.batch}};
+    started.trainer =
+        std::make_unique<Trainer>(group.model(), group.epoch_images(), group.seeds, group.matmul, options);
+    return started;
+}
+
+void Experiment::rehearse(const std::vector<std::vector<Replica*>>& groups) {
+    const std::size_t train = data().train.count();
+    std::printf("%s: %zu training and %zu test images of %d x %d, %s; %s\n", data().name.c_str(), train,
+                data().test.count(), data().train.height, data().train.width,
+                data().train.channels == 1 ? "grey" : "in colour", device_name().c_str());
+    std::vector<RehearsedGroup> plan;
+    std::map<std::tuple<std::string, std::size_t, int>, std::size_t> alike;
+    for (const std::vector<Replica*>& replicas : groups) {
+        const int epochs = epochs_of(*replicas[0]);
+        const auto [at, is_new] = alike.emplace(std::tuple(replicas[0]->shape(), replicas.size(), epochs), plan.size());
+        if (!is_new) {
+            ++plan[at->second].groups;
+            continue;
+        }
+        const std::size_t before = device_bytes_in_use();
+        const Started started = start(replicas);
+        const double seconds = seconds_an_image(*started.trainer, started.batch);
+        plan.push_back({group_label(replicas[0]->name(), replicas.size()), 1, int(replicas.size()), epochs,
+                        started.group->model().parameters().layout().size(), device_bytes_in_use() - before,
+                        seconds * double(started.group->epoch_images().count()) * epochs});
+    }
+    if (plan.empty())
+        std::printf("nothing is left to train\n");
+    else
+        std::printf("%sEvaluation, figures and what a command trains for them come on top. Nothing was written.\n",
+                    plan_text(plan).c_str());
+    throw ProgramEnd{0};
+}
+
+void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate) {
+    const Started started = start(replicas);
+    Ensemble* const group = started.group.get();
+    Trainer& trainer = *started.trainer;
 
     TrainingRunOptions run;
     run.epochs = epochs_of(*replicas[0]);
@@ -209,6 +259,11 @@ void Experiment::read_or_make(const std::vector<OtherResult>& results,
             if (const std::string other = difference(expected.training, result.training, kGrows); !other.empty())
                 refuse(out_ / file, other);
         missing.push_back(i);
+    }
+    if (run_.options.dry_run) {
+        std::printf("%zu results would be made before any model is trained, %s first\n", missing.size(),
+                    missing.empty() ? "none" : results[missing[0]].file.c_str());
+        throw ProgramEnd{0};
     }
     const std::size_t together = most_together(options().together);
     for (std::size_t first = 0; first < missing.size(); first += together) {

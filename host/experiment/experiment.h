@@ -190,9 +190,14 @@ class Experiment {
         return out;
     }
     void go(const std::vector<Replica*>& replicas, bool evaluate);
+    /// --dry-run: prints what these groups would cost and ends the program.
+    [[noreturn]] void rehearse(const std::vector<std::vector<Replica*>>& groups);
     void require_own_folders(const std::vector<Replica*>& replicas) const;
     /// Whether its result is read; throws Error where its weights were trained otherwise.
     bool is_done(Replica& replica) const;
+    struct Started;
+    /// On the device, with initial values.
+    Started start(const std::vector<Replica*>& group);
     void run_group(const std::vector<Replica*>& group, bool evaluate);
     void require_same_training(const Replica& replica) const;
     [[noreturn]] void none_is_trained(const std::string& missing) const;

@@ -30,7 +30,9 @@ const Program::Command& Program::resolve_settings(const std::vector<std::string>
     if (resumes && !line_.out.empty()) throw UsageError("--out and --resume: a run is written to one folder");
     if (command->needs_run && !resumes)
         throw UsageError(line_.command + " works on a run that is there: name it with --resume DIR (see --help)");
-    if (!resumes && line_.out.empty())
+    if (line_.dry_run && command->needs_run)
+        throw UsageError("--dry-run is for commands that train models; " + line_.command + " trains none");
+    if (!resumes && line_.out.empty() && !line_.dry_run)
         throw UsageError("--out DIR is missing: the folder for everything the run writes (see --help)");
     if (resumes && line_.overwrite) throw UsageError("--overwrite starts anew and --resume goes on: choose one");
     if (resumes) {
@@ -45,6 +47,7 @@ const Program::Command& Program::resolve_settings(const std::vector<std::string>
     resolve();
     options.quiet = line_.quiet;
     options.resume = resumes;
+    options.dry_run = line_.dry_run;
     set_quiet(line_.quiet);
     return *command;
 }
@@ -65,6 +68,13 @@ void Program::require_classes(const DataSet& data, std::size_t least) {
     }
 }
 
+std::string Program::go_on_command(const Command& command) const {
+    std::string words = name_ + " " + command.name + " --resume " + shell_quoted(folder_.path().string());
+    if (!line_.operands.empty()) words += " --";  // one may begin with a dash
+    for (const std::string& word : line_.operands) words += " " + shell_quoted(word);
+    return words;
+}
+
 void Program::run(const std::vector<std::string>& arguments) {
     const Command& command = resolve_settings(arguments);
     require_device();
@@ -74,11 +84,9 @@ void Program::run(const std::vector<std::string>& arguments) {
     const RunFolder::Entry entry = options.resume    ? RunFolder::Entry::kResume
                                    : line_.overwrite ? RunFolder::Entry::kOverwrite
                                                      : RunFolder::Entry::kNew;
-    folder_ = RunFolder(options.resume ? line_.resume : line_.out, entry);
-    std::string words = name_ + " " + command.name + " --resume " + shell_quoted(folder_.path().string());
-    if (!line_.operands.empty()) words += " --";  // one may begin with a dash
-    for (const std::string& word : line_.operands) words += " " + shell_quoted(word);
-    set_go_on_command(words);
+    const std::string& path = options.resume ? line_.resume : line_.out;
+    folder_ = options.dry_run ? RunFolder::looked_at(path, entry) : RunFolder(path, entry);
+    if (!options.dry_run) set_go_on_command(go_on_command(command));
     run_.emplace(options, settings_, folder_, *data_);
     begin(*run_);
     phase.emplace(Phase::kEvaluation);  // all that a command does and has no other phase for

@@ -65,6 +65,8 @@ class Program {
 
   private:
     const Command& resolve_settings(const std::vector<std::string>& arguments);
+    /// What to type to go on with this call after it was left.
+    std::string go_on_command(const Command& command) const;
 
     const std::string name_, title_;
     std::string footer_;

@@ -1,8 +1,7 @@
 #include "host/experiment/run_folder.h"
 
-#include "cuda/device/device.h"
-#include "cuda/ops/dense.h"
 #include "data/files.h"
+#include "host/experiment/provenance.h"
 #include "host/files/config_file.h"
 
 namespace warpvae {
@@ -52,14 +51,6 @@ void remove_run(const fs::path& folder) {
 
 }  // namespace
 
-Values provenance() {
-    return {{"device", device_name()},
-            {"warpvae", WARPVAE_VERSION},
-            {"commit", WARPVAE_COMMIT},
-            {"matrix-library", matmul_library()},
-            {"compiler", __VERSION__}};
-}
-
 Values read_settings(const fs::path& file) {
     try {
         Values values;
@@ -73,6 +64,14 @@ Values read_settings(const fs::path& file) {
     } catch (const Error& e) {
         throw UsageError(e.what());
     }
+}
+
+RunFolder RunFolder::looked_at(fs::path path, Entry entry) {
+    RunFolder folder;
+    folder.path_ = std::move(path);
+    folder.entry_ = entry;
+    folder.begun_ = true;
+    return folder;
 }
 
 RunFolder::RunFolder(fs::path path, Entry entry) : path_(std::move(path)), entry_(entry) {

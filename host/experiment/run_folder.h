@@ -15,6 +15,8 @@ class RunFolder {
         kResume      ///< a run must be there
     };
     RunFolder() = default;
+    /// To read what a run has (--dry-run): takes nothing, writes nothing.
+    static RunFolder looked_at(std::filesystem::path path, Entry entry);
     /// Takes the folder until this ends, and changes nothing in it. Throws UsageError, Error.
     RunFolder(std::filesystem::path path, Entry entry);
     /// Once nothing is left to be refused: removes the run that is overwritten and writes config.toml. Does nothing
@@ -36,8 +38,5 @@ class RunFolder {
 /// The settings in a TOML file, lists with commas between their values; what stands in tables ([provenance]) is left
 /// out. Throws UsageError naming the file and what is wrong with it.
 Values read_settings(const std::filesystem::path& file);
-
-/// Settings of a run, then its device, versions and commit: for config.toml and the report.
-Values provenance();
 
 }  // namespace warpvae

@@ -21,7 +21,7 @@ struct RunOptions {
     int together = 0;  ///< replicas trained at once; 0: all of one shape on a GPU, one on the CPU device
     bool quick = false, no_graph = false;
     // of this call, no settings
-    bool quiet = false, resume = false;
+    bool quiet = false, resume = false, dry_run = false;
 
     std::filesystem::path data_folder() const {
         return data.empty() ? default_data_folder() : std::filesystem::path(data);

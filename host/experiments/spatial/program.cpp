@@ -91,8 +91,8 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
     /// The rows without a model and these replicas, as the table.
     SpatialResults measure(std::vector<SpatialReplica> replicas) {
         SpatialResults run;
-        run.fixed = experiment_->fixed_scores();
         experiment_->train_and_evaluate(replicas);
+        run.fixed = experiment_->fixed_scores();
         run.replicas = std::move(replicas);
         run.table = spatial_table(run.replicas, run.fixed, paper_, data().name);
         show_table(experiment_->out(), run.table);

@@ -15,7 +15,9 @@ std::filesystem::path default_data_folder();
 struct DataSet {
     ImageSet train, test;
     std::string name;
-    std::string source;  ///< one line: from which files, or how made
+    std::string source;                         ///< one line: from which files, or how made
+    bool labelled = true;                       ///< false: the labels are all 0 and mean nothing
+    std::vector<std::string> class_names = {};  ///< of the labels 0, 1, ..., as the set's author wrote them
 };
 /// How many images are wanted; 0: all there are.
 struct SetLimits {

@@ -28,6 +28,13 @@ Table empty_table(const std::string& paper, const std::string& title, const std:
     return table;
 }
 
+Table measured_part(Table table) {
+    for (Row& row : table.rows)
+        std::erase_if(row.cells, [](const Cell& cell) { return !cell.paper && !std::isfinite(cell.mean); });
+    std::erase_if(table.rows, [](const Row& row) { return row.cells.empty(); });
+    return table;
+}
+
 void show_table(const std::filesystem::path& folder, const Table& table, const std::string& name) {
     if (table.rows.empty()) return;
     write_table(folder, table, name);

@@ -68,6 +68,12 @@ void Program::require_classes(const DataSet& data, std::size_t least) {
     }
 }
 
+void Program::require_labelled(const DataSet& data) const {
+    if (data.labelled) return;
+    throw UsageError("--dataset " + options.dataset + ": its images have no labels, and `" + name_ + " " + command() +
+                     "` learns from them; a folder for each class gives them (dataset --help)");
+}
+
 std::string Program::go_on_command(const Command& command) const {
     std::string words = name_ + " " + command.name + " --resume " + shell_quoted(folder_.path().string());
     if (!line_.operands.empty()) words += " --";  // one may begin with a dash
@@ -81,6 +87,8 @@ void Program::run(const std::vector<std::string>& arguments) {
     std::optional<InPhase> phase(std::in_place, Phase::kData);
     data_ = load_data(options, takes_colour());
     check(*data_);
+    if (!data_->labelled)
+        log_info(data_->name + " has no labels: classifiers, their columns and the claims about them are left out");
     const RunFolder::Entry entry = options.resume    ? RunFolder::Entry::kResume
                                    : line_.overwrite ? RunFolder::Entry::kOverwrite
                                                      : RunFolder::Entry::kNew;

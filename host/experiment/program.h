@@ -49,6 +49,8 @@ class Program {
     virtual void check(const DataSet&) const {}
     /// Of every class at least `least` training images, and test images of no other class. Throws UsageError.
     static void require_classes(const DataSet& data, std::size_t least);
+    /// Throws UsageError where the images have none, and this command is nothing without.
+    void require_labelled(const DataSet& data) const;
     /// The run's folder is taken and the data are there: make the experiment.
     virtual void begin(const Run& run) = 0;
 

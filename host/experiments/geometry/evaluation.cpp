@@ -62,6 +62,7 @@ class GeometryEnsemble : public Ensemble {
           train_labels_(shared(experiment.train_set().labels, 1)),
           test_labels_(shared(experiment.test_set().labels, 1)),
           classes_(experiment.train_set().classes()),
+          is_labelled_(experiment.data().labelled),
           vae_(experiment.config_of(*replicas_[0]), alphas_of(replicas_), experiment.options().batch, matmul) {}
 
     Model<float>& model() override { return vae_; }
@@ -79,7 +80,7 @@ class GeometryEnsemble : public Ensemble {
         const bool of_figure_3 =
             std::any_of(replicas_.begin(), replicas_.end(), [](const auto* r) { return r->alpha == 1; });
         const bool now = epoch == 1 || epoch % options_.checkpoint_every == 0 || epoch == experiment_.options().epochs;
-        if (!of_figure_3 || !now) return lines;
+        if (!is_labelled_ || !of_figure_3 || !now) return lines;
         const auto accuracy = separability(posteriors(train_, 0), posteriors(test_, 1));
         for (std::size_t r = 0; r < lines.size(); ++r) {
             for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f)
@@ -90,7 +91,9 @@ class GeometryEnsemble : public Ensemble {
     }
     void evaluate() override {
         read_bounds();
-        read_classes(posteriors(train_, 0), posteriors(test_, 1));
+        const Posteriors test = posteriors(test_, 1);
+        read_spectra(test);
+        if (is_labelled_) read_classes(posteriors(train_, 0), test);
         if (!replicas_[0]->wants_likelihood) return;
         const auto estimates = shown_likelihood(experiment_, vae_, test_, device_seeds, matmul, replicas_[0]->name());
         for (int r = 0; r < size(); ++r) replicas_[r]->likelihood = estimates[r];
@@ -109,14 +112,15 @@ class GeometryEnsemble : public Ensemble {
         const auto bounds = evaluate_elbo(model, test_, device_seeds);
         for (int r = 0; r < size(); ++r) replicas_[r]->bound = bounds[r];
     }
-    /// Spectra of the means, and what both classifiers read.
-    void read_classes(const Posteriors& train, const Posteriors& test) {
-        const auto accuracy = separability(train, test);
-        for (int r = 0; r < size(); ++r) {
-            replicas_[r]->accuracy = accuracy[r];
+    void read_spectra(const Posteriors& test) {
+        for (int r = 0; r < size(); ++r)
             replicas_[r]->spectrum = mean_spectrum(test.means.data() + r * test.count * test.latents, test.count,
                                                    test.latents, Matmul(stream));
-        }
+    }
+    /// What both classifiers read.
+    void read_classes(const Posteriors& train, const Posteriors& test) {
+        const auto accuracy = separability(train, test);
+        for (int r = 0; r < size(); ++r) replicas_[r]->accuracy = accuracy[r];
         if (!options_.sgd_repeats) return;
         for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f) {
             const auto right = sgd_accuracy(features_of(train)[f], features_of(test)[f]);
@@ -154,6 +158,7 @@ class GeometryEnsemble : public Ensemble {
     const DeviceImages grey_train_, train_, test_;  // training images as they are, and as evaluation sees both sets
     const DeviceImages train_labels_, test_labels_;
     const int classes_;
+    const bool is_labelled_;
     RenyiVae<float> vae_;
 };
 

@@ -233,13 +233,20 @@ class Figures : public Drawings {
             const std::size_t i = std::size_t(first) % test.count(), j = std::size_t(last) % test.count();
             const TransitionFrames found = interpolate(*loaded, test.image(i), test.image(j), o_.interpolation);
             const std::string name = formatted("figure5-%d-%d", first, last);
-            draw_interpolation(
-                path(name), found, test.height, test.width,
-                formatted("From test image %zu (a %d) to %zu (a %d)", i, test.labels[i], j, test.labels[j]));
+            draw_interpolation(path(name), found, test.height, test.width,
+                               "From test image " + named(i) + " to " + named(j));
             add(name, caption_of(*replica, found, i, j));
         }
     }
 
+    /// "7 (a 2)"
+    std::string named(std::size_t i) const {
+        const DataSet& data = experiment_.data();
+        const std::uint8_t label = experiment_.test_set().labels[i];
+        if (!data.labelled) return std::to_string(i);
+        return std::to_string(i) + " (a " +
+               (label < data.class_names.size() ? data.class_names[label] : std::to_string(label)) + ")";
+    }
     std::string caption_of(const GeometryReplica& replica, const TransitionFrames& found, std::size_t i,
                            std::size_t j) const {
         const char* curves[] = {"the Fisher-Rao geodesic", "argo's half circles", "the straight line"};

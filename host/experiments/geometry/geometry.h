@@ -3,6 +3,7 @@
 // what their latents carry.
 #pragma once
 #include <array>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -69,7 +70,8 @@ struct GeometryReplica : Replica {
     MeanSpectrum spectrum;
     ElboSummary bound;                            ///< of its own alpha, bound_samples draws
     LikelihoodEstimate likelihood;                ///< importance sampling; no images: not asked for
-    std::array<double, 3> accuracy{};             ///< logistic regression on kPosteriorFeatures, test set
+    /// Logistic regression on kPosteriorFeatures, test set; NaN where the images have no labels.
+    std::array<double, 3> accuracy{NAN, NAN, NAN};
     std::array<double, 3> sgd_mean{}, sgd_std{};  ///< argo's classifier, over its repeats
     /// How far the bound lies below log p(x), nats.
     double gap() const { return bound.negative_bound + likelihood.log_likelihood; }

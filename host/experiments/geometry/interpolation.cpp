@@ -85,13 +85,15 @@ double squared_distance(const float* a, const float* b, std::size_t D) {
     return sum;
 }
 
-/// Pairs of images of different classes: the first any image, the second any of another class.
+/// Pairs of images of different classes: the first any image, the second any of another class; where there is one class,
+/// as there is without labels, any two images.
 std::vector<std::pair<int, int>> unlike_pairs(const std::vector<std::uint8_t>& labels, int count, std::uint64_t seed,
                                               Stream stream) {
     std::vector<int> sorted(labels.size());
     std::iota(sorted.begin(), sorted.end(), 0);
     std::stable_sort(sorted.begin(), sorted.end(), [&](int i, int j) { return labels[i] < labels[j]; });
-    if (count < 1 || labels.empty() || labels[sorted.front()] == labels[sorted.back()]) return {};
+    if (count < 1 || labels.size() < 2) return {};
+    const bool one_class = labels[sorted.front()] == labels[sorted.back()];
 
     DeviceBuffer<double> device(2 * std::size_t(count), "pairs");
     check(philox_uniform<double>(device.data(), device.size(), 0., 1., seed, Purpose::kFeature, kPairs, stream));
@@ -99,6 +101,11 @@ std::vector<std::pair<int, int>> unlike_pairs(const std::vector<std::uint8_t>& l
     std::vector<std::pair<int, int>> pairs;
     for (int i = 0; i < count; ++i) {
         const int first = int(draws[2 * i] * double(labels.size()));
+        if (one_class) {
+            const int other = int(draws[2 * i + 1] * double(labels.size() - 1));
+            pairs.emplace_back(first, other < first ? other : other + 1);
+            continue;
+        }
         const auto before = [&](int image, std::uint8_t label) { return labels[image] < label; };
         const auto begin = std::lower_bound(sorted.begin(), sorted.end(), labels[first], before);
         const auto end = std::find_if(begin, sorted.end(), [&](int image) { return labels[image] != labels[first]; });

@@ -236,7 +236,7 @@ Table geometry_components_table(const std::vector<GeometryReplica>& replicas, co
 }
 
 Table geometry_separability_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset) {
-    return table_of("Figure 3, at the end of training: accuracy of linear classifiers", dataset, 4, replicas,
+    return measured_part(table_of("Figure 3, at the end of training: accuracy of linear classifiers", dataset, 4, replicas,
                     [](const Members& members) {
                         Columns columns;
                         for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f)
@@ -245,7 +245,7 @@ Table geometry_separability_table(const std::vector<GeometryReplica>& replicas, 
                             columns.push_back({std::string("SGD, ") + kPosteriorFeatures[f].code,
                                                [f](auto* r) { return r->sgd_mean[f]; }});
                         return columns;
-                    });
+                    }));
 }
 
 Table geometry_likelihood_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset) {

@@ -151,7 +151,7 @@ class InvarianceEnsemble : public Ensemble {
     void evaluate() override {
         const auto elbo = evaluate_elbo(vae_, own_test_images_, device_seeds);
         for (int r = 0; r < size(); ++r) replicas_[r]->test_elbo = elbo[r];
-        for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind) read_classes(kind);
+        for (std::size_t kind = 0; data_.labelled && kind < kFeatureKinds.size(); ++kind) read_classes(kind);
     }
 
   private:
@@ -240,7 +240,7 @@ std::vector<InvarianceBenchmark> InvarianceExperiment::benchmarks() {
     std::vector<InvarianceBenchmark> all;
     for (const auto& [code, kind] : kBenchmarks) {
         const auto& wanted = options_.benchmarks;
-        if (!kind || std::find(wanted.begin(), wanted.end(), kind) == wanted.end()) continue;
+        if (!data().labelled || !kind || std::find(wanted.begin(), wanted.end(), kind) == wanted.end()) continue;
         std::vector<InvarianceBenchmark> of_kind;
         for (const Variant train_set : options_.train_sets)
             for (int s = 0; s < options().seeds; ++s)

@@ -3,6 +3,7 @@
 // versions of the test set.
 #pragma once
 #include <array>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,8 +52,9 @@ std::string set_name(Variant variant);
 struct InvarianceReplica : Replica {
     Variant train = Variant::kStandard;
     int latents = 0;
-    std::array<TestAccuracies, 2> accuracy{};  ///< of kFeatureKinds
-    std::array<double, 2> certificate{};       ///< gradient norm of the regression, per feature kind
+    /// Of kFeatureKinds; NaN where the images have no labels, as the next.
+    std::array<TestAccuracies, 2> accuracy{TestAccuracies{NAN, NAN, NAN, NAN}, TestAccuracies{NAN, NAN, NAN, NAN}};
+    std::array<double, 2> certificate{NAN, NAN};  ///< gradient norm of the regression, per feature kind
     std::array<int, 2> iterations{};
     ElboSummary test_elbo;  ///< on the test set of its own kind
 

@@ -53,7 +53,10 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
     void resolve() override {
         if (options.quick) preset({{"epochs", "2"}, {"latents", "10,20,50"}, {"seeds", "1"}}, "--quick");
     }
-    void check(const DataSet& data) const override { require_classes(data, 1); }
+    void check(const DataSet& data) const override {
+        require_classes(data, 1);
+        if (command() == "reduced") require_labelled(data);
+    }
 
   private:
     std::vector<InvarianceReplica> trained() const { return experiment_->trained(experiment_->replicas()); }

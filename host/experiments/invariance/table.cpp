@@ -168,7 +168,7 @@ Table invariance_table(const std::vector<InvarianceReplica>& replicas,
     for (const auto& [key, seeds] : pixels)
         table.rows.push_back(
             {{{"features", name_of(key.first)}, {"train", set_name(key.second)}, {"latents", "-"}}, cells_of(seeds)});
-    return table;
+    return measured_part(std::move(table));
 }
 
 Table active_units_table(const std::vector<InvarianceReplica>& replicas, const std::string& dataset) {

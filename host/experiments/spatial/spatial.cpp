@@ -215,7 +215,7 @@ class SpatialEnsemble : public Ensemble {
     void evaluate() override {
         const auto train_elbo = evaluate_elbo(vae_, train_images_, device_seeds);
         const auto test_elbo = evaluate_elbo(vae_, test_images_, device_seeds);
-        for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind) read_classes(kind);
+        for (std::size_t kind = 0; data_.labelled && kind < kFeatureKinds.size(); ++kind) read_classes(kind);
         for (int r = 0; r < size(); ++r) {
             replicas_[r]->train_elbo = train_elbo[r];
             replicas_[r]->test_elbo = test_elbo[r];
@@ -319,7 +319,7 @@ SvmScores SpatialExperiment::measure_fixed(SpatialRow row, int components) const
 FixedScores SpatialExperiment::fixed_scores() const {
     FixedScores all;
     for (const SpatialRow row : options_.rows) {
-        if (is_model(row)) continue;
+        if (is_model(row) || !data().labelled) continue;
         const bool is_raw = row == SpatialRow::kRaw;
         for (const int latents : is_raw ? std::vector<int>{0} : options_.latents) {
             const std::string size = is_raw ? "" : std::to_string(latents);

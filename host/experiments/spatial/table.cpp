@@ -81,7 +81,7 @@ Table spatial_table(const std::vector<SpatialReplica>& replicas, const FixedScor
             }
         }
     }
-    return table;
+    return measured_part(std::move(table));
 }
 
 Table spatial_models_table(const std::vector<SpatialReplica>& replicas, const std::string& dataset) {

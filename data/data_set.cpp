@@ -91,9 +91,12 @@ DataSet load_set(const std::string& name, const fs::path& data_folder, const Set
     const KnownSet& set = known_set(name);
     const FoundForm found = find_form(set, data_folder);
     const fs::path folder = data_folder / set.name;
-    return {load_part(set, found, data_folder, Part::kTrain, limits.train),
-            load_part(set, found, data_folder, Part::kTest, limits.test), set.name,
-            found.complete() ? folder.string() + ", " + found.form->how : set.how_made};
+    DataSet loaded{load_part(set, found, data_folder, Part::kTrain, limits.train),
+                   load_part(set, found, data_folder, Part::kTest, limits.test), set.name,
+                   found.complete() ? folder.string() + ", " + found.form->how : set.how_made};
+    loaded.class_names = set.class_names();
+    loaded.preparation = set.preparation();
+    return loaded;
 }
 
 SetStatus inspect_set(const KnownSet& set, const fs::path& data_folder) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "data/image_preparation.h"
 #include "data/image_set.h"
 #include "data/registry.h"
 
@@ -18,6 +19,11 @@ struct DataSet {
     std::string source;                         ///< one line: from which files, or how made
     bool labelled = true;                       ///< false: the labels are all 0 and mean nothing
     std::vector<std::string> class_names = {};  ///< of the labels 0, 1, ..., as the set's author wrote them
+    std::vector<std::string> train_names = {};  ///< of each image's file; empty where images have none
+    std::vector<std::string> test_names = {};   ///< the same of the test images
+    ImagePreparation preparation = {};          ///< what was done to the images, to be done to a user's pictures
+    std::vector<std::string> notes = {};        ///< what a user should know of how it was read, a line each
+    bool is_own = false;                        ///< a user's, no set that this project knows
 };
 /// How many images are wanted; 0: all there are.
 struct SetLimits {

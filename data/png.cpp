@@ -4,7 +4,12 @@
 #include <cstdlib>
 #include <memory>
 
+#include "data/exif.h"
 #include "data/files.h"
+
+#ifdef WARPVAE_HAVE_PNG
+#include <png.h>
+#endif
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STBI_WRITE_NO_STDIO
@@ -12,11 +17,13 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include <stb_image_write.h>
+#ifndef WARPVAE_HAVE_PNG
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_PNG
 #define STBI_NO_STDIO
 #include <stb_image.h>
+#endif
 #pragma GCC diagnostic pop
 
 namespace warpvae {
@@ -50,21 +57,23 @@ std::uint32_t crc32(std::string_view bytes) {
     return ~c;
 }
 
-/// Bits of a pixel; 0 where stb_image will say that there is no such kind.
+constexpr char kPalette = 3;  ///< the kind of picture whose pixels are numbers of colours
+
+/// Bits of a pixel; 0 where the reader will say that there is no such kind.
 std::int64_t bits_of_pixel(std::string_view bytes) {
     constexpr int kChannels[] = {1, 0, 3, 1, 2, 0, 4};
     const unsigned depth = static_cast<unsigned char>(bytes[24]), kind = static_cast<unsigned char>(bytes[25]);
     return depth <= 16 && kind < std::size(kChannels) ? int(depth) * kChannels[kind] : 0;
 }
 
-/// stb_image takes damaged pixels for pixels: it looks at no checksum. So every chunk is checked first, and that the
-/// picture and the bytes that it unpacks to are of a size that can be.
-void check_chunks(std::string_view bytes, const std::string& name) {
+/// Checks every chunk, and that the picture and the bytes that it unpacks to are of a size that can be, before anything
+/// is unpacked (stb_image looks at no checksum, libpng takes memory first). Returns what the picture's EXIF holds.
+std::string_view check_chunks(std::string_view bytes, const std::string& name) {
     const auto cut_off = [&] {
         return Error(name + ": the PNG is cut off after " + std::to_string(bytes.size()) + " bytes");
     };
     std::int64_t pixels = 0, packed = 0;
-    std::string_view type;
+    std::string_view type, exif;
     for (std::size_t at = kSignature.size(); type != "IEND";) {
         if (bytes.size() - at < kChunkFrame) throw cut_off();
         const std::size_t length = big_endian(bytes, at);
@@ -83,6 +92,8 @@ void check_chunks(std::string_view bytes, const std::string& name) {
                             " megapixels are read");
             pixels = width * height;
         }
+        if (type == "acTL") throw Error(name + ": the PNG is animated: save one of its pictures as a PNG of its own");
+        if (type == "eXIf") exif = bytes.substr(at + 8, length);
         if (type == "IDAT") packed += static_cast<std::int64_t>(length);
         const bool needed = !(type[0] & 32);  // the specification's 5.4: a capital letter
         if (needed && type != "IHDR" && type != "PLTE" && type != "IDAT" && type != "IEND")
@@ -94,13 +105,99 @@ void check_chunks(std::string_view bytes, const std::string& name) {
     // Deflate packs a thousandfold at the very most.
     if (pixels * bits_of_pixel(bytes) / 8 > 1100 * packed)
         throw Error(name + ": the PNG is damaged (less data than its pixels need)");
+    return exif;
 }
+
+Error no_such_colour(const std::string& name, std::size_t colour, std::size_t colours) {
+    return Error(name + ": the PNG is damaged (a pixel of colour " + std::to_string(colour) + " of a palette of " +
+                 std::to_string(colours) + ")");
+}
+
+#ifdef WARPVAE_HAVE_PNG
+
+/// libpng's own two objects, and what it calls back for. It leaves an error by longjmp, past no destructor: the
+/// functions below hold nothing that has one.
+struct PngReader {
+    std::string_view bytes;
+    std::size_t at = 0;
+    std::string error = {};
+    png_structp png = nullptr;
+    png_infop info = nullptr;
+    ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
+
+    static void read(png_structp png, png_bytep out, std::size_t count) {
+        auto& self = *static_cast<PngReader*>(png_get_io_ptr(png));
+        if (count > self.bytes.size() - self.at) png_error(png, "cut off");
+        self.bytes.copy(reinterpret_cast<char*>(out), count, self.at);
+        self.at += count;
+    }
+    [[noreturn]] static void fail(png_structp png, png_const_charp message) {
+        static_cast<PngReader*>(png_get_error_ptr(png))->error = message;
+        png_longjmp(png, 1);
+    }
+};
+
+/// The rows as they are stored, in whole bytes: of a palette the numbers of colours. False: `reader.error` says why.
+bool read_rows(PngReader& reader, Picture& out) {
+    const png_structp png = reader.png;
+    const png_infop info = reader.info;
+    if (setjmp(png_jmpbuf(png))) return false;
+    png_set_read_fn(png, &reader, PngReader::read);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);  // texts, profiles: nothing of the pixels
+    png_read_info(png, info);
+    const int kind = png_get_color_type(png, info);
+    png_set_packing(png);
+    png_set_strip_16(png);
+    if (kind == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png);
+    if (kind != PNG_COLOR_TYPE_PALETTE && png_get_valid(png, info, PNG_INFO_tRNS)) png_set_tRNS_to_alpha(png);
+    const int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    out.height = int(png_get_image_height(png, info)), out.width = int(png_get_image_width(png, info));
+    out.channels = png_get_channels(png, info);
+    const std::size_t row = png_get_rowbytes(png, info);
+    if (row != std::size_t(out.width) * std::size_t(out.channels)) png_error(png, "rows of another size");
+    out.pixels.resize(std::size_t(out.height) * row);
+    for (int pass = 0; pass < passes; ++pass)
+        for (std::size_t y = 0; y < std::size_t(out.height); ++y)
+            png_read_row(png, out.pixels.data() + y * row, nullptr);
+    png_read_end(png, nullptr);
+    return true;
+}
+
+/// The colours in place of their numbers. Here and not in libpng, which makes black of a number that has no colour.
+Picture coloured(const Picture& numbers, PngReader& reader, const std::string& name) {
+    png_colorp palette = nullptr;
+    png_bytep alpha = nullptr;
+    int colours = 0, alphas = 0;
+    png_get_PLTE(reader.png, reader.info, &palette, &colours);
+    if (!png_get_tRNS(reader.png, reader.info, &alpha, &alphas, nullptr)) alphas = 0;
+    Picture out{numbers.height, numbers.width, alphas ? 4 : 3, {}};
+    out.pixels.reserve(numbers.pixels.size() * std::size_t(out.channels));
+    for (const std::uint8_t number : numbers.pixels) {
+        if (number >= colours) throw no_such_colour(name, number, std::size_t(colours));
+        out.pixels.insert(out.pixels.end(), {palette[number].red, palette[number].green, palette[number].blue});
+        if (alphas) out.pixels.push_back(number < alphas ? alpha[number] : 255);
+    }
+    return out;
+}
+
+Picture read_pixels(std::string_view bytes, const std::string& name) {
+    PngReader reader{bytes};
+    reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, PngReader::fail,
+                                        [](png_structp, png_const_charp) {});  // a warning is no error
+    if (reader.png) reader.info = png_create_info_struct(reader.png);
+    if (!reader.info) throw Error(name + ": the PNG cannot be read (out of memory)");
+    Picture out;
+    if (!read_rows(reader, out)) throw Error(name + ": the PNG cannot be read (" + reader.error + ")");
+    return png_get_color_type(reader.png, reader.info) == PNG_COLOR_TYPE_PALETTE ? coloured(out, reader, name) : out;
+}
+
+#else
 
 using Pixels = std::unique_ptr<stbi_uc, decltype(&stbi_image_free)>;
 
-/// [height, width, channels], whatever the file's own are.
-Pixels load(std::string_view bytes, int channels, int& width, int& height, const std::string& name) {
-    int own = 0;
+/// [height, width, channels]; of 0 channels as many as the file's own, which are told.
+Pixels load(std::string_view bytes, int channels, int& width, int& height, int& own, const std::string& name) {
     Pixels pixels(stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
                                         &width, &height, &own, channels),
                   stbi_image_free);
@@ -111,7 +208,7 @@ Pixels load(std::string_view bytes, int channels, int& width, int& height, const
 /// For a colour that the palette has not, stb_image takes what lies behind the palette in memory. The same picture read
 /// as grey shows the numbers of its colours.
 void check_palette(std::string bytes, const std::string& name) {
-    constexpr char kPalette = 3, kGrey = 0;
+    constexpr char kGrey = 0;
     const int depth = bytes[24];
     if (bytes[25] != kPalette || (depth != 1 && depth != 2 && depth != 4 && depth != 8)) return;
     std::size_t colours = 0;
@@ -123,15 +220,39 @@ void check_palette(std::string bytes, const std::string& name) {
     }
     if (colours >> depth) return;
     bytes[25] = kGrey;
-    int width = 0, height = 0;
-    const Pixels levels = load(bytes, 1, width, height, name);
+    int width = 0, height = 0, own = 0;
+    const Pixels levels = load(bytes, 1, width, height, own, name);
     const int step = 255 / ((1 << depth) - 1);  // stb_image makes bytes of shallow grey
     for (std::int64_t i = 0; i < std::int64_t{width} * height; ++i) {
         const std::size_t colour = std::size_t(levels.get()[i] / step);
-        if (colour >= colours)
-            throw Error(name + ": the PNG is damaged (a pixel of colour " + std::to_string(colour) +
-                        " of a palette of " + std::to_string(colours) + ")");
+        if (colour >= colours) throw no_such_colour(name, colour, colours);
     }
+}
+
+Picture read_pixels(std::string_view bytes, const std::string& name) {
+    check_palette(std::string(bytes), name);
+    Picture out;
+    const Pixels pixels = load(bytes, 0, out.width, out.height, out.channels, name);
+    out.pixels.assign(pixels.get(), pixels.get() + std::size_t(out.height) * std::size_t(out.width) * out.channels);
+    return out;
+}
+
+#endif
+
+/// Without colour where it shows none.
+Picture without_unused_colour(Picture picture) {
+    const std::size_t C = std::size_t(picture.channels), count = picture.pixels.size() / C;
+    if (picture.is_grey()) return picture;
+    for (std::size_t i = 0; i < count; ++i)
+        for (std::size_t c = 1; c < 3; ++c)
+            if (picture.pixels[i * C + c] != picture.pixels[i * C]) return picture;
+    Picture out{picture.height, picture.width, picture.has_alpha() ? 2 : 1, {}};
+    out.pixels.reserve(count * std::size_t(out.channels));
+    for (std::size_t i = 0; i < count; ++i) {
+        out.pixels.push_back(picture.pixels[i * C]);
+        if (out.has_alpha()) out.pixels.push_back(picture.pixels[i * C + 3]);
+    }
+    return out;
 }
 
 }  // namespace
@@ -157,23 +278,16 @@ void write_png(const std::filesystem::path& path, int width, int height, int cha
 
 bool is_png(std::string_view bytes) { return bytes.substr(0, kSignature.size()) == kSignature; }
 
-GreyPicture decode_png(std::string_view bytes, const std::string& name) {
+Picture decode_png(std::string_view bytes, const std::string& name) {
     if (bytes.empty()) throw Error(name + ": the file is empty");
     if (!is_png(bytes)) throw Error(name + ": not a PNG file");
     if (static_cast<std::int64_t>(bytes.size()) > kMostPictureBytes) throw Error(name + ": the file is too large");
-    check_chunks(bytes, name);
-    check_palette(std::string(bytes), name);
-    GreyPicture out;
-    const Pixels rgba = load(bytes, 4, out.width, out.height, name);
-    out.pixels.resize(static_cast<std::size_t>(out.width) * static_cast<std::size_t>(out.height));
-    for (std::size_t i = 0; i < out.pixels.size(); ++i) {
-        const stbi_uc* p = rgba.get() + 4 * i;
-        const int grey = (77 * p[0] + 150 * p[1] + 29 * p[2] + 128) >> 8, alpha = p[3];  // BT.601 luma
-        out.pixels[i] = static_cast<std::uint8_t>((grey * alpha + 255 * (255 - alpha) + 127) / 255);
-    }
-    return out;
+    const std::string_view exif = check_chunks(bytes, name);
+    Picture picture = read_pixels(bytes, name);
+    if (bytes[25] == kPalette) picture = without_unused_colour(std::move(picture));
+    return upright(std::move(picture), exif_orientation(exif));
 }
 
-GreyPicture read_png(const std::filesystem::path& path) { return decode_png(read_file(path), path.string()); }
+Picture read_png(const std::filesystem::path& path) { return decode_png(read_file(path), path.string()); }
 
 }  // namespace warpvae

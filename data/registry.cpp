@@ -49,7 +49,9 @@ std::vector<KnownSet> make_table() {
                                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
                                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}),
          .mirrors = {"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"},
-         .forms = {published_idx}},
+         .forms = {published_idx},
+         .articles = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+                      "Ankle boot"}},
         {.name = "svhn",
          .what = "house numbers in colour, cropped (Netzer et al. 2011)",
          .kind = SetKind::kPublishedMatlab,
@@ -95,6 +97,19 @@ std::vector<KnownSet> make_table() {
 std::vector<std::string> StoredForm::files_of(Part part) const {
     const auto middle = files.begin() + std::ssize(files) / 2;
     return part == Part::kTrain ? std::vector(files.begin(), middle) : std::vector(middle, files.end());
+}
+
+std::vector<std::string> KnownSet::class_names() const {
+    if (!articles.empty()) return articles;
+    std::vector<std::string> digits;
+    for (int label = 0; label < shape.classes; ++label) digits.push_back(std::to_string(label));
+    return digits;
+}
+
+ImagePreparation KnownSet::preparation() const {
+    ImagePreparation how = digit_preparation(shape.height, shape.width, shape.channels);
+    how.invert_light_border = shape.channels == 1;
+    return how;
 }
 
 const KnownFile* KnownSet::file(const std::string& file_name) const {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/image_preparation.h"
 #include "data/set_files.h"
 
 namespace warpvae {
@@ -45,13 +46,18 @@ struct KnownSet {
     SetKind kind = SetKind::kPublishedIdx;
     ImageSetShape shape{28, 28, 10};
     std::size_t train_count = 60000, test_count = 10000;
-    std::vector<KnownFile> files = {};      ///< as published
-    std::vector<std::string> mirrors = {};  ///< of the files, tried in turn; each ends with a slash
-    std::vector<StoredForm> forms = {};     ///< the first of which a folder holds all files is read
-    MakePart make = nullptr;                ///< where a folder holds none; nullptr: it has to be fetched
-    std::string how_made = {};              ///< as StoredForm::how, of what `make` returns for seed 1
+    std::vector<KnownFile> files = {};       ///< as published
+    std::vector<std::string> mirrors = {};   ///< of the files, tried in turn; each ends with a slash
+    std::vector<StoredForm> forms = {};      ///< the first of which a folder holds all files is read
+    MakePart make = nullptr;                 ///< where a folder holds none; nullptr: it has to be fetched
+    std::string how_made = {};               ///< as StoredForm::how, of what `make` returns for seed 1
+    std::vector<std::string> articles = {};  ///< what its classes show, where that is no digit
 
     bool is_published() const { return kind == SetKind::kPublishedIdx || kind == SetKind::kPublishedMatlab; }
+    /// Of its labels 0, 1, ...
+    std::vector<std::string> class_names() const;
+    /// Of a user's pictures, to be what this set's images are. Only grey digits are ink on paper.
+    ImagePreparation preparation() const;
     /// The published file of that name; nullptr if there is none.
     const KnownFile* file(const std::string& file_name) const;
 };

@@ -1,25 +1,27 @@
-// Pictures of a user's own, made into what the models were trained on: grey images of one size, ink 1 on paper 0.
+// Pictures of a user's own, made into what the models were trained on.
 #pragma once
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "data/image_preparation.h"
+
 namespace warpvae {
 
 struct UserImage {
     std::string name;                  ///< of the file without its ending, with the number in it where it holds several
     std::string note;                  ///< what was done to it, for the user; empty: nothing
-    bool inverted = false;             ///< it was dark on light
-    std::vector<std::uint8_t> pixels;  ///< [height, width]
+    bool inverted = false;             ///< black and white changed places
+    std::vector<std::uint8_t> pixels;  ///< [height, width, channels]
 };
 
-/// All images of PNG files (see decode_png) and of IDX files of images (plain or gzipped), in order, each `height` x
-/// `width`:
-///   * another size is averaged down or interpolated up, its shape kept, and centred on the median of its border;
-///   * where the border is light (mean above one half) black and white change places.
-/// Names are made different from each other. Throws Error with one line naming the file that is missing, empty,
-/// damaged, of neither kind, or holds no pixels or more than 64 megapixels.
+/// All images of picture files (see picture.h) and of IDX files of grey images (plain or gzipped), in order, prepared
+/// as `how` says: as a data set's images were, by DataSet::preparation. Names are made different from each other. Throws
+/// Error with one line naming the file that is missing, empty, damaged, of no such kind, holds no pixels or more than 64
+/// megapixels, or does not fit.
+std::vector<UserImage> read_user_images(const std::vector<std::filesystem::path>& paths, const ImagePreparation& how);
+/// Grey ones as digits are prepared.
 std::vector<UserImage> read_user_images(const std::vector<std::filesystem::path>& paths, int height, int width);
 /// Their pixels, one image after the other.
 std::vector<std::uint8_t> bytes_of(const std::vector<UserImage>& images);

@@ -114,7 +114,7 @@ constexpr Reader kReaders[] = {
     {"png",
      [](const Input& input) {
          attempt([&] {
-             const GreyPicture picture = decode_png(input.bytes, kName);
+             const Picture picture = decode_png(input.bytes, kName);
              require(picture.pixels.size() == std::size_t(picture.height) * std::size_t(picture.width), "every pixel");
          });
      }},

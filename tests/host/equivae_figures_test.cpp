@@ -117,7 +117,7 @@ constexpr int kBreak = kCaptionHeight;  // of ImageGrid
 
 /// Width and height of a PNG that is not blank.
 std::pair<int, int> size_of(const fs::path& path) {
-    const GreyPicture picture = read_png(path);
+    const Picture picture = read_png(path);
     EXPECT_NE(*std::min_element(picture.pixels.begin(), picture.pixels.end()),
               *std::max_element(picture.pixels.begin(), picture.pixels.end()))
         << path;
@@ -125,7 +125,7 @@ std::pair<int, int> size_of(const fs::path& path) {
 }
 
 /// Image (row, column) of a sheet_style with no captions but numbers, whose last images end at the margin.
-std::vector<std::uint8_t> cell(const GreyPicture& sheet, int rows, int columns, int row, int column,
+std::vector<std::uint8_t> cell(const Picture& sheet, int rows, int columns, int row, int column,
                                bool before_break = false) {
     constexpr int kSide = 56, kGap = 2, kMargin = 16;
     const int x0 = sheet.width - kMargin - (columns - column) * (kSide + kGap) + kGap - before_break * kBreak,
@@ -196,7 +196,7 @@ TEST_F(EquivaeModels, ForAUser) {
     const EquivaeReplica& replica = run.replica;
     // One style along a row: the same class twice makes the same image twice, another row another.
     draw_samples(run.folder / "sheet.png", *run.experiment, replica, {3, 3, 5}, 2);
-    const GreyPicture sheet = read_png(run.folder / "sheet.png");
+    const Picture sheet = read_png(run.folder / "sheet.png");
     const std::vector<std::uint8_t> first = cell(sheet, 2, 3, 0, 0), second = cell(sheet, 2, 3, 0, 1);
     for (std::size_t i = 0; i < first.size(); ++i) EXPECT_NEAR(first[i], second[i], 1) << i;  // rows of one product
     EXPECT_NE(cell(sheet, 2, 3, 0, 0), cell(sheet, 2, 3, 1, 0));
@@ -221,7 +221,7 @@ TEST_F(EquivaeModels, ForAUser) {
     }
     EXPECT_GT(size_of(run.folder / "classified.png").first, 10 * 56);
     draw_samples(run.folder / "styles.png", *run.experiment, replica, {0, 1}, 7, {paths[0], paths[1]});
-    const GreyPicture styles = read_png(run.folder / "styles.png");
+    const Picture styles = read_png(run.folder / "styles.png");
     std::vector<std::uint8_t> ink;
     for (int y = 0; y < 56; ++y)
         for (int x = 0; x < 56; ++x) ink.push_back(std::uint8_t(255 - held_out.images[784 + y / 2 * 28 + x / 2]));

@@ -25,7 +25,7 @@ class Plot : public testing::Test {
 
     /// The picture's size, and that something is drawn. (Its letters may be missing: not every machine has fonts.)
     void expect_picture(const fs::path& path, int width, int height) {
-        const GreyPicture picture = read_png(path);
+        const Picture picture = read_png(path);
         EXPECT_EQ(picture.width, width);
         EXPECT_EQ(picture.height, height);
         const auto [darkest, lightest] = std::minmax_element(picture.pixels.begin(), picture.pixels.end());

@@ -1,8 +1,11 @@
-// The Gaussian negative log-likelihood of real-valued pixels (EQUIVAE's, of standardised SVHN), its gradient by the
+// The Gaussian negative log-likelihood of real-valued pixels (photographs, standardised or not), its gradient by the
 // mean, and by the logarithm of a deviation that all pixels share, or those of one channel:
 //
 //   nll = sum_i (t - m)^2 / (2 s^2) + log s + log(2 pi) / 2,   dnll/dm = (m - t) / s^2,
 //   dnll/dlog s = sum_i 1 - (t - m)^2 / s^2
+//
+// Images that a decoder makes exactly would draw s to 0 and their density to infinity: log s counts as -6 at least (as
+// in Rybkin et al. 2021; s = 0.6 / 255). Below that only a pull upwards is a gradient, so that log s can come back.
 //
 // A row is `pixels` of C channels, the channel last. One deviation for all is the case of one channel.
 //
@@ -16,6 +19,12 @@
 #include "cuda/ops/loss.h"
 
 namespace warpvae {
+
+/// log s as it counts; a NaN stays one.
+template <class T>
+__device__ T bounded_log_deviation(T log_s) {
+    return log_s < T(kLeastLogDeviation) ? T(kLeastLogDeviation) : log_s;
+}
 
 /// nll and dmean as in ops.h, either null. log_deviation [C] at stride P, or null: 0.
 template <class T, bool kPerChannel>
@@ -31,7 +40,7 @@ __global__ void gaussian_likelihood_kernel(T* nll, T* dmean, const T* mean, cons
     const auto share = block_stride(pixels);
     T total = T(0), constants = T(0);
     for (int c = 0; c < step; ++c) {
-        const T log_s = log_deviation ? log_deviation[r * P + c] : T(0);
+        const T log_s = log_deviation ? bounded_log_deviation(log_deviation[r * P + c]) : T(0);
         const T inverse_variance = exp_(T(-2) * log_s), weight = scale * inverse_variance;
         T squares = T(0);
         if (d) {
@@ -63,7 +72,7 @@ __global__ void gaussian_deviation_backward_kernel(T* dlog_deviation, const T* m
                                                    LossRows<T> rows) {
     const int c = blockIdx.x, r = blockIdx.y, step = kPerChannel ? gridDim.x : 1;
     const std::size_t first = std::size_t(r) * N, D = std::size_t(pixels) * step;
-    const T inverse_variance = exp_(T(-2) * log_deviation[r * P + c]);
+    const T log_s = log_deviation[r * P + c], inverse_variance = exp_(T(-2) * bounded_log_deviation(log_s));
     const auto share = warp_stride(pixels);
     T total = T(0);
     for (int n = warp_index(); n < N; n += warps_per_block()) {
@@ -75,10 +84,11 @@ __global__ void gaussian_deviation_backward_kernel(T* dlog_deviation, const T* m
             const T off = m[p * step] - t[p * step];
             sum += T(1) - inverse_variance * off * off;
         }
-        total += rows.weights ? rows.weights[first + n] * sum : sum;
+        total += (rows.weights ? scale * rows.weights[first + n] : scale) * sum;  // no rows: 0, whatever the scale
     }
     total = block_sum(total);
-    if (threadIdx.x == 0) dlog_deviation[r * P + c] = scale * total;
+    const bool held = log_s < T(kLeastLogDeviation) && total > T(0);
+    if (threadIdx.x == 0) dlog_deviation[r * P + c] = held ? T(0) : total;
 }
 
 }  // namespace warpvae

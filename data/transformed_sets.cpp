@@ -22,12 +22,16 @@ std::vector<float> draw(std::size_t count, float low, float high, std::uint64_t 
 
 /// Resizing and then cropping the middle, as one affine map. Resizing aligns the areas of pixels:
 /// input = (output + 0.5) * from / to - 0.5.
-AffineMap resize_and_crop(double scale, int side) {
-    const int to = static_cast<int>(std::lround(scale * side));
-    const double first = std::nearbyint((to - side) / 2.0), ratio = double(side) / to, centre = (side - 1) / 2.0;
+AffineMap resize_and_crop(double scale, int width, int height) {
+    const auto axis = [&](int side, float& factor, float& shift) {
+        const int to = static_cast<int>(std::lround(scale * side));
+        const double first = std::nearbyint((to - side) / 2.0), ratio = double(side) / to, centre = (side - 1) / 2.0;
+        factor = float(ratio);
+        shift = float((centre + first + 0.5) * ratio - 0.5 - centre);
+    };
     AffineMap map;
-    map.a = map.d = float(ratio);
-    map.tx = map.ty = float((centre + first + 0.5) * ratio - 0.5 - centre);
+    axis(width, map.a, map.tx);
+    axis(height, map.d, map.ty);
     return map;
 }
 
@@ -78,10 +82,8 @@ std::vector<AffineMap> variant_maps(Variant variant, const VariantOptions& optio
 std::vector<std::uint8_t> make_variant(const ImageSet& set, Variant variant, const VariantOptions& options,
                                        std::uint64_t seed, Part part) {
     if (variant == Variant::kStandard) return set.images;
-    if (variant == Variant::kFixedScale && options.fixed_scale == FixedScale::kResizeCrop) {
-        if (set.height != set.width) throw Error("the resize-crop reading of a fixed scale needs square images");
-        return warp_images(set, {resize_and_crop(options.scale, set.width)}, options.interpolation);
-    }
+    if (variant == Variant::kFixedScale && options.fixed_scale == FixedScale::kResizeCrop)
+        return warp_images(set, {resize_and_crop(options.scale, set.width, set.height)}, options.interpolation);
     return warp_images(set, variant_maps(variant, options, seed, part, set.count()), options.interpolation);
 }
 

@@ -4,7 +4,7 @@
 
 namespace warpvae {
 
-// x -> hidden... -> (mu, log sigma^2);   z -> ...hidden -> logits.
+// x -> hidden... -> (mu, log sigma^2);   z -> ...hidden -> logits, or means.
 template <class T>
 ParameterLayout DenseVae<T>::make_layout() {
     ParameterLayout layout;
@@ -18,6 +18,7 @@ ParameterLayout DenseVae<T>::make_layout() {
     widths.insert(widths.end(), hidden.rbegin(), hidden.rend());
     widths.push_back(this->image_size());
     decoder_ = DenseStack<T>(layout, "decoder.", widths, Activation::kNone, InitialRule::kTorch);
+    likelihood_ = PixelLikelihood<T>(layout, config_.likelihood, this->image_size());
     return layout;
 }
 
@@ -64,7 +65,7 @@ void DenseVae<T>::encode_draws(int N, int K, const LatentNoise& noise) {
                                encoder_.output(), {}, noise, N, K);
 }
 
-/// p(x | z) = Bernoulli(sigmoid(logits(z))) (appendix C.1).
+/// The parameter of p(x | z): Bernoulli(sigmoid(logits(z))) (appendix C.1), or N(means(z), s^2) (appendix C.2).
 template <class T>
 void DenseVae<T>::decode(int N) {
     const Range range("decoder.forward");
@@ -74,11 +75,11 @@ void DenseVae<T>::decode(int N) {
 template <class T>
 void DenseVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
     const Range range("loss");
-    check(bernoulli_from_logits<T>(nll, nullptr, output(), target, T(1), R_, N * K, this->image_size(), this->stream(),
-                                   {nullptr, {N, K}}));
+    check(likelihood_.losses({nll}, parameters_, output(), target, T(1), {nullptr, {N, K}}, N * K, this->stream()));
 }
 template <class T>
 void DenseVae<T>::decode_likelihood(T* nll, const T* target, int N, int K) {
+    if (!likelihood_.is_bernoulli()) return Autoencoder<T>::decode_likelihood(nll, target, N, K);
     const Range range("decoder.forward");
     decoder_.bernoulli_nll(matmul_, parameters_, z_.data(), nll, {target, T(1), {N, K}},
                            {loss_parts_.data(), tiles_arrived_.data()}, R_, N * K);
@@ -91,21 +92,31 @@ void DenseVae<T>::evaluate(int N, const LatentNoise& noise) {
     decode_likelihood(reconstruction_.data(), input_.data(), N);
 }
 
+/// The loss is the mean over the batch, so its gradients carry 1 / N. A Bernoulli's is the decoder's last layer.
 template <class T>
-void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
-    this->encode(N, noise);
-    {
-        // The loss is the mean over the batch, so every gradient below carries 1 / N.
+void DenseVae<T>::decode_to_loss(int N) {
+    if (likelihood_.is_bernoulli()) {
         const Range range("decoder.forward");
         decoder_.forward_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(),
                                       {input_.data(), T(1) / T(N)}, {loss_parts_.data(), tiles_arrived_.data()}, R_, N);
+        return;
     }
-    T* d_logits = output();
+    decode(N);
+    const Range range("loss");
+    check(likelihood_.losses({reconstruction_.data(), output(), true}, parameters_, output(), input_.data(),
+                             T(1) / T(N), {}, N, this->stream()));
+}
+
+template <class T>
+void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
+    this->encode(N, noise);
+    decode_to_loss(N);
+    T* d_output = output();
     {
         // Each layer: dW = dy^T a, db = sum dy, da = dy W * (a > 0), from the image back to z, and through z = mu +
         // sigma epsilon and the divergence to (mu, log sigma^2).
         const Range range("decoder.backward");
-        decoder_.backward_to_gaussian(matmul_, parameters_, d_moments_.data(), d_logits, z_.data(), moments_.data(), {},
+        decoder_.backward_to_gaussian(matmul_, parameters_, d_moments_.data(), d_output, z_.data(), moments_.data(), {},
                                       T(config_.beta / N), N);
     }
     const Range range("encoder.backward");

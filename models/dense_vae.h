@@ -3,6 +3,7 @@
 #pragma once
 #include "models/autoencoder.h"
 #include "models/dense_stack.h"
+#include "models/likelihood.h"
 
 namespace warpvae {
 
@@ -12,6 +13,7 @@ struct DenseVaeConfig {
         400};  ///< encoder widths, at least one, from the image inwards; the decoder mirrors them
     int latents = 20;
     double beta = 1;  ///< weight of the divergence (beta-VAE, Higgins et al. 2017)
+    Likelihood likelihood = Likelihood::kBernoulli;
 };
 
 template <class T>
@@ -32,7 +34,7 @@ class DenseVae : public Autoencoder<T> {
     std::vector<const T*> divergences() const override { return {kl_.data()}; }
     void decode(int N) override;
     T* output() override { return decoder_.output(); }
-    bool decodes_to_logits() const override { return true; }
+    bool decodes_to_logits() const override { return likelihood_.of_logits(); }
     void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) override;
     void decode_likelihood(T* nll, const T* target, int N, int K = 1) override;
     const DenseVaeConfig& config() const { return config_; }
@@ -42,10 +44,13 @@ class DenseVae : public Autoencoder<T> {
     using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_;
 
     ParameterLayout make_layout();
+    /// Row losses of what z() decodes to, and output() becomes the gradient of their mean.
+    void decode_to_loss(int N);
 
     DenseVaeConfig config_;
     DenseStack<T> encoder_, decoder_;
     DenseLayer heads_;
+    PixelLikelihood<T> likelihood_;
     DeviceBuffer<T> moments_, image_moments_, z_, reconstruction_, kl_;
     DeviceBuffer<float> loss_parts_;            // of dense_bernoulli and dense_bernoulli_nll
     DeviceBuffer<unsigned int> tiles_arrived_;  // of the same

@@ -26,6 +26,27 @@ EquivaeConfig EquivaeConfig::for_latents(int latents) {
     return config;
 }
 
+std::vector<int> EquivaeConfig::sides() {
+    std::vector<int> sides = {4, 8};
+    for (int side = 16; side <= 256; side *= 2) sides.insert(sides.end(), {side - 4, side});
+    return sides;
+}
+
+void EquivaeConfig::fit(int of_height, int of_width) {
+    const std::vector<int> all = sides();
+    if (of_height != of_width || std::find(all.begin(), all.end(), of_height) == all.end())
+        throw std::invalid_argument("EQUIVAE makes squares of 2^(n+1) pixels a side, or 4 fewer, not " +
+                                    std::to_string(of_height) + " x " + std::to_string(of_width));
+    height = of_height, width = of_width;
+    int layers = 0;
+    while (2 << layers < height) ++layers;
+    const std::vector<int> of_paper = {8, 16, 32, 64};
+    decoder_filters.clear();
+    for (int i = layers; i-- > 0;) decoder_filters.push_back(of_paper[std::min(i, 3)]);
+    filters.clear();
+    for (int i = 0; i <= layers; ++i) filters.push_back(of_paper[std::min(i, 3)]);
+}
+
 // f_inv       x -> convolutions -> 128 -> mean over the set -> 64 -> r
 // q(v | r, x) x -> convolutions -> 128, r -> 64, joined -> 64 -> mu;  -> 64 -> log sigma^2
 // p(x | r, v) r -> 64, v -> 64, joined -> 2 x 2 x 32 -> transposed convolutions -> pixels
@@ -52,9 +73,7 @@ ParameterLayout Equivae<T>::make_layout() {
     decoder_ =
         ConvStack<T>(layout, "decoder.conv.",
                      decoder_convolutions(flat, c.height, c.width, c.channels, c.decoder_filters), Activation::kNone);
-    if (c.likelihood == Likelihood::kGaussian && c.deviation != DeviationKind::kUnit)
-        deviation_ =
-            layout.add("decoder.log_deviation", {c.deviation == DeviationKind::kLearned ? 1 : c.channels}, Initial());
+    likelihood_ = PixelLikelihood<T>(layout, c.likelihood, c.height * c.width, c.channels);
     if (c.semi_supervised) {
         class_trunk_ = ImageTrunk<T>(layout, "class.", convolutions, c.trunk_hidden);
         std::vector<int> widths = {c.trunk_hidden + Z};
@@ -282,13 +301,8 @@ template <class T>
 void Equivae<T>::likelihood(T* nll, T* d_pixels, const T* target, PairShape shape, T scale, const T* weights) {
     const Range range("loss");
     const LossRows<T> rows{weights, {shape.unlabelled, shape.classes}};  // a pair's target is its image
-    ImageLikelihood<T> likelihood{config_.likelihood, config_.height * config_.width, config_.channels};
-    if (config_.deviation != DeviationKind::kUnit) {
-        const int deviations = config_.deviation == DeviationKind::kPerChannel ? config_.channels : 1;
-        likelihood.deviation = {parameters_.value(deviation_), deviations, parameters_.stride()};
-        likelihood.d_log_deviation = parameters_.gradient(deviation_);
-    }
-    check(likelihood.row_losses(nll, d_pixels, output(), target, scale, rows, R_, shape.pairs(), this->stream()));
+    check(likelihood_.losses({nll, d_pixels, d_pixels != nullptr}, parameters_, output(), target, scale, rows,
+                             shape.pairs(), this->stream()));
 }
 
 template <class T>

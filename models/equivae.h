@@ -22,8 +22,6 @@
 
 namespace warpvae {
 
-/// The deviation of the Gaussian likelihood: 1, one learned number, or a learned number for each channel.
-enum class DeviationKind { kUnit, kLearned, kPerChannel };
 /// How many labelled images a semi-supervised step takes beside its unlabelled ones.
 enum class LabelledMixing {
     kPaired,  ///< min(batch, labelled) of them, going round the labelled set; both losses are means
@@ -42,12 +40,17 @@ struct EquivaeConfig {
     std::vector<int> classifier_hidden = {128, 64};  ///< of q(y | x)
     double dropout = 0.5;
     Likelihood likelihood = Likelihood::kBernoulli;
-    DeviationKind deviation = DeviationKind::kUnit;
     PixelScale pixels;                           ///< device memory; none: bytes / 255
     int min_complement = 1, max_complement = 7;  ///< m is uniform in these, one draw a step
     bool semi_supervised = false;
     LabelledMixing mixing = LabelledMixing::kPaired;
     bool self_complement = false;  ///< the ablation of section 3: r = f_inv(x) of the image itself
+    /// For images of this shape. The paper's filters are for 28 and 32 pixels a side: each of the decoder's doubles the
+    /// side, from 2 on. Larger images have more layers of 64 filters where encoder and decoder are smallest, smaller have
+    /// fewer layers. Throws std::invalid_argument unless it is a square of sides().
+    void fit(int height, int width);
+    /// 2^(n+1) and 2^(n+1) - 4 for n up to 7, upwards.
+    static std::vector<int> sides();
     /// The paper's widths for so many latents: dense layers of f_inv and q(v | r, x) are halved below 16.
     static EquivaeConfig for_latents(int latents);
 };
@@ -84,7 +87,7 @@ class Equivae : public Autoencoder<T> {
     std::vector<const T*> divergences() const override { return {kl_.data()}; }
     void decode(int N) override;
     T* output() override { return decoder_.output(); }
-    bool decodes_to_logits() const override { return config_.likelihood == Likelihood::kBernoulli; }
+    bool decodes_to_logits() const override { return likelihood_.of_logits(); }
     void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) override;
     void bound(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> bound_terms() const override;
@@ -148,7 +151,7 @@ class Equivae : public Autoencoder<T> {
     DenseStack<T> decoder_r_, decoder_v_, decoder_joint_;
     ConvStack<T> decoder_;
     DenseStack<T> class_head_;
-    std::size_t deviation_ = 0;
+    PixelLikelihood<T> likelihood_;
 
     int m_ = 1, labelled_ = 0;  // of the running step
     MinibatchOrder order_, labelled_order_;

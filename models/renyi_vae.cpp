@@ -7,7 +7,7 @@
 
 namespace warpvae {
 
-// x -> hidden... -> (mu, variance);   z -> ...hidden -> logits.
+// x -> hidden... -> (mu, variance);   z -> ...hidden -> logits, or means.
 template <class T>
 ParameterLayout RenyiVae<T>::make_layout() {
     ParameterLayout layout;
@@ -22,6 +22,7 @@ ParameterLayout RenyiVae<T>::make_layout() {
     widths.insert(widths.end(), hidden.rbegin(), hidden.rend());
     widths.push_back(this->image_size());
     decoder_ = DenseStack<T>(layout, "decoder.", widths, Activation::kNone, config_.initial, {}, config_.activation);
+    likelihood_ = PixelLikelihood<T>(layout, config_.likelihood, this->image_size());
     return layout;
 }
 
@@ -91,19 +92,19 @@ T RenyiVae<T>::largest_logit() const {
     return p > 0 ? T(std::log((1 - p) / p)) : T(0);
 }
 template <class T>
-void RenyiVae<T>::likelihood(T* nll, T* d_output, const T* target, int N, int K) {
+void RenyiVae<T>::likelihood(const PixelLoss<T>& to, const T* target, int N, int K, const T* weights) {
     const Range range("loss");
-    const ImageLikelihood<T> likelihood{config_.likelihood, this->image_size(), 1, largest_logit()};
-    const LossRows<T> rows{nullptr, {N, K}};  // all draws of an image share it as their target
-    check(likelihood.row_losses(nll, d_output, output(), target, T(1) / T(N), rows, R_, N * K, this->stream()));
+    const LossRows<T> rows{weights, {N, K}};  // all draws of an image share it as their target
+    check(likelihood_.losses(to, parameters_, output(), target, T(1) / T(N), rows, N * K, this->stream(),
+                             largest_logit()));
 }
 template <class T>
 void RenyiVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
-    likelihood(nll, nullptr, target, N, K);
+    likelihood({nll}, target, N, K);
 }
 template <class T>
 void RenyiVae<T>::decode_likelihood(T* nll, const T* target, int N, int K) {
-    if (config_.likelihood != Likelihood::kBernoulli) return Autoencoder<T>::decode_likelihood(nll, target, N, K);
+    if (!likelihood_.is_bernoulli()) return Autoencoder<T>::decode_likelihood(nll, target, N, K);
     const Range range("decoder.forward");
     decoder_.bernoulli_nll(matmul_, parameters_, z_.data(), nll, {target, T(1), {N, K}, largest_logit()},
                            {loss_parts_.data(), tiles_arrived_.data()}, R_, N * K);
@@ -112,9 +113,9 @@ void RenyiVae<T>::decode_likelihood(T* nll, const T* target, int N, int K) {
 template <class T>
 void RenyiVae<T>::decode_to_loss(int N) {
     const int K = config_.samples;
-    if (config_.likelihood != Likelihood::kBernoulli) {
+    if (!likelihood_.is_bernoulli()) {
         decode(N * K);
-        likelihood(nll_.data(), output(), input_.data(), N, K);
+        likelihood({nll_.data(), likelihood_.has_deviation() ? nullptr : output()}, input_.data(), N, K);
         return;
     }
     const Range range("decoder.forward");
@@ -128,6 +129,12 @@ void RenyiVae<T>::draw_samples(int N, const LatentNoise& noise) {
     LatentNoise drawn = noise;
     drawn.first_row *= config_.samples;
     encode_draws(N, config_.samples, drawn);
+}
+
+template <class T>
+void RenyiVae<T>::deviation_to_loss(int N) {
+    likelihood({nullptr, nullptr, true}, input_.data(), N, config_.samples, weights_.data());
+    likelihood({nullptr, output()}, input_.data(), N, config_.samples);
 }
 
 template <class T>
@@ -150,6 +157,7 @@ void RenyiVae<T>::gradients(int N, const LatentNoise& noise) {
     draw_samples(N, noise);
     decode_to_loss(N);
     bound_draws(N);
+    if (likelihood_.has_deviation()) deviation_to_loss(N);
     {
         // The weights of the draws need all of their likelihoods. They commute with the products, so the decoder's last
         // layer applies them on the way back.

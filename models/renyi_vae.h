@@ -17,9 +17,9 @@ struct RenyiVaeConfig {
     Activation activation = Activation::kRelu;
     VarianceHead variance = VarianceHead::kSoftplus;
     InitialRule initial = InitialRule::kXavier;
-    Likelihood likelihood = Likelihood::kBernoulli;  ///< or Gaussian of unit deviation
-    bool analytic_kl = true;                         ///< alpha = 1: the KL in closed form
-    double clipped_probability = 0;                  ///< p: Bernoulli probabilities are kept in [p, 1 - p]; 0: no bound
+    Likelihood likelihood = Likelihood::kBernoulli;
+    bool analytic_kl = true;         ///< alpha = 1: the KL in closed form
+    double clipped_probability = 0;  ///< p: Bernoulli probabilities are kept in [p, 1 - p]; 0: no bound
 };
 
 template <class T>
@@ -44,7 +44,7 @@ class RenyiVae : public Autoencoder<T> {
     void add_log_ratio(T* ratio, int N) override;
     void decode(int N) override;
     T* output() override { return decoder_.output(); }
-    bool decodes_to_logits() const override { return config_.likelihood == Likelihood::kBernoulli; }
+    bool decodes_to_logits() const override { return likelihood_.of_logits(); }
     void negative_log_likelihood(T* nll, const T* target, int N, int K = 1) override;
     void decode_likelihood(T* nll, const T* target, int N, int K = 1) override;
     const RenyiVaeConfig& config() const { return config_; }
@@ -61,11 +61,12 @@ class RenyiVae : public Autoencoder<T> {
     void draw(const T* x, int N, int K, const LatentNoise& noise);
     /// q(z | x) of N images and all draws, at the noise of a step.
     void draw_samples(int N, const LatentNoise& noise);
-    /// Row losses of N images with K draws each, and unless null the gradient of their sum / N by the output, in its
-    /// place or elsewhere.
-    void likelihood(T* nll, T* d_output, const T* target, int N, int K);
-    /// Decodes all draws, then `likelihood` with output() as the gradient. A Bernoulli's is the decoder's last layer.
+    /// Row losses of N images with K draws each, and the gradient of their weighted sum / N.
+    void likelihood(const PixelLoss<T>& to, const T* target, int N, int K, const T* weights = nullptr);
+    /// Decodes all draws, then `likelihood` with output() as the gradient. A Bernoulli's is the decoder's last layer. A
+    /// deviation's gradient needs the draws' weights: output() is left as it is for deviation_to_loss.
     void decode_to_loss(int N);
+    void deviation_to_loss(int N);
     /// The bound, and each draw's weight in its gradient.
     void bound_draws(int N);
     /// Where clipped_probability bounds the logits; 0: nowhere.
@@ -74,6 +75,7 @@ class RenyiVae : public Autoencoder<T> {
     RenyiVaeConfig config_;
     DenseStack<T> encoder_, decoder_;
     DenseLayer heads_;
+    PixelLikelihood<T> likelihood_;
     std::vector<double> host_alphas_;
     DeviceBuffer<double> alphas_;
     RenyiOrders orders_;

@@ -73,6 +73,7 @@ ParameterLayout SpatialVae<T>::make_layout() {
     widths.insert(widths.end(), c.hidden.rbegin(), c.hidden.rend());
     widths.push_back(D_);
     decoder_ = DenseStack<T>(layout, "decoder.", widths, Activation::kSigmoid, rule);
+    likelihood_ = PixelLikelihood<T>(layout, c.likelihood, D_, 1, BernoulliInput::kProbabilities);
     return layout;
 }
 
@@ -334,6 +335,37 @@ const T* SpatialVae<T>::pose_backward(const T* features, T weight, int M, const 
     return d_pose_hidden_.data();
 }
 
+/// Row losses of the M images that z and u decode to, and their gradient on to the decoder's logits and to u. A
+/// Bernoulli's is one launch with the warp, or with the decoder's last layer.
+template <class T>
+void SpatialVae<T>::decode_to_loss(const T* x, T weight, int M) {
+    const std::size_t rows = std::size_t(R_) * M;
+    const int offset = pose().first;
+    if (offset) check(fill_bytes(d_u_.data(), 0, rows * S_ * sizeof(T), this->stream()));
+    if (likelihood_.is_bernoulli() && !this->has_pose()) {
+        const Range range("decoder.forward");
+        decoder_.forward_sigmoid_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(), d_logits_.data(),
+                                              x, weight, {loss_parts_.data(), tiles_arrived_.data()}, R_, M);
+        return;
+    }
+    decode_reference(M);
+    const Range range("transform");
+    if (likelihood_.is_bernoulli()) {
+        check(warp_sigmoid_bernoulli<T>(
+            {reconstruction_.data(), warped_.data(), d_pixels_.data(), d_logits_.data(), d_u_.data() + offset},
+            decoder_.output(), u_.data() + offset, last_warp(), x, weight, rows, sampled_, sampling_, this->stream()));
+        return;
+    }
+    transform(M);
+    T* const d_output = this->has_pose() ? d_pixels_.data() : d_logits_.data();
+    check(likelihood_.losses({reconstruction_.data(), d_output, true}, parameters_, output(), x, weight, {}, M,
+                             this->stream()));
+    if (this->has_pose())
+        check(warp_backward<T>(d_logits_.data(), d_u_.data() + offset, false, d_output, decoder_.output(),
+                               u_.data() + offset, last_warp(), rows, sampled_, sampling_, this->stream()));
+    check(activation_backward<T>(d_logits_.data(), decoder_.output(), Activation::kSigmoid, rows * D_, this->stream()));
+}
+
 template <class T>
 void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
     const int L = config_.samples, M = N * L;
@@ -343,19 +375,7 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
     encode_rows(x, M, noise_of_draws(noise, L));
     const bool twice = config_.kind == SpatialKind::kDoubleTransformer;
 
-    if (this->has_pose()) {
-        decode_reference(M);
-        const Range range("transform");
-        const int offset = pose().first;
-        if (offset) check(fill_bytes(d_u_.data(), 0, rows * S_ * sizeof(T), this->stream()));
-        check(warp_sigmoid_bernoulli<T>(
-            {reconstruction_.data(), warped_.data(), d_pixels_.data(), d_logits_.data(), d_u_.data() + offset},
-            decoder_.output(), u_.data() + offset, last_warp(), x, weight, rows, sampled_, sampling_, this->stream()));
-    } else {
-        const Range range("decoder.forward");
-        decoder_.forward_sigmoid_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(), d_logits_.data(),
-                                              x, weight, {loss_parts_.data(), tiles_arrived_.data()}, R_, M);
-    }
+    decode_to_loss(x, weight, M);
     average_draws(N);
     {
         // From d logits back to z, and through z = mu + sigma epsilon and KL(q(z | x) || N(0, I)) (eq. 6).
@@ -402,12 +422,11 @@ void SpatialVae<T>::add_log_ratio(T* ratio, int N) {
 template <class T>
 void SpatialVae<T>::negative_log_likelihood(T* nll, const T* target, int N, int K) {
     const Range range("loss");
-    check(bernoulli_from_probabilities<T>(nll, nullptr, output(), target, T(1), R_, N * K, D_, this->stream(),
-                                          {nullptr, {N, K}}));
+    check(likelihood_.losses({nll}, parameters_, output(), target, T(1), {nullptr, {N, K}}, N * K, this->stream()));
 }
 template <class T>
 void SpatialVae<T>::decode_likelihood(T* nll, const T* target, int N, int K) {
-    if (this->has_pose()) return Autoencoder<T>::decode_likelihood(nll, target, N, K);
+    if (this->has_pose() || !likelihood_.is_bernoulli()) return Autoencoder<T>::decode_likelihood(nll, target, N, K);
     const Range range("decoder.forward");
     decoder_.bernoulli_nll(matmul_, parameters_, z_.data(), nll, {target, T(1), {N, K}},
                            {loss_parts_.data(), tiles_arrived_.data()}, R_, N * K);

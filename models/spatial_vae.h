@@ -5,11 +5,12 @@
 //   T-VAE    z, u ~ q(z|x) q(u|x)                   x' = T_u(dec(z))       dec(z): the digit in reference pose
 //   DT-VAE   u ~ q(u|x), y = T_u(x), z ~ q(z|y)     x' = T_u^-1(dec(z))    y: the input, pose undone
 //
-// The sigmoid comes before the warp, so x ~ Bernoulli(x') is read from probabilities, clipped to [1e-6, 1 - 1e-6].
-// spatial_vae.cpp writes forward, loss and backward out, from top to bottom.
+// The sigmoid comes before the warp, so x ~ Bernoulli(x') is read from probabilities, clipped to [1e-6, 1 - 1e-6]. A
+// Gaussian's mean is the same x'. spatial_vae.cpp writes forward, loss and backward out, from top to bottom.
 #pragma once
 #include "models/autoencoder.h"
 #include "models/dense_stack.h"
+#include "models/likelihood.h"
 
 namespace warpvae {
 
@@ -48,6 +49,7 @@ struct SpatialVaeConfig {
     int samples = 1;                        ///< L: draws of (z, u) for each image (eq. 8)
     double loss_scale = 1;                  ///< factor of the loss; unlike Adam, Adadelta's steps depend on it
     Spread spread = Spread::kLogDeviation;  ///< of both posteriors; or kLogDeviationFromOne
+    Likelihood likelihood = Likelihood::kBernoulli;
 
     WarpForm first_form() const;
     /// The warp that makes x'; in a T-VAE the only one.
@@ -105,6 +107,7 @@ class SpatialVae : public Autoencoder<T> {
     void pose_forward(const T* features, int M, const LatentNoise& noise);
     void pose_from_drawn(int M);
     void average_draws(int N);
+    void decode_to_loss(const T* x, T weight, int M);
     const T* pose_backward(const T* features, T weight, int M, const T* more);
     GaussianLatent<T> z_latent() const { return {config_.spread, {}}; }
     GaussianLatent<T> pose_latent() const;
@@ -118,6 +121,7 @@ class SpatialVae : public Autoencoder<T> {
     int D_, S_, V_;
     DenseStack<T> trunk_, pose_trunk_, decoder_;
     DenseLayer heads_, pose_heads_, pose_map_;
+    PixelLikelihood<T> likelihood_;
     std::size_t prior_mean_ = 0, prior_deviation_ = 0;
     SampleShape sampled_;
     SampleOptions sampling_;

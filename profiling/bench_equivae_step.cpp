@@ -30,8 +30,7 @@ EquivaeConfig config_of(const StepOptions& options) {
     if (options.model == "gaussian") {
         config.height = config.width = 32;
         config.channels = 3;
-        config.likelihood = Likelihood::kGaussian;
-        config.deviation = DeviationKind::kPerChannel;
+        config.likelihood = Likelihood::kChannelGaussian;
     } else if (!semi && options.model != "supervised") {
         throw DeviceError("--model is supervised, gaussian or semi");
     }

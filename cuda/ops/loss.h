@@ -53,6 +53,8 @@ Status bernoulli_from_logits(T* nll, T* dlogits, const T* logits, const T* targe
 template <class T>
 Status bernoulli_from_probabilities(T* nll, T* dprobabilities, const T* probabilities, const T* target, T scale, int R,
                                     int N, int D, Stream stream, const LossRows<T>& rows = {});
+/// What log s counts as at least.
+inline constexpr double kLeastLogDeviation = -6;
 /// log s of the deviations s of a replica's pixels.
 template <class T>
 struct LogDeviation {
@@ -69,7 +71,7 @@ struct GaussianLoss {
 };
 /// Negative log-likelihood of `target` under Normal(mean, s^2), summed over D = pixels * C channels (the last axis),
 /// and the gradient of sum_n scale * rows.weights[n] * nll[n]. mean [R, N, D].
-///   nll = sum_i (t - m)^2 / (2 s^2) + log s + log(2 pi) / 2
+///   nll = sum_i (t - m)^2 / (2 s^2) + log s + log(2 pi) / 2,   log s from kLeastLogDeviation upwards
 template <class T>
 Status gaussian_likelihood(const GaussianLoss<T>& out, const T* mean, const T* target, const LogDeviation<T>& deviation,
                            T scale, int R, int N, int pixels, int C, Stream stream, const LossRows<T>& rows = {});

@@ -99,7 +99,7 @@ Setting& Settings::flag(std::string name, bool& value, unsigned decides, std::st
 Setting& Settings::at(std::string_view name) {
     const Setting* nearest = nullptr;
     for (Setting& s : settings_) {
-        if (s.name == name) return s;
+        if (s.name == name || (!s.was.empty() && s.was == name)) return s;
         if (!nearest || distance(s.name, name) < distance(nearest->name, name)) nearest = &s;
     }
     const bool meant = nearest && distance(nearest->name, name) <= 2;
@@ -122,7 +122,8 @@ Values Settings::that_decide(unsigned what, const Values& own) const {
     for (const Setting& s : settings_) {
         const std::string* replaced = value_of(own, s.name);
         if (!(s.decides & what) || (replaced && replaced->empty())) continue;
-        out.emplace_back(s.name, replaced ? *replaced : s.text());
+        const std::string value = replaced ? *replaced : s.text();
+        if (s.before.empty() || value != s.before) out.emplace_back(s.name, value);
     }
     if (!(what & kTraining)) return out;
     for (const auto& [name, value] : own)

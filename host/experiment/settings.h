@@ -28,7 +28,9 @@ struct Setting {
     /// Where the value comes from; a later one is never replaced by an earlier one.
     enum class Source { kDefault, kPreset, kConfig, kCommandLine };
 
-    std::string name;  ///< without dashes
+    std::string name;    ///< without dashes
+    std::string was;     ///< what earlier versions called it in config.toml; empty: the same
+    std::string before;  ///< what programs did before they had the setting; empty: they always had it
     std::string type, help, group;
     std::string wanted;  ///< what the value must be
     unsigned decides = kNothing;
@@ -43,6 +45,15 @@ struct Setting {
     void assign(const std::string& value, Source from);
     Setting& only(std::vector<std::string> of) {
         commands = std::move(of);
+        return *this;
+    }
+    /// The setting is younger than some runs, which go on where its value is `what_was`: nothing depends on that one.
+    Setting& came_as(std::string what_was) {
+        before = std::move(what_was);
+        return *this;
+    }
+    Setting& renamed_from(std::string earlier) {
+        was = std::move(earlier);
         return *this;
     }
     Setting& may_grow() {

@@ -165,6 +165,30 @@ TEST(GaussianLikelihood, KnownValues) {
     });
 }
 
+TEST(GaussianLikelihood, BelowItsBoundADeviationIsTheBoundAndOnlyComesBack) {
+    Case<double> at(1, 2, 5, 1, 1);
+    at.log_deviation.assign(at.P, -6);
+    Case<double> below = at;
+    below.log_deviation.assign(at.P, -7);
+    const auto expect_same = [&] {
+        const Result<double> right = run(at), out = run(below);
+        expect_identical(out.nll, right.nll, "nll");
+        expect_identical(out.dmean, right.dmean, "dmean");
+        return std::pair{right.dlog_deviation[0], out.dlog_deviation[0]};
+    };
+    at_all_block_sizes([&] {
+        const auto [pull, kept] = expect_same();
+        EXPECT_LT(pull, 0) << "the means are many deviations off";
+        EXPECT_EQ(kept, pull);
+    });
+    at.target = at.mean, below.target = below.mean;
+    at_all_block_sizes([&] {
+        const auto [pull, kept] = expect_same();
+        EXPECT_EQ(pull, 2 * 5 * at.scale) << "nothing is left over";
+        EXPECT_EQ(kept, 0);
+    });
+}
+
 TEST(GaussianLikelihood, IntegersAreExact) {
     // Without a deviation squares of integers sum exactly, but for the constant added once.
     Random random(3);

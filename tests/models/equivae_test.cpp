@@ -35,6 +35,9 @@ struct Data {
     EquivaeData view(std::size_t unlabelled = 0) const { return {&images, &labels, classes.get(), unlabelled}; }
 };
 
+constexpr Likelihood kLikelihoods[] = {Likelihood::kBernoulli, Likelihood::kGaussian, Likelihood::kLearnedGaussian,
+                                       Likelihood::kChannelGaussian};
+
 /// All parts of the model at a size that finite differences can afford.
 EquivaeConfig tiny_config(int channels = 1) {
     EquivaeConfig config;
@@ -199,10 +202,9 @@ void expect_gradients(const EquivaeConfig& config, const std::string& name) {
 TEST(Equivae, BackwardEqualsFiniteDifferencesSupervised) { expect_gradients(tiny_config(), "supervised"); }
 TEST(Equivae, BackwardEqualsFiniteDifferencesInColour) {
     EquivaeConfig config = tiny_config(2);
-    config.likelihood = Likelihood::kGaussian;
-    for (const DeviationKind kind : {DeviationKind::kUnit, DeviationKind::kLearned, DeviationKind::kPerChannel}) {
-        config.deviation = kind;
-        expect_gradients(config, "Gaussian, deviation " + std::to_string(int(kind)));
+    for (const Likelihood kind : kLikelihoods) {
+        config.likelihood = kind;
+        expect_gradients(config, "likelihood " + std::to_string(int(kind)));
     }
 }
 TEST(Equivae, BackwardEqualsFiniteDifferencesOfTheAblation) {
@@ -261,8 +263,7 @@ TEST(Equivae, FusedStepIsTheLibrarysStep) {
     config.self_complement = true;
     compare(config, "r from the image itself");
     config = tiny_config(2);
-    config.likelihood = Likelihood::kGaussian;
-    config.deviation = DeviationKind::kPerChannel;
+    config.likelihood = Likelihood::kChannelGaussian;
     compare(config, "Gaussian");
     config = tiny_config();
     config.semi_supervised = true;

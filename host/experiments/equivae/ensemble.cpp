@@ -41,7 +41,7 @@ class EquivaeEnsemble : public Ensemble {
           split_(experiment.split()),
           test_(experiment.data().test),
           convolver_(stream, experiment.options().math),
-          pixels_(split_.train),
+          pixels_(split_.train, replicas_[0]->config.likelihood),
           validation_(shared(split_.validation)),
           validation_classes_(class_sets(split_.validation.labels)),
           complement_seeds_(std::vector<std::uint64_t>(seeds.size(), kComplementSeed), "seeds") {

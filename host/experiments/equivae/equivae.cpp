@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "host/experiment/pixel_likelihood.h"
+
 namespace warpvae {
 namespace {
 
@@ -12,8 +14,31 @@ const Choices<EquivaeKind> kKinds = {{"supervised", EquivaeKind::kSupervised},
                                      {"semi-supervised", EquivaeKind::kSemiSupervised},
                                      {"unsupervised", EquivaeKind::kUnsupervised}};
 const Choices<LabelledMixing> kMixings = {{"paired", LabelledMixing::kPaired}, {"sum", LabelledMixing::kSum}};
-const Choices<DeviationKind> kDeviations = {
-    {"unit", DeviationKind::kUnit}, {"learned", DeviationKind::kLearned}, {"per-channel", DeviationKind::kPerChannel}};
+constexpr const char* kPapersLikelihood = "auto";
+constexpr const char* kChannelGaussian = "gaussian-per-channel";
+/// What earlier versions knew: `deviation`, of colour images alone. Files of weights still have it, of these Gaussians.
+const Choices<Likelihood> kDeviations = {{"unit", Likelihood::kGaussian},
+                                         {"learned", Likelihood::kLearnedGaussian},
+                                         {"per-channel", Likelihood::kChannelGaussian}};
+
+const char* likelihood_name(Likelihood likelihood) {
+    return likelihood == Likelihood::kChannelGaussian ? kChannelGaussian : name_in(kLikelihoods, likelihood);
+}
+Likelihood papers_likelihood(bool colour) { return colour ? Likelihood::kGaussian : Likelihood::kBernoulli; }
+
+/// One of kLikelihoods, per channel, or none of them: the paper's.
+Format<std::optional<Likelihood>> likelihood_format() {
+    Choices<std::optional<Likelihood>> choices = {{kPapersLikelihood, std::nullopt}};
+    choices.insert(choices.end(), kLikelihoods.begin(), kLikelihoods.end());
+    choices.emplace_back(kChannelGaussian, Likelihood::kChannelGaussian);
+    Format<std::optional<Likelihood>> format = one_of(choices);
+    format.read = [read = format.read](const std::string& text) -> std::optional<std::optional<Likelihood>> {
+        for (const auto& [name, kind] : kDeviations)
+            if (text == name) return kind == Likelihood::kGaussian ? std::nullopt : std::optional(kind);
+        return read(text);
+    };
+    return format;
+}
 
 }  // namespace
 
@@ -33,7 +58,11 @@ void add_settings(Settings& s, EquivaeOptions& o) {
           "images of a class that make r, at most; each step draws their number; 0: the paper's");
     s.add("phases", o.phases, kTraining, whole(0, 12),
           "of equal length, each with minibatches twice as large; 0: the paper's");
-    s.add("deviation", o.deviation, kTraining, one_of(kDeviations), "of the pixels of colour images");
+    s.add("likelihood", o.pixels, kTraining, likelihood_format(),
+          "of pixels: auto (the paper's: bernoulli, and gaussian in colour), gaussian (of deviation 1), "
+          "gaussian-learned "
+          "(one deviation, learned), gaussian-per-channel (several)")
+        .renamed_from("deviation");
     s.group("Evaluation");
     s.add("benchmark-steps", o.benchmark_steps, kEvaluation, whole(0, 1000000),
           "semi: the benchmark is trained for so many steps at least, that it converges; 0: as long as the model")
@@ -47,6 +76,21 @@ void add_settings(Settings& s, EquivaeOptions& o) {
     s.group("The sheet");
     s.add("classes", o.classes, kNothing, whole(0, 255), "the columns; left out: all").only({"sample"});
     s.add("rows", o.rows, kNothing, whole(1, 1000), "draws of the prior").only({"sample"});
+}
+
+void require_size(const DataSet& data) {
+    const int height = data.train.height, width = data.train.width;
+    const std::vector<int> sides = EquivaeConfig::sides();
+    if (height == width && std::find(sides.begin(), sides.end(), height) != sides.end()) return;
+    std::string all;
+    for (const int side : sides)
+        all += (all.empty() ? "" : side == sides.back() ? " or " : ", ") + std::to_string(side);
+    const auto nearest = std::min_element(sides.begin(), sides.end(), [&](int a, int b) {
+        return std::abs(a - std::max(height, width)) < std::abs(b - std::max(height, width));
+    });
+    throw UsageError(data.name + ": its images are " + std::to_string(height) + " x " + std::to_string(width) +
+                     "; EQUIVAE makes squares of " + all + " pixels: choose --size " + std::to_string(*nearest) +
+                     " --fit pad, crop or stretch");
 }
 
 const char* name_of(LabelledMixing mixing) { return name_in(kMixings, mixing); }
@@ -66,13 +110,16 @@ std::string EquivaeReplica::group() const {
 }
 
 Values EquivaeReplica::own() const {
-    const bool semi = kind == EquivaeKind::kSemiSupervised;
+    const bool semi = kind == EquivaeKind::kSemiSupervised, colour = config.channels > 1;
+    const bool had_deviation = colour && config.likelihood != Likelihood::kBernoulli;
+    const bool has_name = !had_deviation && config.likelihood != papers_likelihood(colour);
     return {{"kind", name_in(kKinds, kind)},
             {"labels", semi ? std::to_string(labels) : ""},
             {"mixing", semi ? name_of(mixing) : ""},
             {"latents", std::to_string(latents)},
             {"max-complement", config.self_complement ? "" : std::to_string(config.max_complement)},
-            {"deviation", config.likelihood == Likelihood::kGaussian ? name_in(kDeviations, config.deviation) : ""},
+            {"likelihood", has_name ? likelihood_name(config.likelihood) : ""},
+            {"deviation", had_deviation ? name_in(kDeviations, config.likelihood) : ""},
             {"batch", ""},
             {"phases", ""},
             {"batches", text_of(phases)}};
@@ -133,10 +180,9 @@ EquivaeReplica EquivaeExperiment::replica(EquivaeKind kind, int seed, int latent
     r.planned = options().epochs ? options().epochs : paper_epochs(r);
     r.phases = phases_of(r.planned);
     r.config = EquivaeConfig::for_latents(latents);
-    r.config.height = split_.train.height, r.config.width = split_.train.width;
+    r.config.fit(split_.train.height, split_.train.width);
     r.config.channels = split_.train.channels, r.config.classes = split_.classes;
-    r.config.likelihood = colour ? Likelihood::kGaussian : Likelihood::kBernoulli;
-    r.config.deviation = options_.deviation;
+    r.config.likelihood = options_.pixels.value_or(papers_likelihood(colour));
     r.config.max_complement = options_.max_complement ? options_.max_complement : colour ? 10 : semi ? 4 : 7;
     r.config.semi_supervised = semi;
     r.config.mixing = mixing;

@@ -30,10 +30,10 @@ struct EquivaeOptions {
     EquivaeKind which = EquivaeKind::kSupervised;  ///< Table 1, or Table 2
     std::vector<int> labels = {100, 600, 1000, 3000};
     std::vector<LabelledMixing> mixing = {LabelledMixing::kPaired};
-    int latents = 0;                                 ///< 0: the paper's, 16, and 8 for grey images and few labels
-    int max_complement = 0;                          ///< 0: the paper's, 7, 4 with few labels, 10 in colour
-    int phases = 0;                                  ///< 0: the paper's, 4, on SVHN 5
-    DeviationKind deviation = DeviationKind::kUnit;  ///< of colour images' likelihood
+    int latents = 0;                   ///< 0: the paper's, 16, and 8 for grey images and few labels
+    int max_complement = 0;            ///< 0: the paper's, 7, 4 with few labels, 10 in colour
+    int phases = 0;                    ///< 0: the paper's, 4, on SVHN 5
+    std::optional<Likelihood> pixels;  ///< none: the paper's, Bernoulli, and Gaussian in colour
     int benchmark_steps = 2000;
     int judge_steps = 0;  ///< 0: kJudgeSteps for each channel
     Reduction reduction = Reduction::kUmap;
@@ -41,6 +41,8 @@ struct EquivaeOptions {
     int rows = 10;             ///< its rows
 };
 void add_settings(Settings& settings, EquivaeOptions& options);
+/// Throws UsageError where the images are of a size that the decoder cannot make.
+void require_size(const DataSet& data);
 
 /// One model: how it is trained, and what was read from it. Error rates are of the test set.
 struct EquivaeReplica : Replica {

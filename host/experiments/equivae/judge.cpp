@@ -13,6 +13,7 @@ constexpr int kJudgeBatch = 64;
 EquivaeConfig supervised_config(const EquivaeExperiment& experiment) {
     EquivaeConfig config = EquivaeConfig::for_latents(16);
     config.classes = experiment.split().classes;
+    config.fit(experiment.split().train.height, experiment.split().train.width);
     return config;
 }
 

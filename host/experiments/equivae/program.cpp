@@ -66,6 +66,7 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
     bool takes_colour() const override { return true; }
     void check(const DataSet& data) const override {
         require_labelled(data);
+        require_size(data);
         require_classes(data, 1);
         require_split(data.train);
         const bool of_table = command() == "table" || command() == "train";

@@ -26,16 +26,19 @@ EquivaeConfig with_pixels(EquivaeConfig config, const PixelStatistics& pixels) {
 
 }  // namespace
 
-PixelStatistics::PixelStatistics(const ImageSet& train)
-    : host(train.channels == 1 ? Standardisation() : standardise(train)),
+PixelStatistics::PixelStatistics(const ImageSet& train, Likelihood of_pixels)
+    : likelihood(of_pixels),
+      host(train.channels == 1 || of_pixels == Likelihood::kBernoulli ? Standardisation() : standardise(train)),
       mean(host.mean, "pixel means"),
       scale(host.scale, "pixel scales") {}
 
 std::vector<float> PixelStatistics::levels(std::vector<float> pixels) const {
     for (std::size_t i = 0; i < pixels.size(); ++i) {
-        const std::size_t at = host.mean.empty() ? 0 : i % host.mean.size();
-        const float level =
-            host.mean.empty() ? 1 / (1 + std::exp(-pixels[i])) : pixels[i] / host.scale[at] + host.mean[at];
+        float level = pixels[i];
+        if (likelihood == Likelihood::kBernoulli)
+            level = 1 / (1 + std::exp(-level));
+        else if (!host.mean.empty())
+            level = level / host.scale[i % host.mean.size()] + host.mean[i % host.mean.size()];
         pixels[i] = std::clamp(level, 0.f, 1.f);
     }
     return pixels;
@@ -46,7 +49,7 @@ TrainedEquivae::TrainedEquivae(const EquivaeExperiment& experiment, const Equiva
       split(experiment.split()),
       classes(split.classes),
       Z(of.latents),
-      pixels(split.train),
+      pixels(split.train, of.config.likelihood),
       model(with_pixels(of.config, pixels), 1, kRows, {}, device.matmul, device.convolver),
       members(classes),
       experiment_(experiment) {

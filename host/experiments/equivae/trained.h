@@ -9,14 +9,16 @@
 
 namespace warpvae {
 
-/// The pixels that a model takes: colour images are standardised by the training set's pixels (the paper's SVHN), grey
-/// ones are bytes / 255.
+/// The pixels that a model takes: colour images are standardised by the training set's pixels (the paper's SVHN); grey
+/// ones, and colours that are probabilities, are bytes / 255.
 struct PixelStatistics {
-    explicit PixelStatistics(const ImageSet& train);
-    const Standardisation host;  ///< empty of grey images
+    /// `likelihood` of the model's pixels; a classifier has none.
+    explicit PixelStatistics(const ImageSet& train, Likelihood likelihood = Likelihood::kGaussian);
+    const Likelihood likelihood;
+    const Standardisation host;  ///< empty: none
     const DeviceBuffer<float> mean, scale;
     PixelScale view() const { return {mean.data(), scale.data()}; }
-    /// Pixels of a decoder as levels of [0, 1]: a Bernoulli's logits, or a Gaussian's standardised means.
+    /// Pixels of a decoder as levels of [0, 1]: a Bernoulli's logits, or a Gaussian's means.
     std::vector<float> levels(std::vector<float> pixels) const;
 };
 

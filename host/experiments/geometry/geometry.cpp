@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "data/binarise.h"
+#include "host/experiment/pixel_likelihood.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -66,6 +67,7 @@ void add_model_settings(Settings& s, GeometryOptions& o) {
     s.add("variance", m.variance, kTraining,
           one_of<VarianceHead>({{"softplus", VarianceHead::kSoftplus}, {"exp", VarianceHead::kExp}}),
           "what makes the posterior's variances of the encoder's output");
+    add_pixel_likelihood(s, m.likelihood);
     s.add("start", m.initial, kTraining,
           one_of<InitialRule>({{"xavier", InitialRule::kXavier}, {"torch", InitialRule::kTorch}}),
           "initial values: xavier (biases 0.1) or torch (torch.nn.Linear's)");

@@ -74,6 +74,9 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
         if (options.quick) preset({{"grid", "quick"}}, "--quick");
         preset(paper_.preset, "--preset");
         preset(paper_.grid, "--grid");
+        // Densities are of grey levels.
+        if (paper_.model.likelihood != Likelihood::kBernoulli)
+            preset({{"binarise", "grey"}, {"clip-probability", "0"}}, "--likelihood");
         paper_.interpolation.seed = options.seed;
     }
     void check(const DataSet& data) const override {

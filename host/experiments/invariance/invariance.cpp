@@ -8,6 +8,7 @@
 #include "host/evaluate/logistic_regression.h"
 #include "host/experiment/classifier_run.h"
 #include "host/experiment/likelihood_table.h"
+#include "host/experiment/pixel_likelihood.h"
 #include "host/log.h"
 
 namespace warpvae {
@@ -71,6 +72,7 @@ void add_settings(Settings& s, InvarianceOptions& o) {
     s.add_sequence("hidden", o.hidden, kTraining, whole(1, 65536),
                    "hidden widths of the encoder, from the image inwards; the decoder mirrors them");
     s.add("beta", o.beta, kTraining, number(at_least(0)), "weight of the divergence in the loss (beta-VAE)");
+    add_pixel_likelihood(s, o.pixels);
     s.flag("binarise", o.binarise, kTraining, "draw black or white pixels anew at each step instead of grey ones");
     s.group("Transformed images");
     s.add("interpolation", v.interpolation, kTraining | kEvaluation,
@@ -213,6 +215,7 @@ DenseVaeConfig InvarianceExperiment::config_of(const InvarianceReplica& replica)
     c.hidden = options_.hidden;
     c.latents = replica.latents;
     c.beta = options_.beta;
+    c.likelihood = options_.pixels;
     return c;
 }
 
@@ -254,6 +257,7 @@ std::vector<InvarianceBenchmark> InvarianceExperiment::benchmarks() {
                                    {"hidden", *kind == BenchmarkKind::kDense ? std::to_string(options_.hidden[0]) : ""},
                                    {"latents", ""},
                                    {"beta", ""},
+                                   {"likelihood", ""},
                                    {"binarise", ""},
                                    {"classifier", code}});
             results.push_back({benchmark.name() + "/result.json", origin(own, {{"regularisation", ""}}),

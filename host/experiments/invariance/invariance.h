@@ -31,6 +31,7 @@ struct InvarianceOptions {
     std::vector<Variant> train_sets = {Variant::kStandard, Variant::kRandom};
     std::vector<int> hidden = {400};
     double beta = 1;
+    Likelihood pixels = Likelihood::kBernoulli;
     bool binarise = false;
     /// How the transformed sets are made.
     VariantOptions variant = {.fixed_scale = FixedScale::kResizeCrop};

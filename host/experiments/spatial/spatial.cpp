@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "host/experiment/likelihood_table.h"
+#include "host/experiment/pixel_likelihood.h"
 #include "host/log.h"
 
 namespace warpvae {
@@ -72,6 +73,7 @@ void add_settings(Settings& s, SpatialOptions& o) {
     s.add("deviation-bound", c.spread, kTraining,
           one_of<Spread>({{"deviation", Spread::kLogDeviation}, {"logarithm", Spread::kLogDeviationFromOne}}),
           "what is kept above 1e-6: the deviation, or (the paper's letter) its logarithm");
+    add_pixel_likelihood(s, c.likelihood);
     s.add("loss-scale", c.loss_scale, kTraining, number(positive()),
           "times the batch mean of -ELBO; Adadelta is not indifferent to it");
     s.add("restarts", o.restarts, kNothing, whole(1, 100),

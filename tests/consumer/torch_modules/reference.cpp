@@ -29,7 +29,8 @@ Options options_of(const SafeTensors& file) {
     add_settings(settings, options);
     for (const auto& [name, value] : file.metadata)
         for (Setting& setting : settings.all())
-            if (setting.name == name && !value.empty()) setting.assign(value, Setting::Source::kConfig);
+            if ((setting.name == name || setting.was == name) && !value.empty())
+                setting.assign(value, Setting::Source::kConfig);
     return options;
 }
 /// The value of a setting that the options have as a list, or not at all.
@@ -115,7 +116,7 @@ constexpr int kPixels = 28 * 28;
 void dense_vae(Reference& to, const SafeTensors& file) {
     const auto options = options_of<InvarianceOptions>(file);
     DenseVaeConfig config;
-    config.hidden = options.hidden, config.latents = options.latents[0];
+    config.hidden = options.hidden, config.latents = options.latents[0], config.likelihood = options.pixels;
     OnDevice<DenseVae<float>> vae(config, 1, kImages);
     to.load(vae.model, grey_glyphs(kImages), {kImages, kPixels});
     to.encode_and_decode(vae.model);
@@ -151,10 +152,8 @@ void equivae(Reference& to, const SafeTensors& file) {
     const auto options = options_of<EquivaeOptions>(file);
     EquivaeConfig config = EquivaeConfig::for_latents(options.latents);
     config.channels = int(file.at("inv.conv.0.weight").shape[1]);
-    if (config.channels > 1) {
-        config.height = config.width = 32;
-        config.likelihood = Likelihood::kGaussian, config.deviation = options.deviation;
-    }
+    if (config.channels > 1) config.height = config.width = 32;
+    config.likelihood = options.pixels.value_or(config.channels > 1 ? Likelihood::kGaussian : Likelihood::kBernoulli);
     config.semi_supervised = *setting(file, "kind") == "semi-supervised";
     const ConvolutionDevice device;
     Equivae<float> model(config, 1, kImages, {}, device.matmul, device.convolver);

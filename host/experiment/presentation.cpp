@@ -10,6 +10,7 @@
 #include "cuda/device/device.h"
 #include "data/files.h"
 #include "host/core/phase.h"
+#include "host/experiment/statements.h"
 #include "host/files/metrics_log.h"
 #include "host/show/format.h"
 
@@ -41,14 +42,14 @@ void show_table(const std::filesystem::path& folder, const Table& table, const s
     std::cout << to_terminal(table, isatty(1)) << '\n' << std::flush;
 }
 
-void print_claims(const std::string& heading, const std::vector<Claim>& claims) {
+void print_claims(const std::string& heading, const std::vector<Statement>& claims) {
     std::printf("%s\n", heading.c_str());
-    for (const Claim& claim : claims)
-        std::printf("  %s %-9s %s\n               %s\n", claim.name.c_str(),
+    for (const Statement& claim : claims)
+        std::printf("  %s %-9s %s\n               %s\n", claim.id.c_str(),
                     !claim.tested ? "untested:"
                     : claim.holds ? "holds:"
                                   : "fails:",
-                    claim.statement.c_str(), claim.evidence.c_str());
+                    claim.text.c_str(), claim.reason.c_str());
 }
 
 void print_figures(const std::vector<FigureFile>& figures) {
@@ -91,13 +92,8 @@ void Drawings::add_curves(const std::string& name, const std::string& title, con
     add_lines(name, axes, lines, std::move(caption));
 }
 
-void add_claims(Report& report, const std::vector<Claim>& claims) {
-    for (const Claim& claim : claims)
-        report.claim(claim.name + ". " + claim.statement,
-                     !claim.tested ? Verdict::untested
-                     : claim.holds ? Verdict::holds
-                                   : Verdict::fails,
-                     claim.evidence);
+void add_claims(Report& report, const std::vector<Statement>& claims) {
+    for (const Statement& claim : claims) report.claim(claim.id + ". " + claim.text, verdict_of(claim), claim.reason);
 }
 
 void add_section(Report& report, const std::string& heading, const std::string& text, const Table& table,
@@ -119,12 +115,12 @@ void add_figures(Report& report, const std::vector<FigureFile>& figures, const s
         if (is_of(figure, prefix)) report.figure(read_file(figure.path), figure.caption, width);
 }
 
-std::string holding(const std::vector<Claim>& claims) {
-    const auto count = [&](bool Claim::*is) {
+std::string holding(const std::vector<Statement>& claims) {
+    const auto count = [&](bool Statement::*is) {
         return std::count_if(claims.begin(), claims.end(),
-                             [&](const Claim& claim) { return claim.tested && claim.*is; });
+                             [&](const Statement& claim) { return claim.tested && claim.*is; });
     };
-    return std::to_string(count(&Claim::holds)) + " of " + std::to_string(count(&Claim::tested));
+    return std::to_string(count(&Statement::holds)) + " of " + std::to_string(count(&Statement::tested));
 }
 
 Fit paper_fit(const Table& table, const std::string& features) {
@@ -135,7 +131,7 @@ Fit paper_fit(const Table& table, const std::string& features) {
             const double distance = std::abs(cell.mean - *cell.paper);
             fit.mean_distance += distance;
             fit.largest_distance = std::max(fit.largest_distance, distance);
-            fit.within_tolerance += *cell.verdict();
+            fit.within_tolerance += cell.verdict() == Agreement::kAgrees;
             ++fit.cells;
         }
     if (fit.cells) fit.mean_distance /= fit.cells;
@@ -153,13 +149,12 @@ FeatureFits::FeatureFits(const Table& table, FeatureKind otherwise)
 std::string FeatureFits::told() const {
     return formatted(
         "Samples of q(z|x) lie %.1f points from the paper's cells on average (%d of %d within tolerance), means %.1f "
-        "points (%d of %d). A trained cell agrees within the larger of 2 points and three standard deviations over "
-        "seeds.",
+        "points (%d of %d).",
         100 * sample.mean_distance, sample.within_tolerance, sample.cells, 100 * mean.mean_distance,
         mean.within_tolerance, mean.cells);
 }
 
-void add_highlights(Report& report, std::size_t models, const Fit& fit, const std::vector<Claim>& claims) {
+void add_highlights(Report& report, std::size_t models, const Fit& fit, const std::vector<Statement>& claims) {
     Report::Pairs numbers = {{"models trained", std::to_string(models)}};
     if (fit.cells) {
         numbers.push_back({"trained cells that agree", formatted("%d of %d", fit.within_tolerance, fit.cells)});

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "host/core/phase.h"
-#include "host/evaluate/claims.h"
 #include "host/evaluate/features.h"
+#include "host/evaluate/statement.h"
 #include "host/experiment/experiment.h"
 #include "host/show/figure_file.h"
 #include "host/show/image_grid.h"
@@ -37,7 +37,7 @@ Cell cell_over(const std::string& test, const std::vector<M>& members, V value, 
 Table measured_part(Table table);
 /// Writes `name`.json and .md into the run's folder and prints the table; nothing for a table without rows.
 void show_table(const std::filesystem::path& folder, const Table& table, const std::string& name = "table");
-void print_claims(const std::string& heading, const std::vector<Claim>& claims);
+void print_claims(const std::string& heading, const std::vector<Statement>& claims);
 void print_figures(const std::vector<FigureFile>& figures);
 void append(std::vector<FigureFile>& all, const std::vector<FigureFile>& more);
 
@@ -66,7 +66,7 @@ class Drawings {
     const std::filesystem::path folder_;
 };
 
-void add_claims(Report& report, const std::vector<Claim>& claims);
+void add_claims(Report& report, const std::vector<Statement>& claims);
 /// A section of a table, if it has rows, and of the figures whose files' names begin with one of `prefixes`; nothing
 /// where there is neither.
 void add_section(Report& report, const std::string& heading, const std::string& text, const Table& table,
@@ -76,12 +76,12 @@ void add_section(Report& report, const std::string& heading, const std::string& 
 void add_figures(Report& report, const std::vector<FigureFile>& figures, const std::string& prefix,
                  Report::Width width);
 /// "3 of 4": of those that are tested.
-std::string holding(const std::vector<Claim>& claims);
+std::string holding(const std::vector<Statement>& claims);
 
 /// How well measured cells fit the paper's, of the rows whose key "features" is `features`.
 struct Fit {
     double mean_distance = 0, largest_distance = 0;  ///< in units of the cells
-    int within_tolerance = 0, cells = 0;
+    int within_tolerance = 0, cells = 0;             ///< of those judged
 };
 Fit paper_fit(const Table& table, const std::string& features);
 /// What a paper's classifier read of q(z|x) may be open: the fits of both kinds of feature, and which is better.
@@ -96,7 +96,7 @@ struct FeatureFits {
     FeatureKind headline, other;
 };
 /// A report's large numbers: models, cells that agree and how far they lie, claims that hold.
-void add_highlights(Report& report, std::size_t models, const Fit& fit, const std::vector<Claim>& claims);
+void add_highlights(Report& report, std::size_t models, const Fit& fit, const std::vector<Statement>& claims);
 /// One line: how many cells agree and how far they lie.
 void print_fit(const Table& table, const std::string& features);
 

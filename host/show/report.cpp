@@ -140,9 +140,9 @@ void Report::table(const Table& table) {
         }
         for (const TableText::Entry& entry : text.entries[row]) {
             body_ += "<td class=\"number";
-            if (entry.pass) body_ += *entry.pass ? " pass" : " fail";
+            if (entry.verdict) body_ += std::string(" ") + name_of(*entry.verdict);
             body_ += "\">";
-            if (entry.present) body_ += (entry.pass == false ? "<b>✗ " : "<b>") + escape(entry.mean) + "</b>";
+            if (entry.present) body_ += "<b>" + escape(entry.mean) + mark_of(entry.verdict) + "</b>";
             if (!entry.std.empty()) body_ += "<span class=\"std\"> ± " + entry.std + "</span>";
             if (!entry.paper.empty()) body_ += "<span class=\"paper\">paper " + entry.paper + "</span>";
             body_ += "</td>";

@@ -61,9 +61,10 @@ td:last-child, th:last-child { padding-right: 1.1rem; }
 .number { text-align: right; white-space: nowrap; }
 .std { color: var(--faint); font-size: 0.88em; }
 .paper { display: block; color: var(--soft); font-size: 0.84em; line-height: 1.35; }
-.pass b, .fail b { font-weight: 620; padding: 0.05em 0.4em; border-radius: 5px; }
-.pass b { background: var(--good-bg); color: var(--good); }
-.fail b { background: var(--bad-bg); color: var(--bad); }
+.agrees b, .differs b, .spreads b { font-weight: 620; padding: 0.05em 0.4em; border-radius: 5px; }
+.agrees b { background: var(--good-bg); color: var(--good); }
+.differs b { background: var(--bad-bg); color: var(--bad); }
+.spreads b { background: var(--open-bg); color: var(--soft); }
 .legend { color: var(--soft); font-size: 0.86rem; padding: 0.7rem 1.1rem 0.9rem; border-top: 1px solid var(--line);
   margin: 0;
   max-width: none; }

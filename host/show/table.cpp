@@ -30,11 +30,12 @@ std::string caption(const Table& table) {
 
 }  // namespace
 
-std::optional<bool> Cell::verdict() const {
-    if (pass) return pass;
-    if (!paper || !tolerance) return {};
-    return std::abs(mean - *paper) <= *tolerance;  // false for NaN
+std::optional<Agreement> Cell::verdict() const {
+    if (!paper || !tolerance || n == 0) return {};
+    return agreement(comparison());
 }
+
+Comparison Cell::comparison() const { return {*paper, paper_error, mean, std, n, *tolerance}; }
 
 Cell measured_cell(std::string test, const std::vector<double>& values, std::optional<double> paper,
                    std::optional<double> tolerance) {
@@ -43,6 +44,7 @@ Cell measured_cell(std::string test, const std::vector<double>& values, std::opt
     cell.n = int(values.size());
     cell.paper = paper;
     cell.tolerance = tolerance;
+    cell.values = values;
     double sum = 0, squares = 0;
     for (const double v : values) sum += v;
     cell.mean = values.empty() ? std::numeric_limits<double>::quiet_NaN() : sum / cell.n;
@@ -55,12 +57,17 @@ Table::Score Table::score() const {
     Score score;
     for (const Row& row : rows) {
         for (const Cell& cell : row.cells) {
-            const std::optional<bool> verdict = cell.verdict();
+            const std::optional<Agreement> verdict = cell.verdict();
             score.judged += verdict.has_value();
-            score.passed += verdict.value_or(false);
+            score.agreeing += verdict == Agreement::kAgrees;
+            score.spreading += verdict == Agreement::kSpreads;
         }
     }
     return score;
+}
+
+const char* mark_of(const std::optional<Agreement>& verdict) {
+    return verdict == Agreement::kDiffers ? " ✗" : verdict == Agreement::kSpreads ? " ≈" : "";
 }
 
 TableText table_text(const Table& table) {
@@ -87,7 +94,7 @@ TableText table_text(const Table& table) {
             entry.mean = std::isfinite(cell.mean) ? fixed(cell.mean * unit, table.decimals) : "-";
             if (cell.n > 1 && std::isfinite(cell.std)) entry.std = fixed(cell.std * unit, table.decimals);
             if (cell.paper) entry.paper = fixed(*cell.paper * unit, table.decimals);
-            entry.pass = cell.verdict();
+            entry.verdict = cell.verdict();
             text.any_paper |= cell.paper.has_value();
             text.fewest_seeds = std::min(text.fewest_seeds, cell.n);
             text.most_seeds = std::max(text.most_seeds, cell.n);
@@ -106,11 +113,10 @@ std::string table_legend(const Table& table, const std::string& place) {
     if (table.percent) out += ", in percent";
     if (text.any_paper) out += "; the paper's value " + place;
     const Table::Score score = table.score();
-    if (score.judged) {
-        out += "; ✗ differs from it by more than the tolerance (" + std::to_string(score.passed) + " of " +
-               std::to_string(score.judged) + " agree)";
-    }
-    return out + ".";
+    if (!score.judged) return out + ".";
+    out += "; ✗ differs from it: " + std::to_string(score.agreeing) + " of " + std::to_string(score.judged) + " agree";
+    if (score.spreading) out += ", " + std::to_string(score.spreading) + (score.spreading > 1 ? " spread" : " spreads");
+    return out + ". " + agreement_rule();
 }
 
 Json to_json(const Table& table) {
@@ -123,7 +129,12 @@ Json to_json(const Table& table) {
             Json c = {{"test", cell.test}, {"paper", nullptr}, {"mean", cell.mean}, {"std", cell.std}, {"n", cell.n}};
             if (cell.paper) c["paper"] = *cell.paper;
             if (cell.tolerance) c["tolerance"] = *cell.tolerance;
-            if (const auto verdict = cell.verdict()) c["pass"] = *verdict;
+            if (cell.paper_error > 0) c["paper_error"] = cell.paper_error;
+            if (const auto verdict = cell.verdict()) {
+                c["allowed"] = allowed_difference(cell.comparison());
+                c["verdict"] = name_of(*verdict);
+            }
+            if (!cell.values.empty()) c["values"] = cell.values;
             out["cells"].push_back(std::move(c));
         }
         json["rows"].push_back(std::move(out));
@@ -144,7 +155,7 @@ std::string to_markdown(const Table& table) {
             if (entry.present) out += " " + entry.mean;
             if (!entry.std.empty()) out += " ± " + entry.std;
             if (!entry.paper.empty()) out += " (" + entry.paper + ")";
-            out += entry.pass == false ? " ✗ |" : " |";
+            out += std::string(mark_of(entry.verdict)) + " |";
         }
         out += "\n";
     }
@@ -159,11 +170,15 @@ std::string to_terminal(const Table& table, bool colour) {
     const bool judged = table.score().judged > 0;
     const auto cell = [&](const TableText::Entry& entry, bool painted) {
         if (!entry.present) return std::string();
-        const char* code = entry.pass == true ? "32" : entry.pass == false ? "31" : "0";
-        std::string out = painted && entry.pass ? paint(entry.mean, code) : entry.mean;
+        const char* code = entry.verdict == Agreement::kAgrees    ? "32"
+                           : entry.verdict == Agreement::kDiffers ? "31"
+                                                                  : "33";
+        std::string out = painted && entry.verdict ? paint(entry.mean, code) : entry.mean;
         if (!entry.std.empty()) out += " ± " + entry.std;
         if (!entry.paper.empty()) out += painted ? paint(" (" + entry.paper + ")", "2") : " (" + entry.paper + ")";
-        if (judged) out += entry.pass == false ? (painted ? paint(" ✗", code) : " ✗") : "  ";
+        if (!judged) return out;
+        const std::string mark = mark_of(entry.verdict);
+        out += mark.empty() ? "  " : painted ? paint(mark, code) : mark;
         return out;
     };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/files/json.h"
+#include "host/show/agreement.h"
 
 namespace warpvae {
 
@@ -17,11 +18,14 @@ struct Cell {
     double mean = 0;                  // NaN: not measured
     double std = 0;                   // over seeds, n - 1 in the denominator; not shown for n < 2
     int n = 0;                        // seeds
-    std::optional<double> tolerance;  // largest |mean - paper| that passes
-    std::optional<bool> pass;         // a verdict that is not the tolerance's
+    std::optional<double> tolerance;  // stated difference from the paper's value that counts as none
+    double paper_error = 0;           // standard error that the paper states
+    std::vector<double> values = {};  // one for each seed
 
-    /// `pass` where it is set, else |mean - paper| <= tolerance, else nothing.
-    std::optional<bool> verdict() const;
+    /// Nothing where there is no number of the paper, none of ours, or no tolerance: such a cell is shown only.
+    std::optional<Agreement> verdict() const;
+    /// What the verdict is of: only where there is one.
+    Comparison comparison() const;
 };
 
 /// Mean, standard deviation and count of `values`, as a cell.
@@ -39,18 +43,21 @@ struct Table {
     bool percent = false;  // shown times 100; JSON keeps fractions
     int decimals = 4;      // as shown: of the fraction, or of the percentage
 
-    /// Cells with a verdict, and how many of them pass.
+    /// Cells with a verdict, and how many of them agree or spread.
     struct Score {
-        int passed = 0, judged = 0;
+        int agreeing = 0, spreading = 0, judged = 0;
     };
     Score score() const;
 };
+
+/// The mark behind a cell: " ✗" where it differs, " ≈" where it spreads, else nothing.
+const char* mark_of(const std::optional<Agreement>& verdict);
 
 /// What every rendering shows: row keys, then one column per test in order of first appearance.
 struct TableText {
     struct Entry {
         std::string mean, std, paper;  // as printed; "" where there is none, "-" for a mean that was not measured
-        std::optional<bool> pass;
+        std::optional<Agreement> verdict;
         bool present = false;  // false: this row has no such test
     };
     std::vector<std::string> keys, tests;
@@ -61,7 +68,7 @@ struct TableText {
 };
 TableText table_text(const Table& table);
 
-/// One line under a rendering: what the numbers are, where the paper's stands, and how many agree with it.
+/// Under a rendering: what the numbers are, where the paper's stands, how many agree with it, and what that means.
 std::string table_legend(const Table& table, const std::string& place = "in brackets");
 
 Json to_json(const Table& table);

@@ -32,9 +32,9 @@ std::vector<GeometryReplica> as_in_the_paper() {
     all.push_back(replica(30, -INFINITY, 1, 3, 9, 9));  // orders below 0 are no part of the statements
     return all;
 }
-const Claim& claim_of(const std::vector<Claim>& claims, const std::string& name) {
-    for (const Claim& claim : claims)
-        if (claim.name == name) return claim;
+const Statement& claim_of(const std::vector<Statement>& claims, const std::string& name) {
+    for (const Statement& claim : claims)
+        if (claim.id == name) return claim;
     throw std::out_of_range(name);
 }
 TransitionStatistics sharper() {
@@ -44,10 +44,10 @@ TransitionStatistics sharper() {
 }
 
 TEST(GeometryTable, EveryStatementHoldsWhereTheNumbersSaySo) {
-    for (const Claim& claim : geometry_claims(as_in_the_paper(), sharper())) {
-        EXPECT_TRUE(claim.tested) << claim.name;
-        EXPECT_TRUE(claim.holds) << claim.name << ": " << claim.evidence;
-        EXPECT_FALSE(claim.evidence.empty());
+    for (const Statement& claim : geometry_claims(as_in_the_paper(), sharper())) {
+        EXPECT_TRUE(claim.tested) << claim.id;
+        EXPECT_TRUE(claim.holds) << claim.id << ": " << claim.reason;
+        EXPECT_FALSE(claim.reason.empty());
     }
 }
 
@@ -56,8 +56,8 @@ TEST(GeometryTable, EachStatementFailsWhereItsNumbersDo) {
         std::vector<GeometryReplica> replicas = as_in_the_paper();
         TransitionStatistics transitions = sharper();
         for (GeometryReplica& r : replicas) change(r, transitions);
-        const std::vector<Claim> claims = geometry_claims(replicas, transitions);
-        for (const Claim& claim : claims) EXPECT_EQ(claim.holds, claim.name != name) << claim.name << " of " << name;
+        const std::vector<Statement> claims = geometry_claims(replicas, transitions);
+        for (const Statement& claim : claims) EXPECT_EQ(claim.holds, claim.id != name) << claim.id << " of " << name;
     };
     using R = GeometryReplica;
     using T = TransitionStatistics;
@@ -76,10 +76,10 @@ TEST(GeometryTable, EachStatementFailsWhereItsNumbersDo) {
 }
 
 TEST(GeometryTable, WhatARunCannotSayIsUntested) {
-    const std::vector<Claim> none = geometry_claims({}, {});
+    const std::vector<Statement> none = geometry_claims({}, {});
     ASSERT_EQ(none.size(), 7u);
-    for (const Claim& claim : none) EXPECT_FALSE(claim.tested || claim.holds) << claim.name;
-    const std::vector<Claim> one = geometry_claims({replica(30, 1, 1, 20, 4, 50)}, {});
+    for (const Statement& claim : none) EXPECT_FALSE(claim.tested || claim.holds) << claim.id;
+    const std::vector<Statement> one = geometry_claims({replica(30, 1, 1, 20, 4, 50)}, {});
     for (const char* name : {"N2", "N4", "N6", "N7", "N8"}) EXPECT_FALSE(claim_of(one, name).tested) << name;
     for (const char* name : {"N3", "N5"}) EXPECT_TRUE(claim_of(one, name).tested) << name;
 }

@@ -55,7 +55,7 @@ TEST(Report, HoldsEveryPart) {
     for (const char* part :
          {"<title>Invariance</title>", "a subtitle", "26 of 32", "href=\"#section-2\"", "id=\"section-2\"",
           "<b>0.8812</b><span class=\"std\"> ± 0.0020</span><span class=\"paper\">paper 0.8800</span>",
-          "<b>✗ 0.7246</b>", "✓ holds", "✗ does not hold", "not tested", "evidence two",
+          "<b>0.7246 ✗</b>", "✓ holds", "✗ does not hold", "not tested", "evidence two",
           "<figcaption>second</figcaption>", "<p>one <code>code</code> &amp; two</p>\n<p>three</p>", "Active units",
           "<dt>seed</dt><dd>1</dd>", "4 of 8 agree"}) {
         EXPECT_NE(html.find(part), std::string::npos) << part;

@@ -71,13 +71,14 @@ TEST(SpatialTable, RowsStandBesideThePaper) {
     EXPECT_NEAR(vae.cells[0].mean, 0.873, 1e-12);
     EXPECT_EQ(vae.cells[0].n, 5);
     EXPECT_DOUBLE_EQ(*vae.cells[0].paper, 0.8770);
-    EXPECT_EQ(vae.cells[0].verdict(), true);
+    EXPECT_EQ(vae.cells[0].verdict(), Agreement::kAgrees);
     EXPECT_FALSE(vae.cells[1].verdict()) << "the folds' deviation of a trained row is no claim";
-    EXPECT_EQ(row_of(table, "PCA", 8).cells[2].verdict(), true) << "another centre: within the wide tolerance";
+    EXPECT_EQ(row_of(table, "PCA", 8).cells[2].verdict(), Agreement::kAgrees)
+        << "another centre: within the wide tolerance";
     options.centre = PcaCentre::kOwn;
     table = spatial_table(a_run(), fixed, options, "mnist");
-    EXPECT_EQ(row_of(table, "PCA", 8).cells[0].verdict(), true);
-    EXPECT_EQ(row_of(table, "PCA", 8).cells[2].verdict(), false) << "0.7587 is not 0.7551";
+    EXPECT_EQ(row_of(table, "PCA", 8).cells[0].verdict(), Agreement::kAgrees);
+    EXPECT_EQ(row_of(table, "PCA", 8).cells[2].verdict(), Agreement::kDiffers) << "0.7587 is not 0.7551";
     for (const Row& row : spatial_table(a_run(), fixed, options, "glyphs").rows)
         for (const Cell& cell : row.cells) EXPECT_FALSE(cell.paper) << "the paper's numbers are for MNIST";
 }
@@ -109,13 +110,13 @@ TEST(SpatialTable, ClaimsFollowTheNumbers) {
     FixedScores fixed;
     fixed[{kPca, 8}].cv_mean = 0.75;
     fixed[{kPca, 20}].cv_mean = 0.85;
-    for (const Claim& claim : spatial_claims(a_run(), fixed, FeatureKind::kMean)) {
-        if (claim.name == "V4") {
+    for (const Statement& claim : spatial_claims(a_run(), fixed, FeatureKind::kMean)) {
+        if (claim.id == "V4") {
             EXPECT_FALSE(claim.tested) << "no two models of equal size";
             continue;
         }
-        EXPECT_TRUE(claim.tested) << claim.name;
-        EXPECT_TRUE(claim.holds) << claim.name << ": " << claim.evidence;
+        EXPECT_TRUE(claim.tested) << claim.id;
+        EXPECT_TRUE(claim.holds) << claim.id << ": " << claim.reason;
     }
     std::vector<SpatialReplica> other = a_run();
     for (SpatialReplica& r : other)
@@ -124,9 +125,9 @@ TEST(SpatialTable, ClaimsFollowTheNumbers) {
     EXPECT_FALSE(spatial_claims(other, fixed, FeatureKind::kMean)[0].holds);
     // Equal sizes: a VAE of 14 against an affine T-VAE of 8 + 6 numbers.
     other.push_back(replica(kVae, 14, 1, 0.8, 120));
-    const Claim better = spatial_claims(other, fixed, FeatureKind::kMean)[3];
-    EXPECT_TRUE(better.tested && better.holds) << better.evidence;
-    for (const Claim& claim : spatial_claims({}, {}, FeatureKind::kMean)) EXPECT_FALSE(claim.tested) << claim.name;
+    const Statement better = spatial_claims(other, fixed, FeatureKind::kMean)[3];
+    EXPECT_TRUE(better.tested && better.holds) << better.reason;
+    for (const Statement& claim : spatial_claims({}, {}, FeatureKind::kMean)) EXPECT_FALSE(claim.tested) << claim.id;
 }
 
 TEST(SpatialSettings, NamesAreReadBack) {

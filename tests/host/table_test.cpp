@@ -21,33 +21,35 @@ Table sample() {
     table.device = "cpu";
     table.rows.resize(2);
     table.rows[0].keys = {{"train", "MNIST-s"}, {"latents", 10}};
-    table.rows[0].cells = {{"MNIST-s", 0.8799, 0.88125, 0.0021, 3, 0.01, {}},
-                           {"MNIST-fr", 0.6846, 0.7246, 0.0101, 3, 0.02, {}}};
+    table.rows[0].cells = {{"MNIST-s", 0.8799, 0.88125, 0.0021, 3, 0.01},
+                           {"MNIST-fr", 0.6846, 0.7246, 0.0101, 3, 0.02}};
     table.rows[1].keys = {{"train", "MNIST-rt"}, {"latents", 100}};
-    table.rows[1].cells = {{"MNIST-fr", {}, 0.5, 0, 1, {}, {}}};
+    table.rows[1].cells = {{"MNIST-fr", {}, 0.5, 0, 1, {}}};
     return table;
 }
 
 TEST(Table, Verdicts) {
     const double nan = std::numeric_limits<double>::quiet_NaN();
-    EXPECT_EQ((Cell{"t", 0.5, 0.53125, 0, 1, 0.03125, {}}).verdict(), true);  // the tolerance itself passes
-    EXPECT_EQ((Cell{"t", 0.5, 0.54, 0, 1, 0.03125, {}}).verdict(), false);
-    EXPECT_EQ((Cell{"t", 0.5, 0.46, 0, 1, 0.03125, {}}).verdict(), false);
-    EXPECT_EQ((Cell{"t", 0.5, nan, 0, 1, 0.03125, {}}).verdict(), false);
-    EXPECT_EQ((Cell{"t", {}, 0.5, 0, 1, 0.03125, {}}).verdict(), std::nullopt);
-    EXPECT_EQ((Cell{"t", 0.5, 0.5, 0, 1, {}, {}}).verdict(), std::nullopt);
-    EXPECT_EQ((Cell{"t", 0.5, 0.5, 0, 1, 0.1, false}).verdict(), false);
+    EXPECT_EQ((Cell{"t", 0.5, 0.53125, 0, 1, 0.03125}).verdict(), Agreement::kAgrees);
+    EXPECT_EQ((Cell{"t", 0.5, nan, 0, 1, 0.03125}).verdict(), Agreement::kDiffers);
+    EXPECT_EQ((Cell{"t", 0.5, 0.51, 0.04, 9, 0.03125}).verdict(), Agreement::kSpreads);
+    EXPECT_EQ((Cell{"t", 0.5, 0.56, 0, 1, 0.03125, 0.05}).verdict(), Agreement::kAgrees) << "the paper's own error";
+    EXPECT_EQ((Cell{"t", 0.5, nan, 0, 0, 0.03125}).verdict(), std::nullopt) << "not measured";
+    EXPECT_EQ((Cell{"t", {}, 0.5, 0, 1, 0.03125}).verdict(), std::nullopt) << "the paper has no number";
+    EXPECT_EQ((Cell{"t", 0.5, 0.5, 0, 1, {}}).verdict(), std::nullopt) << "shown only";
     const Table::Score score = sample().score();
-    EXPECT_EQ(score.passed, 1);
+    EXPECT_EQ(score.agreeing, 1);
+    EXPECT_EQ(score.spreading, 0);
     EXPECT_EQ(score.judged, 2);
 }
 
 TEST(Table, MeanAndDeviationOverSeeds) {
-    const Cell cell = measured_cell("t", {1, 2, 6}, 2.5, 1.0);
+    const Cell cell = measured_cell("t", {1, 2, 6}, 2.5, 3.0);
     EXPECT_DOUBLE_EQ(cell.mean, 3);
     EXPECT_DOUBLE_EQ(cell.std, std::sqrt((4 + 1 + 9) / 2.0));
     EXPECT_EQ(cell.n, 3);
-    EXPECT_EQ(cell.verdict(), true);
+    EXPECT_EQ(cell.values, (std::vector<double>{1, 2, 6}));
+    EXPECT_EQ(cell.verdict(), Agreement::kAgrees);
     EXPECT_EQ(measured_cell("t", {5}).std, 0);
     const Cell none = measured_cell("t", {});
     EXPECT_TRUE(std::isnan(none.mean));
@@ -56,26 +58,27 @@ TEST(Table, MeanAndDeviationOverSeeds) {
 
 TEST(Table, JsonHasTheDocumentedShape) {
     const Json json = to_json(sample());
-    EXPECT_EQ(json.dump(),
-              R"({"paper":"Mills 2024","table":"Table 2","dataset":"mnist","device":"cpu","rows":[)"
-              R"({"train":"MNIST-s","latents":10,"cells":[)"
-              R"({"test":"MNIST-s","paper":0.8799,"mean":0.88125,"std":0.0021,"n":3,"tolerance":0.01,"pass":true},)"
-              R"({"test":"MNIST-fr","paper":0.6846,"mean":0.7246,"std":0.0101,"n":3,"tolerance":0.02,"pass":false}]},)"
-              R"({"train":"MNIST-rt","latents":100,"cells":[)"
-              R"({"test":"MNIST-fr","paper":null,"mean":0.5,"std":0.0,"n":1}]}]})");
+    EXPECT_EQ(
+        json.dump(),
+        R"({"paper":"Mills 2024","table":"Table 2","dataset":"mnist","device":"cpu","rows":[)"
+        R"({"train":"MNIST-s","latents":10,"cells":[)"
+        R"({"test":"MNIST-s","paper":0.8799,"mean":0.88125,"std":0.0021,"n":3,"tolerance":0.01,"allowed":0.01,"verdict":"agrees"},)"
+        R"({"test":"MNIST-fr","paper":0.6846,"mean":0.7246,"std":0.0101,"n":3,"tolerance":0.02,"allowed":0.02,"verdict":"differs"}]},)"
+        R"({"train":"MNIST-rt","latents":100,"cells":[)"
+        R"({"test":"MNIST-fr","paper":null,"mean":0.5,"std":0.0,"n":1}]}]})");
 }
 
 TEST(Table, Markdown) {
-    EXPECT_EQ(
-        to_markdown(sample()),
-        "**Mills 2024, Table 2 on mnist (cpu)**\n\n"
-        "| train | latents | MNIST-s | MNIST-fr |\n"
-        "| --- | --- | ---: | ---: |\n"
-        "| MNIST-s | 10 | 0.8812 ± 0.0021 (0.8799) | 0.7246 ± 0.0101 (0.6846) ✗ |\n"
-        "| MNIST-rt | 100 | | 0.5000 |\n"
-        "\n"
-        "Mean ± standard deviation over 1 to 3 seeds; the paper's value in brackets; ✗ differs from it by more than "
-        "the tolerance (1 of 2 agree).\n");
+    EXPECT_EQ(to_markdown(sample()),
+              "**Mills 2024, Table 2 on mnist (cpu)**\n\n"
+              "| train | latents | MNIST-s | MNIST-fr |\n"
+              "| --- | --- | ---: | ---: |\n"
+              "| MNIST-s | 10 | 0.8812 ± 0.0021 (0.8799) | 0.7246 ± 0.0101 (0.6846) ✗ |\n"
+              "| MNIST-rt | 100 | | 0.5000 |\n"
+              "\n"
+              "Mean ± standard deviation over 1 to 3 seeds; the paper's value in brackets; ✗ differs from it: 1 of 2 "
+              "agree. " +
+                  std::string(agreement_rule()) + "\n");
     Table percent = sample();
     percent.percent = true;
     percent.decimals = 1;
@@ -89,7 +92,7 @@ TEST(Table, Markdown) {
 TEST(Table, UnmeasuredIsADash) {
     Table table = sample();
     table.rows[1].cells[0] = measured_cell("MNIST-fr", {}, 0.7, 0.1);
-    EXPECT_NE(to_markdown(table).find("| - (0.7000) ✗ |"), std::string::npos) << to_markdown(table);
+    EXPECT_NE(to_markdown(table).find("| - (0.7000) |"), std::string::npos) << to_markdown(table);
 }
 
 std::size_t columns(const std::string& line) {

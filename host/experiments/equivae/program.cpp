@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "host/experiment/presentation.h"
+#include "host/experiment/statements.h"
 #include "host/experiments/equivae/results.h"
 #include "host/programs.h"
 
@@ -90,6 +91,7 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         show_table(experiment_->out(), run.supervised);
         show_table(experiment_->out(), run.semi, "table_semi");
         show_table(experiment_->out(), run.latents, "latents");
+        write_statements(experiment_->out(), "Feige (2019)", equivae_statements(replicas, data().name));
         print_claims("The paper's claims:", equivae_claims(replicas));
         return run;
     }

@@ -6,7 +6,7 @@
 namespace warpvae {
 namespace {
 
-void add_highlights(Report& report, const std::vector<EquivaeReplica>& replicas, std::vector<Claim> claims) {
+void add_highlights(Report& report, const std::vector<EquivaeReplica>& replicas, std::vector<Statement> claims) {
     Report::Pairs numbers = {{"models trained", std::to_string(replicas.size())}};
     const auto add_mean = [&](const char* name, std::optional<double> EquivaeReplica::*score) {
         std::vector<double> values;
@@ -16,7 +16,7 @@ void add_highlights(Report& report, const std::vector<EquivaeReplica>& replicas,
     };
     add_mean("error by distance, all labels", &EquivaeReplica::distance);
     add_mean("class read from draws of v", &EquivaeReplica::probe_v_sample);
-    std::erase_if(claims, [](const Claim& claim) { return !claim.tested; });
+    std::erase_if(claims, [](const Statement& claim) { return !claim.tested; });
     numbers.push_back({"claims that hold", holding(claims) + " tested"});
     report.highlights(numbers);
 }
@@ -25,7 +25,7 @@ void add_highlights(Report& report, const std::vector<EquivaeReplica>& replicas,
 
 void write_equivae_report(const EquivaeExperiment& experiment, const EquivaeReport& run) {
     Report report("Invariant and equivariant latents", measured("Feige (2019), EQUIVAE", experiment));
-    const std::vector<Claim> claims = equivae_claims(run.replicas);
+    const std::vector<Statement> claims = equivae_claims(run.replicas);
     add_highlights(report, run.replicas, claims);
     report.paragraph(
         "An image is drawn from two latents: `r`, a function of a few *other* images of its class, and `v`, "
@@ -35,8 +35,7 @@ void write_equivae_report(const EquivaeExperiment& experiment, const EquivaeRepo
     add_section(
         report, "Table 1: all labels",
         "Error rates on the test set. The distance classifier has no parameters: f_inv(x) of one image, and the "
-        "nearest of ten class means. A cell agrees within three standard errors, ours and the paper's together, "
-        "or where it has fewer errors.",
+        "nearest of ten class means.",
         run.supervised);
     add_section(
         report, "Table 2: few labels",

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "data/user_images.h"
-#include "host/evaluate/claims.h"
+#include "host/evaluate/statement.h"
 #include "host/experiments/equivae/benchmark.h"
 #include "host/show/figure_file.h"
 #include "host/show/image_grid.h"
@@ -25,7 +25,9 @@ Table equivae_supervised_table(const std::vector<EquivaeReplica>& replicas, cons
 Table equivae_semi_table(const std::vector<EquivaeReplica>& replicas, const std::string& dataset);
 /// Beyond the paper: the validation bound, the class from the bound of log p(x, y), linear probes of the class.
 Table equivae_latents_table(const std::vector<EquivaeReplica>& replicas, const std::string& dataset);
-std::vector<Claim> equivae_claims(const std::vector<EquivaeReplica>& replicas);
+std::vector<Statement> equivae_claims(const std::vector<EquivaeReplica>& replicas);
+/// The claims, then every cell of the paper's Tables 1 and 2.
+std::vector<Statement> equivae_statements(const std::vector<EquivaeReplica>& replicas, const std::string& dataset);
 
 // --- pictures: figures.cpp -------------------------------------------------------------------------------------------
 

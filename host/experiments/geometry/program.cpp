@@ -4,6 +4,7 @@
 
 #include "data/user_images.h"
 #include "host/experiment/presentation.h"
+#include "host/experiment/statements.h"
 #include "host/experiments/geometry/results.h"
 #include "host/log.h"
 #include "host/programs.h"
@@ -101,6 +102,7 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
         if (paper_.pairs)
             transitions = measure_transitions(*experiment_, replicas.front(), paper_.pairs, paper_.interpolation);
         report.claims = geometry_claims(replicas, transitions);
+        write_statements(experiment_->out(), report.components.paper, report.claims);
         print_claims("The paper's statements:", report.claims);
         return report;
     }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "host/evaluate/claims.h"
+#include "host/evaluate/statement.h"
 #include "host/experiments/geometry/interpolation.h"
 #include "host/show/figure_file.h"
 #include "host/show/table.h"
@@ -23,8 +23,8 @@ Table geometry_likelihood_table(const std::vector<GeometryReplica>& replicas, co
 /// Figure 3 at the end of training: a row for each k and alpha, test accuracy by feature and classifier.
 Table geometry_separability_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset);
 /// The statements N2 to N8 (checklist), each with its numbers. N8 needs `transitions`.
-std::vector<Claim> geometry_claims(const std::vector<GeometryReplica>& replicas,
-                                   const std::optional<TransitionStatistics>& transitions);
+std::vector<Statement> geometry_claims(const std::vector<GeometryReplica>& replicas,
+                                       const std::optional<TransitionStatistics>& transitions);
 
 // --- pictures: figures.cpp -------------------------------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ std::vector<FigureFile> draw_samples(const GeometryExperiment& experiment, const
 struct GeometryReport {
     std::vector<GeometryReplica> replicas;
     Table components, separability;
-    std::vector<Claim> claims;
+    std::vector<Statement> claims;
     std::vector<FigureFile> figures;
 };
 /// Writes report.html into the run's folder.

@@ -3,6 +3,7 @@
 
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
+#include "host/experiment/statements.h"
 #include "host/experiments/invariance/results.h"
 #include "host/programs.h"
 
@@ -69,6 +70,7 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
         for (const FeatureKind kind : kFeatureKinds)
             print_claims(std::string("\nThe paper's claims, on the posterior's ") + name_of(kind) + ":",
                          invariance_claims(replicas, kind));
+        write_statements(experiment_->out(), table.paper, invariance_statements(replicas, table));
         std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
         return table;
     }

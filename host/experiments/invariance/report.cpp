@@ -62,7 +62,7 @@ void write_invariance_report(const InvarianceExperiment& experiment, const std::
     const DataSet& data = experiment.data();
     Report report("Invariance in variational auto-encoders", measured("Mills (2024)", experiment));
     const FeatureFits fits(table, FeatureKind::kSample);
-    const std::vector<Claim> claims = invariance_claims(replicas, fits.headline);
+    const std::vector<Statement> claims = invariance_claims(replicas, fits.headline);
     add_highlights(report, replicas.size(), fits.best(), claims);
     report.paragraph(
         "A variational auto-encoder is trained on digits as they are (`MNIST-s`) or randomly turned and scaled "

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "host/evaluate/claims.h"
+#include "host/evaluate/statement.h"
 #include "host/experiments/invariance/invariance.h"
 #include "host/show/figure_file.h"
 #include "host/show/table.h"
@@ -21,7 +21,11 @@ Table invariance_table(const std::vector<InvarianceReplica>& replicas,
                        const std::vector<InvarianceBenchmark>& benchmarks, const std::string& dataset);
 /// Latents in use (ElboSummary::active_units) by training set and N: what the paper suspects behind its N = 10.
 Table active_units_table(const std::vector<InvarianceReplica>& replicas, const std::string& dataset);
-std::vector<Claim> invariance_claims(const std::vector<InvarianceReplica>& replicas, FeatureKind features);
+/// C1 to C5 (checklist), the first four on this kind of feature.
+std::vector<Statement> invariance_claims(const std::vector<InvarianceReplica>& replicas, FeatureKind features);
+/// The claims on both kinds of feature, then every cell of the paper's Table 2 held against `table`, which
+/// invariance_table() made.
+std::vector<Statement> invariance_statements(const std::vector<InvarianceReplica>& replicas, const Table& table);
 
 // --- pictures: figures.cpp -------------------------------------------------------------------------------------------
 

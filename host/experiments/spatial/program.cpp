@@ -4,6 +4,7 @@
 
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
+#include "host/experiment/statements.h"
 #include "host/experiments/spatial/results.h"
 #include "host/log.h"
 #include "host/programs.h"
@@ -11,6 +12,7 @@
 namespace warpvae {
 namespace {
 
+constexpr const char* kPaper = "Vivé";
 constexpr const char* kLesson = R"(
 Examples
   spatial report --quick --out runs/quick                            a first look, a few minutes on two cores
@@ -106,6 +108,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
                 print_claims(std::string("\nThe paper's claims, on the posterior's ") + name_of(kind) + ":",
                              spatial_claims(run.replicas, run.fixed, kind));
         }
+        write_statements(experiment_->out(), kPaper, spatial_statements(run, data().name));
         std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
     }
     void table() { show(measure(experiment_->replicas())); }
@@ -182,6 +185,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         show_table(out, run.likelihood = likelihoods(ready), "likelihood");
         show_table(out, run.denoising = denoising_table(*experiment_, ready), "denoising");
         if (data().name == "glyphs") recover_poses(ready, run);
+        write_statements(out, kPaper, spatial_statements(run, data().name));
         write_spatial_report(*experiment_, run);
     }
 };

@@ -9,7 +9,7 @@ void write_spatial_report(const SpatialExperiment& experiment, const SpatialResu
     const DataSet& data = experiment.data();
     Report report("Spatial transformers in variational auto-encoders", measured("Vivé", experiment));
     const FeatureFits fits(run.table, FeatureKind::kMean);
-    const std::vector<Claim> claims = spatial_claims(run.replicas, run.fixed, fits.headline);
+    const std::vector<Statement> claims = spatial_claims(run.replicas, run.fixed, fits.headline);
     add_highlights(report, run.replicas.size(), fits.best(), claims);
     report.paragraph(
         "A digit's pose is a latent `u` of its own: a spatial transformer layer puts the decoder's image into that "
@@ -28,6 +28,7 @@ void write_spatial_report(const SpatialExperiment& experiment, const SpatialResu
     report.paragraph(std::string("Tried on the posterior's ") + name_of(fits.headline) +
                      (fits.has_paper() ? ", whose cells lie nearer." : "."));
     add_claims(report, claims);
+    if (!run.denoising.rows.empty()) add_claims(report, {denoising_claim(run.denoising)});
     add_section(report, "The models", "", run.models, run.figures, {"learning-"});
     add_section(report, "Reconstruction by dimension", "", {}, run.figures, {"figure5"}, full);
     add_section(report, "Samples", "", {}, run.figures, {"figure6", "figure7", "figure9"});

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "host/evaluate/claims.h"
 #include "host/evaluate/pose_recovery.h"
+#include "host/evaluate/statement.h"
 #include "host/experiments/spatial/spatial.h"
 #include "host/show/figure_file.h"
 #include "host/show/image_grid.h"
@@ -28,8 +28,11 @@ Table spatial_models_table(const std::vector<SpatialReplica>& replicas, const st
 /// The second term of the bound by model and dim(z) + dim(u), of those whose u is a function of x (P0).
 std::map<SpatialRow, std::map<int, std::vector<double>>> reconstruction_by_size(
     const std::vector<SpatialReplica>& replicas);
-std::vector<Claim> spatial_claims(const std::vector<SpatialReplica>& replicas, const FixedScores& fixed,
-                                  FeatureKind features);
+/// V1 to V6; V4 and V6 are of no features.
+std::vector<Statement> spatial_claims(const std::vector<SpatialReplica>& replicas, const FixedScores& fixed,
+                                      FeatureKind features);
+/// V7, of denoising_table().
+Statement denoising_claim(const Table& denoising);
 
 // --- pictures: figures.cpp -------------------------------------------------------------------------------------------
 
@@ -85,6 +88,8 @@ struct SpatialResults {
     Table table, models, likelihood, denoising, recovery, equivariance;
     std::vector<FigureFile> figures;
 };
+/// The claims on both kinds of feature, then every cell of the paper's Table 1.
+std::vector<Statement> spatial_statements(const SpatialResults& run, const std::string& dataset);
 /// Writes report.html into the run's folder.
 void write_spatial_report(const SpatialExperiment& experiment, const SpatialResults& run);
 

@@ -1,0 +1,52 @@
+#include "host/evaluate/statement.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace warpvae {
+
+constexpr double kSignificant = 0.05;
+
+double Measured::mean() const {
+    double sum = 0;
+    for (const double v : values) sum += v;
+    return values.empty() ? NAN : sum / double(values.size());
+}
+
+double Measured::std() const {
+    if (values.size() < 2) return 0;
+    double squares = 0;
+    for (const double v : values) squares += (v - mean()) * (v - mean());
+    return std::sqrt(squares / double(values.size() - 1));
+}
+
+double sign_test(int successes, int trials) {
+    double p = 0, term = std::pow(0.5, trials);  // C(trials, trials) / 2^trials, then downwards
+    for (int k = trials; k >= successes; --k) {
+        p += term;
+        term *= double(k) / double(trials - k + 1);
+    }
+    return std::min(p, 1.0);
+}
+
+Statement judged(std::string id, std::string text, std::string reason, int successes, int trials, Measured measured) {
+    Statement statement{.id = std::move(id), .text = std::move(text), .reason = std::move(reason)};
+    statement.rule = "in more than half of the seeds";
+    if (!trials) {
+        statement.reason = "This run trained no models for this comparison.";
+        return statement;
+    }
+    statement.tested = true;
+    statement.p = sign_test(successes, trials);
+    statement.holds = 2 * successes > trials;
+    statement.measured = std::move(measured);
+    char line[128];
+    std::snprintf(line, sizeof line, " It holds for %d of %d seeds (sign test p = %.3g%s).", successes, trials,
+                  statement.p,
+                  statement.holds && statement.p > kSignificant ? ", too few seeds to be significant" : "");
+    statement.reason += line;
+    return statement;
+}
+
+}  // namespace warpvae

@@ -1,0 +1,38 @@
+// A paper's statements, and whether the measured models bear them out, seed by seed.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace warpvae {
+
+/// The number that a statement is about.
+struct Measured {
+    std::string quantity = {};        ///< "gain in accuracy on MNIST-fr"
+    std::vector<double> values = {};  ///< one for each seed, or each model
+    std::optional<double> paper = {};
+
+    double mean() const;  ///< NaN without values
+    double std() const;   ///< n - 1 in the denominator; 0 for fewer than two values
+};
+
+/// One statement of a paper and what the measured replicas say of it.
+struct Statement {
+    std::string id, text;  ///< "C1", ...
+    std::string reason;    ///< numbers, in one sentence; of an untested one what is missing
+    bool tested = false, holds = false;
+    double p = 1;  ///< of the one-sided sign test over seeds, 1 where there is none
+    std::string rule = {};
+    Measured measured = {};
+    std::string paper = {};  ///< its author and year
+};
+
+/// Probability of at least `successes` heads in `trials` fair tosses.
+double sign_test(int successes, int trials);
+
+/// A statement that holds where most seeds say so. `reason` is followed by the count of seeds and the sign test; it is
+/// left out where no seed was tried.
+Statement judged(std::string id, std::string text, std::string reason, int successes, int trials,
+                 Measured measured = {});
+
+}  // namespace warpvae

@@ -1,0 +1,35 @@
+// The statements of a run on disk, statements.json: what a paper says, what was measured, and the verdict, with the
+// numbers of each seed. Every cell of a paper's table is a statement too.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "host/evaluate/statement.h"
+#include "host/files/json.h"
+#include "host/show/report.h"
+#include "host/show/table.h"
+
+namespace warpvae {
+
+Verdict verdict_of(const Statement& statement);
+/// "HOLDS", "DOES NOT HOLD", "NOT RUN"
+const char* verdict_text(Verdict verdict);
+
+/// One statement for each cell with a number of the paper that is held to it; "NOT RUN" for those without one of ours.
+std::vector<Statement> statements_of(const Table& table);
+/// Cells of `of_paper` (numbers of the paper alone) whose row `measured` has not, as rows that were not run.
+Table with_missing_rows(Table measured, const Table& of_paper);
+
+/// {"paper", "id", "text", "rule", "verdict", "reason", "p", "measured": {"quantity", "paper", "mean", "std", "n",
+/// "values"}}
+Json to_json(const Statement& statement);
+/// Throws Json::exception where something is missing or of another type.
+Statement statement_from(const Json& json);
+
+/// OUT/statements.json, in this order. `paper` is put where a statement names none.
+void write_statements(const std::filesystem::path& folder, const std::string& paper, std::vector<Statement> statements);
+/// Throws Error naming a damaged file.
+std::vector<Statement> read_statements(const std::filesystem::path& file);
+
+}  // namespace warpvae

@@ -28,7 +28,8 @@ struct Setting {
     /// Where the value comes from; a later one is never replaced by an earlier one.
     enum class Source { kDefault, kPreset, kConfig, kCommandLine };
 
-    std::string name;  ///< without dashes
+    std::string name;    ///< without dashes: in config.toml, and on the command line
+    std::string called;  ///< what its commands call it, where another setting has that name; empty: as `name`
     std::string type, help, group;
     std::string wanted;  ///< what the value must be
     unsigned decides = kNothing;
@@ -45,6 +46,12 @@ struct Setting {
         commands = std::move(of);
         return *this;
     }
+    /// On the command line it is this, with its own commands and no others.
+    Setting& as(std::string word) {
+        called = std::move(word);
+        return *this;
+    }
+    const std::string& word() const { return called.empty() ? name : called; }
     Setting& may_grow() {
         grows = true;
         return *this;

@@ -3,6 +3,7 @@
 
 #include "host/experiment/presentation.h"
 #include "host/experiments/equivae/results.h"
+#include "host/latents/commands.h"
 #include "host/programs.h"
 
 namespace warpvae {
@@ -15,8 +16,10 @@ Examples
   equivae table --epochs 10 --seeds 1 --out runs/equivae              some ten minutes on two cores
   equivae table --which semi --labels 100 --out runs/few              with 100 labels
   equivae table --resume runs/equivae                                 go on after Ctrl-C, a crash, a power cut
-  equivae sample --classes 4,7 --rows 5 --resume runs/equivae
-  equivae sample scan.png --resume runs/equivae                       every digit in the style of scan.png
+  equivae generate --classes 4,7 --rows 5 --resume runs/equivae
+  equivae generate scan.png --resume runs/equivae                     every digit in the style of scan.png
+  equivae encode --resume runs/equivae                                r and v of the test set, for NumPy and PyTorch
+  equivae interpolate 3 18 --resume runs/equivae                      test image 3 becomes 18, in motion too
   equivae classify scan.png --resume runs/equivae
   equivae report --quick --dataset glyphs-colour --out runs/colour    a first look, in colour
 )";
@@ -42,94 +45,107 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         add_for_a_run("classify", "the classes of pictures, by the first model of --which that the run has trained",
                       [&] { classify(); }, {"IMAGES", "pictures of your own, PNG or IDX", 1, kMostImages});
         add_for_a_run(
-            "sample",
+            "generate",
             "what the paper generates: a sheet of digits, columns classes (--classes), rows styles drawn from "
             "the prior (--rows), or the styles of IMAGES",
-            [&] { sample(); },
+            [&] { generate(); },
             {"IMAGES", "pictures of your own, PNG or IDX; none: draws of the prior", 0, kMostImages});
-        add({"report", "both tables, the ablation and the figures on one page: report.html", [&] { report(); }});
-        teach(kLesson);
+        add_latent_commands(
+            *this, latents_,
+            {.all = [&] {
+            return equivae_latents_of(*experiment_, trained()); },
+             .first_seeds = [&] {
+            return equivae_latents_of(*experiment_, first_of_each(trained())); },
+             .images = [&](Part part) -> auto& { return part == Part::kTrain ? data().train : data().test;
     }
+    , .classes = [&] { return chosen_classes(); }});
+add({"report", "both tables, the ablation and the figures on one page: report.html", [&] { report(); }});
+teach(kLesson);
+}  // namespace
 
-  protected:
-    void resolve() override {
-        if (options.quick)
-            preset({{"epochs", "2"},
-                    {"seeds", "1"},
-                    {"labels", "100"},
-                    {"train-images", "6000"},
-                    {"test-images", "2000"},
-                    {"benchmark-steps", "0"},
-                    {"judge-steps", "130"}},
-                   "--quick");
-    }
-    bool takes_colour() const override { return true; }
-    void check(const DataSet& data) const override {
-        require_classes(data, 1);
-        require_split(data.train);
-        const bool of_table = command() == "table" || command() == "train";
-        if (command() != "report" && !(of_table && paper_.which == EquivaeKind::kSemiSupervised)) return;
-        for (const int labels : paper_.labels) require_labels(data.train, labels);
-    }
+protected:
+void resolve() override {
+    if (options.quick)
+        preset({{"epochs", "2"},
+                {"seeds", "1"},
+                {"labels", "100"},
+                {"train-images", "6000"},
+                {"test-images", "2000"},
+                {"benchmark-steps", "0"},
+                {"judge-steps", "130"}},
+               "--quick");
+}
+bool takes_colour() const override { return true; }
+void check(const DataSet& data) const override {
+    require_classes(data, 1);
+    require_split(data.train);
+    const bool of_table = command() == "table" || command() == "train";
+    if (command() != "report" && !(of_table && paper_.which == EquivaeKind::kSemiSupervised)) return;
+    for (const int labels : paper_.labels) require_labels(data.train, labels);
+}
 
-  private:
-    static constexpr int kMostImages = 100000;
+private:
+static constexpr int kMostImages = 100000;
 
-    /// Trains and reads these replicas, prints and writes the tables that they have rows in.
-    EquivaeReport show(std::vector<EquivaeReplica> replicas) {
-        experiment_->train_and_evaluate(replicas);
-        EquivaeReport run{replicas, {}, {}, {}, {}};
-        const auto has = [&](EquivaeKind kind) {
-            return std::any_of(replicas.begin(), replicas.end(), [&](const auto& r) { return r.kind == kind; });
+/// Trains and reads these replicas, prints and writes the tables that they have rows in.
+EquivaeReport show(std::vector<EquivaeReplica> replicas) {
+    experiment_->train_and_evaluate(replicas);
+    EquivaeReport run{replicas, {}, {}, {}, {}};
+    const auto has = [&](EquivaeKind kind) {
+        return std::any_of(replicas.begin(), replicas.end(), [&](const auto& r) { return r.kind == kind; });
+    };
+    if (has(EquivaeKind::kSupervised)) run.supervised = equivae_supervised_table(replicas, data().name);
+    if (has(EquivaeKind::kSemiSupervised)) run.semi = equivae_semi_table(replicas, data().name);
+    run.latents = equivae_latents_table(replicas, data().name);
+    show_table(experiment_->out(), run.supervised);
+    show_table(experiment_->out(), run.semi, "table_semi");
+    show_table(experiment_->out(), run.latents, "latents");
+    print_claims("The paper's claims:", equivae_claims(replicas));
+    return run;
+}
+std::vector<EquivaeReplica> all_replicas() const {
+    std::vector<EquivaeReplica> all;
+    for (const EquivaeKind kind : {EquivaeKind::kSupervised, EquivaeKind::kSemiSupervised, EquivaeKind::kUnsupervised})
+        for (const EquivaeReplica& replica : experiment_->replicas(kind)) all.push_back(replica);
+    return all;
+}
+std::vector<FigureFile> figures() {
+    experiment_->train(experiment_->shown_replicas());
+    return draw_equivae_figures(*experiment_);
+}
+void report() {
+    EquivaeReport run = show(all_replicas());
+    run.figures = figures();
+    write_equivae_report(*experiment_, run);
+}
+std::vector<EquivaeReplica> trained() const { return experiment_->trained(experiment_->replicas(paper_.which)); }
+EquivaeReplica first_trained() const { return trained().front(); }
+std::vector<fs::path> pictures() const { return {operands().begin(), operands().end()}; }
+void classify() {
+    const fs::path sheet = experiment_->figure("classified");
+    for (const ClassifiedImage& image : classify_user_images(*experiment_, first_trained(), pictures(), sheet)) {
+        const auto read = [&](const char* how, const ReadClass& c) {
+            std::printf("%-24s %-10s %d (%.3f), then %d (%.3f)\n", image.image.name.c_str(), how, c.first,
+                        c.probability, c.second, c.second_probability);
         };
-        if (has(EquivaeKind::kSupervised)) run.supervised = equivae_supervised_table(replicas, data().name);
-        if (has(EquivaeKind::kSemiSupervised)) run.semi = equivae_semi_table(replicas, data().name);
-        run.latents = equivae_latents_table(replicas, data().name);
-        show_table(experiment_->out(), run.supervised);
-        show_table(experiment_->out(), run.semi, "table_semi");
-        show_table(experiment_->out(), run.latents, "latents");
-        print_claims("The paper's claims:", equivae_claims(replicas));
-        return run;
+        read("distance", image.distance);
+        if (image.classifier) read("q(y|x)", *image.classifier);
     }
-    std::vector<EquivaeReplica> all_replicas() const {
-        std::vector<EquivaeReplica> all;
-        for (const EquivaeKind kind :
-             {EquivaeKind::kSupervised, EquivaeKind::kSemiSupervised, EquivaeKind::kUnsupervised})
-            for (const EquivaeReplica& replica : experiment_->replicas(kind)) all.push_back(replica);
-        return all;
-    }
-    std::vector<FigureFile> figures() {
-        experiment_->train(experiment_->shown_replicas());
-        return draw_equivae_figures(*experiment_);
-    }
-    void report() {
-        EquivaeReport run = show(all_replicas());
-        run.figures = figures();
-        write_equivae_report(*experiment_, run);
-    }
-    EquivaeReplica first_trained() const { return experiment_->trained(experiment_->replicas(paper_.which)).front(); }
-    std::vector<fs::path> pictures() const { return {operands().begin(), operands().end()}; }
-    void classify() {
-        const fs::path sheet = experiment_->figure("classified");
-        for (const ClassifiedImage& image : classify_user_images(*experiment_, first_trained(), pictures(), sheet)) {
-            const auto read = [&](const char* how, const ReadClass& c) {
-                std::printf("%-24s %-10s %d (%.3f), then %d (%.3f)\n", image.image.name.c_str(), how, c.first,
-                            c.probability, c.second, c.second_probability);
-            };
-            read("distance", image.distance);
-            if (image.classifier) read("q(y|x)", *image.classifier);
-        }
-        std::printf("sheet: %s\n", sheet.c_str());
-    }
-    void sample() {
-        std::vector<int> classes = paper_.classes;
-        if (classes.empty())
-            for (int k = 0; k < experiment_->split().classes; ++k) classes.push_back(k);
-        const fs::path sheet = experiment_->figure(operands().empty() ? "samples" : "restyled");
-        draw_samples(sheet, *experiment_, first_trained(), classes, paper_.rows, pictures());
-        std::printf("sheet: %s\n", sheet.c_str());
-    }
-};
+    std::printf("sheet: %s\n", sheet.c_str());
+}
+std::vector<int> chosen_classes() const {
+    std::vector<int> classes = paper_.classes;
+    for (int k = 0; paper_.classes.empty() && k < experiment_->split().classes; ++k) classes.push_back(k);
+    return classes;
+}
+void generate() {
+    const fs::path sheet = experiment_->figure(operands().empty() ? "generated" : "restyled");
+    draw_samples(sheet, *experiment_, first_trained(), chosen_classes(), paper_.rows, pictures());
+    std::printf("sheet: %s\n", sheet.c_str());
+}
+
+LatentOptions latents_;
+};  // namespace warpvae
 
 }  // namespace
 

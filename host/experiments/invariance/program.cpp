@@ -4,6 +4,7 @@
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/invariance/results.h"
+#include "host/latents/commands.h"
 #include "host/programs.h"
 
 namespace warpvae {
@@ -16,6 +17,8 @@ Examples
   invariance table --resume runs/invariance                       go on after Ctrl-C, a crash, a power cut: the same bits
   invariance train --train-set rt --latents 20 --seed 7 --out runs/one
   invariance table --train-images 1000 --beta 4 --out runs/few    little data, a beta-VAE
+  invariance encode --resume runs/invariance --latents 20         the test set's latents, for NumPy and PyTorch
+  invariance traverse --resume runs/invariance --latents 20       walks along its latents, in motion too
   invariance sample --resume runs/invariance --latents 20         a sheet of samples for each training set
   invariance likelihood --resume runs/invariance --latents 20 --draws 500   log p(x), and how tight the bound is
   invariance reduced --resume runs/invariance                     add to the run what fewer images do
@@ -37,73 +40,80 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
              [&] { experiment_->train(experiment_->replicas()); }});
         add_for_a_run("evaluate", "the table of the models that a run has trained, without training more",
                       [&] { evaluate(); });
-        add_for_a_run("sample", "a sheet of samples of each trained model", [&] { sample(); });
-        add_for_a_run("likelihood",
-                      "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
-                      [&] { likelihood(); });
-        add({"reduced",
-             "accuracy against the number of training images: the VAE of N = 20 and the benchmarks, trained "
-             "equally long: --epochs is for the largest",
-             [&] { reduced(); }});
-        add({"report", "table, figures (and reduced, if the run has it) on one page: report.html", [&] { report(); }});
-        teach(kLesson);
-    }
+        add_latent_commands(
+            *this, latents_,
+            {.all = [&] {
+            return latent_subjects<LoadedVae>(*experiment_, trained()); },
+             .first_seeds = [&] {
+            return latent_subjects<LoadedVae>(*experiment_, first_of_each(trained())); },
+             .images = [&](Part part) -> auto& { return part == Part::kTrain ? data().train : data().test;
+    }});
+add_for_a_run("likelihood", "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
+              [&] { likelihood(); });
+add({"reduced",
+     "accuracy against the number of training images: the VAE of N = 20 and the benchmarks, trained "
+     "equally long: --epochs is for the largest",
+     [&] { reduced(); }});
+add({"report", "table, figures (and reduced, if the run has it) on one page: report.html", [&] { report(); }});
+teach(kLesson);
+}  // namespace
 
-  protected:
-    void resolve() override {
-        if (options.quick) preset({{"epochs", "2"}, {"latents", "10,20,50"}, {"seeds", "1"}}, "--quick");
-    }
-    void check(const DataSet& data) const override { require_classes(data, 1); }
+protected:
+void resolve() override {
+    if (options.quick) preset({{"epochs", "2"}, {"latents", "10,20,50"}, {"seeds", "1"}}, "--quick");
+}
+void check(const DataSet& data) const override { require_classes(data, 1); }
 
-  private:
-    std::vector<InvarianceReplica> trained() const { return experiment_->trained(experiment_->replicas()); }
-    /// Prints and writes the tables of these replicas.
-    Table show(const std::vector<InvarianceReplica>& replicas, const std::vector<InvarianceBenchmark>& benchmarks) {
-        const Table table = invariance_table(replicas, benchmarks, data().name);
-        show_table(experiment_->out(), table);
-        show_table(experiment_->out(), active_units_table(replicas, data().name), "active_units");
-        for (const FeatureKind kind : kFeatureKinds) print_fit(table, name_of(kind));
-        for (const FeatureKind kind : kFeatureKinds)
-            print_claims(std::string("\nThe paper's claims, on the posterior's ") + name_of(kind) + ":",
-                         invariance_claims(replicas, kind));
-        std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
-        return table;
-    }
-    std::pair<std::vector<InvarianceReplica>, Table> table() {
-        std::vector<InvarianceReplica> replicas = experiment_->replicas();
-        experiment_->train_and_evaluate(replicas);
-        const Table shown = show(replicas, experiment_->benchmarks());
-        return {replicas, shown};
-    }
-    void evaluate() {
-        std::vector<InvarianceReplica> replicas = trained();
-        experiment_->train_and_evaluate(replicas);
-        show(replicas, {});
-    }
-    void figures() {
-        experiment_->train(experiment_->replicas());
-        print_figures(draw_invariance_figures(*experiment_, nullptr));
-    }
-    void sample() { print_figures(draw_samples(*experiment_, first_of_each(trained()), paper_.sheet)); }
-    void likelihood() {
-        const auto keys = [](const InvarianceReplica& replica) -> Json {
-            return {{"train", set_name(replica.train)}, {"latents", replica.latents}};
-        };
-        const auto images = [&](const InvarianceReplica& replica) { return experiment_->test_images(replica); };
-        show_table(experiment_->out(),
-                   likelihood_table<LoadedVae>("Mills 2024", *experiment_, trained(), paper_.likelihood, keys, images),
-                   "likelihood");
-    }
-    void reduced() {
-        const Table table = reduced_table(train_reduced(*experiment_, paper_.reduced_to), data().name);
-        show_table(experiment_->out(), table, "reduced");
-        print_figures(draw_reduced(*experiment_, table));
-    }
-    void report() {
-        const auto [replicas, shown] = table();
-        write_invariance_report(*experiment_, replicas, shown, draw_invariance_figures(*experiment_, &shown));
-    }
-};
+private:
+std::vector<InvarianceReplica> trained() const { return experiment_->trained(experiment_->replicas()); }
+/// Prints and writes the tables of these replicas.
+Table show(const std::vector<InvarianceReplica>& replicas, const std::vector<InvarianceBenchmark>& benchmarks) {
+    const Table table = invariance_table(replicas, benchmarks, data().name);
+    show_table(experiment_->out(), table);
+    show_table(experiment_->out(), active_units_table(replicas, data().name), "active_units");
+    for (const FeatureKind kind : kFeatureKinds) print_fit(table, name_of(kind));
+    for (const FeatureKind kind : kFeatureKinds)
+        print_claims(std::string("\nThe paper's claims, on the posterior's ") + name_of(kind) + ":",
+                     invariance_claims(replicas, kind));
+    std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
+    return table;
+}
+std::pair<std::vector<InvarianceReplica>, Table> table() {
+    std::vector<InvarianceReplica> replicas = experiment_->replicas();
+    experiment_->train_and_evaluate(replicas);
+    const Table shown = show(replicas, experiment_->benchmarks());
+    return {replicas, shown};
+}
+void evaluate() {
+    std::vector<InvarianceReplica> replicas = trained();
+    experiment_->train_and_evaluate(replicas);
+    show(replicas, {});
+}
+void figures() {
+    experiment_->train(experiment_->replicas());
+    print_figures(draw_invariance_figures(*experiment_, nullptr));
+}
+void likelihood() {
+    const auto keys = [](const InvarianceReplica& replica) -> Json {
+        return {{"train", set_name(replica.train)}, {"latents", replica.latents}};
+    };
+    const auto images = [&](const InvarianceReplica& replica) { return experiment_->test_images(replica); };
+    show_table(experiment_->out(),
+               likelihood_table<LoadedVae>("Mills 2024", *experiment_, trained(), paper_.likelihood, keys, images),
+               "likelihood");
+}
+void reduced() {
+    const Table table = reduced_table(train_reduced(*experiment_, paper_.reduced_to), data().name);
+    show_table(experiment_->out(), table, "reduced");
+    print_figures(draw_reduced(*experiment_, table));
+}
+void report() {
+    const auto [replicas, shown] = table();
+    write_invariance_report(*experiment_, replicas, shown, draw_invariance_figures(*experiment_, &shown));
+}
+
+LatentOptions latents_;
+};  // namespace warpvae
 
 }  // namespace
 

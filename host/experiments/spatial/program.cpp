@@ -5,6 +5,7 @@
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/spatial/results.h"
+#include "host/latents/commands.h"
 #include "host/log.h"
 #include "host/programs.h"
 
@@ -18,6 +19,8 @@ Examples
   spatial table --latents 8 --seeds 3 --out runs/spatial             trained rows too
   spatial table --resume runs/spatial                                go on after Ctrl-C, a crash, a power cut: the same bits
   spatial sample --resume runs/spatial --rows affine-tvae --pose average
+  spatial encode --resume runs/spatial --part train,test --draws 5   latents and poses of all images, for NumPy
+  spatial traverse 3 --resume runs/spatial --dims rotation,x,0,1     test image 3, turned, moved and changed
   spatial denoise --resume runs/spatial --rows tps-tvae scan.png     writes runs/spatial/denoised/
   spatial report --quick --dataset glyphs --out runs/poses           digits in known poses: what u tells of them
   spatial pose --resume runs/poses --rows tps-tvae
@@ -39,152 +42,153 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
              [&] { experiment_->train(experiment_->replicas()); }});
         add_for_a_run("evaluate", "the table of the models that a run has trained, without training more",
                       [&] { evaluate(); });
-        add_for_a_run("sample", "a sheet of samples of each trained model of --rows", [&] { sample(); });
-        add_for_a_run("likelihood",
-                      "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
-                      [&] { show_table(experiment_->out(), likelihoods(trained()), "likelihood"); });
-        add_for_a_run("denoise", "PSNR and ELBO under three kinds of noise; with IMAGES, clean them up",
-                      [&] { denoise(); }, {"IMAGES", "pictures of your own, PNG or IDX", 0, 100000});
-        add_for_a_run("pose", "on --dataset glyphs, whose poses are known: pose recovery and equivariance", [&] {
-            SpatialResults run;
-            recover_poses(trained(), run);
-            print_figures(run.figures);
-        });
-        add({"report", "all of these and report.html, one page with everything", [&] { report(); }});
-        teach(kLesson);
+        add_latent_commands(
+            *this, latents_,
+            {.all = [&] {
+            return latent_subjects<LoadedSpatial>(*experiment_, trained()); },
+             .first_seeds = [&] {
+            return latent_subjects<LoadedSpatial>(*experiment_, first_of_each(trained())); },
+             .images = [&](Part part) -> auto& { return part == Part::kTrain ? data().train : data().test;
     }
+    , .has_pose = true});
+add_for_a_run("likelihood", "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
+              [&] { show_table(experiment_->out(), likelihoods(trained()), "likelihood"); });
+add_for_a_run("denoise", "PSNR and ELBO under three kinds of noise; with IMAGES, clean them up", [&] { denoise(); },
+              {"IMAGES", "pictures of your own, PNG or IDX", 0, 100000});
+add_for_a_run("pose", "on --dataset glyphs, whose poses are known: pose recovery and equivariance", [&] {
+    SpatialResults run;
+    recover_poses(trained(), run);
+    print_figures(run.figures);
+});
+add({"report", "all of these and report.html, one page with everything", [&] { report(); }});
+teach(kLesson);
+}  // namespace
 
-  protected:
-    void resolve() override {
-        require_known_poses(options.dataset);
-        if (options.quick)
-            preset({{"epochs", "2"},
-                    {"seeds", "1"},
-                    {"latents", "8"},
-                    {"rows", "pca,vae,affine-tvae,tps-tvae,affine-dtvae"},
-                    {"draws", "500"},
-                    {"likelihood-images", "20"}},
-                   "--quick");
-        // The paper's rot-MNIST has 1,500 training images.
-        if (options.dataset == "mnist-rot") preset({{"train-images", "1500"}}, "--dataset mnist-rot");
-    }
-    void check(const DataSet& data) const override {
-        require_known_poses(data.name);
-        for (const char* evaluates : {"table", "figures", "evaluate", "report"})
-            if (command() == evaluates) require_classes(data, std::size_t(LinearSvmOptions().folds));
-    }
+protected:
+void resolve() override {
+    require_known_poses(options.dataset);
+    if (options.quick)
+        preset({{"epochs", "2"},
+                {"seeds", "1"},
+                {"latents", "8"},
+                {"rows", "pca,vae,affine-tvae,tps-tvae,affine-dtvae"},
+                {"draws", "500"},
+                {"likelihood-images", "20"}},
+               "--quick");
+    // The paper's rot-MNIST has 1,500 training images.
+    if (options.dataset == "mnist-rot") preset({{"train-images", "1500"}}, "--dataset mnist-rot");
+}
+void check(const DataSet& data) const override {
+    require_known_poses(data.name);
+    for (const char* evaluates : {"table", "figures", "evaluate", "report"})
+        if (command() == evaluates) require_classes(data, std::size_t(LinearSvmOptions().folds));
+}
 
-  private:
-    void require_known_poses(const std::string& set) const {
-        if (command() == "pose" && set != "glyphs" && set != "auto")
-            throw UsageError("pose needs images of known poses: a run with --dataset glyphs");
-    }
+private:
+void require_known_poses(const std::string& set) const {
+    if (command() == "pose" && set != "glyphs" && set != "auto")
+        throw UsageError("pose needs images of known poses: a run with --dataset glyphs");
+}
 
-    /// The models of the command line that are trained; of restarts the one that counts.
-    std::vector<SpatialReplica> trained() {
-        std::vector<SpatialReplica> found = experiment_->trained(experiment_->replicas());
-        if (paper_.restarts == 1) return found;
-        experiment_->train_and_evaluate(found);
-        return best_restarts(found);
-    }
+/// The models of the command line that are trained; of restarts the one that counts.
+std::vector<SpatialReplica> trained() {
+    std::vector<SpatialReplica> found = experiment_->trained(experiment_->replicas());
+    if (paper_.restarts == 1) return found;
+    experiment_->train_and_evaluate(found);
+    return best_restarts(found);
+}
 
-    /// The rows without a model and these replicas, as the table.
-    SpatialResults measure(std::vector<SpatialReplica> replicas) {
-        SpatialResults run;
-        run.fixed = experiment_->fixed_scores();
-        experiment_->train_and_evaluate(replicas);
-        run.replicas = std::move(replicas);
-        run.table = spatial_table(run.replicas, run.fixed, paper_, data().name);
-        show_table(experiment_->out(), run.table);
-        return run;
+/// The rows without a model and these replicas, as the table.
+SpatialResults measure(std::vector<SpatialReplica> replicas) {
+    SpatialResults run;
+    run.fixed = experiment_->fixed_scores();
+    experiment_->train_and_evaluate(replicas);
+    run.replicas = std::move(replicas);
+    run.table = spatial_table(run.replicas, run.fixed, paper_, data().name);
+    show_table(experiment_->out(), run.table);
+    return run;
+}
+void show(const SpatialResults& run) {
+    show_table(experiment_->out(), spatial_models_table(run.replicas, data().name), "models");
+    for (const FeatureKind kind : kFeatureKinds) {
+        print_fit(run.table, name_of(kind));
+        if (!run.replicas.empty())
+            print_claims(std::string("\nThe paper's claims, on the posterior's ") + name_of(kind) + ":",
+                         spatial_claims(run.replicas, run.fixed, kind));
     }
-    void show(const SpatialResults& run) {
-        show_table(experiment_->out(), spatial_models_table(run.replicas, data().name), "models");
-        for (const FeatureKind kind : kFeatureKinds) {
-            print_fit(run.table, name_of(kind));
-            if (!run.replicas.empty())
-                print_claims(std::string("\nThe paper's claims, on the posterior's ") + name_of(kind) + ":",
-                             spatial_claims(run.replicas, run.fixed, kind));
-        }
-        std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
-    }
-    void table() { show(measure(experiment_->replicas())); }
-    void evaluate() {
-        std::vector<SpatialReplica> replicas = experiment_->replicas();
-        if (!replicas.empty()) replicas = experiment_->trained(replicas);
-        show(measure(replicas));
-    }
+    std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
+}
+void table() { show(measure(experiment_->replicas())); }
+void evaluate() {
+    std::vector<SpatialReplica> replicas = experiment_->replicas();
+    if (!replicas.empty()) replicas = experiment_->trained(replicas);
+    show(measure(replicas));
+}
 
-    /// `replicas`, evaluated, and after them the figures' models that are not among them, trained where they are not.
-    std::vector<SpatialReplica> with_figures(std::vector<SpatialReplica> replicas) {
-        std::vector<SpatialReplica> more = figure_replicas(*experiment_);
-        std::erase_if(more, [&](const SpatialReplica& replica) {
-            return std::any_of(replicas.begin(), replicas.end(),
-                               [&](const SpatialReplica& other) { return other.name() == replica.name(); });
-        });
-        experiment_->train_and_evaluate(more);
-        replicas.insert(replicas.end(), more.begin(), more.end());
-        return replicas;
-    }
-    void figures() {
-        std::vector<SpatialReplica> replicas = experiment_->replicas();
-        std::erase_if(replicas, [&](const SpatialReplica& replica) { return !experiment_->is_trained(replica); });
-        experiment_->train_and_evaluate(replicas);
-        print_figures(draw_spatial_figures(*experiment_, with_figures(replicas)));
-    }
+/// `replicas`, evaluated, and after them the figures' models that are not among them, trained where they are not.
+std::vector<SpatialReplica> with_figures(std::vector<SpatialReplica> replicas) {
+    std::vector<SpatialReplica> more = figure_replicas(*experiment_);
+    std::erase_if(more, [&](const SpatialReplica& replica) {
+        return std::any_of(replicas.begin(), replicas.end(),
+                           [&](const SpatialReplica& other) { return other.name() == replica.name(); });
+    });
+    experiment_->train_and_evaluate(more);
+    replicas.insert(replicas.end(), more.begin(), more.end());
+    return replicas;
+}
+void figures() {
+    std::vector<SpatialReplica> replicas = experiment_->replicas();
+    std::erase_if(replicas, [&](const SpatialReplica& replica) { return !experiment_->is_trained(replica); });
+    experiment_->train_and_evaluate(replicas);
+    print_figures(draw_spatial_figures(*experiment_, with_figures(replicas)));
+}
 
-    void sample() {
-        Drawings sheets(*experiment_);
-        for (const SpatialReplica& replica : first_of_each(trained()))
-            sheets.add_sheet("samples-" + replica.group() + "-" + name_of(paper_.pose),
-                             sheet_of_samples(*experiment_, replica, paper_.pose, paper_.sheet), "");
-        print_figures(sheets.files);
-    }
-    Table likelihoods(const std::vector<SpatialReplica>& replicas) {
-        const auto keys = [](const SpatialReplica& replica) -> Json {
-            return {{"model", title_of(replica.model)},
-                    {"latents", replica.config.latents},
-                    {"prior", name_of(replica.config.prior)}};
-        };
-        return likelihood_table<LoadedSpatial>(
-            "Vivé", *experiment_, replicas, paper_.likelihood,
-            keys, [&](const SpatialReplica&) -> auto& { return data().test.images; });
-    }
-    void denoise() {
-        const std::vector<SpatialReplica> replicas = trained();
-        if (operands().empty())
-            return show_table(experiment_->out(), denoising_table(*experiment_, replicas), "denoising");
-        if (first_of_each(replicas).size() > 1)
-            log_info("several models are trained: " + replicas.front().name() +
-                     " cleans up (choose with --rows, --latents)");
-        denoise_user_images(*experiment_, replicas.front(), {operands().begin(), operands().end()},
-                            experiment_->out() / "denoised");
-    }
-    /// Pose recovery and equivariance, where the poses are known.
-    void recover_poses(const std::vector<SpatialReplica>& replicas, SpatialResults& run) {
-        const GlyphSet glyphs = pose_test_glyphs(options.quick ? 2000 : 10000);
-        ImageSet few = glyphs.set;
-        few.truncate(1000);
-        run.recovery = pose_recovery_table(*experiment_, replicas, glyphs);
-        run.equivariance = equivariance_table(*experiment_, replicas, few);
-        append(run.figures, draw_pose_figures(*experiment_, replicas, glyphs));
-        show_table(experiment_->out(), run.recovery, "pose_recovery");
-        show_table(experiment_->out(), run.equivariance, "equivariance");
-    }
+Table likelihoods(const std::vector<SpatialReplica>& replicas) {
+    const auto keys = [](const SpatialReplica& replica) -> Json {
+        return {{"model", title_of(replica.model)},
+                {"latents", replica.config.latents},
+                {"prior", name_of(replica.config.prior)}};
+    };
+    return likelihood_table<LoadedSpatial>(
+        "Vivé", *experiment_, replicas, paper_.likelihood,
+        keys, [&](const SpatialReplica&) -> auto& { return data().test.images; });
+}
+void denoise() {
+    const std::vector<SpatialReplica> replicas = trained();
+    if (operands().empty()) return show_table(experiment_->out(), denoising_table(*experiment_, replicas), "denoising");
+    if (first_of_each(replicas).size() > 1)
+        log_info("several models are trained: " + replicas.front().name() +
+                 " cleans up (choose with --rows, --latents)");
+    denoise_user_images(*experiment_, replicas.front(), {operands().begin(), operands().end()},
+                        experiment_->out() / "denoised");
+}
+/// Pose recovery and equivariance, where the poses are known.
+void recover_poses(const std::vector<SpatialReplica>& replicas, SpatialResults& run) {
+    const GlyphSet glyphs = pose_test_glyphs(options.quick ? 2000 : 10000);
+    ImageSet few = glyphs.set;
+    few.truncate(1000);
+    run.recovery = pose_recovery_table(*experiment_, replicas, glyphs);
+    run.equivariance = equivariance_table(*experiment_, replicas, few);
+    append(run.figures, draw_pose_figures(*experiment_, replicas, glyphs));
+    show_table(experiment_->out(), run.recovery, "pose_recovery");
+    show_table(experiment_->out(), run.equivariance, "equivariance");
+}
 
-    void report() {
-        const auto& out = experiment_->out();
-        SpatialResults run = measure(experiment_->replicas());
-        const std::vector<SpatialReplica> ready = first_of_each(best_restarts(run.replicas));
-        run.replicas = with_figures(run.replicas);
-        show_table(out, run.models = spatial_models_table(run.replicas, data().name), "models");
-        run.figures = draw_spatial_figures(*experiment_, run.replicas);
-        show_table(out, run.likelihood = likelihoods(ready), "likelihood");
-        show_table(out, run.denoising = denoising_table(*experiment_, ready), "denoising");
-        if (data().name == "glyphs") recover_poses(ready, run);
-        write_spatial_report(*experiment_, run);
-    }
-};
+void report() {
+    const auto& out = experiment_->out();
+    SpatialResults run = measure(experiment_->replicas());
+    const std::vector<SpatialReplica> ready = first_of_each(best_restarts(run.replicas));
+    run.replicas = with_figures(run.replicas);
+    show_table(out, run.models = spatial_models_table(run.replicas, data().name), "models");
+    run.figures = draw_spatial_figures(*experiment_, run.replicas);
+    show_table(out, run.likelihood = likelihoods(ready), "likelihood");
+    show_table(out, run.denoising = denoising_table(*experiment_, ready), "denoising");
+    if (data().name == "glyphs") recover_poses(ready, run);
+    write_spatial_report(*experiment_, run);
+}
+
+LatentOptions latents_;
+};  // namespace warpvae
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 namespace warpvae {
@@ -53,24 +54,41 @@ std::string read_file(const fs::path& path) {
     return std::move(bytes).str();
 }
 
-void write_file(const fs::path& path, std::string_view bytes) {
-    make_folder_of(path);
+FileWriter::FileWriter(fs::path path) : path_(std::move(path)), temporary_(path_) {
+    make_folder_of(path_);
     std::error_code ignored;
-    const fs::file_status status = fs::status(path, ignored);
+    const fs::file_status status = fs::status(path_, ignored);
     // A device or a pipe (/dev/stdout, /dev/null) is written to: a rename would put a file in its place.
     const bool special = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
-    fs::path temporary = path;
-    if (!special) temporary += kTemporary + std::to_string(::getpid());
-    const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file < 0) fail("write", path, errno);
-    int error = write_all(file, bytes);
-    if (!error && !special && ::fsync(file) != 0 && errno != EINVAL) error = errno;
-    if (::close(file) != 0 && !error) error = errno;
-    if (!error && !special && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-    if (error) {
-        if (!special) ::unlink(temporary.c_str());
-        fail("write", path, error);
-    }
+    if (!special) temporary_ += kTemporary + std::to_string(::getpid());
+    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (file_ < 0) fail("write", path_, errno);
+}
+FileWriter::~FileWriter() {
+    if (file_ < 0) return;
+    ::close(file_);
+    if (temporary_ != path_) ::unlink(temporary_.c_str());
+}
+void FileWriter::give_up(int error) {
+    if (temporary_ != path_) ::unlink(temporary_.c_str());
+    fail("write", path_, error);
+}
+void FileWriter::append(std::string_view bytes) {
+    if (const int error = write_all(file_, bytes)) fail("write", path_, error);
+}
+void FileWriter::finish() {
+    const bool renames = temporary_ != path_;
+    int error = 0;
+    if (renames && ::fsync(file_) != 0 && errno != EINVAL) error = errno;
+    if (::close(std::exchange(file_, -1)) != 0 && !error) error = errno;
+    if (!error && renames && ::rename(temporary_.c_str(), path_.c_str()) != 0) error = errno;
+    if (error) give_up(error);
+}
+
+void write_file(const fs::path& path, std::string_view bytes) {
+    FileWriter file(path);
+    file.append(bytes);
+    file.finish();
 }
 
 fs::path scratch_folder() {

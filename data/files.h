@@ -17,6 +17,24 @@ std::string read_file(const std::filesystem::path& path);
 /// directly.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
+/// The same piece by piece, for what does not fit into memory: the file is there once finish() was called, and nothing
+/// is left of one that was not finished.
+class FileWriter {
+  public:
+    explicit FileWriter(std::filesystem::path path);
+    ~FileWriter();
+    FileWriter(const FileWriter&) = delete;
+    FileWriter& operator=(const FileWriter&) = delete;
+    void append(std::string_view bytes);
+    void finish();
+
+  private:
+    [[noreturn]] void give_up(int error);
+    const std::filesystem::path path_;
+    std::filesystem::path temporary_;  // the path itself for a device or a pipe
+    int file_ = -1;
+};
+
 /// The folder for temporary files: $TMPDIR, or /tmp if that is not a folder.
 std::filesystem::path scratch_folder();
 

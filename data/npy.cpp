@@ -16,6 +16,7 @@ template <class T>
 constexpr const char* type_name() {
     if (std::is_same_v<T, float>) return "<f4";
     if (std::is_same_v<T, double>) return "<f8";
+    if (std::is_same_v<T, std::int64_t>) return "<i8";
     return "|u1";
 }
 
@@ -34,8 +35,10 @@ std::string start_of_header() {
     return text;
 }
 
+}  // namespace
+
 template <class T>
-std::string header(const std::vector<std::size_t>& shape) {
+std::string npy_header(const std::vector<std::size_t>& shape) {
     std::string text = start_of_header<T>();
     for (std::size_t d = 0; d < shape.size(); ++d) {
         if (d) text += ", ";
@@ -53,14 +56,12 @@ std::string header(const std::vector<std::size_t>& shape) {
     return out;
 }
 
-}  // namespace
-
 template <class T>
 void write_npy(const std::filesystem::path& path, const std::vector<std::size_t>& shape, const T* values,
                std::size_t count) {
     if (product(shape) != count)
         throw Error(path.string() + ": the shape does not hold " + std::to_string(count) + " values");
-    std::string bytes = header<T>(shape);
+    std::string bytes = npy_header<T>(shape);
     bytes.append(reinterpret_cast<const char*>(values), count * sizeof(T));
     write_file(path, bytes);
 }
@@ -107,6 +108,9 @@ template void write_npy(const std::filesystem::path&, const std::vector<std::siz
 template void write_npy(const std::filesystem::path&, const std::vector<std::size_t>&, const double*, std::size_t);
 template void write_npy(const std::filesystem::path&, const std::vector<std::size_t>&, const std::uint8_t*,
                         std::size_t);
+template void write_npy(const std::filesystem::path&, const std::vector<std::size_t>&, const std::int64_t*,
+                        std::size_t);
+template std::string npy_header<float>(const std::vector<std::size_t>&);
 template NpyArray<float> read_npy(const std::filesystem::path&);
 template NpyArray<double> read_npy(const std::filesystem::path&);
 template NpyArray<std::uint8_t> read_npy(const std::filesystem::path&);

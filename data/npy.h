@@ -7,7 +7,8 @@
 
 namespace warpvae {
 
-/// Writes `values`, of `shape` (row-major), whole or not at all (files.h). T is float, double or std::uint8_t.
+/// Writes `values`, of `shape` (row-major), whole or not at all (files.h). T is float, double, std::uint8_t or
+/// std::int64_t.
 /// Throws Error naming the file, or if the shape does not hold `count` values.
 template <class T>
 void write_npy(const std::filesystem::path& path, const std::vector<std::size_t>& shape, const T* values,
@@ -17,6 +18,10 @@ template <class T>
 void write_npy(const std::filesystem::path& path, const std::vector<std::size_t>& shape, const std::vector<T>& values) {
     write_npy(path, shape, values.data(), values.size());
 }
+
+/// What stands before the values of such a file.
+template <class T>
+std::string npy_header(const std::vector<std::size_t>& shape);
 
 /// What write_npy writes.
 template <class T>

@@ -14,13 +14,6 @@ namespace {
 constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
 constexpr double kSmallestDeterminant = 1e-4;  // as in affine_grid.cuh
 
-GridMatrix inverse(const GridMatrix& A) {
-    const double det = A[0] * A[4] - A[1] * A[3];
-    const double d = 1 / std::copysign(std::max(std::abs(det), kSmallestDeterminant), det);
-    const double a = A[4] * d, b = -A[1] * d, c = -A[3] * d, e = A[0] * d;
-    return {a, b, -(a * A[2] + b * A[5]), c, e, -(c * A[2] + e * A[5])};
-}
-
 GridMatrix difference(const GridMatrix& A, const GridMatrix& B) {
     GridMatrix out;
     for (std::size_t i = 0; i < A.size(); ++i) out[i] = A[i] - B[i];
@@ -62,6 +55,13 @@ std::vector<float> as_floats(const std::vector<std::uint8_t>& bytes) {
 }
 
 }  // namespace
+
+GridMatrix inverse(const GridMatrix& A) {
+    const double det = A[0] * A[4] - A[1] * A[3];
+    const double d = 1 / std::copysign(std::max(std::abs(det), kSmallestDeterminant), det);
+    const double a = A[4] * d, b = -A[1] * d, c = -A[3] * d, e = A[0] * d;
+    return {a, b, -(a * A[2] + b * A[5]), c, e, -(c * A[2] + e * A[5])};
+}
 
 GridMatrix grid_matrix(const float* u, WarpForm form) {
     if (form == WarpForm::kControlPoints) throw Error("a spline has no matrix");

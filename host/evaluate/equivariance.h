@@ -41,6 +41,8 @@ using GridMatrix = std::array<double, 6>;
 GridMatrix grid_matrix(const float* u, WarpForm form);
 /// The matrix of a map between pixel offsets, in coordinates that run from -1 to 1 over pixel centres.
 GridMatrix grid_matrix(const AffineMap& map, int height, int width);
+/// |det| is kept at least 1e-4, as in affine_grid.cuh.
+GridMatrix inverse(const GridMatrix& A);
 /// A B: first B, then A.
 GridMatrix compose(const GridMatrix& A, const GridMatrix& B);
 

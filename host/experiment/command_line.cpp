@@ -22,7 +22,7 @@ void join_negative_values(std::vector<std::string>& arguments, const Settings& s
     };
     for (std::size_t i = 0; i + 1 < arguments.size(); ++i)
         for (const Setting& s : settings.all())
-            if (!s.is_flag && arguments[i] == "--" + s.name && is_number(arguments[i + 1])) {
+            if (!s.is_flag && arguments[i] == "--" + s.word() && is_number(arguments[i + 1])) {
                 arguments[i] += "=" + arguments[i + 1];
                 arguments.erase(arguments.begin() + std::ptrdiff_t(i) + 1);
             }
@@ -61,8 +61,8 @@ void add_setting(CLI::App& app, const Setting& s, Values& values) {
     const auto take = [&values, &s](const std::string& text) { values.emplace_back(s.name, text); };
     CLI::Option* option =
         s.is_flag ? app.add_flag_function(
-                        "--" + s.name, [take](std::int64_t count) { take(count > 0 ? "true" : "false"); }, s.help)
-                  : app.add_option_function<std::string>("--" + s.name, take, s.help);
+                        "--" + s.word(), [take](std::int64_t count) { take(count > 0 ? "true" : "false"); }, s.help)
+                  : app.add_option_function<std::string>("--" + s.word(), take, s.help);
     option->group(s.commands.empty() ? s.group : "Of this command");
     if (s.is_flag) return;
     option->type_name(s.type)->default_str(s.text());

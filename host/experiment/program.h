@@ -33,12 +33,16 @@ class Program {
     Settings& settings() { return settings_; }
     const std::string& name() const { return name_; }
 
-  protected:
     void add(Command command) { commands_.push_back(std::move(command)); }
     /// A command that works on a run that is there.
     void add_for_a_run(std::string name, std::string help, std::function<void()> body, Operands operands = {}) {
         commands_.push_back({std::move(name), std::move(help), std::move(body), std::move(operands), true});
     }
+    /// Of this call. The run is there once begin() was called.
+    const std::vector<std::string>& operands() const { return line_.operands; }
+    const Run& run() const { return *run_; }
+
+  protected:
     /// Below the settings in --help: what the words mean, then "Examples" and lines that begin with the program's name.
     void teach(std::string footer) { footer_ = std::move(footer); }
 
@@ -58,8 +62,6 @@ class Program {
         settings_.apply(values, Setting::Source::kPreset, where);
     }
     const std::string& command() const { return line_.command; }
-    const std::vector<std::string>& operands() const { return line_.operands; }
-    const Run& run() const { return *run_; }
     const DataSet& data() const { return *data_; }
 
     RunOptions options;

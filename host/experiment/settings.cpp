@@ -71,7 +71,7 @@ Format<std::string> any_text(std::string type) {
 
 void Setting::assign(const std::string& value, Source from) {
     if (from < source) return;
-    if (!try_assign(value)) throw UsageError("--" + name + " " + value + ": it must be " + wanted + " (see --help)");
+    if (!try_assign(value)) throw UsageError("--" + word() + " " + value + ": it must be " + wanted + " (see --help)");
     source = from;
 }
 

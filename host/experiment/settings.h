@@ -28,7 +28,8 @@ struct Setting {
     /// Where the value comes from; a later one is never replaced by an earlier one.
     enum class Source { kDefault, kPreset, kConfig, kCommandLine };
 
-    std::string name;    ///< without dashes
+    std::string name;    ///< without dashes: in config.toml, and on the command line
+    std::string called;  ///< what its commands call it, where another setting has that name; empty: as `name`
     std::string was;     ///< what earlier versions called it in config.toml; empty: the same
     std::string before;  ///< what programs did before they had the setting; empty: they always had it
     std::string type, help, group;
@@ -56,6 +57,12 @@ struct Setting {
         was = std::move(earlier);
         return *this;
     }
+    /// On the command line it is this, with its own commands and no others.
+    Setting& as(std::string word) {
+        called = std::move(word);
+        return *this;
+    }
+    const std::string& word() const { return called.empty() ? name : called; }
     Setting& may_grow() {
         grows = true;
         return *this;

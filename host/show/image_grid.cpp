@@ -65,12 +65,9 @@ int text_width(std::string_view text) {
     return width;
 }
 
-/// An RGB picture that text and images are drawn on.
-struct Canvas {
-    int width, height;
-    std::vector<std::uint8_t> rgb;
-
-    Canvas(int w, int h, Colour paper) : width(w), height(h), rgb(std::size_t(w) * h * 3) {
+/// A picture that text and images are drawn on.
+struct Canvas : RgbPicture {
+    Canvas(int w, int h, Colour paper) : RgbPicture{w, h, std::vector<std::uint8_t>(std::size_t(w) * h * 3)} {
         for (std::size_t i = 0; i < rgb.size(); i += 3) put(i, paper);
     }
     void put(std::size_t at, Colour c) {
@@ -232,7 +229,7 @@ ImageGrid::Layout ImageGrid::layout() const {
     return l;
 }
 
-std::string ImageGrid::png() const {
+RgbPicture ImageGrid::draw() const {
     const Layout l = layout();
     const Colour paper = style_.dark ? Colour{17, 19, 24} : Colour{255, 255, 255};
     const Colour ink = style_.dark ? Colour{222, 226, 234} : Colour{38, 43, 54};
@@ -275,7 +272,12 @@ std::string ImageGrid::png() const {
     const int border = std::clamp(style_.gap / 2, 1, kCellCaptionGap);
     for (const std::size_t index : frames_)
         canvas.border(l.x(int(index) % columns_), l.y(int(index) / columns_), l.cell_w, l.cell_h, border);
-    return encode_png(canvas.width, canvas.height, 3, canvas.rgb.data());
+    return canvas;
+}
+
+std::string ImageGrid::png() const {
+    const RgbPicture picture = draw();
+    return encode_png(picture.width, picture.height, 3, picture.rgb.data());
 }
 
 void ImageGrid::write(const std::filesystem::path& path) const { write_file(path, png()); }

@@ -18,6 +18,11 @@ struct ImageGridStyle {
     bool invert = false;    // ink on paper: 0 is drawn white and 255 black (grey images only)
 };
 
+struct RgbPicture {
+    int width = 0, height = 0;
+    std::vector<std::uint8_t> rgb;  ///< [height, width, 3]
+};
+
 /// A sheet of rows x columns images of one size. Cells that are never set stay empty.
 class ImageGrid {
   public:
@@ -50,7 +55,9 @@ class ImageGrid {
     /// A red border around one cell: half a gap wide, one to three output pixels.
     void frame(int row, int column);
 
-    /// The finished sheet as PNG.
+    /// The finished sheet.
+    RgbPicture draw() const;
+    /// The same as PNG.
     std::string png() const;
     void write(const std::filesystem::path& path) const;
 

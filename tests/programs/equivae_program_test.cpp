@@ -23,7 +23,7 @@ struct EquivaeProgram : ProgramTest {
 TEST_F(EquivaeProgram, HelpTeaches) {
     const Result result = run("--help");
     EXPECT_EQ(result.status, 0);
-    for (const char* word : {"table", "figures", "evaluate", "classify", "sample", "report", "--which", "Examples"})
+    for (const char* word : {"table", "figures", "evaluate", "classify", "sample", "generate", "encode", "report", "--which", "Examples"})
         EXPECT_NE(result.out.find(word), std::string::npos) << word;
     const Result of_table = run("table --help");
     for (const char* word : {"--labels", "--mixing", "--max-complement", "--resume", "0: the paper", "Examples"})
@@ -71,12 +71,12 @@ TEST_F(EquivaeProgram, AReportHoldsEverything) {
     const Result classified = run("classify " + images + " " + images + " --quiet --resume " + at("run"));
     ASSERT_EQ(classified.status, 0) << classified.error;
     EXPECT_TRUE(fs::exists(folder / "run" / "figures" / "classified.png")) << classified.out;
-    const Result sampled = run("sample --quiet --classes 4,7 --rows 3 --resume " + at("run"));
+    const Result sampled = run("generate --quiet --classes 4,7 --rows 3 --resume " + at("run"));
     ASSERT_EQ(sampled.status, 0) << sampled.error;
-    EXPECT_TRUE(fs::exists(folder / "run" / "figures" / "samples.png")) << sampled.out;
-    EXPECT_EQ(run("sample --quiet --resume " + at("run") + " " + images).status, 0);
+    EXPECT_TRUE(fs::exists(folder / "run" / "figures" / "generated.png")) << sampled.out;
+    EXPECT_EQ(run("generate --quiet --resume " + at("run") + " " + images).status, 0);
     EXPECT_TRUE(fs::exists(folder / "run" / "figures" / "restyled.png"));
-    expect_failure(2, "class", "sample --quiet --classes 11 --resume " + at("run"));
+    expect_failure(2, "class", "generate --quiet --classes 11 --resume " + at("run"));
     expect_failure(1, "no trained model", "sample --quiet --latents 5 --resume " + at("run"));
     expect_failure(1, at("missing.png"), "classify --quiet --resume " + at("run") + " " + at("missing.png"));
 

@@ -66,7 +66,7 @@ TEST_F(GeometryProgram, AReportHoldsEverything) {
     const std::string resume = " --quiet --resume " + at("run");
     const Result between = run("interpolate 0 17" + resume);
     ASSERT_EQ(between.status, 0) << between.error;
-    EXPECT_TRUE(fs::exists(folder / "run" / "figures" / "interpolation-0-17.png")) << between.out;
+    EXPECT_TRUE(fs::exists(folder / "run" / "latents" / "k30-alpha0-seed1" / "0-17" / "interpolation.png")) << between.out;
     ImageSet set;
     set.height = 20, set.width = 31;
     set.labels = {0};
@@ -77,7 +77,7 @@ TEST_F(GeometryProgram, AReportHoldsEverything) {
     EXPECT_EQ(own.status, 0) << own.error;
     const Result sampled = run("sample --sheet 4" + resume);
     EXPECT_EQ(sampled.status, 0) << sampled.error;
-    EXPECT_NE(sampled.out.find("samples-"), std::string::npos) << sampled.out;
+    EXPECT_NE(sampled.out.find("samples.png"), std::string::npos) << sampled.out;
     const Result likelihood = run("likelihood --likelihood-samples 30 --likelihood-images 8" + resume);
     ASSERT_EQ(likelihood.status, 0) << likelihood.error;
     EXPECT_EQ(Json::parse(read_file(at("run/likelihood.json"))).at("rows")[0].at("images"), 8);

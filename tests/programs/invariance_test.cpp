@@ -203,10 +203,10 @@ TEST_F(Invariance, SampleDrawsASheetOfEachTrainedModel) {
         0);
     const std::string sample = "sample --sheet 4 --quiet --resume " + at("run");
     ASSERT_EQ(run(sample).status, 0);
-    const std::string before = digest("run/figures/sheet-s-z3.png");
-    EXPECT_TRUE(fs::exists(folder / "run/figures/sheet-s-z4.png"));
+    const std::string before = digest("run/latents/s-z3-seed1/prior/samples.png");
+    EXPECT_TRUE(fs::exists(folder / "run/latents/s-z4-seed1/prior/samples.png"));
     ASSERT_EQ(run(sample).status, 0);
-    EXPECT_EQ(digest("run/figures/sheet-s-z3.png"), before) << "the same draws each time";
+    EXPECT_EQ(digest("run/latents/s-z3-seed1/prior/samples.png"), before) << "the same draws each time";
     expect_failure(1, "no trained model", sample + " --latents 5");
     expect_failure(1, "beta", sample + " --beta 3");
     expect_failure(2, "--resume", "sample --out " + at("x"));

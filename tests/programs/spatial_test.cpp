@@ -70,7 +70,7 @@ TEST_F(Spatial, AReportHoldsEverything) {
         const Result sample =
             run(std::string("sample --quiet --sheet 4 --rows affine-tvae --pose ") + pose + " --resume " + at("run"));
         ASSERT_EQ(sample.status, 0) << sample.error;
-        EXPECT_TRUE(fs::exists(folder / "run" / "figures" / ("samples-affine-tvae-z8-" + std::string(pose) + ".png")));
+        EXPECT_TRUE(fs::exists(folder / "run/latents/affine-tvae-z8-seed1/prior/samples.png"));
     }
     expect_failure(2, "no prior on its pose", "sample --quiet --rows affine-tvae --pose prior --resume " + at("run"));
     expect_failure(1, "no trained model", "sample --quiet --rows pose-dtvae --resume " + at("run"));

@@ -48,7 +48,8 @@ void add_settings(Settings& s, EquivaeOptions& o) {
     s.at("batch").help = "images per minibatch at the start; doubled in --phases equal phases";
     s.group("Models");
     s.add("which", o.which, kNothing, one_of(kTables), "of the paper's tables: supervised (Table 1) or semi (Table 2)")
-        .only({"table", "train", "classify", "sample"});
+        .only({"table", "train", "classify", "generate", "encode", "decode", "reconstruct", "sample", "traverse",
+               "interpolate"});
     s.add("labels", o.labels, kTraining, whole(1, 1 << 30),
           "semi: numbers of labelled images, shared equally by the classes");
     s.add("mixing", o.mixing, kTraining, one_of(kMixings),
@@ -74,8 +75,9 @@ void add_settings(Settings& s, EquivaeOptions& o) {
           "how Figure 3 brings latents to two dimensions")
         .only({"figures", "report"});
     s.group("The sheet");
-    s.add("classes", o.classes, kNothing, whole(0, 255), "the columns; left out: all").only({"sample"});
-    s.add("rows", o.rows, kNothing, whole(1, 1000), "draws of the prior").only({"sample"});
+    s.add("classes", o.classes, kNothing, whole(0, 255), "the columns, or the classes that are drawn; left out: all")
+        .only({"generate", "decode", "sample", "traverse"});
+    s.add("rows", o.rows, kNothing, whole(1, 1000), "draws of the prior").only({"generate"});
 }
 
 void require_size(const DataSet& data) {

@@ -4,6 +4,7 @@
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
 #include "host/experiments/equivae/results.h"
+#include "host/latents/commands.h"
 #include "host/programs.h"
 
 namespace warpvae {
@@ -16,8 +17,10 @@ Examples
   equivae table --epochs 10 --seeds 1 --out runs/equivae              some ten minutes on two cores
   equivae table --which semi --labels 100 --out runs/few              with 100 labels
   equivae table --resume runs/equivae                                 go on after Ctrl-C, a crash, a power cut
-  equivae sample --classes 4,7 --rows 5 --resume runs/equivae
-  equivae sample scan.png --resume runs/equivae                       every digit in the style of scan.png
+  equivae generate --classes 4,7 --rows 5 --resume runs/equivae
+  equivae generate scan.png --resume runs/equivae                     every digit in the style of scan.png
+  equivae encode --resume runs/equivae                                r and v of the test set, for NumPy and PyTorch
+  equivae interpolate 3 18 --resume runs/equivae                      test image 3 becomes 18, in motion too
   equivae classify scan.png --resume runs/equivae
   equivae report --quick --dataset glyphs-colour --out runs/colour    a first look, in colour
 )";
@@ -43,11 +46,12 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         add_for_a_run("classify", "the classes of pictures, by the first model of --which that the run has trained",
                       [&] { classify(); }, {"IMAGES", "pictures of your own, PNG or IDX", 1, kMostImages});
         add_for_a_run(
-            "sample",
+            "generate",
             "what the paper generates: a sheet of digits, columns classes (--classes), rows styles drawn from "
             "the prior (--rows), or the styles of IMAGES",
-            [&] { sample(); },
+            [&] { generate(); },
             {"IMAGES", "pictures of your own, PNG or IDX; none: draws of the prior", 0, kMostImages});
+        add_latent_commands(*this, latents_, latent_supply());
         add({"report", "both tables, the ablation and the figures on one page: report.html", [&] { report(); }});
         teach(kLesson);
     }
@@ -76,6 +80,17 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
     }
 
   private:
+    LatentSupply latent_supply() {
+        LatentSupply supply;
+        supply.all = [this] { return equivae_latents_of(*experiment_, trained()); };
+        supply.first_seeds = [this] { return equivae_latents_of(*experiment_, first_of_each(trained())); };
+        supply.images = [this](Part part) -> const ImageSet& {
+            return part == Part::kTrain ? data().train : data().test;
+        };
+        supply.classes = [this] { return chosen_classes(); };
+        return supply;
+    }
+
     static constexpr int kMostImages = 100000;
 
     /// Trains and reads these replicas, prints and writes the tables that they have rows in.
@@ -111,7 +126,8 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         run.figures = figures();
         write_equivae_report(*experiment_, run);
     }
-    EquivaeReplica first_trained() const { return experiment_->trained(experiment_->replicas(paper_.which)).front(); }
+    std::vector<EquivaeReplica> trained() const { return experiment_->trained(experiment_->replicas(paper_.which)); }
+    EquivaeReplica first_trained() const { return trained().front(); }
     std::vector<fs::path> pictures() const { return {operands().begin(), operands().end()}; }
     void classify() {
         const fs::path sheet = experiment_->figure("classified");
@@ -125,14 +141,18 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         }
         std::printf("sheet: %s\n", sheet.c_str());
     }
-    void sample() {
+    std::vector<int> chosen_classes() const {
         std::vector<int> classes = paper_.classes;
-        if (classes.empty())
-            for (int k = 0; k < experiment_->split().classes; ++k) classes.push_back(k);
-        const fs::path sheet = experiment_->figure(operands().empty() ? "samples" : "restyled");
-        draw_samples(sheet, *experiment_, first_trained(), classes, paper_.rows, pictures());
+        for (int k = 0; paper_.classes.empty() && k < experiment_->split().classes; ++k) classes.push_back(k);
+        return classes;
+    }
+    void generate() {
+        const fs::path sheet = experiment_->figure(operands().empty() ? "generated" : "restyled");
+        draw_samples(sheet, *experiment_, first_trained(), chosen_classes(), paper_.rows, pictures());
         std::printf("sheet: %s\n", sheet.c_str());
     }
+
+    LatentOptions latents_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "data/user_images.h"
 #include "host/evaluate/statement.h"
 #include "host/experiments/equivae/benchmark.h"
+#include "host/latents/latent_model.h"
 #include "host/show/figure_file.h"
 #include "host/show/image_grid.h"
 #include "host/show/table.h"
@@ -69,6 +70,10 @@ struct ClassifiedImage {
 std::vector<ClassifiedImage> classify_user_images(const EquivaeExperiment& experiment, const EquivaeReplica& replica,
                                                   const std::vector<std::filesystem::path>& paths,
                                                   const std::filesystem::path& sheet);
+
+/// What the commands on latents take of these trained replicas: latents.cpp.
+std::vector<LatentSubject> equivae_latents_of(const EquivaeExperiment& experiment,
+                                              const std::vector<EquivaeReplica>& replicas);
 
 // --- the page: report.cpp --------------------------------------------------------------------------------------------
 

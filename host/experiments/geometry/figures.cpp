@@ -280,27 +280,4 @@ std::vector<FigureFile> draw_geometry_figures(const GeometryExperiment& experime
     return Figures(experiment, replicas).draw();
 }
 
-std::vector<FigureFile> draw_samples(const GeometryExperiment& experiment, const std::vector<GeometryReplica>& replicas,
-                                     int side) {
-    const ImageSet& test = experiment.test_set();
-    const int rows = side * side;
-    Drawings drawings(experiment);
-    for (const GeometryReplica& replica : replicas) {
-        const auto loaded = experiment.load(replica, rows);
-        const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{replica.seed});
-        LatentNoise noise;
-        noise.seeds = seeds.data();
-        noise.purpose = Purpose::kPrior;
-        loaded->model.sample_prior(rows, noise);
-        loaded->model.decode(rows);
-        std::vector<float> images(std::size_t(rows) * test.image_size());
-        check(copy_to_host(images.data(), loaded->model.decoded_images(rows), images.size() * sizeof(float),
-                           loaded->model.stream()));
-        ImageGrid sheet(side, side, test.height, test.width, {.invert = true});
-        sheet.fill(std::span<const float>(images));
-        drawings.add_sheet("samples-" + replica.name(), sheet, "Decoded samples of the prior N(0, I)");
-    }
-    return drawings.files;
-}
-
 }  // namespace warpvae

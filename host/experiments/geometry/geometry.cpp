@@ -103,8 +103,6 @@ void add_evaluation_settings(Settings& s, GeometryOptions& o) {
     s.add("frames", o.interpolation.steps, kNothing, whole(3, 101), "images of a transition, both ends included");
     s.add("pairs", o.pairs, kNothing, whole(0, 100000),
           "pairs of test images whose transitions are measured (N8); 0: none");
-    s.group("Samples");
-    s.add("sheet", o.sheet, kNothing, whole(1, 100), "samples a side").only({"sample"});
 }
 
 }  // namespace

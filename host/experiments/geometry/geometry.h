@@ -57,7 +57,6 @@ struct GeometryOptions {
     int sgd_repeats = 3, sgd_steps = 30000;  ///< of argo's classifier at the end; 0 repeats: none
     InterpolationOptions interpolation;
     int pairs = 300;  ///< of test images whose transitions are measured
-    int sheet = 10;   ///< samples a side
 };
 void add_settings(Settings& settings, GeometryOptions& options);
 

@@ -2,10 +2,10 @@
 // Variational Auto-Encoders", from data to report.
 #include <cstdio>
 
-#include "data/user_images.h"
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
 #include "host/experiments/geometry/results.h"
+#include "host/latents/commands.h"
 #include "host/log.h"
 #include "host/programs.h"
 
@@ -24,6 +24,8 @@ Examples
   geometry table --resume runs/orders                          go on after Ctrl-C, a crash, a power cut: the same bits
   geometry interpolate 0 50 --resume runs/geometry             test images 0 and 50
   geometry interpolate 3 17 --curve argo --resume runs/geometry
+  geometry encode --latents 30 --draws 5 --resume runs/geometry    latents of the test set, for NumPy and PyTorch
+  geometry traverse 3 --dims 0,1,2 --range 2 --resume runs/geometry
   geometry sample --latents 30 --sheet 12 --resume runs/geometry
   geometry likelihood --likelihood-samples 5000 --likelihood-images 1000 --resume runs/geometry
 )";
@@ -50,15 +52,7 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
              [&] { experiment_->train(experiment_->table_replicas()); }});
         add_for_a_run("evaluate", "the table of the models that a run has trained, without training more",
                       [&] { table(experiment_->trained(experiment_->replicas())); });
-        add_for_a_run(
-            "interpolate",
-            "from one image to another in five ways (Figure 5), by the first trained model of --alphas and --latents",
-            [&] { interpolate_images(); },
-            {"images", "two images: numbers of the test set, or PNG or IDX files", 2, 2});
-        add_for_a_run("sample", "a sheet of samples of each trained model of --alphas and --latents", [&] {
-            const auto trained = experiment_->trained(experiment_->table_replicas());
-            print_figures(draw_samples(*experiment_, first_of_each(trained), paper_.sheet));
-        });
+        add_latent_commands(*this, latents_, latent_supply());
         add_for_a_run("likelihood",
                       "log p(x) of the test set by importance sampling, effective sample sizes, by every trained model",
                       [&] { likelihood(); });
@@ -88,6 +82,17 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
     }
 
   private:
+    LatentSupply latent_supply() {
+        LatentSupply supply;
+        supply.all = [this] { return geometry_latents(*experiment_, trained()); };
+        supply.first_seeds = [this] { return geometry_latents(*experiment_, first_of_each(trained())); };
+        supply.images = [this](Part part) -> const ImageSet& {
+            return part == Part::kTrain ? experiment_->seen_train_set() : experiment_->test_set();
+        };
+        supply.as_seen = [this](auto grey) { return experiment_->as_seen(std::move(grey)); };
+        return supply;
+    }
+
     /// Trains and reads these replicas, prints and writes their tables and the statements.
     GeometryReport table(std::vector<GeometryReplica> replicas) {
         log_info(std::to_string(replicas.size()) + " models, " + std::to_string(options.epochs) + " epochs each");
@@ -107,40 +112,14 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
         return report;
     }
 
-    /// "17": test image 17 as the models see it; else the picture in that file.
-    std::vector<std::uint8_t> image_of(const std::string& text) const {
-        const ImageSet& test = experiment_->test_set();
-        if (const auto number = whole<std::size_t>(0, std::size_t(1) << 60).read(text)) {
-            if (*number >= test.count())
-                throw UsageError("\"" + text + "\": there are " + std::to_string(test.count()) +
-                                 " test images, from 0");
-            const auto image = test.image(*number);
-            return {image.begin(), image.end()};
-        }
-        const std::vector<UserImage> images = read_user_images({text}, test.height, test.width);
-        if (!images[0].note.empty()) log_info(images[0].name + ": " + images[0].note);
-        return experiment_->as_seen(images[0].pixels);
-    }
-    void interpolate_images() {
-        const GeometryReplica replica = experiment_->trained(experiment_->table_replicas()).front();
-        const auto a = image_of(operands()[0]), b = image_of(operands()[1]);
-        const auto loaded = experiment_->load(replica, 128);
-        const TransitionFrames transition = interpolate(*loaded, a, b, paper_.interpolation);
-        const auto plain = [&](int i) { return std::filesystem::path(operands()[i]).stem().string(); };
-        const auto sheet = experiment_->figure("interpolation-" + plain(0) + "-" + plain(1));
-        draw_interpolation(sheet, transition, data().test.height, data().test.width,
-                           replica.name() + ", " + name_of(paper_.interpolation.curve));
-        std::printf("model %s, Fisher-Rao distance %.2f\n", replica.name().c_str(), transition.distance);
-        for (std::size_t row = 0; row < kTransitions.size(); ++row)
-            std::printf("%-28s changes over at frame %d of %d\n", name_of(kTransitions[row]),
-                        transition.change[row] + 1, transition.steps);
-        std::printf("sheet: %s\n", sheet.c_str());
-    }
+    std::vector<GeometryReplica> trained() const { return experiment_->trained(experiment_->table_replicas()); }
     void likelihood() {
-        std::vector<GeometryReplica> replicas = experiment_->trained(experiment_->table_replicas());
+        std::vector<GeometryReplica> replicas = trained();
         experiment_->estimate_likelihoods(replicas);
         show_table(experiment_->out(), geometry_likelihood_table(replicas, data().name), "likelihood");
     }
+
+    LatentOptions latents_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "host/evaluate/statement.h"
 #include "host/experiments/geometry/interpolation.h"
+#include "host/latents/latent_model.h"
 #include "host/show/figure_file.h"
 #include "host/show/table.h"
 
@@ -35,9 +36,9 @@ std::vector<Statement> geometry_claims(const std::vector<GeometryReplica>& repli
 std::vector<FigureFile> draw_geometry_figures(const GeometryExperiment& experiment,
                                               const std::vector<GeometryReplica>& replicas);
 
-/// A sheet of side x side samples of each of these trained replicas: what draws of the prior N(0, I) decode to.
-std::vector<FigureFile> draw_samples(const GeometryExperiment& experiment, const std::vector<GeometryReplica>& replicas,
-                                     int side);
+/// What the commands on latents take of these trained replicas: latents.cpp.
+std::vector<LatentSubject> geometry_latents(const GeometryExperiment& experiment,
+                                            const std::vector<GeometryReplica>& replicas);
 
 // --- the page: report.cpp --------------------------------------------------------------------------------------------
 

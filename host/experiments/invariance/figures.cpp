@@ -10,6 +10,7 @@
 namespace warpvae {
 namespace {
 
+constexpr int kRows = 128;      // images in a launch
 constexpr int kPictures = 12;   // images in a row of a sheet
 constexpr int kSampleRows = 6;  // of a sheet of samples
 constexpr int kWalkSteps = 11;  // from -3 to 3 standard deviations
@@ -39,13 +40,12 @@ std::vector<int> by_activity(LoadedVae& model, const DeviceImages& images) {
 /// The pictures of one trained model.
 class DecodedSheets {
   public:
-    DecodedSheets(Drawings& drawings, const InvarianceExperiment& experiment, const InvarianceReplica& replica,
-                  int rows = 128)
+    DecodedSheets(Drawings& drawings, const InvarianceExperiment& experiment, const InvarianceReplica& replica)
         : drawings_(drawings),
           test_(experiment.data().test),
           variant_(experiment.of_paper().variant),
           replica_(replica),
-          loaded_(experiment, replica, rows) {}
+          loaded_(experiment, replica, kRows) {}
 
     /// Each version of the test set above its reconstruction.
     void reconstructions() {
@@ -184,14 +184,6 @@ class Figures : public Drawings {
 };
 
 }  // namespace
-
-std::vector<FigureFile> draw_samples(const InvarianceExperiment& experiment,
-                                     const std::vector<InvarianceReplica>& replicas, int side) {
-    Drawings drawings(experiment);
-    for (const InvarianceReplica& replica : replicas)
-        DecodedSheets(drawings, experiment, replica, side * side).samples("sheet", side, side);
-    return drawings.files;
-}
 
 std::vector<FigureFile> draw_invariance_figures(const InvarianceExperiment& experiment, const Table* table) {
     std::vector<FigureFile> all = Figures(experiment).draw(table);

@@ -97,7 +97,6 @@ void add_settings(Settings& s, InvarianceOptions& o) {
           "numbers of training images, the first of an order shuffled by the seed; at most all")
         .only({"reduced"});
     add_likelihood_settings(s, o.likelihood, {"likelihood"});
-    s.add("sheet", o.sheet, kNothing, whole(1, 100), "samples a side").only({"sample"});
 }
 
 const char* benchmark_code(BenchmarkKind kind) { return kind == BenchmarkKind::kDense ? "dense" : "cnn"; }

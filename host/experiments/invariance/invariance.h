@@ -39,7 +39,6 @@ struct InvarianceOptions {
     std::vector<std::optional<BenchmarkKind>> benchmarks = {BenchmarkKind::kDense, BenchmarkKind::kConvolutional};
     std::vector<std::size_t> reduced_to = {1000, 5000, 10000, 60000};  ///< numbers of training images
     LikelihoodOptions likelihood;
-    int sheet = 10;  ///< samples a side
 };
 void add_settings(Settings& settings, InvarianceOptions& options);
 

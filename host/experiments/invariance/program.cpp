@@ -5,6 +5,7 @@
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
 #include "host/experiments/invariance/results.h"
+#include "host/latents/commands.h"
 #include "host/programs.h"
 
 namespace warpvae {
@@ -17,6 +18,8 @@ Examples
   invariance table --resume runs/invariance                       go on after Ctrl-C, a crash, a power cut: the same bits
   invariance train --train-set rt --latents 20 --seed 7 --out runs/one
   invariance table --train-images 1000 --beta 4 --out runs/few    little data, a beta-VAE
+  invariance encode --resume runs/invariance --latents 20         the test set's latents, for NumPy and PyTorch
+  invariance traverse --resume runs/invariance --latents 20       walks along its latents, in motion too
   invariance sample --resume runs/invariance --latents 20         a sheet of samples for each training set
   invariance likelihood --resume runs/invariance --latents 20 --draws 500   log p(x), and how tight the bound is
   invariance reduced --resume runs/invariance                     add to the run what fewer images do
@@ -38,7 +41,7 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
              [&] { experiment_->train(experiment_->replicas()); }});
         add_for_a_run("evaluate", "the table of the models that a run has trained, without training more",
                       [&] { evaluate(); });
-        add_for_a_run("sample", "a sheet of samples of each trained model", [&] { sample(); });
+        add_latent_commands(*this, latents_, latent_supply());
         add_for_a_run("likelihood",
                       "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
                       [&] { likelihood(); });
@@ -60,6 +63,16 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
     }
 
   private:
+    LatentSupply latent_supply() {
+        LatentSupply supply;
+        supply.all = [this] { return latent_subjects<LoadedVae>(*experiment_, trained()); };
+        supply.first_seeds = [this] { return latent_subjects<LoadedVae>(*experiment_, first_of_each(trained())); };
+        supply.images = [this](Part part) -> const ImageSet& {
+            return part == Part::kTrain ? data().train : data().test;
+        };
+        return supply;
+    }
+
     std::vector<InvarianceReplica> trained() const { return experiment_->trained(experiment_->replicas()); }
     /// Prints and writes the tables of these replicas.
     Table show(const std::vector<InvarianceReplica>& replicas, const std::vector<InvarianceBenchmark>& benchmarks) {
@@ -89,7 +102,6 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
         experiment_->train(experiment_->replicas());
         print_figures(draw_invariance_figures(*experiment_, nullptr));
     }
-    void sample() { print_figures(draw_samples(*experiment_, first_of_each(trained()), paper_.sheet)); }
     void likelihood() {
         const auto keys = [](const InvarianceReplica& replica) -> Json {
             return {{"train", set_name(replica.train)}, {"latents", replica.latents}};
@@ -108,6 +120,8 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
         const auto [replicas, shown] = table();
         write_invariance_report(*experiment_, replicas, shown, draw_invariance_figures(*experiment_, &shown));
     }
+
+    LatentOptions latents_;
 };
 
 }  // namespace

@@ -32,9 +32,6 @@ std::vector<Statement> invariance_statements(const std::vector<InvarianceReplica
 /// Figure 1, the paper's numbers beside `table`'s where there is one, learning curves, and of the first seed's model of
 /// each (training set, N) reconstructions, samples and walks: all that the run has the files for, written to figures/.
 std::vector<FigureFile> draw_invariance_figures(const InvarianceExperiment& experiment, const Table* table);
-/// A sheet of `side` x `side` samples of the prior of each of these trained models.
-std::vector<FigureFile> draw_samples(const InvarianceExperiment& experiment,
-                                     const std::vector<InvarianceReplica>& replicas, int side);
 
 // --- reduced training data, which Mills names as future work: reduced.cpp --------------------------------------------
 

@@ -57,13 +57,6 @@ void draw_prior(LoadedSpatial& loaded, std::uint64_t seed, int rows) {
     check(stream_synchronize(loaded.stream));
 }
 
-/// Puts one u for all rows.
-void set_pose(LoadedSpatial& loaded, const std::vector<double>& u, int rows) {
-    std::vector<float> all;
-    for (int n = 0; n < rows; ++n) all.insert(all.end(), u.begin(), u.end());
-    check(copy_to_device(loaded.model.u(), all.data(), all.size() * sizeof(float), loaded.stream));
-}
-
 class Figures : public Drawings {
   public:
     Figures(const SpatialExperiment& experiment, const std::vector<SpatialReplica>& replicas)
@@ -114,8 +107,12 @@ class Figures : public Drawings {
     void samples(const std::string& figure, SpatialRow model, int latents) {
         const SpatialReplica r = experiment_.replica(model, latents);
         if (!experiment_.is_trained(r)) return;
-        add_sheet("figure" + figure + "-samples-" + r.group(),
-                  sheet_of_samples(experiment_, r, SamplePose::kIdentity, kSheet),
+        constexpr int kCount = kSheet * kSheet;
+        LoadedSpatial loaded(experiment_, r, kCount);
+        draw_prior(loaded, experiment_.options().seed, kCount);
+        ImageGrid sheet(kSheet, kSheet, test_.height, test_.width, kInk);
+        sheet.fill(std::span<const float>(download(loaded, loaded.model.reference(), kCount)));
+        add_sheet("figure" + figure + "-samples-" + r.group(), sheet,
                   "Figure " + figure + ". Samples, z drawn from N(0, I), u the identity: " + title(r) + ".");
     }
 
@@ -257,28 +254,6 @@ std::vector<SpatialReplica> figure_replicas(const SpatialExperiment& experiment)
         if (!quick || &c == &kPriorCases[kQuickCase])
             all.push_back(experiment.replica(c.model, kPriorLatents, c.prior, c.rank));
     return all;
-}
-
-ImageGrid sheet_of_samples(const SpatialExperiment& experiment, const SpatialReplica& replica, SamplePose pose,
-                           int side) {
-    const ImageSet& train = experiment.data().train;
-    const int n = side * side;
-    LoadedSpatial loaded(experiment, replica, n);
-    SpatialVae<float>& model = loaded.model;
-    if (pose == SamplePose::kPrior && model.has_pose() && model.config().prior == PosePrior::kNone)
-        throw UsageError("--pose prior: " + replica.name() + " has no prior on its pose; choose identity or average");
-    draw_prior(loaded, experiment.options().seed, n);
-    const bool moves = pose != SamplePose::kIdentity && model.has_pose();
-    if (moves && pose == SamplePose::kAverage) {
-        LoadedSpatial encoder(experiment, replica, 500);
-        const DeviceImages images({&train.images}, {0}, int(train.pixels()));
-        const auto poses = extract_poses(encoder.model, images, 0);
-        set_pose(loaded, summarise_poses(poses, model.pose()).mean, n);
-    }
-    if (moves) model.transform(n);
-    ImageGrid sheet(side, side, train.height, train.width, kInk);
-    sheet.fill(std::span<const float>(download(loaded, moves ? model.output() : model.reference(), n)));
-    return sheet;
 }
 
 std::vector<FigureFile> draw_spatial_figures(const SpatialExperiment& experiment,

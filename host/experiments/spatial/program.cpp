@@ -6,6 +6,7 @@
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
 #include "host/experiments/spatial/results.h"
+#include "host/latents/commands.h"
 #include "host/log.h"
 #include "host/programs.h"
 
@@ -20,6 +21,8 @@ Examples
   spatial table --latents 8 --seeds 3 --out runs/spatial             trained rows too
   spatial table --resume runs/spatial                                go on after Ctrl-C, a crash, a power cut: the same bits
   spatial sample --resume runs/spatial --rows affine-tvae --pose average
+  spatial encode --resume runs/spatial --part train,test --draws 5   latents and poses of all images, for NumPy
+  spatial traverse 3 --resume runs/spatial --dims rotation,x,0,1     test image 3, turned, moved and changed
   spatial denoise --resume runs/spatial --rows tps-tvae scan.png     writes runs/spatial/denoised/
   spatial report --quick --dataset glyphs --out runs/poses           digits in known poses: what u tells of them
   spatial pose --resume runs/poses --rows tps-tvae
@@ -41,7 +44,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
              [&] { experiment_->train(experiment_->replicas()); }});
         add_for_a_run("evaluate", "the table of the models that a run has trained, without training more",
                       [&] { evaluate(); });
-        add_for_a_run("sample", "a sheet of samples of each trained model of --rows", [&] { sample(); });
+        add_latent_commands(*this, latents_, latent_supply());
         add_for_a_run("likelihood",
                       "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
                       [&] { show_table(experiment_->out(), likelihoods(trained()), "likelihood"); });
@@ -77,6 +80,17 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
     }
 
   private:
+    LatentSupply latent_supply() {
+        LatentSupply supply;
+        supply.all = [this] { return latent_subjects<LoadedSpatial>(*experiment_, trained()); };
+        supply.first_seeds = [this] { return latent_subjects<LoadedSpatial>(*experiment_, first_of_each(trained())); };
+        supply.images = [this](Part part) -> const ImageSet& {
+            return part == Part::kTrain ? data().train : data().test;
+        };
+        supply.has_pose = true;
+        return supply;
+    }
+
     void require_known_poses(const std::string& set) const {
         if (command() == "pose" && set != "glyphs" && set != "auto")
             throw UsageError("pose needs images of known poses: a run with --dataset glyphs");
@@ -136,13 +150,6 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         print_figures(draw_spatial_figures(*experiment_, with_figures(replicas)));
     }
 
-    void sample() {
-        Drawings sheets(*experiment_);
-        for (const SpatialReplica& replica : first_of_each(trained()))
-            sheets.add_sheet("samples-" + replica.group() + "-" + name_of(paper_.pose),
-                             sheet_of_samples(*experiment_, replica, paper_.pose, paper_.sheet), "");
-        print_figures(sheets.files);
-    }
     Table likelihoods(const std::vector<SpatialReplica>& replicas) {
         const auto keys = [](const SpatialReplica& replica) -> Json {
             return {{"model", title_of(replica.model)},
@@ -188,6 +195,8 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         write_statements(out, kPaper, spatial_statements(run, data().name));
         write_spatial_report(*experiment_, run);
     }
+
+    LatentOptions latents_;
 };
 
 }  // namespace

@@ -45,9 +45,6 @@ std::vector<SpatialReplica> figure_replicas(const SpatialExperiment& experiment)
 /// and Figure 12 its minima. Then the test negative ELBO by epoch, a picture for each of the table's dim(z).
 std::vector<FigureFile> draw_spatial_figures(const SpatialExperiment& experiment,
                                              const std::vector<SpatialReplica>& replicas);
-/// A sheet of `side` x `side` samples of the prior. Throws UsageError where the model has no prior on u to draw from.
-ImageGrid sheet_of_samples(const SpatialExperiment& experiment, const SpatialReplica& replica, SamplePose pose,
-                           int side);
 
 // --- spoilt images: denoise.cpp --------------------------------------------------------------------------------------
 

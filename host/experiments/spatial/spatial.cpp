@@ -41,8 +41,6 @@ const Choices<PosePrior> kPriors = {{"none", PosePrior::kNone},
                                     {"full", PosePrior::kFull}};
 const Choices<SecondTransform> kSecondTransforms = {{"inverse", SecondTransform::kInverse},
                                                     {"independent", SecondTransform::kIndependent}};
-const Choices<SamplePose> kSamplePoses = {
-    {"identity", SamplePose::kIdentity}, {"average", SamplePose::kAverage}, {"prior", SamplePose::kPrior}};
 
 }  // namespace
 
@@ -83,17 +81,12 @@ void add_settings(Settings& s, SpatialOptions& o) {
           one_of<PcaCentre>({{"right", PcaCentre::kFitted}, {"paper", PcaCentre::kOwn}}),
           "right: test images are centred with the training mean; paper: with their own (PCA rows)");
     add_likelihood_settings(s, o.likelihood, {"likelihood", "report"});
-    s.add("pose", o.pose, kNothing, one_of(kSamplePoses),
-          "the identity, the training set's average, or drawn from the prior")
-        .only({"sample"});
-    s.add("sheet", o.sheet, kNothing, whole(1, 100), "samples a side").only({"sample"});
 }
 
 const char* code_of(SpatialRow row) { return names_of(row).code; }
 const char* title_of(SpatialRow row) { return names_of(row).title; }
 bool is_model(SpatialRow row) { return row != SpatialRow::kRaw && row != SpatialRow::kPca; }
 const char* name_of(PosePrior prior) { return name_in(kPriors, prior); }
-const char* name_of(SamplePose pose) { return name_in(kSamplePoses, pose); }
 
 // --- replicas --------------------------------------------------------------------------------------------------------
 

@@ -24,11 +24,6 @@ const char* title_of(SpatialRow row);  ///< "Affine-TVAE", as the paper writes i
 bool is_model(SpatialRow row);
 const char* name_of(PosePrior prior);  ///< none, fixed-mean, fitted, full: P0, P1, P2 to P4, P5
 
-/// The pose u of a sample: the identity (Figures 6 and 7), the average over the training set (text, V.i.1), or drawn
-/// from the prior (Figures 10 and 11).
-enum class SamplePose { kIdentity, kAverage, kPrior };
-const char* name_of(SamplePose pose);
-
 struct SpatialOptions {
     std::vector<SpatialRow> rows = {SpatialRow::kRaw,     SpatialRow::kPca,     SpatialRow::kVae,
                                     SpatialRow::kAffineT, SpatialRow::kSplineT, SpatialRow::kAffineDt};
@@ -37,8 +32,6 @@ struct SpatialOptions {
     SpatialVaeConfig model;  ///< what all models share: a replica has its own kind, pose, latents, prior and rank
     PcaCentre centre = PcaCentre::kFitted;  ///< of the test images' principal components
     LikelihoodOptions likelihood;
-    SamplePose pose = SamplePose::kIdentity;
-    int sheet = 10;  ///< samples a side
 };
 void add_settings(Settings& settings, SpatialOptions& options);
 

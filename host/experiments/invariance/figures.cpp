@@ -124,9 +124,9 @@ class Figures : public Drawings {
   private:
     /// Figure 1 of the paper: digits of the test set (rows) under its four transformations (columns).
     void transformations() {
-        constexpr int kRows = 6;
+        constexpr int kDigits = 6;
         ImageSet few = experiment_.data().test;
-        few.truncate(kRows);
+        few.truncate(kDigits);
         ImageGrid sheet(int(few.count()), int(kTestSets), few.height, few.width, {.scale = 3, .invert = true});
         for (std::size_t t = 0; t < kTestSets; ++t) {
             const std::vector<std::uint8_t> images =

@@ -11,6 +11,19 @@ bool has_setting(const Settings& settings, const char* name) {
     return std::any_of(settings.all().begin(), settings.all().end(), [&](const Setting& s) { return s.name == name; });
 }
 
+/// The number of a latent, or where models have a pose one of its names.
+Format<std::string> dim(bool has_pose) {
+    std::string wanted = "the number of a latent, from 0";
+    for (const char* name : kPoseDims)
+        if (has_pose) wanted += std::string(", ") + name;
+    return {[has_pose](const std::string& text) -> std::optional<std::string> {
+                const bool named = has_pose && std::find(kPoseDims.begin(), kPoseDims.end(), text) != kPoseDims.end();
+                if (named || whole<int>(0, 1 << 30).read(text)) return text;
+                return {};
+            },
+            [](const std::string& value) { return value; }, "DIM", std::move(wanted)};
+}
+
 void add_settings(Settings& s, LatentOptions& o, const LatentSupply& supply) {
     s.group("Latents");
     s.add("part", o.parts, kNothing, one_of<Part>({{"train", Part::kTrain}, {"test", Part::kTest}}),
@@ -31,7 +44,7 @@ void add_settings(Settings& s, LatentOptions& o, const LatentSupply& supply) {
     s.add("count", o.count, kNothing, whole(0, 10000000), "draws of the prior; 0: as many as the sheet holds")
         .only({"sample"});
     s.add("sheet", o.sheet, kNothing, whole(1, 100), "images a side").only({"sample"});
-    s.add("dims", o.dims, kNothing, any_text("DIM"),
+    s.add("dims", o.dims, kNothing, dim(supply.has_pose),
           std::string("latents by number") + (supply.has_pose ? ", or rotation, scale-x, scale-y, shear, x, y" : "") +
               "; left out: those that vary most")
         .only({"traverse"});

@@ -133,7 +133,8 @@ void LatentModel::put(const Codes& codes, std::size_t first, int n) {
     upload_rows(model().u(), u, 0, n, std::size_t(S()), model().stream());
 }
 
-/// reference() in these poses: a pose may be one that the numbers of u have no way to say (a shear of PoseKind::kPose5).
+/// reference() in these poses: a pose may be one that the numbers of u have no way to say (a shear of
+/// PoseKind::kPose5).
 std::vector<float> LatentModel::placed(const std::vector<AffinePose>& poses, std::size_t first, int n) {
     const int height = model().input_shape().height, width = model().input_shape().width;
     const PoseReader reader = pose_reader();

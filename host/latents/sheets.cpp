@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr int kReconstructions = 12;  // in a row
 constexpr int kMovingSize = 112;      // of an image in motion, output pixels at least
 constexpr int kMovingColumns = 6;
+constexpr float kMovingLevels = 127;  // of grey, above 0: with those of the captions they are no more than 256 colours
 
 std::span<const float> image(const std::vector<float>& images, std::size_t i, std::size_t size) {
     return std::span(images).subspan(i * size, size);
@@ -107,7 +108,11 @@ bool write_motion(const fs::path& path, const FrameSheet& sheet, int hold) {
         ImageGrid grid((n + columns - 1) / columns, columns, shape.height, shape.width, shape.style(kMovingSize));
         for (int i = 0; i < n; ++i) {
             const TransitionRow& row = sheet.rows[std::size_t(i)];
-            grid.set(i / columns, i % columns, image(row.frames, std::size_t(t), shape.size()));
+            const std::span<const float> frame = image(row.frames, std::size_t(t), shape.size());
+            std::vector<float> levels(frame.begin(), frame.end());
+            if (shape.channels == 1)
+                for (float& level : levels) level = std::round(level * kMovingLevels) / kMovingLevels;
+            grid.set(i / columns, i % columns, std::span<const float>(levels));
             grid.cell_caption(i / columns, i % columns, row.name);
         }
         pictures.push_back(grid.draw());

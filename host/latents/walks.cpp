@@ -8,6 +8,7 @@
 #include "host/latents/commands.h"
 #include "host/latents/image_source.h"
 #include "host/latents/sheets.h"
+#include "host/log.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -67,19 +68,14 @@ std::vector<int> by_activity(const std::vector<float>& means, int Z) {
 
 Walk latent_walk(int j) { return {"z" + std::to_string(j), j, -1, 0, 1}; }
 
-/// The walk that a word of --dims names.
+/// The walk that a word of --dims names; the model has a pose where that is one of its names.
 Walk walk_of(const std::string& dim, const LatentSubject& subject, LatentModel& model, const std::vector<Walk>& poses) {
     if (const auto number = whole<int>(0, 1 << 30).read(dim)) {
         if (*number < model.Z()) return latent_walk(*number);
         throw UsageError("--dims " + dim + ": the latents of " + subject.name + " are 0 to " +
                          std::to_string(model.Z() - 1));
     }
-    const auto names = [&](const Walk& walk) { return walk.name == dim; };
-    const bool is_pose = std::find(kPoseDims.begin(), kPoseDims.end(), dim) != kPoseDims.end();
-    const auto found = std::find_if(poses.begin(), poses.end(), names);
-    if (found != poses.end()) return *found;
-    if (is_pose) throw UsageError("--dims " + dim + ": " + subject.name + " has no pose");
-    throw UsageError("--dims " + dim + ": neither the number of a latent nor rotation, scale-x, scale-y, shear, x, y");
+    return *std::find_if(poses.begin(), poses.end(), [&](const Walk& walk) { return walk.name == dim; });
 }
 
 /// Where walks begin: the code of an image, or the middle of the prior.
@@ -137,8 +133,15 @@ FrameSheet walk_along(LatentModel& model, const WalkStart& start, const std::vec
     return sheet;
 }
 
-void traverse_by(const LatentCall& call, const LatentSubject& subject) {
+/// False: --dims asks for a pose, and the model has none.
+bool traverse_by(const LatentCall& call, const LatentSubject& subject) {
     const auto model = subject.load(kLatentRows);
+    const std::vector<std::string>& dims = call.options.dims;
+    if (!model->model().has_pose() &&
+        std::find_first_of(dims.begin(), dims.end(), kPoseDims.begin(), kPoseDims.end()) != dims.end()) {
+        log_info(subject.name + " has no pose to walk along: left out");
+        return false;
+    }
     const WalkStart start = start_of(call, subject, *model);
     const LatentOptions& o = call.options;
     std::vector<double> places, moving;
@@ -154,6 +157,7 @@ void traverse_by(const LatentCall& call, const LatentSubject& subject) {
     std::printf("walks: %s\n", (folder / "traversal.png").c_str());
     if (write_motion(folder / "traversal.gif", walk_along(*model, start, moving), 0))
         std::printf("in motion: %s\n", (folder / "traversal.gif").c_str());
+    return true;
 }
 
 void interpolate_by(const LatentCall& call, const LatentSubject& subject) {
@@ -173,7 +177,9 @@ void interpolate_by(const LatentCall& call, const LatentSubject& subject) {
 }  // namespace
 
 void traverse_latents(const LatentCall& call) {
-    for (const LatentSubject& subject : call.supply.first_seeds()) traverse_by(call, subject);
+    bool some = false;
+    for (const LatentSubject& subject : call.supply.first_seeds()) some |= traverse_by(call, subject);
+    if (!some) throw UsageError("--dims: none of these models has a pose; choose others, or latents by number");
 }
 
 void interpolate_images(const LatentCall& call) {

@@ -56,6 +56,9 @@ void quantise(Indexed& out, const std::vector<RgbPicture>& pictures) {
                           &colours, channels[0].data(), channels[1].data(), channels[2].data(), out.pixels.data(),
                           out.palette.data()) == GIF_ERROR)
         throw Error("the animation's colours cannot be chosen: out of memory");
+    const auto stretched = [](int channel) { return GifByteType(std::min(255, channel * 255 / 248)); };
+    for (GifColorType& c : out.palette)  // giflib cuts channels to five bits: white would be 248
+        c = {stretched(c.Red), stretched(c.Green), stretched(c.Blue)};
 }
 
 int append_bytes(GifFileType* gif, const GifByteType* bytes, int count) {

@@ -23,7 +23,8 @@ struct EquivaeProgram : ProgramTest {
 TEST_F(EquivaeProgram, HelpTeaches) {
     const Result result = run("--help");
     EXPECT_EQ(result.status, 0);
-    for (const char* word : {"table", "figures", "evaluate", "classify", "sample", "generate", "encode", "report", "--which", "Examples"})
+    for (const char* word :
+         {"table", "figures", "evaluate", "classify", "sample", "generate", "encode", "report", "--which", "Examples"})
         EXPECT_NE(result.out.find(word), std::string::npos) << word;
     const Result of_table = run("table --help");
     for (const char* word : {"--labels", "--mixing", "--max-complement", "--resume", "0: the paper", "Examples"})

@@ -66,7 +66,8 @@ TEST_F(GeometryProgram, AReportHoldsEverything) {
     const std::string resume = " --quiet --resume " + at("run");
     const Result between = run("interpolate 0 17" + resume);
     ASSERT_EQ(between.status, 0) << between.error;
-    EXPECT_TRUE(fs::exists(folder / "run" / "latents" / "k30-alpha0-seed1" / "0-17" / "interpolation.png")) << between.out;
+    EXPECT_TRUE(fs::exists(folder / "run" / "latents" / "k30-alpha0-seed1" / "0-17" / "interpolation.png"))
+        << between.out;
     ImageSet set;
     set.height = 20, set.width = 31;
     set.labels = {0};

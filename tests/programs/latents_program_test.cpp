@@ -146,7 +146,7 @@ TEST_P(LatentsOfProgram, BadInputIsToldInOneLine) {
     expect_failure(2, "90 test images", "traverse 90" + resume());
     expect_failure(1, at("missing.png"), "encode " + at("missing.png") + resume());
     expect_failure(2, "0 to 2", "traverse --dims 3" + resume());
-    expect_failure(2, "rotation", "traverse --dims turn" + resume());
+    expect_failure(2, "number of a latent", "traverse --dims turn" + resume());
     expect_failure(1, at("none.npy"), "decode " + at("none.npy") + resume());
     write_npy(folder / "wide.npy", {2, 4}, std::vector<float>(8, 0));
     expect_failure(1, "[2, 4]", "decode " + at("wide.npy") + resume());
@@ -160,7 +160,7 @@ TEST_P(LatentsOfProgram, BadInputIsToldInOneLine) {
         write_npy(folder / "poses.npy", {2, 6}, std::vector<float>(12, 0));
         expect_failure(1, "2 rows for 1 codes", "decode " + at("one.npy") + " --pose " + at("poses.npy") + resume());
     } else {
-        expect_failure(2, "has no pose", "traverse --dims rotation" + resume());
+        expect_failure(2, "number of a latent", "traverse --dims rotation" + resume());
     }
     if (of.G) expect_failure(2, "--classes 12", "decode " + at("one.npy") + " --classes 12" + resume());
     EXPECT_FALSE(fs::exists(folder / "run" / "latents")) << "nothing was made";

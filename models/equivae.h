@@ -46,7 +46,7 @@ struct EquivaeConfig {
     LabelledMixing mixing = LabelledMixing::kPaired;
     bool self_complement = false;  ///< the ablation of section 3: r = f_inv(x) of the image itself
     /// For images of this shape. The paper's filters are for 28 and 32 pixels a side: each of the decoder's doubles the
-    /// side, from 2 on. Larger images have more layers of 64 filters where encoder and decoder are smallest, smaller have
+    /// side, from 2 on. Larger images have more layers of 64 filters, at the small end of both nets; smaller ones have
     /// fewer layers. Throws std::invalid_argument unless it is a square of sides().
     void fit(int height, int width);
     /// 2^(n+1) and 2^(n+1) - 4 for n up to 7, upwards.

@@ -17,6 +17,8 @@ namespace {
 
 using test::Random;
 
+bool is_fast() { return launch_options().cpu_blocks == CpuBlocks::kOneThread; }
+
 /// `count` random images of `classes` classes in turn, one set for all of R replicas.
 struct Data {
     std::vector<std::uint8_t> pixels, bytes;
@@ -91,6 +93,34 @@ TEST(Equivae, RefusesImagesThatItsDecoderCannotMake) {
         EXPECT_NE(std::string(error.what()).find("28 or 32 pixels a side, not 27 x 27"), std::string::npos)
             << error.what();
     }
+}
+
+TEST(Equivae, HasFiltersForEachOfItsSizes) {
+    const Matmul matmul;
+    const Convolver convolver;
+    for (const int side : EquivaeConfig::sides()) {
+        EquivaeConfig config = EquivaeConfig::for_latents(16);
+        config.fit(side, side);
+        if (side > 64) continue;  // whose buffers are large
+        EXPECT_NO_THROW(Equivae<float>(config, 1, 1, {}, matmul, convolver)) << side;
+    }
+    const EquivaeConfig paper;
+    for (const int side : {28, 32}) {
+        EquivaeConfig config;
+        config.fit(side, side);
+        EXPECT_EQ(config.filters, paper.filters);
+        EXPECT_EQ(config.decoder_filters, paper.decoder_filters);
+    }
+    for (const int side : {60, 64}) {
+        EquivaeConfig config;
+        config.fit(side, side);
+        EXPECT_EQ(config.filters, (std::vector<int>{8, 16, 32, 64, 64, 64}));
+        EXPECT_EQ(config.decoder_filters, (std::vector<int>{64, 64, 32, 16, 8}));
+    }
+    EquivaeConfig config;
+    EXPECT_THROW(config.fit(28, 32), std::invalid_argument);
+    EXPECT_THROW(config.fit(20, 20), std::invalid_argument);
+    EXPECT_THROW(config.fit(0, 0), std::invalid_argument);
 }
 
 /// A step of the model as the trainer makes one: minibatch, shape, noise.
@@ -207,6 +237,62 @@ TEST(Equivae, BackwardEqualsFiniteDifferencesInColour) {
         expect_gradients(config, "likelihood " + std::to_string(int(kind)));
     }
 }
+/// The depth of the nets at 60 and 64 pixels, with few filters.
+EquivaeConfig large_config(int side, int channels) {
+    EquivaeConfig config = tiny_config(channels);
+    config.fit(side, side);
+    config.filters = {1, 1, 2, 2, 2, 2};
+    config.decoder_filters = {2, 2, 2, 1, 1};
+    config.max_complement = 2;
+    return config;
+}
+
+/// The slope of the loss along one random direction in each tensor: few losses of large images, in which all elements
+/// count. Among so many pixels some lie beside the kink of a ReLU.
+void expect_slopes(const EquivaeConfig& config, const std::string& name) {
+    const int R = 2, N = 3, size = config.height * config.width * config.channels;
+    const Data data(R, 12, config.classes, size, 1);
+    Step<double> step(R, 3);
+    Equivae<double> model(config, R, N, data.view(), step.matmul, step.convolver);
+    randomise(model.parameters(), 5);
+    step.gather_into(model, data.images, N, N, 3);
+    model.gradients(N, step.noise);
+    const std::vector<double> gradient = model.parameters().download_gradients(1),
+                              kept = model.parameters().download(1);
+    Random random(6);
+    double worst = 0;
+    for (const ParameterInfo& tensor : model.parameters().layout().tensors()) {
+        const double h = 1e-6;
+        double analytic = 0, norm = 0, side[2];
+        std::vector<double> direction(tensor.count);
+        for (std::size_t i = 0; i < tensor.count; ++i) {
+            direction[i] = random.normal();
+            analytic += direction[i] * gradient[tensor.position(i)];
+            norm += std::pow(gradient[tensor.position(i)], 2);
+        }
+        for (int s = 0; s < 2; ++s) {
+            std::vector<double> values = kept;
+            for (std::size_t i = 0; i < tensor.count; ++i) values[tensor.position(i)] += (s ? h : -h) * direction[i];
+            model.parameters().upload(1, values);
+            side[s] = loss_of(model, N, step.noise)[1];
+        }
+        const double numeric = (side[1] - side[0]) / (2 * h);
+        const double error = std::abs(numeric - analytic) / (1e-3 + std::sqrt(norm));
+        worst = std::max(worst, error);
+        EXPECT_LT(error, 1e-3) << name << ": " << tensor.name << ": " << analytic << ", finite difference " << numeric;
+    }
+    std::printf("    %-60s largest relative error %.2g of 1e-3 allowed\n", name.c_str(), worst);
+}
+
+TEST(Equivae, BackwardEqualsSlopesAtSixtyAndSixtyFourPixels) {
+    if (!is_fast()) GTEST_SKIP() << "fibers are some 200 times slower; other sizes have the same kernels";
+    for (const int side : {60, 64})
+        for (const int channels : {1, 3}) {
+            EquivaeConfig config = large_config(side, channels);
+            config.likelihood = channels > 1 ? Likelihood::kLearnedGaussian : Likelihood::kBernoulli;
+            expect_slopes(config, std::to_string(side) + " pixels, " + std::to_string(channels) + " channels");
+        }
+}
 TEST(Equivae, BackwardEqualsFiniteDifferencesOfTheAblation) {
     EquivaeConfig config = tiny_config();
     config.self_complement = true;
@@ -297,8 +383,6 @@ struct Training {
     }
 };
 
-bool is_fast() { return launch_options().cpu_blocks == CpuBlocks::kOneThread; }
-
 TEST(Equivae, LearnsTenImagesByHeart) {
     EquivaeConfig config = tiny_config();
     config.classes = 5;
@@ -319,6 +403,38 @@ TEST(Equivae, LearnsTenImagesByHeart) {
         EXPECT_LT(after, 0.15 * before);
     }
     EXPECT_LT(after, before);
+}
+
+TEST(Equivae, LearnsTenImagesOfSixtyAndSixtyFourPixelsByHeart) {
+    if (!is_fast()) GTEST_SKIP() << "fibers are some 200 times slower; other sizes have the same kernels";
+    for (const auto& [side, channels] : {std::pair{60, 1}, {64, 3}})
+        for (const Likelihood likelihood : {Likelihood::kBernoulli, Likelihood::kLearnedGaussian}) {
+            EquivaeConfig config = large_config(side, channels);
+            config.classes = 5;
+            config.latents = 8;
+            config.filters = {4, 4, 8, 8, 16, 16};
+            config.decoder_filters = {16, 16, 8, 4, 4};
+            config.trunk_hidden = config.hidden = 32;
+            config.decoder_hidden = 64;
+            config.max_complement = 1;
+            config.likelihood = likelihood;
+            const int size = side * side * channels;
+            Data data(1, 10, 5, size, 3);
+            // The bits of an image's number are black or white quarters.
+            for (int n = 0; n < 10; ++n)
+                for (int i = 0; i < size; ++i) {
+                    const int pixel = i / channels, quarter = pixel / side * 2 / side * 2 + pixel % side * 2 / side;
+                    data.pixels[std::size_t(n * size + i)] = n >> quarter & 1 ? 255 : 0;
+                }
+            data.images = DeviceImages({&data.pixels}, {0}, size);
+            Training training(config, data.images, data.view(), {1}, {{0, 5}}, 3e-3f);
+            const double before = training.epoch()[0].terms[0] / size;
+            double after = 0;
+            for (int e = 0; e < 150; ++e) after = training.epoch()[0].terms[0] / size;
+            std::printf("%d pixels, %d channels: reconstruction %.3f -> %.3f nats a number\n", side, channels, before,
+                        after);
+            EXPECT_LT(after, likelihood == Likelihood::kBernoulli ? 0.55 * before : before - 0.9);
+        }
 }
 
 TEST(Equivae, SemiSupervisedLearnsTenImagesByHeart) {

@@ -163,14 +163,50 @@ TEST_F(EquivaeProgram, ZeroMeansThePapers) {
 TEST_F(EquivaeProgram, ColourTrainsEndToEnd) {
     const std::string train =
         "train --dataset glyphs-colour --train-images 720 --test-images 60 --epochs 1 --seeds 1 --quiet";
-    for (const char* deviation : {"unit", "per-channel"}) {
-        const std::string out = at(deviation);
-        const Result result = run(train + " --deviation " + deviation + " --out " + out);
+    for (const char* likelihood : {"auto", "bernoulli", "gaussian-learned", "gaussian-per-channel"}) {
+        const std::string out = at(likelihood);
+        const Result result = run(train + " --likelihood " + likelihood + " --out " + out);
         ASSERT_EQ(result.status, 0) << result.error;
         const SafeTensors weights = read_safetensors(out + "/supervised-z16-seed1/model.safetensors");
         EXPECT_EQ(weights.at("inv.conv.0.weight").shape, (std::vector<std::int64_t>{8, 3, 5, 5}));
-        EXPECT_EQ(weights.contains("decoder.log_deviation"), std::string(deviation) != "unit");
+        EXPECT_EQ(weights.contains("decoder.log_deviation"), std::string(likelihood).starts_with("gaussian-"));
     }
+    EXPECT_EQ(run(train + " --likelihood gaussian --out " + at("same")).status, 0);
+    EXPECT_EQ(digest("same/supervised-z16-seed1/model.safetensors"),
+              digest("auto/supervised-z16-seed1/model.safetensors"));
+}
+
+TEST_F(EquivaeProgram, GoesOnWithRunsFromBeforeThereWasALikelihood) {
+    // config.toml had a deviation, of colour images alone; files of weights still have it.
+    const auto rewrite_as_before = [&](const std::string& run_folder, const std::string& deviation) {
+        std::string text = read_file(at(run_folder + "/config.toml"));
+        const std::size_t from = text.find("likelihood = "), to = text.find('\n', from);
+        ASSERT_NE(from, std::string::npos);
+        write_file(at(run_folder + "/config.toml"), text.replace(from, to - from, "deviation = \"" + deviation + "\""));
+    };
+    const std::string train = "train --train-images 720 --test-images 60 --epochs 1 --seeds 1 --quiet";
+    const std::pair<const char*, const char*> runs[] = {
+        {"glyphs", "unit"}, {"glyphs-colour --likelihood gaussian-per-channel", "per-channel"}};
+    for (const auto& [options, deviation] : runs) {
+        ASSERT_EQ(run(train + " --dataset " + options + " --out " + at(deviation)).status, 0);
+        rewrite_as_before(deviation, deviation);
+        const Result again = run(std::string("train --quiet --resume ") + at(deviation));
+        EXPECT_EQ(again.status, 0) << again.error;
+    }
+    expect_failure(1, "no likelihood, not bernoulli",
+                   "train --quiet --likelihood bernoulli --resume " + at("per-channel"));
+}
+
+TEST_F(EquivaeProgram, GreyLevelsMayBeGaussianAndAreShownAsTheyAre) {
+    const std::string out = at("grey");
+    const Result result =
+        run("train --dataset glyphs --likelihood gaussian-learned --train-images 720 --test-images 60 "
+            "--epochs 1 --seeds 1 --quiet --out " +
+            out);
+    ASSERT_EQ(result.status, 0) << result.error;
+    EXPECT_TRUE(read_safetensors(out + "/supervised-z16-seed1/model.safetensors").contains("decoder.log_deviation"));
+    EXPECT_EQ(run("sample --rows 2 --quiet --resume " + out).status, 0);
+    expect_failure(1, "likelihood = gaussian-learned", "train --quiet --likelihood auto --resume " + out);
 }
 
 TEST_F(EquivaeProgram, TheSameBitsOnOneCoreTwoCoresTogetherAndAgain) {
@@ -215,7 +251,7 @@ TEST_F(EquivaeProgram, WrongUsageIsStatus2) {
     expect_failure(2, "--labels", "table --labels 0" + out);
     expect_failure(2, "--mixing", "table --mixing even" + out);
     expect_failure(2, "--latents", "table --latents -1" + out);
-    expect_failure(2, "--deviation", "table --deviation wide" + out);
+    expect_failure(2, "--likelihood", "table --likelihood wide" + out);
     expect_failure(2, "--resume", "sample" + out);
     expect_failure(2, "--epochs", "table --epochs -1" + out);
     expect_failure(2, "generate", "generate" + out);

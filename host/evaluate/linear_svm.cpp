@@ -64,7 +64,8 @@ class Solver {
 
         const std::size_t samples = std::min(n, kSample);
         inverse_ = DeviceBuffer<double>(rows * d1 * d1, "linear SVM's preconditioner");
-        active_ = DeviceBuffer<unsigned>(K_ * n), active_counts_ = DeviceBuffer<unsigned>(std::size_t(K_));
+        active_ = DeviceBuffer<unsigned>(rows * n, "linear SVM's active rows");
+        active_counts_ = DeviceBuffer<unsigned>(rows);
         sample_ = DeviceBuffer<float>(samples * d1, "linear SVM's curvature");
         gram_ = DeviceBuffer<float>(RowChunks(samples).count * d1 * d1);
     }
@@ -163,23 +164,24 @@ class Solver {
             const float* x = features_ + r * n_ * std::size_t(d_);
             for (const RowChunks::Part& part : chunks_.parts)
                 compute_scores(matmul_, scores_.data(), weights_.data() + std::size_t(r) * K_ * d_, x, part, K_, d_);
-            check(svm_active_rows(active_.data(), active_counts_.data(), scores_.data(), bias_.data() + r * K_,
-                                  labels_.data(), K_, n_, kChunk, stream_));
-            const std::vector<unsigned> counts = active_counts_.download(stream_);
-            for (int k = 0; k < K_; ++k)
-                if (is_due(r * K_ + k)) compute_hessian(r, k, x, counts[k]);
+            check(svm_active_rows(active_.data() + std::size_t(r) * K_ * n_, active_counts_.data() + r * K_,
+                                  scores_.data(), bias_.data() + r * K_, labels_.data(), K_, n_, kChunk, stream_));
         }
+        const std::vector<unsigned> counts = active_counts_.download(stream_);
+        for (int rk = 0; rk < rows; ++rk)
+            if (is_due(rk)) compute_hessian(rk, counts[rk]);
         for (int begin = 0, end = 0; begin < rows; begin = end + 1) {
             for (end = begin; end < rows && is_due(end);) ++end;
             check(spd_inverse(inverse_.data() + std::size_t(begin) * D * D, end - begin, D, stream_));
         }
     }
 
-    /// inverse_[r, k] = 1 + 2 C X_A^T X_A with the `count` rows A of active_[k].
-    void compute_hessian(int r, int k, const float* x, std::size_t count) {
+    /// inverse_[r, k] = 1 + 2 C X_A^T X_A with the `count` rows A of active_[r, k].
+    void compute_hessian(int rk, std::size_t count) {
         const int D = d_ + 1;
+        const float* x = features_ + std::size_t(rk / K_) * n_ * std::size_t(d_);
         const std::size_t samples = std::min(count, kSample), square = std::size_t(D) * D;
-        check(svm_gather_rows(sample_.data(), x, active_.data() + k * n_, samples, count, d_, stream_));
+        check(svm_gather_rows(sample_.data(), x, active_.data() + rk * n_, samples, count, d_, stream_));
         const RowChunks chunks(samples);
         for (const RowChunks::Part& part : chunks.parts) {
             const float* rows = sample_.data() + part.first * kChunk * D;
@@ -188,7 +190,7 @@ class Solver {
         }
         if (samples == 0) gram_.zero(stream_);
         const double scale = 2 * options_.C * double(count) / double(std::max<std::size_t>(samples, 1));
-        double* hessian = inverse_.data() + (std::size_t(r) * K_ + k) * square;
+        double* hessian = inverse_.data() + std::size_t(rk) * square;
         const std::size_t grams = std::max<std::size_t>(chunks.count, 1);
         for (std::size_t c = 0; c < grams; ++c)
             check(accumulate_curvature(hessian, gram_.data() + c * square, scale, 1., 1., c == 0, c + 1 == grams, 1, D,

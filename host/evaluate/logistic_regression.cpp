@@ -140,20 +140,26 @@ class Solver {
         check(accumulate_sum(loss_sums_.data() + chunk, 1, losses_.data(), R, rows, stream_));
     }
 
+    /// The inverses of the Hessians' diagonal blocks at theta, of the problems that have not ended.
     void renew_preconditioners() {
         check(logistic_parameters(weights_.data(), bias_.data(), lbfgs_.theta.data(), counts_.data(), Q_,
                                   options_.classes, d_, stream_));
+        const int K = options_.classes, D = d_ + 1;
         for (int q = 0; q < Q_; ++q)
-            if (lbfgs_.any_active(q, 1)) renew_preconditioner(q);
+            if (lbfgs_.any_active(q, 1)) estimate_hessian(q);
+        for (int begin = 0, end = 0; begin < Q_; begin = end + 1) {
+            for (end = begin; end < Q_ && lbfgs_.any_active(end, 1);) ++end;
+            check(spd_inverse(inverse_.data() + std::size_t(begin) * K * D * D, (end - begin) * K, D, stream_));
+        }
     }
 
-    /// The inverses of the K diagonal blocks of F's Hessian at theta, whose parameters are in weights_ and bias_. With
-    /// the sum over classes held at 0, K' / (K' - 1) times a block is right where all classes are alike.
-    void renew_preconditioner(int q) {
+    /// inverse_[q] = the K diagonal blocks of F's Hessian at theta, whose parameters are in weights_ and bias_. With the
+    /// sum over classes held at 0, K' / (K' - 1) times a block is right where all classes are alike.
+    void estimate_hessian(int q) {
         const int K = options_.classes, D = d_ + 1;
         const auto d = std::size_t(d_);
         const float* W = weights_.data() + std::size_t(q) * K * d;
-        double* inverse = inverse_.data() + std::size_t(q) * K * D * D;
+        double* hessian = inverse_.data() + std::size_t(q) * K * D * D;
         const double scale = double(present_[q]) / (present_[q] - 1) / double(samples_);
         for (std::size_t first = 0; first < samples_; first += kSampleChunk) {
             const int rows = int(std::min(kSampleChunk, samples_ - first));
@@ -166,10 +172,9 @@ class Solver {
                                      K, d_, stream_));
             check(warpvae::matmul(matmul_, gram_.data(), std::size_t(D) * D, Op::kTranspose, scaled_.data(), stride,
                                   Op::kNone, scaled_.data(), stride, K, D, D, rows));
-            check(accumulate_curvature(inverse, gram_.data(), scale, 1 / (options_.C * double(n_)), 1 / double(n_),
+            check(accumulate_curvature(hessian, gram_.data(), scale, 1 / (options_.C * double(n_)), 1 / double(n_),
                                        first == 0, first + kSampleChunk >= samples_, K, D, stream_));
         }
-        check(spd_inverse(inverse, K, D, stream_));
     }
 
     void compute_direction(int round) {

@@ -153,8 +153,8 @@ class Solver {
         }
     }
 
-    /// inverse_[q] = the K diagonal blocks of F's Hessian at theta, whose parameters are in weights_ and bias_. With the
-    /// sum over classes held at 0, K' / (K' - 1) times a block is right where all classes are alike.
+    /// inverse_[q] = the K diagonal blocks of F's Hessian at theta, whose parameters are in weights_ and bias_. With
+    /// the sum over classes held at 0, K' / (K' - 1) times a block is right where all classes are alike.
     void estimate_hessian(int q) {
         const int K = options_.classes, D = d_ + 1;
         const auto d = std::size_t(d_);

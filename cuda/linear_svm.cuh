@@ -8,11 +8,11 @@
 // first..first+count-1. One product has all classes of a replica: fit f of class k is row k * count + (f - first) of
 // "scores" and "sums".
 //
-// Contract: block any; deterministic (the atomics count); shared memory 4 KB at most, where rows are listed or counted.
+// Contract: block any; deterministic (the atomics count); shared memory 1 KB at most, where rows are listed or counted.
 // The sums read and write 4 bytes a score. A NaN score gives NaN sums.
 #pragma once
 #include "cuda/device/reduce.cuh"
-#include "cuda/device/shared.cuh"
+#include "cuda/device/warp_rank.cuh"
 #include "cuda/logistic_regression.cuh"
 #include "cuda/ops/linear_models.h"
 
@@ -95,32 +95,39 @@ __global__ void svm_objective_kernel(T* gradient, LbfgsScalars* scalars, const T
     }
 }
 
-inline constexpr std::size_t kActiveRowsBytes = 1024 * sizeof(unsigned);
-/// rows[k, 0..counts[k]-1] = the rows with a margin above 0 in class k, ascending; one block per class, whose threads
-/// take the n rows in runs. Dynamic shared memory: an unsigned for each of at most 1024 threads.
+/// rows[k, 0..counts[k]-1] = the rows with a margin above 0 in class k, ascending. One block per class; each of its
+/// warps takes a run of the n rows, counts those of its run, and lists them after those of the warps before it.
 ///   scores [chunks, K, chunk_rows], the last chunk [K, n % chunk_rows]; bias [K]; rows [K, n].
 template <class T>
 __global__ void svm_active_rows_kernel(unsigned* rows, unsigned* counts, const T* scores, const T* bias,
                                        const std::uint8_t* labels, std::size_t n, std::size_t chunk_rows) {
+    __shared__ unsigned found[32];
     const std::size_t K = gridDim.x;
-    const int k = static_cast<int>(blockIdx.x);
-    unsigned* found = dynamic_shared<unsigned>();
+    const int k = static_cast<int>(blockIdx.x), warp = warp_index();
     const auto is_active = [&](std::size_t i) {
         const std::size_t first = i / chunk_rows * chunk_rows;
         const std::size_t length = n - first < chunk_rows ? n - first : chunk_rows;
         const T y = labels[i] == k ? T(1) : T(-1);
         return T(1) - y * (scores[first * K + std::size_t(k) * length + (i - first)] + bias[k]) > T(0);
     };
-    const std::size_t first = n * threadIdx.x / blockDim.x, last = n * (threadIdx.x + 1) / blockDim.x;
+    const std::size_t first = n * warp / warps_per_block(), last = n * (warp + 1) / warps_per_block();
     unsigned mine = 0;
-    for (std::size_t i = first; i < last; ++i) mine += is_active(i);
-    found[threadIdx.x] = mine;
+    for (std::size_t i : warp_stride(last - first)) mine += is_active(first + i);
+    mine = warp_sum(mine);
+    if (lane_index() == 0) found[warp] = mine;
     __syncthreads();
-    unsigned at = 0;
-    for (unsigned thread = 0; thread < threadIdx.x; ++thread) at += found[thread];
-    for (std::size_t i = first; i < last; ++i)
-        if (is_active(i)) rows[std::size_t(k) * n + at++] = static_cast<unsigned>(i);
-    if (threadIdx.x == blockDim.x - 1) counts[k] = at;
+    unsigned* to = rows + std::size_t(k) * n;
+    for (int before = 0; before < warp; ++before) to += found[before];
+    const auto lanes = static_cast<std::size_t>(lanes_per_warp());
+    for (std::size_t at = first; at < last; at += lanes) {
+        const std::size_t i = at + static_cast<std::size_t>(lane_index());
+        unsigned count = 0;
+        const bool is_listed = i < last && is_active(i);
+        const unsigned rank = warp_rank(is_listed, count);
+        if (is_listed) to[rank] = static_cast<unsigned>(i);
+        to += count;
+    }
+    if (warp == warps_per_block() - 1 && lane_index() == 0) counts[k] = unsigned(to - (rows + std::size_t(k) * n));
 }
 
 /// out [samples, d + 1] = (x, 1) of `samples` of the `count` rows listed in `rows`, spread over them (all if equal).

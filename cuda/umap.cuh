@@ -21,9 +21,18 @@
 
 namespace warpvae {
 
-/// Blocks of fuzzy_membership, a thread for each point, and of layout_half_epoch, 32 vertices for each.
+/// How many vertices a block of layout_half_epoch has: a GPU's four warps one each, as a vertex is little work and the
+/// wait for its neighbours long.
+#ifdef __CUDACC__
+inline constexpr std::size_t kVerticesPerBlock = 4;
+#else
+inline constexpr std::size_t kVerticesPerBlock = 32;
+#endif
+/// Blocks of fuzzy_membership, a thread for each point, and of layout_half_epoch.
 constexpr std::size_t fuzzy_membership_blocks(std::size_t n) { return (n + 63) / 64; }
-constexpr std::size_t layout_blocks(int vertices) { return (std::size_t(vertices) + 31) / 32; }
+constexpr std::size_t layout_blocks(int vertices) {
+    return (std::size_t(vertices) + kVerticesPerBlock - 1) / kVerticesPerBlock;
+}
 
 /// What smooth_knn_dist and compute_membership_strengths of umap-learn give with local connectivity 1; by bisection in
 /// double.

@@ -5,6 +5,7 @@
 //   share = floor / time: medians of 7 turns
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "cuda/device/buffer.h"
@@ -18,6 +19,7 @@ namespace warpvae {
 namespace {
 
 constexpr int N = 128, D = 784, H = 400, Z = 20;
+constexpr int kClasses = 10, kNeighbours = 20;
 constexpr std::size_t P = 653824;  // parameters of 784-400-20-400-784, padded as in the arena
 
 /// Everything that the operations read and write, for R models.
@@ -26,10 +28,15 @@ struct Data {
     DeviceBuffer<std::uint8_t> bytes;
     DeviceBuffer<const std::uint8_t*> images;
     DeviceBuffer<std::uint64_t> seeds, step;
-    DeviceBuffer<float> x, y, h, dh, moments, dmoments, z, dz, rows, parameters, gradients, m, v, rates, partials;
+    DeviceBuffer<float> x, y, h, dh, moments, dmoments, z, dz, rows, parameters, gradients, m, v, rates, partials, ones;
     DeviceBuffer<NonFinite> non_finite;
     DeviceBuffer<double> sums, alphas;
     DeviceBuffer<LogWeights> weights;
+    DeviceBuffer<LbfgsSearch> searches;
+    DeviceBuffer<LbfgsControl> controls;
+    DeviceBuffer<LbfgsScalars> scalars;
+    DeviceBuffer<unsigned> listed, counts, offsets;  // svm_active_rows' result, layout_half_epoch's graph
+    DeviceBuffer<int> neighbours;
 
     explicit Data(int R_)
         : R(R_),
@@ -52,15 +59,40 @@ struct Data {
           v(R_ * P),
           rates(std::vector<float>(R_, 1e-3f)),
           partials(R_ * channel_bias_partials(N * D / 8, 8)),
+          ones(std::vector<float>(rows_of(kNeighbours), 1.f)),
           non_finite(R_),
           sums(std::size_t(R_) * 2 * D),
           alphas(std::vector<double>(R_, 0.5)),
-          weights(rows_of(1)) {
+          weights(rows_of(1)),
+          searches(std::vector<LbfgsSearch>(R_ * kClasses, endless())),
+          controls(std::vector<LbfgsControl>(R_ * kClasses, LbfgsControl{1, 0, 1, 0, 0, 1.})),
+          scalars(std::vector<LbfgsScalars>(R_ * kClasses, LbfgsScalars{-1, 1, 1, 0, 0, 1})),
+          listed(rows_of(kClasses)),
+          counts(std::size_t(R_) * kClasses),
+          offsets(multiples(rows_of(1) + 1)),
+          neighbours(neighbours_of(int(rows_of(1)))) {
         bytes.zero(), m.zero(), v.zero(), sums.zero(), weights.zero();
         for (DeviceBuffer<float>* b : {&x, &y, &h, &dh, &moments, &dmoments, &z, &dz, &rows, &parameters, &gradients})
             check(philox_uniform(b->data(), b->size(), 0.f, 0.1f, 1, Purpose::kTest, 0, nullptr));
     }
     std::size_t rows_of(std::size_t columns) const { return std::size_t(R) * N * columns; }
+    /// A problem that accepts every step and goes on.
+    static LbfgsSearch endless() {
+        LbfgsSearch search{};
+        search.max_iterations = std::numeric_limits<int>::max();
+        return search;
+    }
+    static std::vector<unsigned> multiples(std::size_t count) {
+        std::vector<unsigned> out;
+        for (std::size_t i = 0; i < count; ++i) out.push_back(unsigned(i * kNeighbours));
+        return out;
+    }
+    static std::vector<int> neighbours_of(int vertices) {
+        std::vector<int> out;
+        for (int i = 0; i < vertices; ++i)
+            for (int k = 1; k <= kNeighbours; ++k) out.push_back(int((i + 7919LL * k) % vertices));
+        return out;
+    }
 };
 
 struct Operation {
@@ -174,6 +206,33 @@ std::vector<Operation> operations(const Matmul& matmul) {
          [](Data& d) {
              return softmax_cross_entropy<float>({d.rows.data(), d.z.data(), nullptr}, d.z.data(), nullptr, 0,
                                                  {d.images.data()}, 1.f / N, ClassAxis::kLast, d.R, N, 10, nullptr);
+         }},
+        {"softmax_cross_entropy + gradient (10 classes, classes first)", 8.0 * N * kClasses, 0,
+         [](Data& d) {
+             return softmax_cross_entropy<float>({d.rows.data(), d.z.data(), nullptr}, d.z.data(), nullptr, 0,
+                                                 {d.images.data()}, 1.f / N, ClassAxis::kFirst, d.R, N, kClasses,
+                                                 nullptr);
+         }},
+        {"lbfgs_decide (10 problems)",
+         2.0 * kClasses * (sizeof(LbfgsSearch) + sizeof(LbfgsControl)) + kClasses * sizeof(LbfgsScalars), 0,
+         [](Data& d) {
+             return lbfgs_decide(d.searches.data(), d.controls.data(), d.scalars.data(), d.R * kClasses, nullptr);
+         }},
+        {"squared_hinge (10 classes)", 8.0 * N * kClasses + 16 * kClasses, 0,
+         [](Data& d) {
+             return squared_hinge(d.sums.data(), d.sums.data() + d.sums.size() / 2, d.dh.data(), d.h.data(),
+                                  {d.bytes.data(), d.bytes.data(), 1, N}, {0, 1, 1}, d.R * kClasses, nullptr);
+         }},
+        {"svm_active_rows (10 classes)", 8.0 * N * kClasses, 0,
+         [](Data& d) {
+             return svm_active_rows(d.listed.data(), d.counts.data(), d.x.data(), d.h.data(), d.bytes.data(),
+                                    d.R * kClasses, N, N, nullptr);
+         }},
+        {"layout_half_epoch (20 neighbours, all due)", N * (16.0 + kNeighbours * 8), 0,
+         [](Data& d) {
+             const LayoutGraph graph{d.offsets.data(), d.neighbours.data(), d.ones.data(), int(d.rows_of(1))};
+             return layout_half_epoch<float>(d.dz.data(), d.z.data(), graph, {1.577f, 0.895f, 1.f, 1.f, 5, 1, 1, 0}, 2,
+                                             nullptr);
          }},
         {"renyi_bound (25 draws)", 4.0 * N * (3 * 25 + 1), 0,
          [](Data& d) {

@@ -7,11 +7,11 @@
 
 namespace warpvae {
 
-// --- logistic regression: lbfgs.cuh, spd_inverse.cuh, logistic_regression.cuh ----------------------------------------
+// --- logistic regression: lbfgs.cuh, lbfgs_search.cuh, spd_inverse.cuh, logistic_regression.cuh ---------------------
 // Q problems (replicas x feature sets) in lock-step; method and use: host/evaluate/logistic_regression.h.
 
 inline constexpr int kLbfgsMemory = 10;  ///< pairs (s, y) kept
-/// What the host asks of problem q in the next round.
+/// What is asked of problem q in the next round.
 struct LbfgsControl {
     int active;    ///< 0: the problem is done, kernels leave it alone
     int accept;    ///< 1: the trial point becomes the current one, and the pair enters the history at `newest`
@@ -19,10 +19,21 @@ struct LbfgsControl {
     int pairs, newest;
     double step;  ///< trial = theta + step * direction
 };
-/// What the host reads of problem q in each round.
+/// What is known of problem q after each evaluation.
 struct LbfgsScalars {
     double slope, direction_size, theta_size;      ///< at theta, along the direction; sizes are largest magnitudes
     double objective, trial_slope, gradient_size;  ///< at the trial point
+};
+/// How far problem q is: its line search, when it ends, and how it ended.
+struct LbfgsSearch {
+    double gradient_tolerance, unknown_tolerance;  ///< it ends with the gradient and the last step this small
+    int max_iterations;
+    int converged, iterations, evaluations;
+    double gradient_norm, objective;  ///< at theta; the gradient's largest component
+    double slope;                     ///< at theta, along the direction
+    double low, low_slope;            ///< the longest step known to be too short
+    double high, high_slope;          ///< the shortest known to be too long, 0 while there is none
+    int trials;
 };
 /// The device memory of Q problems of P unknowns, P from 1. theta, gradient, trial, trial_gradient, direction [Q, P];
 /// history_s, history_y [Q, kLbfgsMemory, P]; rho, alpha [Q, kLbfgsMemory].
@@ -40,6 +51,9 @@ Status lbfgs_second_loop(const LbfgsState<double>& state, LbfgsScalars* scalars,
                          const LbfgsControl* control, int Q, std::size_t P, Stream stream);
 /// trial = theta + step * direction where control[q].active.
 Status lbfgs_trial(const LbfgsState<double>& state, const LbfgsControl* control, int Q, std::size_t P, Stream stream);
+/// After an evaluation, with `scalars` of it: ends each active problem, asks for another step, or accepts the trial
+/// point and asks for a new direction. Takes back what earlier calls asked of problems that have ended.
+Status lbfgs_decide(LbfgsSearch* search, LbfgsControl* control, const LbfgsScalars* scalars, int Q, Stream stream);
 
 /// Symmetric positive definite matrices [R, D, D] := their inverses, in place. D at most 3072.
 Status spd_inverse(double* matrices, int R, int D, Stream stream);

@@ -64,7 +64,8 @@ class Solver {
 
         const std::size_t samples = std::min(n, kSample);
         inverse_ = DeviceBuffer<double>(rows * d1 * d1, "linear SVM's preconditioner");
-        active_ = DeviceBuffer<unsigned>(K_ * n), active_counts_ = DeviceBuffer<unsigned>(std::size_t(K_));
+        active_ = DeviceBuffer<unsigned>(rows * n, "linear SVM's active rows");
+        active_counts_ = DeviceBuffer<unsigned>(rows);
         sample_ = DeviceBuffer<float>(samples * d1, "linear SVM's curvature");
         gram_ = DeviceBuffer<float>(RowChunks(samples).count * d1 * d1);
     }
@@ -72,17 +73,14 @@ class Solver {
     LinearSvmFit run() {
         lbfgs_.reset(stream_);
         evaluate({0, F_, F_});
+        lbfgs_.read_scalars(stream_);
         for (int q = 0; q < Q_; ++q) {
-            const double size = lbfgs_.scalars[q].gradient_size;
-            require_no_overflow(size, q);
-            sizes_.push_back(size);
-            lbfgs_.search.emplace_back(options_.gradient_tolerance * size, options_.coefficient_tolerance,
-                                       options_.max_iterations);
+            sizes_.push_back(lbfgs_.scalars[q].gradient_size);
+            require_no_overflow(sizes_[q], q);
         }
         minimise({0, 1, F_});
         if (F_ > 1) {
             start_folds();
-            renew_preconditioners(std::vector<char>(std::size_t(R_) * K_, 1));
             minimise({1, F_ - 1, F_});
         }
         return result();
@@ -95,24 +93,26 @@ class Solver {
                         " are too large: sums over them overflow; scale them down");
     }
 
-    /// From trial, whose scalars are known, to the optima of these fits.
+    /// From trial, whose scalars have been read, to the optima of these fits.
     void minimise(SvmFits fits) {
+        certificates_.resize(std::size_t(Q_));
+        const auto is_meant = [&](int q) { return q % F_ >= fits.first && q % F_ < fits.first + fits.count; };
         for (int q = 0; q < Q_; ++q) {
-            lbfgs_.control[q] = {};
-            if (q % F_ >= fits.first && q % F_ < fits.first + fits.count)
-                lbfgs_.search[q].start(lbfgs_.control[q], lbfgs_.scalars[q]);
+            lbfgs_.stop(q);
+            if (is_meant(q))
+                lbfgs_.start(q, {options_.gradient_tolerance * sizes_[q], options_.coefficient_tolerance,
+                                 options_.max_iterations});
         }
-        const auto direct = [&] {
-            std::vector<char> due;
-            for (int q = 0; q < Q_; q += F_) due.push_back(fits.first == 0 && lbfgs_.is_renewal_due(q));
-            renew_preconditioners(due);
+        const auto direct = [&](int round) {
+            if (fits.first == 0 ? lbfgs_.is_renewal_due(round) : round == 0) renew_preconditioners();
             compute_direction(fits);
         };
-        lbfgs_.minimise(stream_, direct, [&] {
-            evaluate(fits);
-            for (int q = 0; q < Q_; ++q)
-                if (lbfgs_.control[q].active) require_no_overflow(lbfgs_.scalars[q].slope, q);
-        });
+        lbfgs_.minimise(stream_, direct, [&] { evaluate(fits); });
+        for (int q = 0; q < Q_; ++q)
+            if (is_meant(q)) {
+                require_no_overflow(lbfgs_.scalars[q].slope, q);
+                certificates_[q] = lbfgs_.certificate(q);
+            }
     }
 
     /// The folds' trial points become the fit on all rows.
@@ -123,12 +123,13 @@ class Solver {
             if (q % F_ != 0) std::copy_n(theta.begin() + (q - q % F_) * P, P, theta.begin() + q * P);
         lbfgs_.trial.upload(theta, stream_);
         for (int q = 0; q < Q_; ++q) lbfgs_.control[q].active = q % F_ != 0;
+        lbfgs_.device_control.upload(lbfgs_.control, stream_);
         evaluate({1, F_ - 1, F_});
+        lbfgs_.read_scalars(stream_);
     }
 
     /// The objectives, their slopes and their gradients at the trial points.
     void evaluate(SvmFits fits) {
-        lbfgs_.device_control.upload(lbfgs_.control, stream_);
         const int P = K_ * fits.count;
         const auto d = std::size_t(d_);
         check(svm_parameters(weights_.data(), bias_.data(), lbfgs_.trial.data(), fits, R_, K_, d_, stream_));
@@ -150,37 +151,37 @@ class Solver {
         check(svm_objective(lbfgs_.state, lbfgs_.device_scalars.data(),
                             {weight_sums_.data(), bias_sums_.data(), loss_sums_.data(), int(chunks_.count)},
                             lbfgs_.device_control.data(), options_.C, fits, R_, K_, d_, stream_));
-        lbfgs_.device_scalars.download(lbfgs_.scalars.data(), lbfgs_.scalars.size(), 0, stream_);
     }
 
-    /// Inverses of the generalised Hessian of the fit on all rows, at theta, for the replicas' classes that are due.
-    void renew_preconditioners(const std::vector<char>& due) {
-        if (std::find(due.begin(), due.end(), 1) == due.end()) return;
-        const int D = d_ + 1;
+    /// Inverses of the generalised Hessian of the fit on all rows, at theta, for the replicas' classes of which any fit
+    /// has not ended.
+    void renew_preconditioners() {
+        const int D = d_ + 1, rows = R_ * K_;
+        const auto is_due = [&](int rk) { return lbfgs_.any_active(rk * F_, F_); };
         check(svm_parameters(weights_.data(), bias_.data(), lbfgs_.theta.data(), {0, 1, F_}, R_, K_, d_, stream_));
         for (int r = 0; r < R_; ++r) {
-            const auto first = due.begin() + r * K_, last = first + K_;
-            if (std::find(first, last, 1) == last) continue;
+            if (!lbfgs_.any_active(r * K_ * F_, K_ * F_)) continue;
             const float* x = features_ + r * n_ * std::size_t(d_);
             for (const RowChunks::Part& part : chunks_.parts)
                 compute_scores(matmul_, scores_.data(), weights_.data() + std::size_t(r) * K_ * d_, x, part, K_, d_);
-            check(svm_active_rows(active_.data(), active_counts_.data(), scores_.data(), bias_.data() + r * K_,
-                                  labels_.data(), K_, n_, kChunk, stream_));
-            const std::vector<unsigned> counts = active_counts_.download(stream_);
-            for (int k = 0; k < K_; ++k)
-                if (first[k]) compute_hessian(r, k, x, counts[k]);
+            check(svm_active_rows(active_.data() + std::size_t(r) * K_ * n_, active_counts_.data() + r * K_,
+                                  scores_.data(), bias_.data() + r * K_, labels_.data(), K_, n_, kChunk, stream_));
         }
-        for (std::size_t begin = 0, end = 0; begin < due.size(); begin = end + 1) {
-            for (end = begin; end < due.size() && due[end];) ++end;
-            check(spd_inverse(inverse_.data() + begin * D * D, int(end - begin), D, stream_));
+        const std::vector<unsigned> counts = active_counts_.download(stream_);
+        for (int rk = 0; rk < rows; ++rk)
+            if (is_due(rk)) compute_hessian(rk, counts[rk]);
+        for (int begin = 0, end = 0; begin < rows; begin = end + 1) {
+            for (end = begin; end < rows && is_due(end);) ++end;
+            check(spd_inverse(inverse_.data() + std::size_t(begin) * D * D, end - begin, D, stream_));
         }
     }
 
-    /// inverse_[r, k] = 1 + 2 C X_A^T X_A with the `count` rows A of active_[k].
-    void compute_hessian(int r, int k, const float* x, std::size_t count) {
+    /// inverse_[r, k] = 1 + 2 C X_A^T X_A with the `count` rows A of active_[r, k].
+    void compute_hessian(int rk, std::size_t count) {
         const int D = d_ + 1;
+        const float* x = features_ + std::size_t(rk / K_) * n_ * std::size_t(d_);
         const std::size_t samples = std::min(count, kSample), square = std::size_t(D) * D;
-        check(svm_gather_rows(sample_.data(), x, active_.data() + k * n_, samples, count, d_, stream_));
+        check(svm_gather_rows(sample_.data(), x, active_.data() + rk * n_, samples, count, d_, stream_));
         const RowChunks chunks(samples);
         for (const RowChunks::Part& part : chunks.parts) {
             const float* rows = sample_.data() + part.first * kChunk * D;
@@ -189,7 +190,7 @@ class Solver {
         }
         if (samples == 0) gram_.zero(stream_);
         const double scale = 2 * options_.C * double(count) / double(std::max<std::size_t>(samples, 1));
-        double* hessian = inverse_.data() + (std::size_t(r) * K_ + k) * square;
+        double* hessian = inverse_.data() + std::size_t(rk) * square;
         const std::size_t grams = std::max<std::size_t>(chunks.count, 1);
         for (std::size_t c = 0; c < grams; ++c)
             check(accumulate_curvature(hessian, gram_.data() + c * square, scale, 1., 1., c == 0, c + 1 == grams, 1, D,
@@ -215,7 +216,7 @@ class Solver {
             const double* values = theta.data() + q * (d + 1);
             fit.weights.insert(fit.weights.end(), values, values + d);
             fit.intercepts.push_back(float(values[d]));
-            fit.certificates.push_back(lbfgs_.search[q].certificate());
+            fit.certificates.push_back(certificates_[q]);
             if (sizes_[q] > 0) fit.certificates[q].gradient_norm /= sizes_[q];
         }
         return fit;
@@ -231,6 +232,7 @@ class Solver {
     const RowChunks chunks_{n_};
     LbfgsProblems lbfgs_;        // of problem (r, k, f), as all that follows
     std::vector<double> sizes_;  // of the gradients at 0
+    std::vector<LbfgsCertificate> certificates_;
 
     DeviceBuffer<std::uint8_t> labels_, folds_;
     DeviceBuffer<float> weights_, bias_, scores_, weight_sums_;

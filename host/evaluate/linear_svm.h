@@ -6,7 +6,7 @@
 // All folds of a cross-validation and the fit on all rows share the features, so their scores for all classes are one
 // matrix product and so are their gradients. L-BFGS whose initial inverse Hessian is that of the generalised Hessian
 // 1 + 2 C X_A^T X_A (A: the rows with a margin above 0, a sample of them if they are many) of the class' fit on all
-// rows, renewed at its iterations 0, 1, 2, 4, 8, ...: a quasi-Newton method where A is complete. The folds start from
+// rows, renewed in rounds 0, 1, 2, 4, 8, ...: a quasi-Newton method where A is complete. The folds start from
 // that fit's optimum and keep its Hessian. Products are in float over chunks of rows, the chunks' sums and all vectors
 // of the optimiser in double. A problem's result does not depend on the other replicas, bit for bit on the CPU device.
 #pragma once
@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "cuda/ops.h"
-#include "host/evaluate/lbfgs_search.h"
+#include "host/evaluate/lbfgs_problems.h"
 
 namespace warpvae {
 

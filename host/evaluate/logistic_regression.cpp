@@ -37,7 +37,7 @@ class Solver {
     LogisticRegressionFit run() {
         start();
         lbfgs_.minimise(
-            stream_, [&] { compute_direction(); }, [&] { evaluate(); });
+            stream_, [&](int round) { compute_direction(round); }, [&] { evaluate(); });
         return result();
     }
 
@@ -95,14 +95,14 @@ class Solver {
     void start() {
         lbfgs_.reset(stream_);
         evaluate();
+        lbfgs_.read_scalars(stream_);
         for (int q = 0; q < Q_; ++q) {
             const double size = lbfgs_.scalars[q].gradient_size;
             if (!std::isfinite(size))
                 throw Error(kName + "the features of problem " + std::to_string(q) +
                             " are too large: sums over them overflow; scale them down");
-            lbfgs_.search.emplace_back(options_.gradient_tolerance * std::max(1., size), options_.coefficient_tolerance,
-                                       options_.max_iterations);
-            lbfgs_.search[q].start(lbfgs_.control[q], lbfgs_.scalars[q]);
+            lbfgs_.start(q, {options_.gradient_tolerance * std::max(1., size), options_.coefficient_tolerance,
+                             options_.max_iterations});
         }
     }
 
@@ -119,7 +119,6 @@ class Solver {
         check(logistic_objective(lbfgs_.state, lbfgs_.device_scalars.data(),
                                  {weight_sums_.data(), bias_sums_.data(), loss_sums_.data(), int(chunks_.count)},
                                  counts_.data(), lbfgs_.device_control.data(), lambda, n_, Q_, K, d_, stream_));
-        lbfgs_.device_scalars.download(lbfgs_.scalars.data(), lbfgs_.scalars.size(), 0, stream_);
     }
 
     /// Classes first: logits^T = W x^T, then sums of (p - onehot)^T (x, 1), each chunk for itself.
@@ -141,13 +140,26 @@ class Solver {
         check(accumulate_sum(loss_sums_.data() + chunk, 1, losses_.data(), R, rows, stream_));
     }
 
-    /// The inverses of the K diagonal blocks of F's Hessian at theta (which the last accepted trial left in weights_).
-    /// With the sum over classes held at 0, K' / (K' - 1) times a block is right where all classes are alike.
-    void renew_preconditioner(int q) {
+    /// The inverses of the Hessians' diagonal blocks at theta, of the problems that have not ended.
+    void renew_preconditioners() {
+        check(logistic_parameters(weights_.data(), bias_.data(), lbfgs_.theta.data(), counts_.data(), Q_,
+                                  options_.classes, d_, stream_));
+        const int K = options_.classes, D = d_ + 1;
+        for (int q = 0; q < Q_; ++q)
+            if (lbfgs_.any_active(q, 1)) estimate_hessian(q);
+        for (int begin = 0, end = 0; begin < Q_; begin = end + 1) {
+            for (end = begin; end < Q_ && lbfgs_.any_active(end, 1);) ++end;
+            check(spd_inverse(inverse_.data() + std::size_t(begin) * K * D * D, (end - begin) * K, D, stream_));
+        }
+    }
+
+    /// inverse_[q] = the K diagonal blocks of F's Hessian at theta, whose parameters are in weights_ and bias_. With
+    /// the sum over classes held at 0, K' / (K' - 1) times a block is right where all classes are alike.
+    void estimate_hessian(int q) {
         const int K = options_.classes, D = d_ + 1;
         const auto d = std::size_t(d_);
         const float* W = weights_.data() + std::size_t(q) * K * d;
-        double* inverse = inverse_.data() + std::size_t(q) * K * D * D;
+        double* hessian = inverse_.data() + std::size_t(q) * K * D * D;
         const double scale = double(present_[q]) / (present_[q] - 1) / double(samples_);
         for (std::size_t first = 0; first < samples_; first += kSampleChunk) {
             const int rows = int(std::min(kSampleChunk, samples_ - first));
@@ -160,16 +172,14 @@ class Solver {
                                      K, d_, stream_));
             check(warpvae::matmul(matmul_, gram_.data(), std::size_t(D) * D, Op::kTranspose, scaled_.data(), stride,
                                   Op::kNone, scaled_.data(), stride, K, D, D, rows));
-            check(accumulate_curvature(inverse, gram_.data(), scale, 1 / (options_.C * double(n_)), 1 / double(n_),
+            check(accumulate_curvature(hessian, gram_.data(), scale, 1 / (options_.C * double(n_)), 1 / double(n_),
                                        first == 0, first + kSampleChunk >= samples_, K, D, stream_));
         }
-        check(spd_inverse(inverse, K, D, stream_));
     }
 
-    void compute_direction() {
+    void compute_direction(int round) {
         const int K = options_.classes, D = d_ + 1;
-        for (int q = 0; q < Q_; ++q)
-            if (lbfgs_.is_renewal_due(q)) renew_preconditioner(q);
+        if (lbfgs_.is_renewal_due(round)) renew_preconditioners();
         check(lbfgs_first_loop(lbfgs_.state, lbfgs_.device_control.data(), Q_, lbfgs_.P, stream_));
         check(warpvae::matmul(matmul_, lbfgs_.product.data(), D, Op::kNone, inverse_.data(), std::size_t(D) * D,
                               Op::kNone, lbfgs_.direction.data(), D, Q_ * K, D, 1, D));
@@ -182,7 +192,7 @@ class Solver {
         const auto K = std::size_t(options_.classes), d = std::size_t(d_);
         LogisticRegressionFit fit;
         fit.problems = Q_, fit.classes = options_.classes, fit.features = d_;
-        for (const LbfgsSearch& search : lbfgs_.search) fit.certificates.push_back(search.certificate());
+        for (int q = 0; q < Q_; ++q) fit.certificates.push_back(lbfgs_.certificate(q));
         const std::vector<double> theta = lbfgs_.theta.download(stream_);
         for (std::size_t row = 0; row < std::size_t(Q_) * K; ++row) {
             const double* values = theta.data() + row * (d + 1);

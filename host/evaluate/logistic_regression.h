@@ -4,8 +4,8 @@
 //   minimise  C sum_i -log softmax(W x_i + b)[y_i] + 1/2 ||W||^2
 //
 // L-BFGS on the mean objective, F = that / (C n). Its initial inverse Hessian is the inverse of the Hessian's diagonal
-// blocks, one per class, estimated from a sample of rows and renewed at iterations 0, 1, 2, 4, 8, ...: some 20
-// evaluations of F instead of the 60 to 140 that scaling or Boehning's bound need. Products are in float over chunks of
+// blocks, one per class, estimated from a sample of rows and renewed in rounds 0, 1, 2, 4, 8, ...: some 20 evaluations
+// of F instead of the 60 to 140 that scaling or Boehning's bound need. Products are in float over chunks of
 // rows, the chunks' sums and all vectors of the optimiser in double. The problems run in lock-step, each with its own
 // line search and its own end; on the CPU device a problem's result does not depend on the others, bit for bit.
 #pragma once
@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "cuda/ops.h"
-#include "host/evaluate/lbfgs_search.h"
+#include "host/evaluate/lbfgs_problems.h"
 
 namespace warpvae {
 

@@ -315,6 +315,7 @@ void linear_models() {
     TAKES(lbfgs_second_loop(lbfgs(), direction_scalars, ones, ones, 2, 0, S));
     TAKES(lbfgs_trial(lbfgs(), ones, 0, 3, S));
     TAKES(lbfgs_trial(lbfgs(), ones, 2, 0, S));
+    TAKES(lbfgs_decide(none, none, ones, 0, S));
     TAKES(spd_inverse(none, 0, 3, S));
     TAKES(spd_inverse(none, 2, 0, S));
     TAKES(label_counts(none, ones, 0, 3, S));

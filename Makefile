@@ -32,9 +32,10 @@ ifneq ($(shell command -v ccache),)
   export CCACHE_SLOPPINESS ?= pch_defines,time_macros
 endif
 
-.PHONY: help build run test check fuzz soak bench install docs format clean dependencies
+.PHONY: help build run reproduce test check fuzz soak bench install docs format clean dependencies
 help:
 	@echo "make run       train, evaluate and write a report: $(RUN_COMMAND)"
+	@echo "make reproduce GRID=quick MINUTES= OUT=runs/reproduce: every table, figure and statement of the four papers"
 	@echo "make test      build everything, then run all tests on the device at hand"
 	@echo "make check     the long checks: sanitizers, lanes in three orders, fuzzers, nvcc, lint, format"
 	@echo "make fuzz      SECONDS=60: so long every reader of files gets damaged files, under libFuzzer"
@@ -61,6 +62,11 @@ build: $(BUILD)/build.ninja
 run: $(BUILD)/build.ninja
 	@cmake --build $(BUILD) --target $(firstword $(RUN_COMMAND))
 	@$(BUILD)/bin/$(RUN_COMMAND)
+
+# GRID=quick (some 20 minutes on two cores) or paper (the papers' epochs and seeds); again with the same OUT it goes on.
+reproduce: $(BUILD)/build.ninja
+	@cmake --build $(BUILD) --target programs
+	@host/reproduce.sh $(BUILD)/bin $(or $(GRID),quick) $(or $(OUT),runs/reproduce) $(MINUTES)
 
 test: build
 	@ctest --test-dir $(BUILD) -j$(shell nproc) --output-on-failure --no-tests=error

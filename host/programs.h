@@ -19,6 +19,13 @@ class DatasetProgram {
 };
 std::unique_ptr<DatasetProgram> dataset_program();
 
+/// The statements of all papers on one page, of the runs in a folder.
+class CollectProgram {
+  public:
+    int main(int argc, char** argv);
+};
+std::unique_ptr<CollectProgram> collect_program();
+
 /// Those of the papers.
 std::vector<std::unique_ptr<Program>> all_programs();
 

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/device/choose_device.h"
 #include "cuda/device/cpu_lanes.h"
 #include "cuda/device/cpu_pool.h"
 #include "cuda/device/cpu_resources.h"
@@ -375,6 +376,7 @@ std::string device_name() {
     return "CPU, " + std::to_string(n) + (n == 1 ? " core" : " cores");
 }
 void require_device() {}
+void choose_device(int) {}
 std::size_t device_shared_bytes() { return launch_options().shared_bytes ? launch_options().shared_bytes : 227 * 1024; }
 int device_parallelism() {
     static const int cores = [] {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "cuda/device/choose_device.h"
 #include "cuda/device/device.h"
 #include "cuda/device/device_environment.h"
 #include "cuda/device/launch_options.h"
@@ -56,6 +57,11 @@ void require_device() {
         throw DeviceError("this build has no code that " + device_name() + " can run (" + status_message(probe) +
                           "); rebuild with -DCMAKE_CUDA_ARCHITECTURES=native");
     check(status_of(cudaDeviceSynchronize()));
+}
+
+void choose_device(int number) {
+    int count = 0;
+    if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0) check(status_of(cudaSetDevice(number % count)));
 }
 
 std::string slow_instructions_warning() { return {}; }

@@ -13,7 +13,7 @@
 
 namespace warpvae {
 
-RunLock::RunLock(const std::filesystem::path& folder) {
+RunLock::RunLock(const std::filesystem::path& folder, bool shared) {
     const auto fail = [&](int error) {
         throw Error("cannot write to " + folder.string() + ": " + std::strerror(error));
     };
@@ -24,7 +24,7 @@ RunLock::RunLock(const std::filesystem::path& folder) {
     lock.file_ = ::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (lock.file_ < 0) fail(errno);
     // flock: the system gives it back with the process. A file system without locks is worked in without one.
-    if (::flock(lock.file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    if (::flock(lock.file_, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         char holder[32] = "";
         const ssize_t length = ::pread(lock.file_, holder, sizeof holder - 1, 0);
         throw Error(folder.string() + " is in use by another process" +

@@ -1,4 +1,4 @@
-// One process at a time in a run's folder.
+// One process at a time in a run's folder, or several that share its work.
 #pragma once
 #include <filesystem>
 
@@ -9,7 +9,8 @@ class RunLock {
     RunLock() = default;
     /// Takes `folder`, which is made if it is not there, until this ends or the process dies, however it dies. Throws
     /// Error naming the folder and the process that has it, or why nothing can be written there.
-    explicit RunLock(const std::filesystem::path& folder);
+    /// `shared`: other processes that share may take it too.
+    explicit RunLock(const std::filesystem::path& folder, bool shared = false);
     ~RunLock();
     RunLock(RunLock&& other) noexcept;
     RunLock& operator=(RunLock&& other) noexcept;

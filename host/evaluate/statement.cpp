@@ -21,6 +21,18 @@ double Measured::std() const {
     return std::sqrt(squares / double(values.size() - 1));
 }
 
+std::vector<Statement> as_far_as_measured(std::vector<Statement> statements) {
+    for (Statement& s : statements) {
+        const std::vector<double>& values = s.measured.values;
+        if (std::none_of(values.begin(), values.end(), [](double value) { return std::isnan(value); })) continue;
+        s.tested = s.holds = false;
+        s.p = 1;
+        s.reason = "Not measured: the images have no labels.";
+        s.measured.values.clear();
+    }
+    return statements;
+}
+
 double sign_test(int successes, int trials) {
     double p = 0, term = std::pow(0.5, trials);  // C(trials, trials) / 2^trials, then downwards
     for (int k = trials; k >= successes; --k) {

@@ -27,6 +27,10 @@ struct Statement {
     std::string paper = {};  ///< its author and year
 };
 
+/// The same, but untested where a number that they rest on was not measured (NaN): what classifiers read, of images
+/// without labels.
+std::vector<Statement> as_far_as_measured(std::vector<Statement> statements);
+
 /// Probability of at least `successes` heads in `trials` fair tosses.
 double sign_test(int successes, int trials);
 

@@ -102,6 +102,10 @@ void add_run_options(CLI::App& sub, CommandLine& line) {
     sub.add_option("--resume", line.resume, "go on with the run in DIR, with its own settings")->type_name("DIR");
     sub.add_option("--config", line.config, "read settings from FILE.toml, as a run's own config.toml")
         ->type_name("FILE.toml");
+    sub.add_option("--share", line.share,
+                   "train the K-th of N parts of the run only, beside other processes that train the others; when all "
+                   "are done, --resume DIR evaluates them together")
+        ->type_name("K/N");
     sub.add_flag("--overwrite", line.overwrite, "start anew in a folder that already holds a run");
     sub.add_flag("--dry-run", line.dry_run, "train nothing, write nothing: say what would be trained, memory and time");
 }

@@ -17,7 +17,7 @@ struct Operands {
 struct CommandLine {
     std::string command;
     std::vector<std::string> operands;
-    std::string out, resume, config;
+    std::string out, resume, config, share;
     bool overwrite = false, quiet = false, dry_run = false;
     Values values;  ///< of the settings that are named
 

@@ -10,10 +10,12 @@
 #include "host/core/checkpoint.h"
 #include "host/core/phase.h"
 #include "host/core/program_end.h"
+#include "host/core/shares.h"
 #include "host/core/training_run.h"
 #include "host/evaluate/elbo.h"
 #include "host/experiment/rehearsal.h"
 #include "host/files/metrics_log.h"
+#include "host/log.h"
 
 namespace warpvae {
 namespace {
@@ -29,8 +31,30 @@ std::vector<std::uint64_t> drawn_seeds(const std::vector<Replica*>& replicas) {
     return seeds;
 }
 
-/// How many models train in the same launches, at most; asked for 0: all there are on a GPU, one on the CPU device.
-std::size_t most_together(int asked) { return asked ? std::size_t(asked) : device_is_gpu() ? 1u << 20 : 1; }
+/// How many of `replicas` models train in the same launches, at most; asked for 0: all there are on a GPU, or so many
+/// that each process has its share, and one on the CPU device.
+std::size_t most_together(int asked, std::size_t replicas) {
+    if (asked) return std::size_t(asked);
+    const std::size_t processes = std::size_t(share().count);
+    return device_is_gpu() ? std::max<std::size_t>(1, (replicas + processes - 1) / processes) : 1;
+}
+
+/// Of this process: in a shared run each writes its own.
+std::string metrics_file() {
+    if (share().is_alone()) return "metrics.jsonl";
+    return "metrics-" + std::to_string(share().number + 1) + "-of-" + std::to_string(share().count) + ".jsonl";
+}
+/// What the processes of a shared run have written.
+std::vector<fs::path> shared_metrics(const fs::path& folder) {
+    std::vector<fs::path> files;
+    if (!fs::exists(folder)) return files;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+        if (const std::string name = entry.path().filename().string();
+            name.starts_with("metrics-") && name.ends_with(".jsonl"))
+            files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    return files;
+}
 
 /// Neighbours of one shape together, `together` at a time.
 std::vector<std::vector<Replica*>> groups_of(const std::vector<Replica*>& replicas, std::size_t together) {
@@ -149,16 +173,43 @@ void Experiment::require_own_folders(const std::vector<Replica*>& replicas) cons
 
 void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
     require_own_folders(replicas);
+    if (share().follows() && !run_.options.dry_run) begin();  // before it looks at what is there: the first rank may overwrite a run
     std::vector<std::vector<Replica*>> left;
-    for (const std::vector<Replica*>& group : groups_of(replicas, most_together(options().together))) {
+    std::size_t part = 0;
+    for (const std::vector<Replica*>& group : groups_of(replicas, most_together(options().together, replicas.size()))) {
         bool done = run_.folder.resumes();
         for (Replica* replica : group) done = run_.folder.resumes() && is_done(*replica) && done;
-        if (!done || !evaluate) left.push_back(group);
+        if (share().takes(part++) && (!done || !evaluate)) left.push_back(group);
     }
     if (run_.options.dry_run) rehearse(left);
-    run_.folder.begin(run_.settings);
-    if (run_.folder.resumes()) run_.folder.keep_grown(run_.settings);
+    if (!share().follows()) begin();
+    if (share().is_alone()) MetricsLog(out_ / "metrics.jsonl").take_in(shared_metrics(out_));
     for (const std::vector<Replica*>& group : left) run_group(group, evaluate);
+    if (!share().is_alone()) gather(replicas, evaluate);
+}
+
+void Experiment::begin() const {
+    if (share().follows()) wait_for_job();
+    run_.folder.begin(run_.settings);
+    if (share().follows()) return;
+    if (run_.folder.resumes()) run_.folder.keep_grown(run_.settings);
+    wait_for_job();
+}
+
+void Experiment::gather(const std::vector<Replica*>& replicas, bool evaluate) {
+    wait_for_job();
+    if (!share().leads()) {
+        if (!share().of_job)
+            log_info("share " + std::to_string(share().number + 1) + " of " + std::to_string(share().count) +
+                     " is done; when all are, go on with --resume " + run_.folder.path().string());
+        throw ShareDone();
+    }
+    disband_job();
+    MetricsLog(out_ / "metrics.jsonl").take_in(shared_metrics(out_));
+    for (Replica* replica : replicas)
+        if (evaluate && !is_done(*replica))
+            throw Error(folder_of(*replica).string() + ": another rank has left no result; go on with --resume " +
+                        run_.folder.path().string());
 }
 
 struct Experiment::Started {
@@ -222,7 +273,7 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
     run.epochs = epochs_of(*replicas[0]);
     run.quiet = run_.options.quiet;
     run.resume = run_.folder.resumes() || begun_.contains(folder_of(*replicas[0]));
-    run.metrics = out_ / "metrics.jsonl";
+    run.metrics = out_ / metrics_file();
     for (const Replica* replica : replicas)
         run.replicas.push_back({folder_of(*replica), replica->name(), origin(*replica).training});
     run.after_epoch = [&] {
@@ -248,7 +299,7 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
 
 void Experiment::read_or_make(const std::vector<OtherResult>& results,
                               const std::function<void(const std::vector<std::size_t>&)>& make) const {
-    run_.folder.begin(run_.settings);  // first: a run that is overwritten has no results to read
+    begin();  // first: a run that is overwritten has no results to read
     std::vector<std::size_t> missing;
     for (std::size_t i = 0; i < results.size(); ++i) {
         const auto& [file, expected, fields] = results[i];
@@ -258,20 +309,23 @@ void Experiment::read_or_make(const std::vector<OtherResult>& results,
         if (result.found == Found::kOtherTraining && run_.folder.resumes())
             if (const std::string other = difference(expected.training, result.training, kGrows); !other.empty())
                 refuse(out_ / file, other);
-        missing.push_back(i);
+        if (share().takes(i)) missing.push_back(i);
     }
     if (run_.options.dry_run) {
         std::printf("%zu results would be made before any model is trained, %s first\n", missing.size(),
                     missing.empty() ? "none" : results[missing[0]].file.c_str());
         throw ProgramEnd{0};
     }
-    const std::size_t together = most_together(options().together);
+    const std::size_t together = most_together(options().together, results.size());
     for (std::size_t first = 0; first < missing.size(); first += together) {
         const auto begin = missing.begin() + std::ptrdiff_t(first);
         const std::vector<std::size_t> which(begin, begin + std::ptrdiff_t(std::min(together, missing.size() - first)));
         make(which);
         for (const std::size_t i : which) write_result(out_ / results[i].file, results[i].origin, results[i].fields);
     }
+    if (share().is_alone()) return;
+    wait_for_job();
+    for (const auto& [file, expected, fields] : results) read_result(out_ / file, expected, fields);  // the others' too
 }
 
 }  // namespace warpvae

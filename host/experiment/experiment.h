@@ -192,6 +192,10 @@ class Experiment {
     void go(const std::vector<Replica*>& replicas, bool evaluate);
     /// --dry-run: prints what these groups would cost and ends the program.
     [[noreturn]] void rehearse(const std::vector<std::vector<Replica*>>& groups);
+    /// Takes the folder into use; in a job the first rank does, and the others wait for it.
+    void begin() const;
+    /// Ends this process's part of a shared run, or goes on alone with what all have made.
+    void gather(const std::vector<Replica*>& replicas, bool evaluate);
     void require_own_folders(const std::vector<Replica*>& replicas) const;
     /// Whether its result is read; throws Error where its weights were trained otherwise.
     bool is_done(Replica& replica) const;

@@ -3,6 +3,7 @@
 #include "cuda/device/device.h"
 #include "host/core/phase.h"
 #include "host/core/program_end.h"
+#include "host/core/shares.h"
 #include "host/log.h"
 
 namespace warpvae {
@@ -15,7 +16,11 @@ Program::Program(std::string name, std::string title, RunOptions defaults)
 Program::~Program() = default;
 
 int Program::main(int argc, char** argv) {
-    return run_program(name_.c_str(), [&] { run({argv + 1, argv + argc}); });
+    return run_program(name_.c_str(), [&] {
+        join_job();
+        run({argv + 1, argv + argc});
+        leave_job();
+    });
 }
 
 const Program::Command& Program::resolve_settings(const std::vector<std::string>& arguments) {
@@ -34,6 +39,7 @@ const Program::Command& Program::resolve_settings(const std::vector<std::string>
         throw UsageError("--dry-run is for commands that train models; " + line_.command + " trains none");
     if (!resumes && line_.out.empty() && !line_.dry_run)
         throw UsageError("--out DIR is missing: the folder for everything the run writes (see --help)");
+    if (!line_.share.empty()) take_share_of(line_.share);
     if (resumes && line_.overwrite) throw UsageError("--overwrite starts anew and --resume goes on: choose one");
     if (resumes) {
         const fs::path config = fs::path(line_.resume) / "config.toml";
@@ -44,12 +50,38 @@ const Program::Command& Program::resolve_settings(const std::vector<std::string>
     }
     if (!line_.config.empty()) settings_.apply(read_settings(line_.config), Setting::Source::kConfig, line_.config);
     for (const auto& [name, value] : line_.values) settings_.at(name).assign(value, Setting::Source::kCommandLine);
+    if (options.quick) preset({{"grid", "quick"}}, "--quick");
+    options.quick = options.grid == "quick";
+    if (options.quick) preset(quick_, "--grid quick");
+    if (options.grid == "paper") preset(paper_grid_, "--grid paper");
     resolve();
-    options.quiet = line_.quiet;
+    options.quiet = line_.quiet || share().follows();
     options.resume = resumes;
     options.dry_run = line_.dry_run;
-    set_quiet(line_.quiet);
+    set_quiet(options.quiet);
     return *command;
+}
+
+void Program::take_share_of(const std::string& text) const {
+    const auto slash = text.find('/');
+    const Format<int> number = whole(1, 100000);
+    const auto k = number.read(text.substr(0, slash));
+    const auto n = slash == text.npos ? std::nullopt : number.read(text.substr(slash + 1));
+    if (!k || !n || *k > *n)
+        throw UsageError("--share " + text + ": must be K/N, the K-th of N parts, as in --share 2/3");
+    if (line_.overwrite) throw UsageError("--share and --overwrite: the other shares' work would be lost");
+    if (!share().is_alone()) throw UsageError("--share under mpirun: its ranks share the work already");
+    take_share(*k, *n);
+}
+
+RunFolder Program::take_folder() const {
+    const bool resumes = options.resume, shared = !share().is_alone();
+    const RunFolder::Entry entry = shared && (share().follows() || !share().leads()) ? RunFolder::Entry::kJoin
+                                   : resumes                                         ? RunFolder::Entry::kResume
+                                   : line_.overwrite                                 ? RunFolder::Entry::kOverwrite
+                                                                                     : RunFolder::Entry::kNew;
+    const std::string& path = resumes ? line_.resume : line_.out;
+    return options.dry_run ? RunFolder::looked_at(path, entry) : RunFolder(path, entry, shared);
 }
 
 void Program::require_classes(const DataSet& data, std::size_t least) {
@@ -89,17 +121,16 @@ void Program::run(const std::vector<std::string>& arguments) {
     check(*data_);
     if (!data_->labelled)
         log_info(data_->name + " has no labels: classifiers, their columns and the claims about them are left out");
-    const RunFolder::Entry entry = options.resume    ? RunFolder::Entry::kResume
-                                   : line_.overwrite ? RunFolder::Entry::kOverwrite
-                                                     : RunFolder::Entry::kNew;
-    const std::string& path = options.resume ? line_.resume : line_.out;
-    folder_ = options.dry_run ? RunFolder::looked_at(path, entry) : RunFolder(path, entry);
+    folder_ = take_folder();
     if (!options.dry_run) set_go_on_command(go_on_command(command));
     run_.emplace(options, settings_, folder_, *data_);
     begin(*run_);
     phase.emplace(Phase::kEvaluation);  // all that a command does and has no other phase for
-    command.body();
-    folder_.begin(settings_);
+    try {
+        command.body();
+        folder_.begin(settings_);
+    } catch (const ShareDone&) {
+    }
     phase.reset();
     if (const std::string times = run_times().line(); !times.empty()) log_info(times);
 }

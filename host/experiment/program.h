@@ -46,7 +46,10 @@ class Program {
     /// Below the settings in --help: what the words mean, then "Examples" and lines that begin with the program's name.
     void teach(std::string footer) { footer_ = std::move(footer); }
 
-    /// Values that follow from others (--quick, --preset), as presets: what a user says stands.
+    /// What --grid sets.
+    void grids(Values quick, Values paper) { quick_ = std::move(quick), paper_grid_ = std::move(paper); }
+
+    /// Values that follow from others (--preset), as presets: what a user says stands.
     virtual void resolve() {}
     virtual bool takes_colour() const { return false; }
     /// Refuses, before anything is trained, what these images or words cannot do. Throws UsageError.
@@ -71,9 +74,12 @@ class Program {
     const Command& resolve_settings(const std::vector<std::string>& arguments);
     /// What to type to go on with this call after it was left.
     std::string go_on_command(const Command& command) const;
+    void take_share_of(const std::string& text) const;
+    RunFolder take_folder() const;
 
     const std::string name_, title_;
     std::string footer_;
+    Values quick_, paper_grid_;
     std::vector<Command> commands_;
     CommandLine line_;
     std::optional<DataSet> data_;

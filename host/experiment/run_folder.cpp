@@ -37,7 +37,7 @@ void remove_run(const fs::path& folder) {
         if (entry.is_directory()) {
             const bool made = name == "figures" || name == "latents" || name == "denoised" || name == "reduced";
             if (made || is_of_replicas(entry.path())) written.push_back(entry.path());
-        } else if (name == kConfig || name == "metrics.jsonl" || name == "report.html" || ending == ".json" ||
+        } else if (name == kConfig || ending == ".jsonl" || name == "report.html" || ending == ".json" ||
                    ending == ".md") {
             written.push_back(entry.path());
         }
@@ -74,20 +74,29 @@ RunFolder RunFolder::looked_at(fs::path path, Entry entry) {
     return folder;
 }
 
-RunFolder::RunFolder(fs::path path, Entry entry) : path_(std::move(path)), entry_(entry) {
+RunFolder::RunFolder(fs::path path, Entry entry, bool shared) : path_(std::move(path)), entry_(entry) {
     const bool holds_run = fs::exists(path_ / kConfig);
     if (holds_run && entry == Entry::kNew)
         throw UsageError("--out " + path_.string() + " already holds a run: go on with --resume " + path_.string() +
                          ", start anew with --overwrite, or choose another folder");
-    lock_ = RunLock(path_);
-    remove_leftovers(path_);
+    lock_ = RunLock(path_, shared);
+    if (!shared) remove_leftovers(path_);  // else they may be files that another is writing
 }
 
 void RunFolder::begin(const Settings& settings) const {
-    if (resumes() || begun_) return;
+    if (entry_ == Entry::kResume || begun_) return;
+    begun_ = true;
+    if (entry_ == Entry::kJoin && fs::exists(path_ / kConfig)) return join(settings);
     if (entry_ == Entry::kOverwrite) remove_run(path_);
     write_config(path_ / kConfig, settings.resolved());
-    begun_ = true;
+}
+
+void RunFolder::join(const Settings& settings) const {
+    // Where the data lie may differ from machine to machine.
+    const std::string other =
+        difference(settings.resolved(), read_settings(path_ / kConfig), {"data", "no-graph", "quick"});
+    if (!other.empty())
+        throw UsageError(path_.string() + " holds a run with " + other + ": all shares of a run have its settings");
 }
 
 void RunFolder::keep_grown(const Settings& settings) const {

@@ -41,7 +41,10 @@ void add_run_settings(Settings& s, RunOptions& o) {
           one_of<Math>({{"fp32", Math::kFp32}, {"tf32", Math::kTf32}, {"bf16", Math::kBf16}}),
           "precision of the GPU's matrix products");
     s.group("How it runs");
-    s.flag("quick", o.quick, kNothing, "a smaller run that shows the whole in a few minutes");
+    s.add("grid", o.grid, kNothing, word({"default", "quick", "paper"}),
+          "how much is trained, unless you say otherwise: quick, a smaller run that shows the whole in a few minutes; "
+          "paper, the paper's models, epochs and seeds; or this program's defaults");
+    s.flag("quick", o.quick, kNothing, "the same as --grid quick");
     s.add("together", o.together, kNothing, whole(0, 4096),
           "models trained in the same launches; 0: all of one shape on a GPU, one on the CPU device");
     s.flag("no-graph", o.no_graph, kNothing,

@@ -18,8 +18,10 @@ struct RunOptions {
     int epochs = 10, batch = 128;
     double learning_rate = 1e-3;
     Math math = Math::kFp32;
-    int together = 0;  ///< replicas trained at once; 0: all of one shape on a GPU, one on the CPU device
-    bool quick = false, no_graph = false;
+    int together = 0;              ///< replicas trained at once; 0: all of one shape on a GPU, one on the CPU device
+    std::string grid = "default";  ///< "quick", "paper", or the program's defaults
+    bool quick = false;            ///< the grid is "quick"
+    bool no_graph = false;
     // of this call, no settings
     bool quiet = false, resume = false, dry_run = false;
 

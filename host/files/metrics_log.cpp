@@ -1,6 +1,8 @@
 #include "host/files/metrics_log.h"
 
 #include <fstream>
+#include <map>
+#include <utility>
 
 #include "data/files.h"
 
@@ -82,6 +84,25 @@ void MetricsLog::cut_to(std::int64_t last, std::string_view replica) {
     });
     if (kept != text) write_file(path_, kept);
     ends_whole_ = true;
+}
+
+void MetricsLog::take_in(const std::vector<std::filesystem::path>& others) {
+    if (others.empty()) return;
+    std::vector<Json> records = read();
+    for (const std::filesystem::path& other : others)
+        for (Json& record : MetricsLog(other).read()) records.push_back(std::move(record));
+    std::map<std::pair<std::string, std::int64_t>, std::size_t> last;
+    const auto key_of = [](const Json& record) {
+        return std::pair(record.value("replica", std::string()), record.value("epoch", std::int64_t(-1)));
+    };
+    for (std::size_t i = 0; i < records.size(); ++i) last[key_of(records[i])] = i;
+    std::string text;
+    for (std::size_t i = 0; i < records.size(); ++i)
+        if (last.at(key_of(records[i])) == i)
+            text += records[i].dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    write_file(path_, text);
+    ends_whole_ = true;
+    for (const std::filesystem::path& other : others) std::filesystem::remove(other);
 }
 
 }  // namespace warpvae

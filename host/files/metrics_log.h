@@ -25,6 +25,10 @@ class MetricsLog {
     /// where a record has no such number.
     void cut_to(std::int64_t last, std::string_view replica = {});
 
+    /// Puts the records of `others`, which processes that shared the work wrote, into this file, and removes them. Of
+    /// one replica and epoch the last record stays.
+    void take_in(const std::vector<std::filesystem::path>& others);
+
   private:
     std::filesystem::path path_;
     bool ends_whole_ = false;  // the file is known to end with a line's end

@@ -53,21 +53,18 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
             {"IMAGES", "pictures of your own, PNG or IDX; none: draws of the prior", 0, kMostImages});
         add_latent_commands(*this, latents_, latent_supply());
         add({"report", "both tables, the ablation and the figures on one page: report.html", [&] { report(); }});
+        grids({{"epochs", "2"},
+               {"seeds", "1"},
+               {"labels", "100"},
+               {"train-images", "6000"},
+               {"test-images", "2000"},
+               {"benchmark-steps", "0"},
+               {"judge-steps", "130"}},
+              {{"epochs", "0"}, {"seeds", "5"}, {"labels", "100,600,1000,3000"}});
         teach(kLesson);
     }
 
   protected:
-    void resolve() override {
-        if (options.quick)
-            preset({{"epochs", "2"},
-                    {"seeds", "1"},
-                    {"labels", "100"},
-                    {"train-images", "6000"},
-                    {"test-images", "2000"},
-                    {"benchmark-steps", "0"},
-                    {"judge-steps", "130"}},
-                   "--quick");
-    }
     bool takes_colour() const override { return true; }
     void check(const DataSet& data) const override {
         require_labelled(data);

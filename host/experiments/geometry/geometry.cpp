@@ -17,17 +17,6 @@ constexpr std::uint64_t kBinariseSeed = 1706;
 const Choices<Values> kPresets = {
     {"paper", {}},
     {"argo", {{"activation", "elu"}, {"batch", "32"}, {"clip-norm", "100"}, {"clip-probability", "0.0001"}}}};
-const Choices<Values> kGrids = {
-    {"quick",
-     {{"alphas", "0,0.5,1"},
-      {"latents", "30"},
-      {"separability-latents", "10,30,50"},
-      {"samples", "5"},
-      {"epochs", "20"},
-      {"seeds", "1"},
-      {"checkpoint-every", "5"}}},
-    {"medium", {{"samples", "5"}, {"epochs", "100"}, {"seeds", "3"}, {"checkpoint-every", "10"}}},
-    {"full", {}}};
 const Choices<GaussianCurve> kCurves = {
     {"fisher-rao", GaussianCurve::kFisherRao}, {"argo", GaussianCurve::kArgo}, {"straight", GaussianCurve::kStraight}};
 
@@ -47,7 +36,6 @@ Format<double> order() {
 void add_model_settings(Settings& s, GeometryOptions& o) {
     RenyiVaeConfig& m = o.model;
     s.group("Models");
-    s.add("grid", o.grid, kNothing, one_of(kGrids), "how much is trained, see below");
     s.add("preset", o.preset, kNothing, one_of(kPresets),
           "paper (ReLU, batch 100) or argo (its authors' code: ELU, batch 32, clipped gradients and pixels)");
     s.add("alphas", o.alphas, kTraining, order(),
@@ -110,7 +98,6 @@ void add_evaluation_settings(Settings& s, GeometryOptions& o) {
 // --- settings and names ----------------------------------------------------------------------------------------------
 
 void add_settings(Settings& settings, GeometryOptions& options) {
-    options.grid = kGrids.back().second;
     add_model_settings(settings, options);
     add_evaluation_settings(settings, options);
 }

@@ -42,7 +42,7 @@ struct InterpolationOptions {
 };
 
 struct GeometryOptions {
-    Values preset, grid;  ///< values of other settings
+    Values preset;  ///< values of other settings
     std::vector<double> alphas = {0, 0.1, 0.3, 0.5, 0.7, 0.9, 1};
     std::vector<int> latents = {30, 40, 50};
     std::vector<int> separability_latents = {10, 20, 30, 40, 50};  ///< k of Figure 3, at alpha = 1

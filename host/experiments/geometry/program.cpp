@@ -15,8 +15,7 @@ namespace {
 constexpr const char* kLesson = R"(
 Grids (what --grid sets, unless you say otherwise)
   quick        k = 30, alpha 0, 0.5, 1, K = 5, 20 epochs, 1 seed: some ten minutes on two cores (also --quick)
-  medium       all alphas and k, K = 5, 100 epochs, 3 seeds
-  full         the paper's: K = 10, 1000 epochs, 10 seeds
+  paper        all alphas and k, K = 10, 1000 epochs, 10 seeds: the defaults
 
 Examples
   geometry report --quick --out runs/geometry
@@ -61,14 +60,20 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
                  report.figures = draw_geometry_figures(*experiment_, report.replicas);
                  write_geometry_report(*experiment_, report);
              }});
+        grids({{"alphas", "0,0.5,1"},
+               {"latents", "30"},
+               {"separability-latents", "10,30,50"},
+               {"samples", "5"},
+               {"epochs", "20"},
+               {"seeds", "1"},
+               {"checkpoint-every", "5"}},
+              {{"epochs", "1000"}, {"seeds", "10"}});
         teach(kLesson);
     }
 
   protected:
     void resolve() override {
-        if (options.quick) preset({{"grid", "quick"}}, "--quick");
         preset(paper_.preset, "--preset");
-        preset(paper_.grid, "--grid");
         // Densities are of grey levels.
         if (paper_.model.likelihood != Likelihood::kBernoulli)
             preset({{"binarise", "grey"}, {"clip-probability", "0"}}, "--likelihood");

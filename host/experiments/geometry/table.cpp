@@ -263,16 +263,17 @@ Table geometry_components_table(const std::vector<GeometryReplica>& replicas, co
 }
 
 Table geometry_separability_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset) {
-    return measured_part(table_of("Figure 3, at the end of training: accuracy of linear classifiers", dataset, 4, replicas,
-                    [](const Members& members) {
-                        Columns columns;
-                        for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f)
-                            columns.push_back({kPosteriorFeatures[f].name, [f](auto* r) { return r->accuracy[f]; }});
-                        for (std::size_t f = 0; f < kPosteriorFeatures.size() && members[0]->sgd_mean[0] > 0; ++f)
-                            columns.push_back({std::string("SGD, ") + kPosteriorFeatures[f].code,
-                                               [f](auto* r) { return r->sgd_mean[f]; }});
-                        return columns;
-                    }));
+    return measured_part(
+        table_of("Figure 3, at the end of training: accuracy of linear classifiers", dataset, 4, replicas,
+                 [](const Members& members) {
+                     Columns columns;
+                     for (std::size_t f = 0; f < kPosteriorFeatures.size(); ++f)
+                         columns.push_back({kPosteriorFeatures[f].name, [f](auto* r) { return r->accuracy[f]; }});
+                     for (std::size_t f = 0; f < kPosteriorFeatures.size() && members[0]->sgd_mean[0] > 0; ++f)
+                         columns.push_back({std::string("SGD, ") + kPosteriorFeatures[f].code,
+                                            [f](auto* r) { return r->sgd_mean[f]; }});
+                     return columns;
+                 }));
 }
 
 Table geometry_likelihood_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset) {
@@ -291,13 +292,8 @@ Table geometry_likelihood_table(const std::vector<GeometryReplica>& replicas, co
 std::vector<Statement> geometry_claims(const std::vector<GeometryReplica>& replicas,
                                        const std::optional<TransitionStatistics>& transitions) {
     const GeometryRows rows = evaluated_rows(replicas), compared = orders_of_bound(rows);
-    return {saturation(compared),
-            alignment(rows),
-            gap(compared),
-            accuracy(rows),
-            more_latents(rows),
-            variances_and_alpha(rows),
-            geodesic(transitions.value_or(TransitionStatistics{}))};
+    return as_far_as_measured({saturation(compared), alignment(rows), gap(compared), accuracy(rows), more_latents(rows),
+                               variances_and_alpha(rows), geodesic(transitions.value_or(TransitionStatistics{}))});
 }
 
 }  // namespace warpvae

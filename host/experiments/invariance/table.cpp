@@ -224,8 +224,8 @@ std::vector<Statement> invariance_claims(const std::vector<InvarianceReplica>& r
     for (const InvarianceReplica& r : replicas) by_seed[r.seed][r.train][r.latents] = r.accuracy[std::size_t(features)];
     std::vector<Accuracies> seeds;
     for (const auto& [seed, accuracies] : by_seed) seeds.push_back(accuracies);
-    return {small_is_best(seeds), training_on_rt_helps(seeds), flat_from_twenty(seeds),
-            rt_is_best_on_transformed(seeds), larger_models_prune(replicas)};
+    return as_far_as_measured({small_is_best(seeds), training_on_rt_helps(seeds), flat_from_twenty(seeds),
+                               rt_is_best_on_transformed(seeds), larger_models_prune(replicas)});
 }
 
 std::vector<Statement> invariance_statements(const std::vector<InvarianceReplica>& replicas, const Table& table) {

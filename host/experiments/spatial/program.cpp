@@ -56,20 +56,19 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
             print_figures(run.figures);
         });
         add({"report", "all of these and report.html, one page with everything", [&] { report(); }});
+        grids({{"epochs", "2"},
+               {"seeds", "1"},
+               {"latents", "8"},
+               {"rows", "pca,vae,affine-tvae,tps-tvae,affine-dtvae"},
+               {"draws", "500"},
+               {"likelihood-images", "20"}},
+              {{"epochs", "50"}, {"seeds", "10"}, {"latents", "8,20"}});
         teach(kLesson);
     }
 
   protected:
     void resolve() override {
         require_known_poses(options.dataset);
-        if (options.quick)
-            preset({{"epochs", "2"},
-                    {"seeds", "1"},
-                    {"latents", "8"},
-                    {"rows", "pca,vae,affine-tvae,tps-tvae,affine-dtvae"},
-                    {"draws", "500"},
-                    {"likelihood-images", "20"}},
-                   "--quick");
         // The paper's rot-MNIST has 1,500 training images.
         if (options.dataset == "mnist-rot") preset({{"train-images", "1500"}}, "--dataset mnist-rot");
     }

@@ -23,7 +23,7 @@ void write_spatial_report(const SpatialExperiment& experiment, const SpatialResu
                                fits.told()
                          : "The paper's numbers are for MNIST; this run used " + data.name +
                                ", or has none of its rows.");
-    report.table(run.table);
+    if (!run.table.rows.empty()) report.table(run.table);
     report.section("The paper's claims");
     report.paragraph(std::string("Tried on the posterior's ") + name_of(fits.headline) +
                      (fits.has_paper() ? ", whose cells lie nearer." : "."));

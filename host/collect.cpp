@@ -1,0 +1,106 @@
+// collect: the statements of all four papers on one page, from the runs that `make reproduce` has made. What no run
+// says anything of is NOT RUN, with the reason.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+
+#include "data/files.h"
+#include "host/core/program_end.h"
+#include "host/experiment/statements.h"
+#include "host/experiments/equivae/results.h"
+#include "host/experiments/geometry/results.h"
+#include "host/experiments/invariance/results.h"
+#include "host/experiments/spatial/results.h"
+#include "host/programs.h"
+#include "host/show/format.h"
+
+namespace warpvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Paper {
+    const char *program, *name;
+    std::vector<Statement> all;  ///< that it makes, none of them run
+};
+std::vector<Paper> papers() {
+    return {{"invariance", "Mills 2024", invariance_statements({}, invariance_table({}, {}, "mnist"))},
+            {"spatial", "Vivé", spatial_statements({}, "mnist")},
+            {"equivae", "Feige (2019)", equivae_statements({}, "mnist")},
+            {"geometry", "Pește, Malagò and Sârbu (2017)", geometry_claims({}, {})}};
+}
+
+/// Of the run in OUT/PROGRAM; where it has none yet, all of the paper's with what OUT/PROGRAM.reason says.
+std::vector<Statement> statements_of(const fs::path& out, const Paper& paper) {
+    const fs::path file = out / paper.program / "statements.json",
+                   reason = out / (paper.program + std::string(".reason"));
+    const std::string why = fs::exists(reason) ? read_file(reason) : "";
+    std::vector<Statement> statements = fs::exists(file) ? read_statements(file) : paper.all;
+    for (Statement& statement : statements) {
+        statement.paper = paper.name;
+        if (!statement.tested && !why.empty()) statement.reason += " " + why.substr(0, why.find('\n'));
+    }
+    return statements;
+}
+
+std::string numbers_of(const Measured& m) {
+    std::string text;
+    if (m.paper) text += formatted("paper %.4g; ", *m.paper);
+    if (m.values.empty()) return text;
+    text += formatted("ours %.4g", m.mean());
+    if (m.values.size() > 1) text += formatted(" ± %.2g", m.std());
+    return text + formatted(" (n = %zu) ", m.values.size());
+}
+
+void add_section(Report& report, const fs::path& out, const Paper& paper, const std::vector<Statement>& statements) {
+    report.section(paper.name);
+    const fs::path page = fs::path(paper.program) / "report.html";
+    if (fs::exists(out / page)) report.paragraph("All tables and figures: `" + page.string() + "`.");
+    for (const Statement& s : statements) {
+        std::string evidence = numbers_of(s.measured) + s.reason;
+        if (!s.rule.empty()) evidence += " Rule: " + s.rule + ".";
+        report.claim(s.id + ": " + s.text, verdict_of(s), evidence);
+    }
+}
+
+std::string counted(const std::vector<Statement>& all, Verdict verdict) {
+    return std::to_string(
+        std::count_if(all.begin(), all.end(), [&](const auto& s) { return verdict_of(s) == verdict; }));
+}
+
+void collect(const fs::path& out) {
+    if (!fs::is_directory(out))
+        throw UsageError(out.string() + " is no folder: name the one that make reproduce wrote");
+    const std::vector<Paper> all_papers = papers();
+    std::vector<std::vector<Statement>> of_paper;
+    std::vector<Statement> all;
+    for (const Paper& paper : all_papers) {
+        of_paper.push_back(statements_of(out, paper));
+        all.insert(all.end(), of_paper.back().begin(), of_paper.back().end());
+    }
+    write_statements(out, "", all);
+    Report report("Four papers, statement by statement", "What each says, what was measured, and whether it holds");
+    report.highlights({{"hold", counted(all, Verdict::holds)},
+                       {"do not hold", counted(all, Verdict::fails)},
+                       {"not run", counted(all, Verdict::untested)}});
+    report.paragraph(agreement_rule());
+    for (std::size_t i = 0; i < all_papers.size(); ++i) add_section(report, out, all_papers[i], of_paper[i]);
+    report.write(out / "index.html");
+    std::printf("%s hold, %s do not hold, %s were not run: %s\n", counted(all, Verdict::holds).c_str(),
+                counted(all, Verdict::fails).c_str(), counted(all, Verdict::untested).c_str(),
+                (out / "index.html").c_str());
+}
+
+}  // namespace
+
+int CollectProgram::main(int argc, char** argv) {
+    return run_program("collect", [&] {
+        if (argc != 2 || argv[1][0] == '-') throw UsageError("usage: collect DIR, the folder of make reproduce");
+        collect(argv[1]);
+    });
+}
+
+std::unique_ptr<CollectProgram> collect_program() { return std::make_unique<CollectProgram>(); }
+
+}  // namespace warpvae

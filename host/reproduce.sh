@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Every table, figure and statement of the four papers: the four programs one after another, then one page of all
+# statements. Run again with the same OUT it goes on where it stopped.
+#   host/reproduce.sh BIN GRID OUT [MINUTES]
+#     GRID     quick, or paper: the papers' models, epochs and seeds
+#     MINUTES  stop then; what did not fit is NOT RUN, with the reason
+#   WARPVAE_SETTINGS: further settings for all four programs, such as "--dataset glyphs --train-images 500"
+set -uo pipefail
+if [[ $# -lt 3 || $# -gt 4 ]]; then echo "usage: host/reproduce.sh BIN quick|paper OUT [MINUTES]" >&2; exit 2; fi
+bin=$1 grid=$2 out=$3 minutes=${4:-}
+if [[ $grid != quick && $grid != paper ]]; then echo "reproduce: GRID=$grid is neither quick nor paper" >&2; exit 2; fi
+if [[ -n $minutes && ! $minutes =~ ^[1-9][0-9]{0,6}$ ]]; then
+    echo "reproduce: MINUTES=$minutes is no whole number of minutes from 1" >&2
+    exit 2
+fi
+read -r -a settings <<<"${WARPVAE_SETTINGS:-}"
+programs=(invariance spatial equivae geometry)
+mkdir -p "$out" || exit 1
+
+# --- what it will cost -----------------------------------------------------------------------------------------------
+
+# Epochs times seeds of a grid, and training images; those of equivae are the supervised model's.
+declare -A passes=([quick-invariance]=2 [quick-spatial]=2 [quick-equivae]=2 [quick-geometry]=20
+                   [paper-invariance]=100 [paper-spatial]=500 [paper-equivae]=200 [paper-geometry]=10000)
+declare -A images=([quick-invariance]=60000 [quick-spatial]=60000 [quick-equivae]=6000 [quick-geometry]=50000
+                   [paper-invariance]=60000 [paper-spatial]=60000 [paper-equivae]=55000 [paper-geometry]=50000)
+probe_images=1000
+
+# cost PROGRAM: seconds of training, from one epoch of each of its models on a few images.
+cost() {
+    local program=$1 folder=$out/probe-$1
+    "$bin/$program" train --grid "$grid" --overwrite "${settings[@]}" --epochs 1 --seeds 1 --train-images $probe_images \
+        --quiet --out "$folder" >/dev/null 2>"$folder.error" || { cat "$folder.error" >&2; return 1; }
+    awk -v passes="${passes[$grid-$program]}" -v images="${images[$grid-$program]}" -v probe=$probe_images '
+        match($0, /"seconds":[0-9.e+-]+/) { seconds += substr($0, RSTART + 10, RLENGTH - 10) }
+        END { printf "%.0f\n", seconds * passes * images / probe }' "$folder/metrics.jsonl"
+    rm -rf "$folder" "$folder.error"
+}
+span() { awk -v s="$1" 'BEGIN { if (s < 5400) printf "%.0f min", s / 60; else printf "%.1f h", s / 3600 }'; }
+
+if [[ ! -f $out/grid ]]; then
+    echo "Training alone will take, by one epoch of each model on $probe_images images (evaluation and figures come on top):"
+    for program in "${programs[@]}"; do
+        seconds=$(cost "$program") || exit 1
+        echo "  $program  about $(span "$seconds")"
+    done
+    echo "$grid" >"$out/grid"
+elif [[ $(<"$out/grid") != "$grid" ]]; then
+    echo "reproduce: $out holds GRID=$(<"$out/grid"), not $grid: choose another OUT" >&2
+    exit 2
+fi
+
+# --- the runs --------------------------------------------------------------------------------------------------------
+
+begin=$(date +%s)
+# Seconds left for training; a twelfth is kept for evaluating what was trained.
+left() { [[ -z $minutes ]] && echo 0 || echo $((minutes * 55 - ($(date +%s) - begin))); }
+status=0 interrupted=
+trap 'interrupted=1' INT TERM
+for i in "${!programs[@]}"; do
+    program=${programs[$i]} folder=$out/${programs[$i]}
+    rm -f "$folder.reason"
+    where=(--grid "$grid" "${settings[@]}" --out "$folder")
+    [[ -f $folder/config.toml ]] && where=(--resume "$folder")
+    limit=()
+    if [[ -n $minutes ]]; then
+        part=$(($(left) / (${#programs[@]} - i)))  # what a program leaves is the next ones'
+        if [[ $part -lt 1 ]]; then echo "MINUTES=$minutes were over before it began." >"$folder.reason"; continue; fi
+        limit=(timeout --foreground --signal=INT "$part")
+    fi
+    echo "--- $program"
+    "${limit[@]}" "$bin/$program" report "${where[@]}"
+    rc=$?
+    [[ -n $interrupted ]] && { echo "reproduce: interrupted; the same command goes on" >&2; exit 1; }
+    [[ $rc -eq 0 ]] && continue
+    if [[ $rc -eq 124 ]]; then
+        echo "MINUTES=$minutes were over before all models were trained." >"$folder.reason"
+        "$bin/$program" evaluate --quiet --resume "$folder" >/dev/null 2>&1
+    else
+        echo "The program ended with status $rc." >"$folder.reason"
+        status=1
+    fi
+done
+"$bin/collect" "$out" || exit 1
+exit $status

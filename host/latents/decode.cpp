@@ -78,6 +78,7 @@ void put_pose(const LatentCall& call, const LatentSubject& subject, LatentModel&
 /// What a word of --pose must be, before any model is loaded.
 void require_pose(const LatentCall& call, bool of_sample) {
     const std::string& pose = call.options.pose;
+    if (!call.options.u.empty() && pose != "identity") throw UsageError("--pose and --u both say the pose: choose one");
     if (!call.supply.has_pose || pose == "identity" || pose == "average" || (of_sample && pose == "prior")) return;
     if (of_sample) throw UsageError("--pose " + pose + ": it must be identity, average or prior");
     if (!fs::exists(pose)) throw UsageError("--pose " + pose + ": neither identity nor average nor a file");

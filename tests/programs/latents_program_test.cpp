@@ -156,6 +156,7 @@ TEST_P(LatentsOfProgram, BadInputIsToldInOneLine) {
     write_npy(folder / "one.npy", {1, 3}, std::vector<float>(3, 0));
     if (of.S) {
         expect_failure(2, "neither identity nor average", "decode " + at("one.npy") + " --pose nowhere" + resume());
+        expect_failure(2, "choose one", "decode " + at("one.npy") + " --pose average --u x.npy" + resume());
         expect_failure(2, "no prior on its pose", "sample --pose prior" + resume());
         write_npy(folder / "poses.npy", {2, 6}, std::vector<float>(12, 0));
         expect_failure(1, "2 rows for 1 codes", "decode " + at("one.npy") + " --pose " + at("poses.npy") + resume());

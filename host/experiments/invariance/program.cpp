@@ -19,6 +19,7 @@ Examples
   invariance train --train-set rt --latents 20 --seed 7 --out runs/one
   invariance table --train-images 1000 --beta 4 --out runs/few    little data, a beta-VAE
   invariance encode --resume runs/invariance --latents 20         the test set's latents, for NumPy and PyTorch
+  invariance decode runs/invariance/latents/s-z20-seed1/test/means.npy --train-set s --latents 20 --resume runs/invariance
   invariance traverse --resume runs/invariance --latents 20       walks along its latents, in motion too
   invariance sample --resume runs/invariance --latents 20         a sheet of samples for each training set
   invariance likelihood --resume runs/invariance --latents 20 --draws 500   log p(x), and how tight the bound is

@@ -22,6 +22,7 @@ Examples
   spatial table --resume runs/spatial                                go on after Ctrl-C, a crash, a power cut: the same bits
   spatial sample --resume runs/spatial --rows affine-tvae --pose average
   spatial encode --resume runs/spatial --part train,test --draws 5   latents and poses of all images, for NumPy
+  spatial decode runs/spatial/latents/affine-tvae-z8-seed1/test/means.npy --rows affine-tvae --resume runs/spatial
   spatial traverse 3 --resume runs/spatial --dims rotation,x,0,1     test image 3, turned, moved and changed
   spatial denoise --resume runs/spatial --rows tps-tvae scan.png     writes runs/spatial/denoised/
   spatial report --quick --dataset glyphs --out runs/poses           digits in known poses: what u tells of them

@@ -265,5 +265,18 @@ TEST(WarpImages, EachColourAsAGreyImage) {
     }
 }
 
+TEST(TransformedSets, ResizedAndCroppedImagesNeedNotBeSquare) {
+    ImageSet set{20, 31, {}, {0}}, turned{31, 20, std::vector<std::uint8_t>(20 * 31), {0}};
+    for (int i = 0; i < 20 * 31; ++i) {
+        set.images.push_back(std::uint8_t(i * i % 251));
+        turned.images[std::size_t(i % 31 * 20 + i / 31)] = set.images.back();
+    }
+    const VariantOptions options = {.fixed_scale = FixedScale::kResizeCrop};
+    const auto large = make_variant(set, Variant::kFixedScale, options, 1, Part::kTrain),
+               large_turned = make_variant(turned, Variant::kFixedScale, options, 1, Part::kTrain);
+    EXPECT_NE(large, set.images);
+    for (int i = 0; i < 20 * 31; ++i) EXPECT_EQ(large_turned[std::size_t(i % 31 * 20 + i / 31)], large[std::size_t(i)]);
+}
+
 }  // namespace
 }  // namespace warpvae

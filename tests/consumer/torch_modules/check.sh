@@ -37,8 +37,13 @@ train spatial-fitted spatial --rows "$poses" "${small[@]}" --prior fitted --limi
 train spatial-full spatial --rows "$poses" "${small[@]}" --prior full --rank 4 --limit sigmoid --deviation-bound logarithm --control-points 4
 train equivae-supervised equivae --which supervised
 train equivae-semi equivae --which semi --labels 20
-for deviation in unit learned per-channel; do
-    train "equivae-$deviation" equivae --which supervised --dataset glyphs-colour --deviation "$deviation"
+for likelihood in bernoulli gaussian gaussian-learned gaussian-per-channel; do
+    train "equivae-$likelihood" equivae --which supervised --dataset glyphs-colour --likelihood "$likelihood"
+done
+for likelihood in gaussian gaussian-learned; do
+    train "invariance-$likelihood" invariance --latents 3 --train-set s --hidden 40 --likelihood "$likelihood"
+    train "geometry-$likelihood" geometry "${alphas[@]}" --hidden 30 --likelihood "$likelihood"
+    train "spatial-$likelihood" spatial --rows "vae,$poses" "${small[@]}" --likelihood "$likelihood"
 done
 cd "$here"
 WARPVAE_RUNS=$scratch/runs PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest test_modules

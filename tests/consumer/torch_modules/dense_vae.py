@@ -12,7 +12,9 @@ class DenseVae(nn.Module):
         self.encoder = weights.stack(tensors, "encoder", last=nn.ReLU)
         self.heads = weights.linear(tensors, "heads")
         self.decoder = weights.stack(tensors, "decoder")
+        weights.add_deviation(self.decoder, tensors)
         self.load_state_dict(tensors)
+        self.is_gaussian = weights.is_gaussian(self.settings)
 
     def moments(self, x):
         """Mean and deviation of q(z | x), x [N, H W] in [0, 1]."""
@@ -20,9 +22,12 @@ class DenseVae(nn.Module):
         return mean, (log_variance / 2).exp()
 
     def images(self, z):
-        return self.decoder(z).sigmoid()
+        return self.decoder(z) if self.is_gaussian else self.decoder(z).sigmoid()
 
     def elbo(self, x, z):
         """Of each image, from one draw."""
-        nll = F.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="none").sum(-1)
-        return -nll - weights.gaussian_kl(*self.moments(x))
+        if self.is_gaussian:
+            nll = weights.gaussian_nll(self.decoder, self.decoder(z), x)
+        else:
+            nll = F.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="none")
+        return -nll.sum(-1) - weights.gaussian_kl(*self.moments(x))

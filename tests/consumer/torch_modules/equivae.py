@@ -37,12 +37,11 @@ class Equivae(nn.Module):
         last = nn.Conv2d(c, out, 5, padding=0 if out == 1 else 2)  # 32 pixels a side become 28 in grey models
         self.decoder = nn.ModuleDict({part: relu["decoder." + part] for part in ("r", "v", "joint")})
         self.decoder["conv"] = weights.sequential([*doubling, last])
-        if "decoder.log_deviation" in tensors:
-            self.decoder.register_parameter("log_deviation", nn.Parameter(tensors["decoder.log_deviation"]))
+        weights.add_deviation(self.decoder, tensors)
         if "class.dense.0.weight" in tensors:  # q(y | x) of a semi-supervised model
             self.add_module("class", nn.ModuleDict({**trunk(tensors, "class"), "head": weights.stack(tensors, "class.head")}))
         self.load_state_dict(tensors)
-        self.is_grey = out == 1
+        self.is_gaussian = weights.is_gaussian(self.settings)
 
     def invariant(self, sets):
         """r [S, Z] of sets [S, m, C, H, W] of images of one class each; a set of one image: f_inv(x)."""
@@ -55,12 +54,12 @@ class Equivae(nn.Module):
         return self.cov["mu"](joint), (self.cov["logvar"](joint) / 2).exp()
 
     def decode(self, r, v):
-        """Logits of grey images, means of colour ones."""
+        """Logits, or the means of Gaussian pixels."""
         joint = self.decoder["joint"](torch.cat([self.decoder["r"](r), self.decoder["v"](v)], -1))
         return self.decoder["conv"](joint.view(len(joint), 2, 2, -1).permute(0, 3, 1, 2))
 
     def images(self, r, v):
-        return self.decode(r, v).sigmoid() if self.is_grey else self.decode(r, v)
+        return self.decode(r, v) if self.is_gaussian else self.decode(r, v).sigmoid()
 
     def class_logits(self, x):
         """Of q(y | x)."""
@@ -70,10 +69,8 @@ class Equivae(nn.Module):
     def elbo(self, x, r, v):
         """Of log p(x | r), of each image, from one draw."""
         pixels = self.decode(r, v)
-        if self.is_grey:
-            nll = F.binary_cross_entropy_with_logits(pixels, x, reduction="none")
+        if self.is_gaussian:
+            nll = weights.gaussian_nll(self.decoder, pixels, x, (-1, 1, 1))
         else:
-            log_deviation = getattr(self.decoder, "log_deviation", torch.zeros(1, device=x.device)).view(-1, 1, 1)
-            deviation = log_deviation.exp().expand_as(pixels)
-            nll = -torch.distributions.Normal(pixels, deviation).log_prob(x)
+            nll = F.binary_cross_entropy_with_logits(pixels, x, reduction="none")
         return -nll.flatten(1).sum(-1) - weights.gaussian_kl(*self.moments(x, r))

@@ -18,7 +18,9 @@ class RenyiVae(nn.Module):
         self.encoder = weights.stack(tensors, "encoder", activation, last=activation)
         self.heads = weights.linear(tensors, "heads")
         self.decoder = weights.stack(tensors, "decoder", activation)
+        weights.add_deviation(self.decoder, tensors)
         self.load_state_dict(tensors)
+        self.is_gaussian = weights.is_gaussian(self.settings)
 
     def moments(self, x):
         """Mean and deviation of q(z | x), x [N, H W] in [0, 1]."""
@@ -27,10 +29,13 @@ class RenyiVae(nn.Module):
         return mean, variance.clamp_min(1e-10).sqrt()
 
     def images(self, z):
-        return self.decoder(z).sigmoid()
+        return self.decoder(z) if self.is_gaussian else self.decoder(z).sigmoid()
 
     def nll(self, x, z):
         """-log p(x | z_k) [N, K] of draws z [N, K, Z]; probabilities are kept in [p, 1 - p] where the run says so."""
+        if self.is_gaussian:
+            means = self.decoder(z)
+            return weights.gaussian_nll(self.decoder, means, x[:, None].expand_as(means)).sum(-1)
         p, logits = float(self.settings["clip-probability"]), self.decoder(z)
         if p:
             logits = logits.clamp(-math.log((1 - p) / p), math.log((1 - p) / p))

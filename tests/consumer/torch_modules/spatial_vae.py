@@ -58,7 +58,9 @@ class SpatialVae(nn.Module):
         if fitted:
             self.pose_prior = nn.ParameterDict(fitted)
         self.decoder = weights.stack(tensors, "decoder", last=nn.Sigmoid)
+        weights.add_deviation(self.decoder, tensors)
         self.load_state_dict(tensors)
+        self.is_gaussian = weights.is_gaussian(self.settings)
         self.size = math.isqrt(self.decoder[-2].out_features)
         self.numbers = {"affine": 6, "pose": 5}.get(pose, 0)  # of one warp
         if pose == "tps":
@@ -123,5 +125,8 @@ class SpatialVae(nn.Module):
 
     def elbo(self, x, z, u=None):
         """Of each image, from one draw."""
-        nll = F.binary_cross_entropy(self.images(z, u).clamp(1e-6, 1 - 1e-6), x, reduction="none").sum(-1)
-        return -nll - weights.gaussian_kl(*self.moments(x, u)) - self.pose_kl(x)
+        if self.is_gaussian:
+            nll = weights.gaussian_nll(self.decoder, self.images(z, u), x)
+        else:
+            nll = F.binary_cross_entropy(self.images(z, u).clamp(1e-6, 1 - 1e-6), x, reduction="none")
+        return -nll.sum(-1) - weights.gaussian_kl(*self.moments(x, u)) - self.pose_kl(x)

@@ -42,6 +42,23 @@ def stack(tensors, prefix, activation=nn.ReLU, last=None):
     return sequential([nn.Linear(*w.shape[::-1]) for w in layers_of(tensors, prefix)], activation, last)
 
 
+def is_gaussian(settings):
+    """Whether pixels are Gaussian; colour models of EQUIVAE name their deviation."""
+    return "deviation" in settings or settings.get("likelihood", "bernoulli") != "bernoulli"
+
+
+def add_deviation(decoder, tensors):
+    """The log deviation of Gaussian pixels as a parameter of the decoder, where the model learned it."""
+    if "decoder.log_deviation" in tensors:
+        decoder.register_parameter("log_deviation", nn.Parameter(tensors["decoder.log_deviation"]))
+
+
+def gaussian_nll(decoder, mean, x, shape=(1,)):
+    """-log p of each pixel. log s counts from -6 upwards; without a learned one s is 1."""
+    log_deviation = getattr(decoder, "log_deviation", torch.zeros(1, device=x.device)).clamp_min(-6)
+    return -Normal(mean, log_deviation.exp().view(shape).expand_as(mean)).log_prob(x)
+
+
 def gaussian_kl(mean, deviation, prior_mean=0.0, prior_deviation=1.0):
     """KL of diagonal Gaussians, of each row."""
     prior = Normal(torch.as_tensor(prior_mean, device=mean.device), torch.as_tensor(prior_deviation, device=mean.device))

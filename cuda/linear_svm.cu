@@ -23,9 +23,10 @@ Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, con
 
 Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, const float* bias,
                        const std::uint8_t* labels, int K, std::size_t n, std::size_t chunk_rows, Stream stream) {
-    if (n > 0 && chunk_rows == 0) return {kInvalidValue};
+    constexpr std::size_t kMostRows = 1u << 31;  // their numbers, and a warp's past the last of them, are unsigned
+    if (n > kMostRows || chunk_rows > kMostRows || (n > 0 && chunk_rows == 0)) return {kInvalidValue};
     return launch(svm_active_rows_kernel<float>, for_blocks(K, 1, Block::any(1024)), stream, rows, counts, scores, bias,
-                  labels, n, chunk_rows);
+                  labels, static_cast<unsigned>(n), static_cast<unsigned>(chunk_rows));
 }
 Status svm_gather_rows(float* out, const float* x, const unsigned* rows, std::size_t samples, std::size_t count, int d,
                        Stream stream) {

@@ -100,31 +100,32 @@ __global__ void svm_objective_kernel(T* gradient, LbfgsScalars* scalars, const T
 ///   scores [chunks, K, chunk_rows], the last chunk [K, n % chunk_rows]; bias [K]; rows [K, n].
 template <class T>
 __global__ void svm_active_rows_kernel(unsigned* rows, unsigned* counts, const T* scores, const T* bias,
-                                       const std::uint8_t* labels, std::size_t n, std::size_t chunk_rows) {
+                                       const std::uint8_t* labels, unsigned n, unsigned chunk_rows) {
     __shared__ unsigned found[32];
     const std::size_t K = gridDim.x;
     const int k = static_cast<int>(blockIdx.x), warp = warp_index();
-    const auto is_active = [&](std::size_t i) {
-        const std::size_t first = i / chunk_rows * chunk_rows;
-        const std::size_t length = n - first < chunk_rows ? n - first : chunk_rows;
+    const T shift = bias[k];
+    const auto is_active = [&](unsigned i) {
+        const unsigned first = i / chunk_rows * chunk_rows, length = n - first < chunk_rows ? n - first : chunk_rows;
         const T y = labels[i] == k ? T(1) : T(-1);
-        return T(1) - y * (scores[first * K + std::size_t(k) * length + (i - first)] + bias[k]) > T(0);
+        return T(1) - y * (scores[first * K + std::size_t(k) * length + (i - first)] + shift) > T(0);
     };
-    const std::size_t first = n * warp / warps_per_block(), last = n * (warp + 1) / warps_per_block();
+    const auto share = [&](int w) { return static_cast<unsigned>(std::size_t(n) * w / warps_per_block()); };
+    const unsigned first = share(warp), last = share(warp + 1);
     unsigned mine = 0;
-    for (std::size_t i : warp_stride(last - first)) mine += is_active(first + i);
+    for (unsigned i : warp_stride(last - first)) mine += is_active(first + i);
     mine = warp_sum(mine);
     if (lane_index() == 0) found[warp] = mine;
     __syncthreads();
     unsigned* to = rows + std::size_t(k) * n;
     for (int before = 0; before < warp; ++before) to += found[before];
-    const auto lanes = static_cast<std::size_t>(lanes_per_warp());
-    for (std::size_t at = first; at < last; at += lanes) {
-        const std::size_t i = at + static_cast<std::size_t>(lane_index());
+    const auto lanes = static_cast<unsigned>(lanes_per_warp());
+    for (unsigned at = first; at < last; at += lanes) {
+        const unsigned i = at + static_cast<unsigned>(lane_index());
         unsigned count = 0;
         const bool is_listed = i < last && is_active(i);
         const unsigned rank = warp_rank(is_listed, count);
-        if (is_listed) to[rank] = static_cast<unsigned>(i);
+        if (is_listed) to[rank] = i;
         to += count;
     }
     if (warp == warps_per_block() - 1 && lane_index() == 0) counts[k] = unsigned(to - (rows + std::size_t(k) * n));

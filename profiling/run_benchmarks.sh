@@ -2,11 +2,11 @@
 # run_benchmarks.sh [--quick] [BUILD]   (default: build/cpu)
 #
 # Measures beside PyTorch (and JAX, where it is installed): the training step of Mills' VAE, those of Vive's models, of
-# EQUIVAE and of Peste's VAE, log p(x) by importance sampling, the warps, the operations in PyTorch, EQUIVAE's convolutions;
+# EQUIVAE and of Peste's VAE, log p(x) by importance sampling, what evaluation fits, the warps, the operations in PyTorch, EQUIVAE's convolutions;
 # then each operation beside its floor. Prints one table and keeps it in profiling/results/<device>-<date>/: table.md, or
 # PART-step.md where PARTS is one of spatial, equivae and renyi.
 # Peers run where $PYTHON (default: python3) can import them. ROUNDS=5 alternating rounds, each a fresh process of STEPS=200
-# steps; medians over rounds are compared. PARTS="step spatial equivae renyi likelihood warp torch convolution kernels" are measured, MODELS
+# steps; medians over rounds are compared. PARTS="step spatial equivae renyi likelihood evaluation warp torch convolution kernels" are measured, MODELS
 # of Vive with LATENTS=8; --quick: 3 rounds of 50 steps, warps of at most 1024 images, no torch.compile (COMPILE=0).
 # EQUIVAE's steps are EQUIVAE="supervised:32 supervised:128 semi:32", model and minibatch, EQUIVAE_STEPS=20 of them a round;
 # Peste's RENYI="5 50", draws of each image, RENYI_STEPS=50 a round, and the ensemble of ALPHAS=0,0.1,0.3,0.5,0.7,0.9,1;
@@ -17,7 +17,7 @@ quick=0
 if [[ ${1:-} == --quick ]]; then quick=1 && shift; fi
 build=${1:-$root/build/cpu}
 python=${PYTHON:-python3} latents=${LATENTS:-8}
-parts=${PARTS:-step spatial equivae renyi likelihood warp torch convolution kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
+parts=${PARTS:-step spatial equivae renyi likelihood evaluation warp torch convolution kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
 equivae=${EQUIVAE:-supervised:32 supervised:128 semi:32} equivae_steps=${EQUIVAE_STEPS:-20} layers=${LAYERS:-mnist} convolution_images=${IMAGES:-128}
 renyi=${RENYI:-5 50} renyi_steps=${RENYI_STEPS:-50} alphas=${ALPHAS:-0,0.1,0.3,0.5,0.7,0.9,1}
 if ((quick)); then
@@ -30,7 +30,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 wanted() { [[ " $parts " == *" $1 "* ]]; }
 
-cmake --build "$build" --target bench_step bench_spatial_step bench_equivae_step bench_renyi_step bench_likelihood bench_warp bench_convolution bench_kernels >"$scratch/build.log" 2>&1 || { tail -30 "$scratch/build.log" >&2; exit 1; }
+cmake --build "$build" --target bench_step bench_spatial_step bench_equivae_step bench_renyi_step bench_likelihood bench_evaluation bench_warp bench_convolution bench_kernels >"$scratch/build.log" 2>&1 || { tail -30 "$scratch/build.log" >&2; exit 1; }
 if grep -q '^WARPVAE_CUDA:BOOL=ON' "$build/CMakeCache.txt"; then
     device=cuda threads=()
     hardware=$(nvidia-smi --query-gpu=name,driver_version,clocks.sm --format=csv,noheader | head -1)
@@ -242,6 +242,21 @@ part_likelihood() {
     done
 }
 
+part_evaluation() {
+    local part median lowest highest steps problems converged
+    echo "## What evaluation fits, from features on the device to the result"
+    echo
+    echo "Medians of $rounds fits, ms, sizes as bench_evaluation.cpp has them. Steps: the most evaluations of an objective that a problem"
+    echo "took, or UMAP's epochs."
+    echo
+    echo "| | ms | lowest to highest | steps | problems | converged |"
+    echo "| --- | ---: | ---: | ---: | ---: | ---: |"
+    for part in regression svm umap; do
+        read -r median lowest highest steps problems converged < <("$build/bin/bench_evaluation" "$part" --rounds "$rounds")
+        echo "| $part | $median | $lowest to $highest | $steps | $problems | $converged |"
+    done
+}
+
 part_warp() {
     names=() commands=()
     contend warpvae "$build/bin/bench_warp $images"
@@ -340,7 +355,7 @@ mkdir -p "$results"
     echo "# Benchmarks, $(date -u '+%Y-%m-%d %H:%M') UTC"
     echo
     echo "commit $(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)$(git -C "$root" diff --quiet HEAD 2>/dev/null || echo ' with changes'); $hardware; load $(cut -d' ' -f1 /proc/loadavg)"
-    for part in step spatial equivae renyi likelihood warp torch convolution kernels; do
+    for part in step spatial equivae renyi likelihood evaluation warp torch convolution kernels; do
         if wanted $part; then echo && "part_$part"; fi
     done
 } | tee "$results/$table"

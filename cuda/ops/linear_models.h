@@ -125,7 +125,8 @@ struct SvmSums {
 Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const SvmSums& sums,
                      const LbfgsControl* control, double C, SvmFits fits, int R, int K, int d, Stream stream);
 /// rows[k, 0..counts[k]-1] = the rows with 1 - y (score + bias) > 0 in class k, ascending. rows [K, n], counts [K],
-/// scores [K, chunk_rows] for each whole chunk of the n rows and [K, what is left], bias [K], labels [n].
+/// scores [K, chunk_rows] for each whole chunk of the n rows and [K, what is left], bias [K], labels [n]; n and
+/// chunk_rows at most 2^31.
 Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, const float* bias,
                        const std::uint8_t* labels, int K, std::size_t n, std::size_t chunk_rows, Stream stream);
 /// out [samples, d + 1] = (x, 1) of `samples`, at most `count`, of the `count` listed rows of x [n, d], spread over the

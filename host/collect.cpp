@@ -45,12 +45,13 @@ std::vector<Statement> statements_of(const fs::path& out, const Paper& paper) {
 }
 
 std::string numbers_of(const Measured& m) {
-    std::string text;
-    if (m.paper) text += formatted("paper %.4g; ", *m.paper);
-    if (m.values.empty()) return text;
-    text += formatted("ours %.4g", m.mean());
+    if (!m.paper && m.values.empty()) return "";
+    std::string text = m.quantity + ": ";
+    if (m.paper) text += formatted("paper %.4g", *m.paper);
+    if (m.values.empty()) return text + ". ";
+    text += formatted("%sours %.4g", m.paper ? ", " : "", m.mean());
     if (m.values.size() > 1) text += formatted(" ± %.2g", m.std());
-    return text + formatted(" (n = %zu) ", m.values.size());
+    return text + formatted(" (n = %zu). ", m.values.size());
 }
 
 void add_section(Report& report, const fs::path& out, const Paper& paper, const std::vector<Statement>& statements) {

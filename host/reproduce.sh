@@ -36,13 +36,13 @@ cost() {
         END { printf "%.0f\n", seconds * passes * images / probe }' "$folder/metrics.jsonl"
     rm -rf "$folder" "$folder.error"
 }
-span() { awk -v s="$1" 'BEGIN { if (s < 5400) printf "%.0f min", s / 60; else printf "%.1f h", s / 3600 }'; }
+span() { awk -v s="$1" 'BEGIN { if (s < 60) printf "under a minute"; else if (s < 5400) printf "%.0f min", s / 60; else printf "%.1f h", s / 3600 }'; }
 
 if [[ ! -f $out/grid ]]; then
     echo "Training alone will take, by one epoch of each model on $probe_images images (evaluation and figures come on top):"
     for program in "${programs[@]}"; do
         seconds=$(cost "$program") || exit 1
-        echo "  $program  about $(span "$seconds")"
+        echo "  $program  $(span "$seconds")"
     done
     echo "$grid" >"$out/grid"
 elif [[ $(<"$out/grid") != "$grid" ]]; then

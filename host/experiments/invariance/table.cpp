@@ -91,11 +91,13 @@ Statement training_on_rt_helps(const std::vector<Accuracies>& seeds) {
         costs.push_back(mean_of(cost));
     }
     const auto good = std::count_if(gains.begin(), gains.end(), [](double gain) { return gain > 0; });
-    return judged("C2",
-                  "training on rt raises MNIST-fr accuracy by about 0.05, at a cost of about 0.01 to 0.02 on MNIST-s",
-                  formatted("On average over N and seeds the gain on MNIST-fr is %+.4f and the cost on MNIST-s %+.4f.",
-                            mean_of(gains), mean_of(costs)),
-                  int(good), int(gains.size()), {"gain on MNIST-fr", gains, kGainOfPaper});
+    Statement claim = judged(
+        "C2", "training on rt raises MNIST-fr accuracy by about 0.05, at a cost of about 0.01 to 0.02 on MNIST-s",
+        formatted("On average over N and seeds the gain on MNIST-fr is %+.4f and the cost on MNIST-s %+.4f.",
+                  mean_of(gains), mean_of(costs)),
+        int(good), int(gains.size()), {"gain on MNIST-fr", gains, kGainOfPaper});
+    claim.rule = "a gain on MNIST-fr in more than half of the seeds; its size stands beside the paper's, unjudged";
+    return claim;
 }
 
 Statement flat_from_twenty(const std::vector<Accuracies>& seeds) {

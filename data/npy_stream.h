@@ -20,8 +20,8 @@ struct NpyHeader {
     std::string type() const;   ///< "u1", as NumPy has it
 };
 
-/// What stands before the numbers. Throws Error naming the stream if it is no .npy, of other elements, or of a shape that
-/// the stream does not hold.
+/// What stands before the numbers. Throws Error naming the stream if it is no .npy, of other elements, or of a shape
+/// that the stream does not hold.
 NpyHeader read_npy_header(ByteStream& stream);
 
 /// A range of numbers that becomes 0..255.

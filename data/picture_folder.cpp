@@ -133,7 +133,8 @@ PartFolders find_parts(const fs::path& folder) {
     PartFolders parts;
     std::vector<fs::path> train, test;
     std::size_t folders = 0;
-    // The usual names, the best first: where there are several parts that could be for testing, the others are left out.
+    // The usual names, the best first: where there are several parts that could be for testing, the others are left
+    // out.
     const std::vector<std::string> kTrain{"train", "training"};
     const std::vector<std::string> kTest{"test", "testing", "eval", "evaluation", "val", "valid", "validation", "dev"};
     const std::vector<fs::directory_entry> entries = entries_of(folder);

@@ -30,8 +30,8 @@ DataSet load_own_set(const std::filesystem::path& path, const OwnSetOptions& opt
 /// "5400 training and 600 test images of 28 x 28, grey, 10 classes".
 std::string set_line(const DataSet& set);
 
-/// A set that `dataset import` wrote into a data folder: four IDX files, or two without labels' meaning, and imported.toml
-/// with the classes' names and what was done to the images.
+/// A set that `dataset import` wrote into a data folder: four IDX files, or two without labels' meaning, and
+/// imported.toml with the classes' names and what was done to the images.
 bool is_imported(const std::string& name, const std::filesystem::path& data_folder);
 std::vector<std::string> imported_sets(const std::filesystem::path& data_folder);
 /// Throws UsageError for a name that is no plain word, or is a known set's, or a folder of something else.

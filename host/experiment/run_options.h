@@ -14,7 +14,7 @@ namespace warpvae {
 struct RunOptions {
     std::string data, dataset = "mnist";
     std::size_t train_images = 0, test_images = 0;  ///< 0: all
-    OwnImageOptions own_images;                     ///< where `dataset` is a path
+    OwnImageOptions own_images = {};                ///< where `dataset` is a path
     /// What a run writes into its config.toml of a user's own set, and is held to when it is resumed.
     std::string class_names = {}, training_digest = {}, test_digest = {};
     int seeds = 1;
@@ -40,8 +40,8 @@ void add_run_settings(Settings& settings, RunOptions& options);
 /// answers, else glyphs, and says so. Throws UsageError if the set is in colour and the program does not take that, or
 /// settings of own images are given for a set that is none.
 DataSet load_data(const RunOptions& options, bool takes_colour);
-/// Of a user's own set: keeps its classes and digests in `options`, for config.toml, where they are not there yet; throws
-/// Error where they are others. Does nothing for other sets.
+/// Of a user's own set: keeps its classes and digests in `options`, for config.toml, where they are not there yet;
+/// throws Error where they are others. Does nothing for other sets.
 void hold_to_images(RunOptions& options, const DataSet& data, const std::string& training_digest,
                     const std::string& test_digest);
 

@@ -53,7 +53,10 @@ ArrayShape meaning_of(const std::vector<std::size_t>& shape, const OwnSetOptions
                                      " numbers: say its height and width with --size, as --size 28 or --size 32x24"));
     const bool last = shape.size() == 4 && may_be_channels(shape[3]);
     const bool first = shape.size() == 4 && may_be_channels(shape[1]);
-    const ArrayShape channels_last{shape[0], shape[1], shape.size() > 2 ? shape[2] : 0, last ? shape[3] : 1, false};
+    const Error no_images(has + " holds no images: [n,H,W], [n,H,W,C] or [n,C,H,W] are read, C 1 or 3, and [n,D] " +
+                          "with --size");
+    if (shape.size() < 3) throw no_images;
+    const ArrayShape channels_last{shape[0], shape[1], shape[2], last ? shape[3] : 1, false};
     switch (options.layout) {
         case Layout::kAuto:
             if (shape.size() == 3) return channels_last;
@@ -72,7 +75,7 @@ ArrayShape meaning_of(const std::vector<std::size_t>& shape, const OwnSetOptions
             if (first) return {shape[0], shape[2], shape[3], shape[1], true};
             break;
     }
-    throw Error(has + " holds no images: [n,H,W], [n,H,W,C] or [n,C,H,W] are read, C 1 or 3, and [n,D] with --size");
+    throw no_images;
 }
 
 /// [channels, height, width] as [height, width, channels].

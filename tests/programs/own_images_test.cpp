@@ -1,6 +1,5 @@
 // A user's own images through the programs: exported, shown, imported, listed; taken by a program that trains on them,
 // and refused with one line where they are others than the run was made with.
-
 #include "data/idx.h"
 #include "data/png.h"
 #include "tests/support/program_test.h"
@@ -12,7 +11,7 @@ using namespace test;
 namespace fs = std::filesystem;
 
 struct OwnImages : ProgramTest {
-    OwnImages() : ProgramTest("dataset") {}
+    explicit OwnImages(const char* name = "dataset") : ProgramTest(name) {}
     /// 40 pictures in two classes.
     void fill(const std::string& name) const {
         for (int i = 0; i < 40; ++i) {
@@ -51,6 +50,24 @@ TEST_F(OwnImages, AreShownImportedListedAndExported) {
     expect_failure(2, "--size", "import " + at("mine") + " --name x --size 0" + data);
     write_file(folder / "data/mine/imported.toml", "not toml");
     EXPECT_NE(run("list" + data).out.find("unusable"), std::string::npos);
+}
+
+struct OwnTraining : OwnImages {
+    OwnTraining() : OwnImages("spatial") {}
+};
+
+TEST_F(OwnTraining, IsHeldToItsImages) {
+    fill("mine");
+    const std::string train = "train --quick --epochs 1 --seeds 1 --quiet ", resume = train + "--resume " + at("run");
+    ASSERT_EQ(run(train + "--dataset " + at("mine") + " --out " + at("run")).status, 0) << read_file(at("error.txt"));
+    EXPECT_NE(read_file(at("run/config.toml")).find("class-names = \"even, odd\""), std::string::npos);
+    ASSERT_EQ(run(resume).status, 0) << read_file(at("error.txt"));
+    fs::remove(folder / "mine/even/0.png");
+    expect_failure(1, "not this run", resume);
+    expect_failure(2, "is no path", train + "--dataset glyphs --size 28 --out " + at("x"));
+    expect_failure(2, "no such path", train + "--dataset glyhps --out " + at("x"));
+    write_png(folder / "colour" / "a.png", 28, 28, 3, std::vector<std::uint8_t>(28 * 28 * 3, 9).data());
+    expect_failure(2, "--channels grey", train + "--dataset " + at("colour") + " --out " + at("x"));
 }
 
 }  // namespace

@@ -35,8 +35,9 @@ struct PreparedImage {
     std::string note;                  ///< what was done to it, for the user; empty: nothing
     bool inverted = false;
 };
-/// `picture` as `how` says; extents and channels that are 0 there are the picture's own. Throws Error naming `name`, and
-/// the option that helps, if the picture is of another size and is not to be fitted, or is transparent on no background.
+/// `picture` as `how` says; extents and channels that are 0 there are the picture's own. Throws Error naming `name`,
+/// and the option that helps, if the picture is of another size and is not to be fitted, or is transparent on no
+/// background.
 PreparedImage prepare(Picture picture, const ImagePreparation& how, const std::string& name);
 
 }  // namespace warpvae

@@ -39,6 +39,7 @@ struct JpegReader {
     jpeg_progress_mgr progress{};
     std::jmp_buf left;
     char error[JMSG_LENGTH_MAX] = "";
+    int orientation = 1;
     ~JpegReader() { jpeg_destroy_decompress(&jpeg); }
 
     static JpegReader& of(j_common_ptr jpeg) { return *static_cast<JpegReader*>(jpeg->client_data); }
@@ -93,6 +94,7 @@ bool read_rows(JpegReader& reader, std::string_view bytes, Picture& out) {
         JSAMPROW line = out.pixels.data() + jpeg.output_scanline * row;
         jpeg_read_scanlines(&jpeg, &line, 1);
     }
+    reader.orientation = exif_orientation(exif_of(jpeg));  // the end takes the markers away
     jpeg_finish_decompress(&jpeg);
     return true;
 }
@@ -111,7 +113,7 @@ Picture decode_jpeg(std::string_view bytes, const std::string& name) {
     reader.progress.progress_monitor = JpegReader::count_scans;
     Picture out;
     if (!read_rows(reader, bytes, out)) throw Error(name + ": the JPEG cannot be read (" + reader.error + ")");
-    return upright(std::move(out), exif_orientation(exif_of(reader.jpeg)));
+    return upright(std::move(out), reader.orientation);
 }
 
 #endif

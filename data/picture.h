@@ -19,8 +19,8 @@ struct Picture {
 inline constexpr std::int64_t kMostPictureBytes = std::int64_t{512} << 20;  ///< of a file
 inline constexpr std::int64_t kMostPicturePixels = std::int64_t{64} << 20;  ///< of what it holds
 
-/// The picture in the bytes of a file, of a kind that its beginning tells. Throws Error naming `name` if it is of no kind
-/// that is read, damaged, cut off, animated, of CMYK, or too large.
+/// The picture in the bytes of a file, of a kind that its beginning tells. Throws Error naming `name` if it is of no
+/// kind that is read, damaged, cut off, animated, of CMYK, or too large.
 Picture decode_picture(std::string_view bytes, const std::string& name);
 
 /// Whether a file of this name is a picture: by its ending, .png, .jpg, .jpeg, .pgm, .ppm or .pnm, in any case.

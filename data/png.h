@@ -18,8 +18,8 @@ void write_png(const std::filesystem::path& path, int width, int height, int cha
 
 bool is_png(std::string_view bytes);
 /// The picture in `bytes`: any PNG that is not animated, of 16 bits the upper 8, a palette's colours (grey, where the
-/// picture shows only greys of it), turned as its EXIF says. Throws Error naming `name` if a chunk is cut off or damaged
-/// (its checksum is wrong), a pixel is of no colour of the palette, or there are more than kMostPicturePixels.
+/// picture shows only greys of it), turned as its EXIF says. Throws Error naming `name` if a chunk is cut off or
+/// damaged (its checksum is wrong), a pixel is of no colour of the palette, or there are more than kMostPicturePixels.
 Picture decode_png(std::string_view bytes, const std::string& name);
 /// The same from a file.
 Picture read_png(const std::filesystem::path& path);

@@ -17,9 +17,9 @@ struct UserImage {
 };
 
 /// All images of picture files (see picture.h) and of IDX files of grey images (plain or gzipped), in order, prepared
-/// as `how` says: as a data set's images were, by DataSet::preparation. Names are made different from each other. Throws
-/// Error with one line naming the file that is missing, empty, damaged, of no such kind, holds no pixels or more than 64
-/// megapixels, or does not fit.
+/// as `how` says: as a data set's images were, by DataSet::preparation. Names are made different from each other.
+/// Throws Error with one line naming the file that is missing, empty, damaged, of no such kind, holds no pixels or more
+/// than 64 megapixels, or does not fit.
 std::vector<UserImage> read_user_images(const std::vector<std::filesystem::path>& paths, const ImagePreparation& how);
 /// Grey ones as digits are prepared.
 std::vector<UserImage> read_user_images(const std::vector<std::filesystem::path>& paths, int height, int width);

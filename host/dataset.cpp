@@ -10,8 +10,11 @@
 #include "data/error.h"
 #include "data/fetch.h"
 #include "data/matlab.h"
+#include "data/parallel.h"
+#include "data/png.h"
 #include "host/core/program_end.h"
 #include "host/experiment/command_line.h"
+#include "host/experiment/own_images.h"
 #include "host/log.h"
 #include "host/programs.h"
 #include "host/show/image_grid.h"
@@ -33,6 +36,15 @@ Examples
   dataset transform digits/train-images-idx3-ubyte.gz turned.gz --rotate 20 --scale 1.1
                                                 every image turned 20 degrees counter-clockwise and enlarged
   dataset show turned.gz --out turned.png       the images of any IDX file
+  dataset show photos/ --size 64 --fit crop     your own: a folder for each class, or any other form named below
+  dataset import photos/ --name mine --size 64 --fit crop
+                                                read them once, for --dataset mine
+  dataset export fashion-mnist --out clothes --count 6000
+                                                a set as folders of PNG: train/ and test/, a folder for each class
+
+Your own images are a folder with a folder of PNG, JPEG, PGM or PPM files for each class; a flat folder, without labels
+or with metadata.csv (file_name,label); train/ and test/ with any of these; IDX files; images_train.npy,
+labels_train.npy, images_test.npy, labels_test.npy; .npy, .npz, .csv or .amat. Every program takes them: --dataset PATH.
 
 The data folder is --data DIR, else $WARPVAE_DATA, else ~/.cache/warpvae; a set lives in DIR/<name>/.
 mnist-rot is made from the data folder's mnist. glyphs and glyphs-colour write *-poses.npy too: float32 [count, 8],
@@ -40,7 +52,8 @@ rotation (radians, counter-clockwise), log scale x and y, shear, translation x a
 )";
 
 struct Options {
-    std::string data, mirror, out;
+    std::string data, mirror, out, name;
+    OwnImageOptions own_images;
     std::size_t count = 0, test_count = 0;
     std::uint64_t seed = 1;
     AffineChange change;
@@ -82,6 +95,13 @@ void add_settings(Settings& s, Options& o, const std::string& command) {
               "fixed point: pixels is (W-1)/2, half-size is W/2");
         return;
     }
+    if (command == "import")
+        s.add("name", o.name, kNothing, any_text("NAME"), "the set's name from now on: --dataset NAME");
+    if (command == "export") {
+        s.add("count", o.count, kNothing, counts, "training images; 0: all");
+        s.add("test-count", o.test_count, kNothing, counts, "test images; 0: the same share of them");
+        s.add("out", o.out, kNothing, any_text("DIR"), "folder to write to, empty or not there");
+    }
     if (command == "show") {
         o.out = "sheet.png";
         s.add("count", o.count, kNothing, counts, "look at the first so many images only; 0: as many as fit");
@@ -91,6 +111,20 @@ void add_settings(Settings& s, Options& o, const std::string& command) {
         s.flag("test", o.test, kNothing, "a set's test images instead of its training images");
     }
     s.add("data", o.data, kNothing, any_text("DIR"), "the data folder (else $WARPVAE_DATA, else ~/.cache/warpvae)");
+    if (command == "import" || command == "export" || command == "show") add_own_image_settings(s, o.own_images);
+}
+
+/// A user's own set from its path, an imported or a known set by its name.
+DataSet load_any(const Options& options, const SetLimits& limits = {}) {
+    const std::string& what = options.operands[0];
+    const std::vector<std::string> known = set_names();
+    const bool is_known = std::find(known.begin(), known.end(), what) != known.end();
+    if (!is_known && is_imported(what, options.folder())) return load_imported_set(what, options.folder(), limits);
+    if (is_known || !is_path(what)) return load_set(what, options.folder(), limits);
+    require_device();  // which draws the split
+    OwnSetOptions own = options.own_images.resolved();
+    own.limits = limits;
+    return load_own_set(what, own, options.quiet);
 }
 
 // --- list ------------------------------------------------------------------------------------------------------------
@@ -107,6 +141,17 @@ void list(const Options& options) {
                                       ? "made when it is asked for; keep one with `dataset make " + set.name + "`"
                                       : "not here: `dataset fetch " + set.name + "`";
         std::printf("%-14s %s\n%-14s %s\n", set.name.c_str(), set.what.c_str(), "", state.c_str());
+    }
+    for (const std::string& name : imported_sets(folder)) {
+        std::string what, state;
+        try {
+            const DataSet set = load_imported_set(name, folder, {});
+            what = "your own: " + set_line(set);
+            state = "here, " + set.source;
+        } catch (const Error& error) {
+            what = "your own", state = std::string("unusable: ") + error.what();
+        }
+        std::printf("%-14s %s\n%-14s %s\n", name.c_str(), what.c_str(), "", state.c_str());
     }
 }
 
@@ -179,6 +224,52 @@ void make(const Options& options) {
     }
 }
 
+// --- import and export -----------------------------------------------------------------------------------------------
+
+void import(const Options& options) {
+    if (options.name.empty()) throw UsageError("import needs --name NAME: what the set is called from now on");
+    require_name_for_import(options.name, options.folder());
+    const DataSet set = load_any(options);
+    write_imported_set(set, options.name, options.folder());
+    if (!options.quiet)
+        std::printf("%s: %s in %s; use it with --dataset %s\n", options.name.c_str(), set_line(set).c_str(),
+                    (options.folder() / options.name).c_str(), options.name.c_str());
+}
+
+/// A class's name as that of a folder.
+std::string folder_name(std::string name) {
+    std::replace(name.begin(), name.end(), '/', '-');
+    return name;
+}
+
+void export_part(const ImageSet& images, const DataSet& set, const fs::path& folder, bool quiet) {
+    const std::size_t digits = std::to_string(images.count()).size();
+    Progress bar(
+        {.label = folder.filename().string(), .total = std::int64_t(images.count()), .unit = "images", .quiet = quiet});
+    const auto write = [&](std::size_t i) {
+        std::string number = std::to_string(i);
+        number.insert(0, digits - number.size(), '0');
+        const fs::path of_class = set.labelled ? folder / folder_name(set.class_names.at(images.labels[i])) : folder;
+        write_png(of_class / (number + ".png"), images.width, images.height, images.channels, images.image(i).data());
+    };
+    for_each_in_parallel(images.count(), write, [&](std::size_t done, std::size_t) { bar.update(std::int64_t(done)); });
+}
+
+void export_set(const Options& options) {
+    if (options.out.empty()) throw UsageError("export needs --out DIR: the folder to write to");
+    const fs::path out = options.out;
+    std::error_code ignored;
+    if (fs::exists(out, ignored) && !fs::is_empty(out, ignored))
+        throw UsageError("--out " + options.out + ": there is something already: choose a folder that is empty");
+    DataSet set = load_any(options);
+    const std::size_t all = set.train.count();
+    if (options.count) set.train.truncate(options.count);
+    set.test.truncate(options.test_count ? options.test_count : set.test.count() * set.train.count() / all);
+    export_part(set.train, set, out / "train", options.quiet);
+    export_part(set.test, set, out / "test", options.quiet);
+    if (!options.quiet) std::printf("%s: %s as PNG in %s\n", set.name.c_str(), set_line(set).c_str(), out.c_str());
+}
+
 // --- transform -------------------------------------------------------------------------------------------------------
 
 void transform(const Options& options) {
@@ -204,6 +295,7 @@ struct Shown {
     ImageSet set;
     bool has_labels = false;
     std::string title;
+    std::vector<std::string> class_names = {};  ///< none: the labels' numbers
 };
 
 /// The labels are those of the file beside it, if its name says which that is.
@@ -219,9 +311,22 @@ Shown images_in(const fs::path& path) {
             !labels.empty(), name};
 }
 
+bool is_idx_file(const fs::path& path) {
+    std::error_code ignored;
+    const std::string ending = path.extension().string();
+    return fs::is_regular_file(path, ignored) && ending != ".npy" && ending != ".npz" && ending != ".csv" &&
+           ending != ".amat";
+}
+
 Shown find_images(const Options& options) {
     const std::string& what = options.operands[0];
-    if (fs::is_regular_file(what) || what.find('/') != std::string::npos) return images_in(what);
+    const std::vector<std::string> known = set_names();
+    if (std::find(known.begin(), known.end(), what) == known.end()) {
+        if (is_idx_file(what)) return images_in(what);
+        DataSet own = load_any(options);
+        return {options.test ? std::move(own.test) : std::move(own.train), own.labelled,
+                own.name + (options.test ? ", test images" : ""), own.class_names};
+    }
     const KnownSet& set = known_set(what);
     const std::size_t enough = options.test ? 1000 : 10000;  // of a set that would be made for this sheet alone
     return {load_part(set, options.folder(), options.test ? Part::kTest : Part::kTrain, set.make ? enough : 0), true,
@@ -246,7 +351,8 @@ std::vector<SheetRow> rows_of(const Shown& shown, std::size_t columns, bool all)
         return rows;
     }
     for (int label = 0; label < 256; ++label) {
-        SheetRow row{{}, std::to_string(label)};
+        const bool named = std::size_t(label) < shown.class_names.size();
+        SheetRow row{{}, named ? shown.class_names[std::size_t(label)] : std::to_string(label)};
         for (std::size_t i = 0; i < shown.set.count() && row.images.size() < columns; ++i) {
             if (shown.set.labels[i] == label) row.images.push_back(i);
         }
@@ -299,8 +405,16 @@ std::vector<Command> commands() {
          transform},
         {{"show",
           "a PNG contact sheet of a set or an IDX file; where labels are at hand, each row shows one of them",
-          {"WHAT", "a data set's name or an IDX file of images", 1, 1}},
-         show}};
+          {"WHAT", "a data set's name, an IDX file of images, or the path of your own images", 1, 1}},
+         show},
+        {{"import",
+          "read your own images once and keep them under a name, for --dataset NAME",
+          {"PATH", "a folder or file of images", 1, 1}},
+         import},
+        {{"export",
+          "write a set as folders of PNG, train and test, with a folder for each class",
+          {"WHAT", "a data set's name, or the path of your own images", 1, 1}},
+         export_set}};
 }
 
 void run(const std::vector<std::string>& arguments) {

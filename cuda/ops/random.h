@@ -22,7 +22,7 @@ enum class Purpose : std::uint32_t {
     kEvaluate = 9,     ///< noise of z in the evaluation of the ELBO
     kDegrade = 10,     ///< noise put on images to be denoised; step = the kind of noise
     kComplement = 11,  ///< which images of its class an image is set beside
-    kSplit = 12,       ///< which images of a class are labelled; step = the class
+    kSplit = 12,       ///< which images of a class are labelled; step = the class; 256: which are for testing
     kLayout = 13,      ///< of UMAP: noise of the start, step 0; negative samples, step = epoch from 1
     kPose = 32,        ///< added to the purpose of z: the same noise for the pose u
     kDropout = 64,     ///< what is dropped, plus the layer's number, up to 31

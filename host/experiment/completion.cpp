@@ -75,7 +75,8 @@ std::vector<std::string> completions(const CommandLine::Form& form, const Settin
 std::string completion_script(const std::string& program, const std::string& shell) {
     if (shell == "bash")
         return "_" + program + "() {\n    mapfile -t COMPREPLY < <(" + program +
-               " --complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n}\ncomplete -o bashdefault -o default -F _" +
+               " --complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n}\ncomplete -o bashdefault -o default -F "
+               "_" +
                program + " " + program + "\n";
     if (shell == "zsh")
         return "#compdef " + program + "\n_" + program + "() {\n    local -a offered\n    offered=(\"${(@f)$(" +

@@ -124,6 +124,7 @@ void Program::run(const std::vector<std::string>& arguments) {
     folder_ = take_folder();
     if (!options.dry_run) set_go_on_command(go_on_command(command));
     run_.emplace(options, settings_, folder_, *data_);
+    hold_to_images(options, *data_, run_->training_images, run_->test_images);
     begin(*run_);
     phase.emplace(Phase::kEvaluation);  // all that a command does and has no other phase for
     try {

@@ -25,7 +25,7 @@ double seconds_an_image(Trainer& trainer, int batch) {
     std::uint64_t begun = 0;
     double seconds = 0;
     const auto goes_on = [&](std::uint64_t) {
-        if (!begun) {  // the first steps choose kernels and record graphs
+        if (!begun) {          // the first steps choose kernels and record graphs
             trainer.losses();  // waits for the device
             begin = Clock::now();
             begun = trainer.step();

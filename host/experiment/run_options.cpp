@@ -1,5 +1,7 @@
 #include "host/experiment/run_options.h"
 
+#include <algorithm>
+
 #include "data/error.h"
 #include "data/fetch.h"
 #include "host/log.h"
@@ -7,10 +9,50 @@
 namespace warpvae {
 namespace {
 
-std::vector<std::string> choices_of_sets() {
+/// Of a set by its name, or of a path. Which it is, and whether it is there, is known when the data folder is.
+Format<std::string> set_or_path() {
+    std::string names = "auto";
+    for (const std::string& name : set_names()) names += "," + name;
+    return any_text("{" + names + "} or PATH");
+}
+
+/// Of a set that is no path nothing is left to say.
+void require_own_images(const RunOptions& o) {
+    RunOptions given = o;
+    Settings settings, defaults;
+    OwnImageOptions none;
+    add_own_image_settings(settings, given.own_images);
+    add_own_image_settings(defaults, none);
+    for (const Setting& s : settings.all())
+        if (s.text() != defaults.at(s.name).text())
+            throw UsageError("--" + s.name + " is of images of your own, and --dataset " + o.dataset + " is no path");
+}
+
+DataSet load_imported(const RunOptions& o, bool takes_colour, const SetLimits& limits) {
+    require_own_images(o);
+    DataSet set = load_imported_set(o.dataset, o.data_folder(), limits);
+    if (set.train.channels > 1 && !takes_colour)
+        throw UsageError("--dataset " + o.dataset +
+                         ": its images are in colour, this program takes grey ones: import it with --channels grey");
+    return set;
+}
+
+DataSet load_own(const RunOptions& o, bool takes_colour, const SetLimits& limits) {
+    OwnSetOptions options = o.own_images.resolved();
+    options.limits = limits, options.takes_colour = takes_colour;
+    return load_own_set(o.dataset, options, o.quiet);
+}
+
+bool is_known(const std::string& name) {
+    const std::vector<std::string> names = set_names();
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+[[noreturn]] void refuse_unknown(const RunOptions& o) {
     std::vector<std::string> names = set_names();
-    names.insert(names.begin(), "auto");
-    return names;
+    for (const std::string& name : imported_sets(o.data_folder())) names.push_back(name);
+    throw UsageError("--dataset " + o.dataset + ": no such set, and no such path: choose auto, " + alternatives(names) +
+                     ", or the path of your own images");
 }
 
 constexpr std::size_t kMostImages = std::size_t(1) << 30;
@@ -21,12 +63,20 @@ void add_run_settings(Settings& s, RunOptions& o) {
     s.group("Data");
     s.add("data", o.data, kNothing, any_text("DIR"),
           "folder of the data sets (else $WARPVAE_DATA, else ~/.cache/warpvae)");
-    s.add("dataset", o.dataset, kData, word(choices_of_sets()),
-          "auto (mnist if it is there or can be fetched at once, else glyphs), or a set by its name: `dataset list`");
+    s.add(
+        "dataset", o.dataset, kData, set_or_path(),
+        "auto (mnist if it is there or can be fetched at once, else glyphs), a set by its name (`dataset list`), or a "
+        "folder or file of your own images (`dataset --help`)");
     s.add("train-images", o.train_images, kData, whole<std::size_t>(0, kMostImages),
           "train on the first so many images only; 0: all");
     s.add("test-images", o.test_images, kData, whole<std::size_t>(0, kMostImages),
           "test on the first so many images only; 0: all");
+    add_own_image_settings(s, o.own_images);
+    s.add("class-names", o.class_names, kNothing, any_text("NAMES"),
+          "of the labels 0, 1, ...: a run writes them into its config.toml; others are refused");
+    s.add("training-digest", o.training_digest, kNothing, any_text("SHA256"),
+          "of the training images: a run writes it into its config.toml; other images are refused");
+    s.add("test-digest", o.test_digest, kNothing, any_text("SHA256"), "the same of the test images");
     s.group("Training");
     s.add("seeds", o.seeds, kNothing, whole(1, 1000), "models trained for each setting, with seeds S, S+1, ...");
     s.add("seed", o.seed, kTraining, whole<std::uint64_t>(0, ~std::uint64_t(0) - 1000, "S"), "the first seed S");
@@ -52,11 +102,17 @@ void add_run_settings(Settings& s, RunOptions& o) {
 }
 
 DataSet load_data(const RunOptions& o, bool takes_colour) {
+    const SetLimits limits{o.train_images, o.test_images};
+    if (o.dataset != "auto" && !is_known(o.dataset)) {
+        if (is_imported(o.dataset, o.data_folder())) return load_imported(o, takes_colour, limits);
+        if (is_path(o.dataset)) return load_own(o, takes_colour, limits);
+        refuse_unknown(o);
+    }
+    require_own_images(o);
     if (o.dataset != "auto" && !takes_colour && known_set(o.dataset).shape.channels > 1)
         throw UsageError("--dataset " + o.dataset +
                          ": its images are in colour, this program takes grey ones: choose " +
                          alternatives(set_names([](const KnownSet& set) { return set.shape.channels == 1; })));
-    const SetLimits limits{o.train_images, o.test_images};
     if (o.dataset != "auto") return load_set(o.dataset, o.data_folder(), limits);
     const KnownSet& mnist = known_set("mnist");
     if (inspect_set(mnist, o.data_folder()).presence != Presence::kPresent) {
@@ -77,6 +133,25 @@ DataSet load_data(const RunOptions& o, bool takes_colour) {
         }
     }
     return load_set("mnist", o.data_folder(), limits);
+}
+
+void hold_to_images(RunOptions& o, const DataSet& data, const std::string& training_digest,
+                    const std::string& test_digest) {
+    const auto hold = [&](const char* setting, std::string& kept, const std::string& now, const std::string& what) {
+        if (!data.is_own) {
+            if (!kept.empty())
+                throw UsageError(std::string(setting) + " is of images of your own, and --dataset " + o.dataset +
+                                 " is no path");
+            return;
+        }
+        if (!kept.empty() && kept != now)
+            throw Error("--dataset " + o.dataset + ": " + what + " not this run's (" + kept + "), but " + now +
+                        ": give it what it was made with, or begin another with --out");
+        kept = now;
+    };
+    hold("--class-names", o.class_names, joined_names(data.class_names), "its classes are");
+    hold("--training-digest", o.training_digest, training_digest, "its training images are");
+    hold("--test-digest", o.test_digest, test_digest, "its test images are");
 }
 
 }  // namespace warpvae

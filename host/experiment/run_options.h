@@ -6,6 +6,7 @@
 
 #include "cuda/ops/dense.h"
 #include "data/data_set.h"
+#include "host/experiment/own_images.h"
 #include "host/experiment/settings.h"
 
 namespace warpvae {
@@ -13,6 +14,9 @@ namespace warpvae {
 struct RunOptions {
     std::string data, dataset = "mnist";
     std::size_t train_images = 0, test_images = 0;  ///< 0: all
+    OwnImageOptions own_images = {};                ///< where `dataset` is a path
+    /// What a run writes into its config.toml of a user's own set, and is held to when it is resumed.
+    std::string class_names = {}, training_digest = {}, test_digest = {};
     int seeds = 1;
     std::uint64_t seed = 1;  ///< the first
     int epochs = 10, batch = 128;
@@ -34,8 +38,13 @@ struct RunOptions {
 /// for each model.
 void add_run_settings(Settings& settings, RunOptions& options);
 
-/// Loads --dataset from --data; `auto` is mnist if it is there or a network answers, else glyphs, and says so. Throws
-/// UsageError if the set is in colour and the program does not take that.
+/// Loads --dataset: by its name from --data, or a user's own from its path; `auto` is mnist if it is there or a network
+/// answers, else glyphs, and says so. Throws UsageError if the set is in colour and the program does not take that, or
+/// settings of own images are given for a set that is none.
 DataSet load_data(const RunOptions& options, bool takes_colour);
+/// Of a user's own set: keeps its classes and digests in `options`, for config.toml, where they are not there yet;
+/// throws Error where they are others. Does nothing for other sets.
+void hold_to_images(RunOptions& options, const DataSet& data, const std::string& training_digest,
+                    const std::string& test_digest);
 
 }  // namespace warpvae

@@ -15,6 +15,7 @@
 #include "data/idx.h"
 #include "data/matlab.h"
 #include "data/npy.h"
+#include "data/own_parts.h"
 #include "data/png.h"
 #include "data/user_images.h"
 #include "host/files/config_file.h"
@@ -37,11 +38,11 @@ void require(bool holds, const std::string& what) {
 /// The bytes, and a file of them for readers that want a path.
 struct Input {
     std::string_view bytes;
-    const fs::path& file() const {
+    const fs::path& file(const char* ending = "") const {
         static const struct Scratch {
-            fs::path path = fs::temp_directory_path() / (kName + std::to_string(::getpid()));
+            fs::path path;
             ~Scratch() { fs::remove(path); }
-        } scratch;
+        } scratch{fs::temp_directory_path() / (kName + std::to_string(::getpid()) + ending)};
         std::ofstream(scratch.path, std::ios::binary) << bytes;
         return scratch.path;
     }
@@ -66,6 +67,23 @@ void read_npy_of(const Input& input) {
         for (const std::size_t extent : array.shape) count *= extent;
         require(count == array.values.size(), "the shape holds the values");
     });
+}
+
+std::size_t size_of(const Picture& picture) {
+    return std::size_t(picture.height) * std::size_t(picture.width) * std::size_t(picture.channels);
+}
+
+/// Rows of numbers are images of 2 x 3.
+OwnSetOptions small() {
+    OwnSetOptions options;
+    options.preparation.height = 2, options.preparation.width = 3;
+    options.preparation.fit = Fitting::kStretch;
+    return options;
+}
+void require_whole(const ReadParts& parts) {
+    const ReadImages& train = parts.train;
+    require(train.images.images.size() == train.images.count() * train.images.image_size(), "every pixel");
+    require(train.labels.empty() || train.labels.size() == train.images.count(), "a label for each image, or none");
 }
 
 struct Reader {
@@ -115,9 +133,20 @@ constexpr Reader kReaders[] = {
      [](const Input& input) {
          attempt([&] {
              const Picture picture = decode_png(input.bytes, kName);
-             require(picture.pixels.size() == std::size_t(picture.height) * std::size_t(picture.width), "every pixel");
+             require(picture.pixels.size() == size_of(picture), "every pixel");
          });
      }},
+    {"picture",
+     [](const Input& input) {
+         attempt([&] {
+             const Picture picture = decode_picture(input.bytes, kName);
+             require(picture.pixels.size() == size_of(picture), "every pixel");
+         });
+     }},
+    {"npy_images",
+     [](const Input& input) { attempt([&] { require_whole(read_arrays(input.file(".npy"), small())); }); }},
+    {"npz", [](const Input& input) { attempt([&] { require_whole(read_arrays(input.file(".npz"), small())); }); }},
+    {"csv", [](const Input& input) { attempt([&] { require_whole(read_table(input.file(".csv"), small())); }); }},
     {"safetensors",
      [](const Input& input) {
          attempt([&] {

@@ -31,7 +31,7 @@ inline std::string other_value(Setting& setting) {
     if (setting.wanted.starts_with("a whole number"))
         candidates.insert(candidates.end(), {number_text(value + 1), number_text(value - 1)});
     else
-        candidates.insert(candidates.end(), {number_text(value * 1.5), number_text(value / 2), "0.125", "1"});
+        candidates.insert(candidates.end(), {number_text(value * 1.5), number_text(value / 2), "0.125", "1", "0,2"});
     for (const std::string& other : candidates) {
         if (!setting.try_assign(other)) continue;
         const std::string now = setting.text();

@@ -1,0 +1,74 @@
+// A user's own images through the programs: exported, shown, imported, listed; taken by a program that trains on them,
+// and refused with one line where they are others than the run was made with.
+#include "data/idx.h"
+#include "data/png.h"
+#include "tests/support/program_test.h"
+
+namespace warpvae {
+namespace {
+
+using namespace test;
+namespace fs = std::filesystem;
+
+struct OwnImages : ProgramTest {
+    explicit OwnImages(const char* name = "dataset") : ProgramTest(name) {}
+    /// 40 pictures in two classes.
+    void fill(const std::string& name) const {
+        for (int i = 0; i < 40; ++i) {
+            std::vector<std::uint8_t> pixels(28 * 28);
+            for (std::size_t k = 0; k < pixels.size(); ++k) pixels[k] = std::uint8_t(i * 5 + int(k % 50));
+            write_png(folder / name / (i % 2 ? "odd" : "even") / (std::to_string(i) + ".png"), 28, 28, 1,
+                      pixels.data());
+        }
+    }
+};
+
+TEST_F(OwnImages, AreShownImportedListedAndExported) {
+    fill("mine");
+    const std::string data = " --data " + at("data");
+    ASSERT_EQ(run("show " + at("mine") + " --out " + at("sheet.png")).status, 0) << read_file(at("error.txt"));
+    EXPECT_GT(read_png(folder / "sheet.png").width, 28);
+    ASSERT_EQ(run("import " + at("mine") + " --name mine" + data).status, 0) << read_file(at("error.txt"));
+    const Result listed = run("list" + data);
+    EXPECT_NE(listed.out.find("36 training and 4 test images of 28 x 28, grey, 2 classes"), std::string::npos)
+        << listed.out;
+    ASSERT_EQ(run("export mine --count 10 --out " + at("out") + data).status, 0) << read_file(at("error.txt"));
+    std::size_t train = 0, test = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "out" / "train"))
+        train += entry.is_regular_file();
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "out" / "test")) test += entry.is_regular_file();
+    EXPECT_EQ(train, 10u);
+    EXPECT_EQ(test, 1u);
+    EXPECT_TRUE(fs::exists(folder / "out/train/even")) << "classes keep their names";
+
+    expect_failure(2, "something already", "export mine --out " + at("out") + data);
+    expect_failure(2, "--out", "export mine" + data);
+    expect_failure(2, "--name", "import " + at("mine") + data);
+    expect_failure(2, "known already", "import " + at("mine") + " --name mnist" + data);
+    expect_failure(2, "choose a word", "import " + at("mine") + " --name a/b" + data);
+    expect_failure(1, "no such folder", "import " + at("none") + " --name x" + data);
+    expect_failure(2, "--size", "import " + at("mine") + " --name x --size 0" + data);
+    write_file(folder / "data/mine/imported.toml", "not toml");
+    EXPECT_NE(run("list" + data).out.find("unusable"), std::string::npos);
+}
+
+struct OwnTraining : OwnImages {
+    OwnTraining() : OwnImages("spatial") {}
+};
+
+TEST_F(OwnTraining, IsHeldToItsImages) {
+    fill("mine");
+    const std::string train = "train --quick --epochs 1 --seeds 1 --quiet ", resume = train + "--resume " + at("run");
+    ASSERT_EQ(run(train + "--dataset " + at("mine") + " --out " + at("run")).status, 0) << read_file(at("error.txt"));
+    EXPECT_NE(read_file(at("run/config.toml")).find("class-names = \"even, odd\""), std::string::npos);
+    ASSERT_EQ(run(resume).status, 0) << read_file(at("error.txt"));
+    fs::remove(folder / "mine/even/0.png");
+    expect_failure(1, "not this run", resume);
+    expect_failure(2, "is no path", train + "--dataset glyphs --size 28 --out " + at("x"));
+    expect_failure(2, "no such path", train + "--dataset glyhps --out " + at("x"));
+    write_png(folder / "colour" / "a.png", 28, 28, 3, std::vector<std::uint8_t>(28 * 28 * 3, 9).data());
+    expect_failure(2, "--channels grey", train + "--dataset " + at("colour") + " --out " + at("x"));
+}
+
+}  // namespace
+}  // namespace warpvae

@@ -24,6 +24,11 @@ struct DataSet {
     ImagePreparation preparation = {};          ///< what was done to the images, to be done to a user's pictures
     std::vector<std::string> notes = {};        ///< what a user should know of how it was read, a line each
     bool is_own = false;                        ///< a user's, no set that this project knows
+
+    /// The class's name, or its number where it has none.
+    std::string class_name(int label) const {
+        return std::size_t(label) < class_names.size() ? class_names[std::size_t(label)] : std::to_string(label);
+    }
 };
 /// How many images are wanted; 0: all there are.
 struct SetLimits {

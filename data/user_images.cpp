@@ -95,10 +95,6 @@ std::vector<UserImage> read_user_images(const std::vector<fs::path>& paths, cons
     return images;
 }
 
-std::vector<UserImage> read_user_images(const std::vector<fs::path>& paths, int height, int width) {
-    return read_user_images(paths, digit_preparation(height, width));
-}
-
 std::vector<std::uint8_t> bytes_of(const std::vector<UserImage>& images) {
     std::vector<std::uint8_t> bytes;
     for (const UserImage& image : images) bytes.insert(bytes.end(), image.pixels.begin(), image.pixels.end());

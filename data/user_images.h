@@ -21,8 +21,6 @@ struct UserImage {
 /// Throws Error with one line naming the file that is missing, empty, damaged, of no such kind, holds no pixels or more
 /// than 64 megapixels, or does not fit.
 std::vector<UserImage> read_user_images(const std::vector<std::filesystem::path>& paths, const ImagePreparation& how);
-/// Grey ones as digits are prepared.
-std::vector<UserImage> read_user_images(const std::vector<std::filesystem::path>& paths, int height, int width);
 /// Their pixels, one image after the other.
 std::vector<std::uint8_t> bytes_of(const std::vector<UserImage>& images);
 

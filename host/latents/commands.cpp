@@ -48,7 +48,7 @@ void add_settings(Settings& s, LatentOptions& o, const LatentSupply& supply) {
           std::string("latents by number") + (supply.has_pose ? ", or rotation, scale-x, scale-y, shear, x, y" : "") +
               "; left out: those that vary most")
         .only({"traverse"});
-    s.add("range", o.range, kNothing, number({0, 100, true}), "how far to either side, in deviations of the prior")
+    s.add("span", o.span, kNothing, number({0, 100, true}), "how far to either side, in deviations of the prior")
         .only({"traverse"});
     s.add("steps", o.steps, kNothing, whole(2, 1001), "images along each").only({"traverse"});
     if (!has_setting(s, "frames"))

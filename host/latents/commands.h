@@ -19,7 +19,7 @@ struct LatentOptions {
     std::string pose = "identity";
     std::string u, r;               ///< files
     std::vector<std::string> dims;  ///< none: the pose, and the latents that vary most
-    double range = 3;               ///< deviations of the prior to either side
+    double span = 3;                ///< deviations of the prior to either side
     int steps = 9, frames = 12;
     int count = 0;   ///< 0: as many as the sheet holds
     int sheet = 10;  ///< a side

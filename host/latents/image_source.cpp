@@ -14,10 +14,7 @@ const char* name_of(Part part) { return part == Part::kTrain ? "train" : "test";
 
 /// Pictures in files, as the models see them.
 std::vector<UserImage> read_pictures(const LatentCall& call, const std::vector<fs::path>& paths) {
-    const ImageSet& like = call.supply.images(Part::kTest);
-    if (like.channels != 1)
-        throw UsageError("the model is of colour images, and images of your own are read as grey ones only");
-    std::vector<UserImage> images = read_user_images(paths, like.height, like.width);
+    std::vector<UserImage> images = read_user_images(paths, call.program.run().data.preparation);
     for (UserImage& image : images) {
         if (!image.note.empty()) log_info(image.name + ": " + image.note);
         image.pixels = call.supply.as_seen(std::move(image.pixels));
@@ -42,9 +39,13 @@ ImageSource user_source(const LatentCall& call) {
 }
 
 ImageSource part_source(const LatentCall& call, Part part) {
+    const DataSet& data = call.program.run().data;
     const ImageSet& set = call.supply.images(part);
-    ImageSource source{name_of(part), set.images, {}, {set.labels.begin(), set.labels.end()}};
-    for (std::size_t i = 0; i < set.count(); ++i) source.names.push_back(source.name + "-" + std::to_string(i));
+    ImageSource source{name_of(part), set.images, {}, {set.labels.begin(), set.labels.end()}, &data};
+    if (!data.labelled) source.labels.assign(set.count(), -1);
+    const std::vector<std::string>& files = part == Part::kTrain ? data.train_names : data.test_names;
+    for (std::size_t i = 0; i < set.count(); ++i)
+        source.names.push_back(i < files.size() ? files[i] : source.name + "-" + std::to_string(i));
     return source;
 }
 
@@ -82,8 +83,10 @@ std::string csv_field(const std::string& text) {
 void write_index(const fs::path& path, const ImageSource& source) {
     std::string text = "row,name,label,class\n";
     for (std::size_t i = 0; i < source.count(); ++i) {
-        const std::string label = source.labels[i] < 0 ? "" : std::to_string(source.labels[i]);
-        text += std::to_string(i) + "," + csv_field(source.names[i]) + "," + label + "," + label + "\n";
+        const std::int64_t k = source.labels[i];
+        const std::string label = k < 0 ? "" : std::to_string(k);
+        const std::string name = k < 0 || !source.set ? label : source.set->class_name(int(k));
+        text += std::to_string(i) + "," + csv_field(source.names[i]) + "," + label + "," + csv_field(name) + "\n";
     }
     write_file(path, text);
 }

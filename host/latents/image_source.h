@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "data/image_set.h"
+#include "data/data_set.h"
 
 namespace warpvae {
 
@@ -15,6 +15,7 @@ struct ImageSource {
     std::vector<std::uint8_t> bytes;   ///< [n, H, W, C] as the models see them
     std::vector<std::string> names;    ///< [n]
     std::vector<std::int64_t> labels;  ///< [n]; -1: not known
+    const DataSet* set = nullptr;      ///< that names the labels' classes
 
     std::size_t count() const { return names.size(); }
 };

@@ -145,9 +145,9 @@ bool traverse_by(const LatentCall& call, const LatentSubject& subject) {
     const WalkStart start = start_of(call, subject, *model);
     const LatentOptions& o = call.options;
     std::vector<double> places, moving;
-    for (int i = 0; i < o.steps; ++i) places.push_back(o.range * (2. * i / (o.steps - 1) - 1));
+    for (int i = 0; i < o.steps; ++i) places.push_back(o.span * (2. * i / (o.steps - 1) - 1));
     for (int i = 0; i < kMovingSteps; ++i)  // slower towards the ends, where it turns
-        moving.push_back(-o.range * std::cos(std::numbers::pi * i / (kMovingSteps - 1)));
+        moving.push_back(-o.span * std::cos(std::numbers::pi * i / (kMovingSteps - 1)));
 
     FrameSheet sheet = walk_along(*model, start, places);
     for (const double place : places) sheet.columns.push_back(formatted("%+.3g", std::abs(place) < 1e-9 ? 0 : place));

@@ -167,7 +167,7 @@ constexpr Reader kReaders[] = {
     {"user_images",
      [](const Input& input) {
          attempt([&] {
-             for (const UserImage& image : read_user_images({input.file()}, 28, 28))
+             for (const UserImage& image : read_user_images({input.file()}, digit_preparation(28, 28)))
                  require(image.pixels.size() == 28 * 28, "every pixel");
          });
      }},

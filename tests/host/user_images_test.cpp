@@ -186,8 +186,9 @@ TEST(UserImages, OfTheRightSizeAreTakenAsTheyAre) {
     folder.file("seven.png", grey_png(28, 28, a));
     write_idx(folder / "set-idx3-ubyte", {3, 28, 28}, three);
     write_idx(folder / "set.idx.gz", {3, 28, 28}, three);
-    const auto images = read_user_images(
-        {folder / "seven.png", folder / "set-idx3-ubyte", folder / "set.idx.gz", folder / "seven.png"}, 28, 28);
+    const auto images =
+        read_user_images({folder / "seven.png", folder / "set-idx3-ubyte", folder / "set.idx.gz", folder / "seven.png"},
+                         digit_preparation(28, 28));
     ASSERT_EQ(images.size(), 8u);
     std::vector<std::string> names;
     for (const UserImage& image : images) {
@@ -208,7 +209,7 @@ TEST(UserImages, LargerOnesAreAveragedDown) {
     const TemporaryFolder folder;
     const Bytes large = framed(56, 56);
     folder.file("a.png", grey_png(56, 56, large));
-    const UserImage image = read_user_images({folder / "a.png"}, 28, 28)[0];
+    const UserImage image = read_user_images({folder / "a.png"}, digit_preparation(28, 28))[0];
     EXPECT_NE(image.note.find("56 x 56"), std::string::npos) << image.note;
     for (int y = 0; y < 28; ++y)
         for (int x = 0; x < 28; ++x) {
@@ -217,7 +218,8 @@ TEST(UserImages, LargerOnesAreAveragedDown) {
         }
     // By a ratio that is not whole: the mean grey level stays.
     folder.file("b.png", grey_png(45, 45, framed(45, 45)));
-    const Bytes before = framed(45, 45), after = read_user_images({folder / "b.png"}, 28, 28)[0].pixels;
+    const Bytes before = framed(45, 45),
+                after = read_user_images({folder / "b.png"}, digit_preparation(28, 28))[0].pixels;
     double mean_before = 0, mean_after = 0;
     for (const auto v : before) mean_before += v / double(before.size());
     for (const auto v : after) mean_after += v / double(after.size());
@@ -227,7 +229,7 @@ TEST(UserImages, LargerOnesAreAveragedDown) {
 TEST(UserImages, SmallerOnesAreInterpolated) {
     const TemporaryFolder folder;
     folder.file("a.png", grey_png(2, 2, {0, 100, 0, 100}));
-    const Bytes pixels = read_user_images({folder / "a.png"}, 4, 4)[0].pixels;
+    const Bytes pixels = read_user_images({folder / "a.png"}, digit_preparation(4, 4))[0].pixels;
     for (int y = 0; y < 4; ++y)
         EXPECT_EQ(Bytes(pixels.begin() + 4 * y, pixels.begin() + 4 * y + 4), (Bytes{0, 25, 75, 100}));
 }
@@ -239,7 +241,7 @@ TEST(UserImages, AnotherShapeIsKeptAndPaddedWithTheMedianOfTheBorder) {
     folder.file("wide.png", grey_png(14, 28, wide));
     Bytes tall(56 * 7, 10);
     folder.file("tall.png", grey_png(56, 7, tall));
-    const auto images = read_user_images({folder / "wide.png", folder / "tall.png"}, 28, 28);
+    const auto images = read_user_images({folder / "wide.png", folder / "tall.png"}, digit_preparation(28, 28));
     for (int y = 0; y < 28; ++y)
         for (int x = 0; x < 28; ++x) {
             EXPECT_EQ(images[0].pixels[28 * y + x], y == 14 ? 200 : 40);
@@ -249,7 +251,7 @@ TEST(UserImages, AnotherShapeIsKeptAndPaddedWithTheMedianOfTheBorder) {
     EXPECT_NE(images[0].note.find("shape kept"), std::string::npos) << images[0].note;
     // A hair: its shorter side keeps one pixel.
     folder.file("hair.png", grey_png(1, 3000, Bytes(3000, 90)));
-    EXPECT_EQ(read_user_images({folder / "hair.png"}, 28, 28)[0].pixels, Bytes(784, 90));
+    EXPECT_EQ(read_user_images({folder / "hair.png"}, digit_preparation(28, 28))[0].pixels, Bytes(784, 90));
 }
 
 TEST(UserImages, DarkOnLightIsInvertedAndSaid) {
@@ -258,28 +260,30 @@ TEST(UserImages, DarkOnLightIsInvertedAndSaid) {
     Bytes paper = ink;
     for (auto& v : paper) v = static_cast<std::uint8_t>(255 - v);
     folder.file("a.png", grey_png(28, 28, paper));
-    const UserImage image = read_user_images({folder / "a.png"}, 28, 28)[0];
+    const UserImage image = read_user_images({folder / "a.png"}, digit_preparation(28, 28))[0];
     EXPECT_TRUE(image.inverted);
     EXPECT_NE(image.note.find("inverted"), std::string::npos) << image.note;
     EXPECT_EQ(image.pixels, ink);
     // Padding is inverted with it.
     folder.file("b.png", grey_png(14, 28, Bytes(14 * 28, 250)));
-    EXPECT_EQ(read_user_images({folder / "b.png"}, 28, 28)[0].pixels, Bytes(784, 5));
+    EXPECT_EQ(read_user_images({folder / "b.png"}, digit_preparation(28, 28))[0].pixels, Bytes(784, 5));
 }
 
 TEST(UserImages, OnePixelIsAnImage) {
     const TemporaryFolder folder;
     folder.file("dark.png", grey_png(1, 1, {100}));
     folder.file("light.png", grey_png(1, 1, {200}));
-    const auto images = read_user_images({folder / "dark.png", folder / "light.png"}, 28, 20);
+    const auto images = read_user_images({folder / "dark.png", folder / "light.png"}, digit_preparation(28, 20));
     EXPECT_EQ(images[0].pixels, Bytes(560, 100));
     EXPECT_EQ(images[1].pixels, Bytes(560, 55));
-    EXPECT_EQ(read_user_images({folder / "dark.png"}, 1, 1)[0].pixels, Bytes(1, 100));
+    EXPECT_EQ(read_user_images({folder / "dark.png"}, digit_preparation(1, 1))[0].pixels, Bytes(1, 100));
 }
 
 TEST(UserImages, WhatCannotBeReadIsOneClearLine) {
     const TemporaryFolder folder;
-    const auto read = [&](const std::filesystem::path& path) { return [path] { read_user_images({path}, 28, 28); }; };
+    const auto read = [&](const std::filesystem::path& path) {
+        return [path] { read_user_images({path}, digit_preparation(28, 28)); };
+    };
     const std::string png = grey_png(28, 28, noise(784));
     expect_message(read(folder / "none.png"), "none.png", "No such file");
     expect_message(read(folder.path()), "directory");

@@ -119,7 +119,7 @@ TEST_P(LatentsOfProgram, SamplesAndWalks) {
     works("traverse");
     EXPECT_EQ(read_npy<float>(in("prior/frames.npy")).shape[1], 9u);
     expect_animation("prior/traversal.gif");
-    works("traverse 5 --dims 2,0 --steps 4 --range 1.5");
+    works("traverse 5 --dims 2,0 --steps 4 --span 1.5");
     array("5/frames.npy", {2, 4, H, H});
     EXPECT_EQ(read_file(in("5/frames.csv")), "row,name\n0,z2\n1,z0\n");
     EXPECT_TRUE(is_png(read_file(in("5/traversal.png"))));

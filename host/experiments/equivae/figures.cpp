@@ -256,7 +256,7 @@ class Figures : public Drawings {
     }
 
     void caption_classes(ImageGrid& sheet, int first) const {
-        for (int k = 0; k < model_.classes; ++k) sheet.column_caption(first + k, std::to_string(k));
+        for (int k = 0; k < model_.classes; ++k) sheet.column_caption(first + k, experiment_.data().class_name(k));
     }
 
     const EquivaeExperiment& experiment_;

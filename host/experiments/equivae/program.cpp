@@ -130,8 +130,9 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         const fs::path sheet = experiment_->figure("classified");
         for (const ClassifiedImage& image : classify_user_images(*experiment_, first_trained(), pictures(), sheet)) {
             const auto read = [&](const char* how, const ReadClass& c) {
-                std::printf("%-24s %-10s %d (%.3f), then %d (%.3f)\n", image.image.name.c_str(), how, c.first,
-                            c.probability, c.second, c.second_probability);
+                std::printf("%-24s %-10s %s (%.3f), then %s (%.3f)\n", image.image.name.c_str(), how,
+                            data().class_name(c.first).c_str(), c.probability, data().class_name(c.second).c_str(),
+                            c.second_probability);
             };
             read("distance", image.distance);
             if (image.classifier) read("q(y|x)", *image.classifier);

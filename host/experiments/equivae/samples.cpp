@@ -12,12 +12,6 @@ namespace fs = std::filesystem;
 
 constexpr int kContactColumns = 10;
 
-std::vector<UserImage> grey_images(const ImageSet& like, const std::vector<fs::path>& paths) {
-    if (like.channels != 1)
-        throw UsageError("the model is of colour images, and images of your own are read as grey ones only");
-    return read_user_images(paths, like.height, like.width);
-}
-
 /// As the model itself tells classes best: q(y | x) where it has one.
 std::vector<ReadClass> own_classes(TrainedEquivae& model, const std::vector<std::uint8_t>& images) {
     const bool semi = model.replica.kind == EquivaeKind::kSemiSupervised;
@@ -47,7 +41,7 @@ void draw_samples(const fs::path& path, const EquivaeExperiment& experiment, con
         if (k < 0 || k >= known)
             throw UsageError("--classes " + std::to_string(k) + ": the model's are 0 to " + std::to_string(known - 1));
     const std::vector<UserImage> images =
-        styles.empty() ? std::vector<UserImage>() : grey_images(experiment.split().train, styles);
+        styles.empty() ? std::vector<UserImage>() : read_user_images(styles, experiment.data().preparation);
     if (!images.empty()) rows = int(images.size());
 
     TrainedEquivae model(experiment, replica);
@@ -67,7 +61,7 @@ void draw_samples(const fs::path& path, const EquivaeExperiment& experiment, con
         sheet.break_after_column(0);
     }
     for (int c = 0; c < across; ++c) {
-        sheet.column_caption(front + c, std::to_string(classes[c]));
+        sheet.column_caption(front + c, experiment.data().class_name(classes[c]));
         for (int i = 0; i < rows; ++i) sheet.set(i, front + c, made.image(i * across + c));
     }
     sheet.write(path);
@@ -76,7 +70,7 @@ void draw_samples(const fs::path& path, const EquivaeExperiment& experiment, con
 std::vector<ClassifiedImage> classify_user_images(const EquivaeExperiment& experiment, const EquivaeReplica& replica,
                                                   const std::vector<fs::path>& paths, const fs::path& sheet_path) {
     const ImageSet& like = experiment.split().train;
-    std::vector<UserImage> images = grey_images(like, paths);
+    std::vector<UserImage> images = read_user_images(paths, experiment.data().preparation);
     TrainedEquivae model(experiment, replica);
     const std::vector<std::uint8_t> bytes = bytes_of(images);
     const auto by_distance = most_probable(model.distance_probabilities(bytes), model.classes);

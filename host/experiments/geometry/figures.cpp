@@ -242,10 +242,8 @@ class Figures : public Drawings {
     /// "7 (a 2)"
     std::string named(std::size_t i) const {
         const DataSet& data = experiment_.data();
-        const std::uint8_t label = experiment_.test_set().labels[i];
         if (!data.labelled) return std::to_string(i);
-        return std::to_string(i) + " (a " +
-               (label < data.class_names.size() ? data.class_names[label] : std::to_string(label)) + ")";
+        return std::to_string(i) + " (a " + data.class_name(experiment_.test_set().labels[i]) + ")";
     }
     std::string caption_of(const GeometryReplica& replica, const TransitionFrames& found, std::size_t i,
                            std::size_t j) const {

@@ -25,7 +25,7 @@ Examples
   geometry interpolate 3 17 --curve argo --resume runs/geometry
   geometry encode --latents 30 --draws 5 --resume runs/geometry    latents of the test set, for NumPy and PyTorch
   geometry decode runs/geometry/latents/k30-alpha0-seed1/test/means.npy --alphas 0 --latents 30 --resume runs/geometry
-  geometry traverse 3 --dims 0,1,2 --range 2 --resume runs/geometry
+  geometry traverse 3 --dims 0,1,2 --span 2 --resume runs/geometry
   geometry sample --latents 30 --sheet 12 --resume runs/geometry
   geometry likelihood --likelihood-samples 5000 --likelihood-images 1000 --resume runs/geometry
 )";

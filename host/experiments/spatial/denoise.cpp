@@ -76,7 +76,7 @@ void denoise_user_images(const SpatialExperiment& experiment, const SpatialRepli
                          const std::vector<fs::path>& paths, const fs::path& out_folder) {
     const int H = replica.config.height, W = replica.config.width;
     const std::size_t D = std::size_t(H) * W;
-    const std::vector<UserImage> images = read_user_images(paths, H, W);
+    const std::vector<UserImage> images = read_user_images(paths, experiment.data().preparation);
     const std::vector<std::uint8_t> bytes = bytes_of(images);
     for (const UserImage& image : images)
         if (!image.note.empty()) log_info(image.name + ": " + image.note);

@@ -39,7 +39,7 @@ Examples
   dataset show photos/ --size 64 --fit crop     your own: a folder for each class, or any other form named below
   dataset import photos/ --name mine --size 64 --fit crop
                                                 read them once, for --dataset mine
-  dataset export fashion-mnist --out clothes --count 6000
+  dataset export glyphs --out pictures --count 600
                                                 a set as folders of PNG: train/ and test/, a folder for each class
 
 Your own images are a folder with a folder of PNG, JPEG, PGM or PPM files for each class; a flat folder, without labels

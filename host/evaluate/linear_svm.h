@@ -10,7 +10,6 @@
 // that fit's optimum and keep its Hessian. Products are in float over chunks of rows, the chunks' sums and all vectors
 // of the optimiser in double. A problem's result does not depend on the other replicas, bit for bit on the CPU device.
 #pragma once
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -65,8 +64,8 @@ std::vector<std::uint8_t> stratified_folds(const std::vector<std::uint8_t>& labe
 
 /// Accuracies of one replica.
 struct SvmScores {
-    double cv_mean = NAN, cv_std = NAN;  ///< over the folds, ddof 0; NaN: not measured
-    double test = NAN;                   ///< of the fit on all training rows
+    double cv_mean = 0, cv_std = 0;  ///< over the folds, ddof 0
+    double test = 0;                 ///< of the fit on all training rows
     bool converged = true;           ///< all problems did
     double gradient_norm = 0;        ///< the largest of any certificate
 };

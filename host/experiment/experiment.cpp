@@ -173,7 +173,8 @@ void Experiment::require_own_folders(const std::vector<Replica*>& replicas) cons
 
 void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
     require_own_folders(replicas);
-    if (share().follows() && !run_.options.dry_run) begin();  // before it looks at what is there: the first rank may overwrite a run
+    // Before it looks at what is there: the first rank may overwrite a run.
+    if (share().follows() && !run_.options.dry_run) begin();
     std::vector<std::vector<Replica*>> left;
     std::size_t part = 0;
     for (const std::vector<Replica*>& group : groups_of(replicas, most_together(options().together, replicas.size()))) {

@@ -32,8 +32,8 @@ template <class M, class V>
 Cell cell_over(const std::string& test, const std::vector<M>& members, V value, std::optional<double> paper = {}) {
     return measured_cell(test, values_over(members, value), paper);
 }
-/// Without the cells that were not measured and have no paper's value beside them, and without rows that have no others:
-/// what needs labels, of images that have none.
+/// Without the cells that were not measured and have no paper's value beside them, and without rows that have no
+/// others: what needs labels, of images that have none.
 Table measured_part(Table table);
 /// Writes `name`.json and .md into the run's folder and prints the table; nothing for a table without rows.
 void show_table(const std::filesystem::path& folder, const Table& table, const std::string& name = "table");

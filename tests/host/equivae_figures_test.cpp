@@ -132,7 +132,8 @@ std::vector<std::uint8_t> cell(const Picture& sheet, int rows, int columns, int 
               y0 = sheet.height - kMargin - (rows - row) * (kSide + kGap) + kGap;
     std::vector<std::uint8_t> out;
     for (int y = 0; y < kSide; ++y)
-        for (int x = 0; x < kSide; ++x) out.push_back(sheet.pixels[std::size_t(y0 + y) * sheet.width + x0 + x]);
+        for (int x = 0; x < kSide; ++x)
+            out.push_back(sheet.pixels[(std::size_t(y0 + y) * sheet.width + x0 + x) * sheet.channels]);
     return out;
 }
 
@@ -256,8 +257,14 @@ TEST_F(EquivaeModels, InColour) {
     EXPECT_EQ(size_of(run.folder / "sheet.png").first, 32 + 2 * 66 - 2);
     const fs::path png = run.folder / "digit.png";
     write_png(png, 32, 32, 3, run.data.test.images.data());
-    EXPECT_THROW(classify_user_images(*run.experiment, run.replica, {png}, run.folder / "none.png"), UsageError);
-    EXPECT_THROW(draw_samples(run.folder / "none.png", *run.experiment, run.replica, {1}, 1, {png}), UsageError);
+    const auto read = classify_user_images(*run.experiment, run.replica, {png}, run.folder / "classified.png");
+    ASSERT_EQ(read.size(), 1u);
+    TrainedEquivae model(*run.experiment, run.replica);
+    const auto first = run.data.test.image(0);
+    const auto expected = most_probable(model.distance_probabilities({first.begin(), first.end()}), 10);
+    EXPECT_EQ(read[0].distance.first, expected[0].first);
+    draw_samples(run.folder / "styles.png", *run.experiment, run.replica, {1}, 1, {png});
+    EXPECT_TRUE(fs::exists(run.folder / "styles.png"));
 }
 
 }  // namespace

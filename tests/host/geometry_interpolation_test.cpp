@@ -170,7 +170,7 @@ TEST(GeometryInterpolation, ASheetOfFiveRows) {
     const int left = sheet.width - 16 - images_width, top = sheet.height - 16 - images_height;
     const auto level = [&](int row, int column, int pixel) {
         const int x = left + column * 58 + 9 * (pixel % kSide) + 4, y = top + row * 58 + 9 * (pixel / kSide) + 4;
-        return int(sheet.pixels[std::size_t(y) * sheet.width + x]);
+        return int(sheet.pixels[(std::size_t(y) * sheet.width + x) * sheet.channels]);
     };
     for (int row = 0; row < 5; ++row)
         for (int pixel = 0; pixel < kPixels; ++pixel) {
@@ -180,7 +180,8 @@ TEST(GeometryInterpolation, ASheetOfFiveRows) {
             EXPECT_NEAR(level(row, 4, pixel), 255 * (1 - shown), 1.5);
         }
     const auto gap_above = [&](int row, int column) {
-        return int(sheet.pixels[std::size_t(top + row * 58 - 1) * sheet.width + left + column * 58 + 27]);
+        const std::size_t at = std::size_t(top + row * 58 - 1) * sheet.width + left + column * 58 + 27;
+        return int(sheet.pixels[at * sheet.channels + 1]);  // green: none of it in a red border
     };
     for (const Transition row : kTransitions)
         for (int column = 0; column < 9; ++column) {

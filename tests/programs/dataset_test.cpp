@@ -10,6 +10,7 @@
 #include "data/idx.h"
 #include "data/matlab.h"
 #include "data/npy.h"
+#include "data/png.h"
 #include "tests/support/local_server.h"
 #include "tests/support/temporary_folder.h"
 
@@ -67,6 +68,10 @@ TEST_F(Dataset, EveryExampleOfTheHelpRuns) {
     const bool has_mnist = data && fs::exists(fs::path(data) / "mnist/train-images-idx3-ubyte.gz", ignored);
     if (has_mnist) fs::create_directory_symlink(fs::path(data) / "mnist", folder / "data/mnist");
     LocalServer nothing([](const Request&) { return Reply{.status = 404}; });
+    for (const char* photo : {"photos/cats/a.png", "photos/cats/b.png", "photos/dogs/c.png", "photos/dogs/d.png"}) {
+        fs::create_directories((folder / photo).parent_path());
+        write_png(folder / photo, 100, 80, 1, std::vector<std::uint8_t>(8000, std::uint8_t(photo[12])).data());
+    }
     const std::string before =
         "cd " + folder.path().string() + "; export WARPVAE_DATA=data WARPVAE_MIRROR=" + nothing.url() + ";";
     std::istringstream help(run("--help").out);
@@ -82,7 +87,7 @@ TEST_F(Dataset, EveryExampleOfTheHelpRuns) {
             EXPECT_NE(result.error.find("cannot fetch"), std::string::npos) << result.error;
         }
     }
-    EXPECT_EQ(examples, 7);
+    EXPECT_EQ(examples, 10);
     for (const char* name : {"glyphs.png", "turned.gz", "turned.png"}) EXPECT_TRUE(fs::exists(folder / name)) << name;
 }
 

@@ -205,7 +205,7 @@ TEST_F(EquivaeProgram, GreyLevelsMayBeGaussianAndAreShownAsTheyAre) {
             out);
     ASSERT_EQ(result.status, 0) << result.error;
     EXPECT_TRUE(read_safetensors(out + "/supervised-z16-seed1/model.safetensors").contains("decoder.log_deviation"));
-    EXPECT_EQ(run("sample --rows 2 --quiet --resume " + out).status, 0);
+    EXPECT_EQ(run("generate --rows 2 --quiet --resume " + out).status, 0);
     expect_failure(1, "likelihood = gaussian-learned", "train --quiet --likelihood auto --resume " + out);
 }
 

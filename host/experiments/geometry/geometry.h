@@ -67,8 +67,8 @@ struct GeometryReplica : Replica {
     bool wants_likelihood = true;  ///< false: of Figure 3 alone, evaluated without log p(x)
 
     MeanSpectrum spectrum;
-    ElboSummary bound;                            ///< of its own alpha, bound_samples draws
-    LikelihoodEstimate likelihood;                ///< importance sampling; no images: not asked for
+    ElboSummary bound;              ///< of its own alpha, bound_samples draws
+    LikelihoodEstimate likelihood;  ///< importance sampling; no images: not asked for
     /// Logistic regression on kPosteriorFeatures, test set; NaN where the images have no labels.
     std::array<double, 3> accuracy{NAN, NAN, NAN};
     std::array<double, 3> sgd_mean{}, sgd_std{};  ///< argo's classifier, over its repeats

@@ -85,8 +85,8 @@ double squared_distance(const float* a, const float* b, std::size_t D) {
     return sum;
 }
 
-/// Pairs of images of different classes: the first any image, the second any of another class; where there is one class,
-/// as there is without labels, any two images.
+/// Pairs of images of different classes: the first any image, the second any of another class; where there is one
+/// class, as there is without labels, any two images.
 std::vector<std::pair<int, int>> unlike_pairs(const std::vector<std::uint8_t>& labels, int count, std::uint64_t seed,
                                               Stream stream) {
     std::vector<int> sorted(labels.size());

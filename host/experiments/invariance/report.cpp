@@ -38,21 +38,27 @@ void add_table2(Report& report, const InvarianceExperiment& experiment, const Ta
     report.table(benchmark);
 }
 
-void add_models(Report& report, const std::vector<InvarianceReplica>& replicas, const std::string& dataset) {
+void add_models(Report& report, const std::vector<InvarianceReplica>& replicas, const DataSet& data) {
     report.section("The models");
-    report.table(active_units_table(replicas, dataset));
-    std::vector<std::vector<std::string>> rows;
-    for (const InvarianceReplica& r : replicas)
-        rows.push_back({r.name(), formatted("%.2f", r.test_elbo.negative_elbo),
-                        formatted("%.2f", r.test_elbo.reconstruction), formatted("%.2f", r.test_elbo.kl),
-                        formatted("%d of %d", r.test_elbo.active_units, r.latents),
-                        formatted("%.1e", std::max(r.certificate[0], r.certificate[1])),
-                        formatted("%d, %d", r.iterations[0], r.iterations[1])});
-    report.table(
-        {"model", "test -ELBO", "reconstruction", "KL", "active units", "regression's gradient", "its iterations"},
-        rows,
+    report.table(active_units_table(replicas, data.name));
+    std::vector<std::string> head = {"model", "test -ELBO", "reconstruction", "KL", "active units"};
+    std::string caption =
         "Nats per image on the test set of the model's own kind. An active unit is a latent whose posterior mean "
-        "varies with variance above 0.01. The gradient certifies that the logistic regression stands at its optimum.");
+        "varies with variance above 0.01.";
+    if (data.labelled) {
+        head.insert(head.end(), {"regression's gradient", "its iterations"});
+        caption += " The gradient certifies that the logistic regression stands at its optimum.";
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const InvarianceReplica& r : replicas) {
+        std::vector<std::string>& row = rows.emplace_back(std::vector{
+            r.name(), formatted("%.2f", r.test_elbo.negative_elbo), formatted("%.2f", r.test_elbo.reconstruction),
+            formatted("%.2f", r.test_elbo.kl), formatted("%d of %d", r.test_elbo.active_units, r.latents)});
+        if (!data.labelled) continue;
+        row.push_back(formatted("%.1e", std::max(r.certificate[0], r.certificate[1])));
+        row.push_back(formatted("%d, %d", r.iterations[0], r.iterations[1]));
+    }
+    report.table(head, rows, caption);
 }
 
 }  // namespace
@@ -69,7 +75,7 @@ void write_invariance_report(const InvarianceExperiment& experiment, const std::
         "(`MNIST-rt`); then a multinomial logistic regression learns the labels from its latents and is tried on "
         "four versions of the test set. Source of the digits: " +
         data.source + ".");
-    add_table2(report, experiment, table, fits);
+    if (!table.rows.empty()) add_table2(report, experiment, table, fits);
     add_figures(report, figures, "accuracy-", Report::Width::half);
 
     if (const auto reduced = reduced_table_of_run(experiment))
@@ -88,7 +94,7 @@ void write_invariance_report(const InvarianceExperiment& experiment, const std::
         add_claims(report, invariance_claims(replicas, fits.other));
     }
     add_section(report, "The transformations", "", {}, figures, {"transformations"});
-    add_models(report, replicas, data.name);
+    add_models(report, replicas, data);
     add_figures(report, figures, "learning-", Report::Width::half);
     add_section(report, "What the models see", "", {}, figures, {"reconstructions-", "samples-", "walks-"});
     finish(report, experiment);

@@ -2,6 +2,7 @@
 // trained on MNIST, what their latents carry, and what they draw.
 #pragma once
 #include <array>
+#include <cmath>
 #include <map>
 #include <string>
 #include <utility>
@@ -46,8 +47,9 @@ struct SpatialReplica : Replica {
     SpatialVaeConfig config;
     int restart = 0;
     ElboSummary train_elbo, test_elbo;
-    std::array<SvmScores, 2> svm;  ///< of kFeatureKinds
-    PoseSummary pose;              ///< of the test set; empty for a VAE
+    /// Of kFeatureKinds; NaN where the images have no labels.
+    std::array<SvmScores, 2> svm{SvmScores{NAN, NAN, NAN}, SvmScores{NAN, NAN, NAN}};
+    PoseSummary pose;  ///< of the test set; empty for a VAE
 
     std::string group() const override;  ///< "affine-tvae-z8-fitted"
     std::string name() const override;

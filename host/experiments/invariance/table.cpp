@@ -223,11 +223,17 @@ Table active_units_table(const std::vector<InvarianceReplica>& replicas, const s
 
 std::vector<Statement> invariance_claims(const std::vector<InvarianceReplica>& replicas, FeatureKind features) {
     std::map<std::uint64_t, Accuracies> by_seed;
-    for (const InvarianceReplica& r : replicas) by_seed[r.seed][r.train][r.latents] = r.accuracy[std::size_t(features)];
+    for (const InvarianceReplica& r : replicas)
+        if (const TestAccuracies& accuracy = r.accuracy[std::size_t(features)]; !std::isnan(accuracy[0]))
+            by_seed[r.seed][r.train][r.latents] = accuracy;
     std::vector<Accuracies> seeds;
     for (const auto& [seed, accuracies] : by_seed) seeds.push_back(accuracies);
-    return as_far_as_measured({small_is_best(seeds), training_on_rt_helps(seeds), flat_from_twenty(seeds),
-                               rt_is_best_on_transformed(seeds), larger_models_prune(replicas)});
+    std::vector<Statement> claims = {small_is_best(seeds), training_on_rt_helps(seeds), flat_from_twenty(seeds),
+                                     rt_is_best_on_transformed(seeds)};
+    if (seeds.empty() && !replicas.empty())
+        for (Statement& claim : claims) claim.reason = kNoLabels;
+    claims.push_back(larger_models_prune(replicas));
+    return claims;
 }
 
 std::vector<Statement> invariance_statements(const std::vector<InvarianceReplica>& replicas, const Table& table) {

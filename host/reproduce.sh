@@ -19,27 +19,16 @@ mkdir -p "$out" || exit 1
 
 # --- what it will cost -----------------------------------------------------------------------------------------------
 
-# Epochs times seeds of a grid, and training images; those of equivae are the supervised model's.
-declare -A passes=([quick-invariance]=2 [quick-spatial]=2 [quick-equivae]=2 [quick-geometry]=20
-                   [paper-invariance]=100 [paper-spatial]=500 [paper-equivae]=200 [paper-geometry]=10000)
-declare -A images=([quick-invariance]=60000 [quick-spatial]=60000 [quick-equivae]=6000 [quick-geometry]=50000
-                   [paper-invariance]=60000 [paper-spatial]=60000 [paper-equivae]=55000 [paper-geometry]=50000)
-probe_images=1000
-
-# cost PROGRAM: seconds of training, from one epoch of each of its models on a few images.
+# cost PROGRAM: seconds of training, as its --dry-run finds by a second of each model.
 cost() {
-    local program=$1 folder=$out/probe-$1
-    "$bin/$program" train --grid "$grid" --overwrite "${settings[@]}" --epochs 1 --seeds 1 --train-images $probe_images \
-        --quiet --out "$folder" >/dev/null 2>"$folder.error" || { cat "$folder.error" >&2; return 1; }
-    awk -v passes="${passes[$grid-$program]}" -v images="${images[$grid-$program]}" -v probe=$probe_images '
-        match($0, /"seconds":[0-9.e+-]+/) { seconds += substr($0, RSTART + 10, RLENGTH - 10) }
-        END { printf "%.0f\n", seconds * passes * images / probe }' "$folder/metrics.jsonl"
-    rm -rf "$folder" "$folder.error"
+    local program=$1 plan
+    plan=$("$bin/$program" report --grid "$grid" "${settings[@]}" --dry-run --quiet) || return 1
+    awk '$1 == "in" && $2 == "all" { n = split($3, part, ":"); for (i = 1; i <= n; i++) s = 60 * s + part[i] } END { print s + 0 }' <<<"$plan"
 }
 span() { awk -v s="$1" 'BEGIN { if (s < 60) printf "under a minute"; else if (s < 5400) printf "%.0f min", s / 60; else printf "%.1f h", s / 3600 }'; }
 
 if [[ ! -f $out/grid ]]; then
-    echo "Training alone will take, by one epoch of each model on $probe_images images (evaluation and figures come on top):"
+    echo "Training alone will take, by a second of each model (evaluation and figures come on top):"
     for program in "${programs[@]}"; do
         seconds=$(cost "$program") || exit 1
         echo "  $program  $(span "$seconds")"

@@ -10,6 +10,7 @@
 #include "cuda/device/device.h"
 #include "data/files.h"
 #include "host/core/phase.h"
+#include "host/experiment/own_images.h"
 #include "host/experiment/statements.h"
 #include "host/files/metrics_log.h"
 #include "host/show/format.h"
@@ -62,8 +63,9 @@ void append(std::vector<FigureFile>& all, const std::vector<FigureFile>& more) {
 
 std::string measured(const std::string& authors, const Experiment& experiment) {
     const int seeds = experiment.options().seeds;
-    return authors + ", measured on " + experiment.data().name + ", " + std::to_string(seeds) +
-           (seeds == 1 ? " seed, " : " seeds, ") + device_name();
+    const DataSet& data = experiment.data();
+    return authors + ", measured on " + data.name + (data.is_own ? " (" + set_line(data) + ")" : "") + ", " +
+           std::to_string(seeds) + (seeds == 1 ? " seed, " : " seeds, ") + device_name();
 }
 
 void finish(Report& report, const Experiment& experiment) {

@@ -71,10 +71,11 @@ void write_invariance_report(const InvarianceExperiment& experiment, const std::
     const std::vector<Statement> claims = invariance_claims(replicas, fits.headline);
     add_highlights(report, replicas.size(), fits.best(), claims);
     report.paragraph(
-        "A variational auto-encoder is trained on digits as they are (`MNIST-s`) or randomly turned and scaled "
+        "A variational auto-encoder is trained on images as they are (`MNIST-s`) or randomly turned and scaled "
         "(`MNIST-rt`); then a multinomial logistic regression learns the labels from its latents and is tried on "
-        "four versions of the test set. Source of the digits: " +
-        data.source + ".");
+        "four versions of the test set. Source of the images: " +
+        data.source + "." +
+        (data.name == "mnist" ? "" : " `MNIST` in these names is the paper's; here it stands for " + data.name + "."));
     if (!table.rows.empty()) add_table2(report, experiment, table, fits);
     add_figures(report, figures, "accuracy-", Report::Width::half);
 

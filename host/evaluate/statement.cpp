@@ -27,7 +27,7 @@ std::vector<Statement> as_far_as_measured(std::vector<Statement> statements) {
         if (std::none_of(values.begin(), values.end(), [](double value) { return std::isnan(value); })) continue;
         s.tested = s.holds = false;
         s.p = 1;
-        s.reason = kNoLabels;
+        s.reason = kUnmeasured;
         s.measured.values.clear();
     }
     return statements;

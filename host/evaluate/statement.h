@@ -27,10 +27,10 @@ struct Statement {
     std::string paper = {};  ///< its author and year
 };
 
-/// Why a statement about classifiers was not tested.
-inline constexpr const char* kNoLabels = "Not measured: the images have no labels.";
-/// The same, but untested where a number that they rest on was not measured (NaN): what classifiers read, of images
-/// without labels.
+/// Why a statement was not tested that a number of it was not measured for.
+inline constexpr const char* kUnmeasured =
+    "A number that it rests on was not measured; without labels no classifier is.";
+/// These statements, untested where a number that they rest on was not measured (NaN).
 std::vector<Statement> as_far_as_measured(std::vector<Statement> statements);
 
 /// Probability of at least `successes` heads in `trials` fair tosses.

@@ -13,6 +13,7 @@
 #include "host/core/shares.h"
 #include "host/core/training_run.h"
 #include "host/evaluate/elbo.h"
+#include "host/experiment/own_images.h"
 #include "host/experiment/rehearsal.h"
 #include "host/files/metrics_log.h"
 #include "host/log.h"
@@ -174,7 +175,7 @@ void Experiment::require_own_folders(const std::vector<Replica*>& replicas) cons
 void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
     require_own_folders(replicas);
     // Before it looks at what is there: the first rank may overwrite a run.
-    if (share().follows() && !run_.options.dry_run) begin();
+    if (share().follows()) begin();
     std::vector<std::vector<Replica*>> left;
     std::size_t part = 0;
     for (const std::vector<Replica*>& group : groups_of(replicas, most_together(options().together, replicas.size()))) {
@@ -190,6 +191,7 @@ void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
 }
 
 void Experiment::begin() const {
+    if (run_.options.dry_run) return;
     if (share().follows()) wait_for_job();
     run_.folder.begin(run_.settings);
     if (share().follows()) return;
@@ -216,7 +218,6 @@ void Experiment::gather(const std::vector<Replica*>& replicas, bool evaluate) {
 struct Experiment::Started {
     std::unique_ptr<Ensemble> group;
     std::unique_ptr<Trainer> trainer;
-    int batch = 0;  ///< the largest of the schedule
 };
 
 Experiment::Started Experiment::start(const std::vector<Replica*>& replicas) {
@@ -225,22 +226,19 @@ Experiment::Started Experiment::start(const std::vector<Replica*>& replicas) {
     Ensemble& group = *started.group;
     group.model().parameters().initialise(group.seeds, group.stream);
     TrainerOptions options;
-    options.batch = started.batch = run_.options.batch;
+    options.batch = run_.options.batch;
     options.learning_rates.assign(replicas.size(), float(run_.options.learning_rate));
     options.graph = !run_.options.no_graph;
     group.choose(options);
-    if (!options.phases.empty()) started.batch = options.phases.back().batch;
-    if (run_.options.dry_run && !options.phases.empty()) options.phases = {{0, started.batch}};
+    // Where minibatches grow, most of the time goes into the last ones.
+    if (run_.options.dry_run && !options.phases.empty()) options.phases = {{0, options.phases.back().batch}};
     started.trainer =
         std::make_unique<Trainer>(group.model(), group.epoch_images(), group.seeds, group.matmul, options);
     return started;
 }
 
 void Experiment::rehearse(const std::vector<std::vector<Replica*>>& groups) {
-    const std::size_t train = data().train.count();
-    std::printf("%s: %zu training and %zu test images of %d x %d, %s; %s\n", data().name.c_str(), train,
-                data().test.count(), data().train.height, data().train.width,
-                data().train.channels == 1 ? "grey" : "in colour", device_name().c_str());
+    std::printf("%s: %s; %s\n", data().name.c_str(), set_line(data()).c_str(), device_name().c_str());
     std::vector<RehearsedGroup> plan;
     std::map<std::tuple<std::string, std::size_t, int>, std::size_t> alike;
     for (const std::vector<Replica*>& replicas : groups) {
@@ -252,10 +250,10 @@ void Experiment::rehearse(const std::vector<std::vector<Replica*>>& groups) {
         }
         const std::size_t before = device_bytes_in_use();
         const Started started = start(replicas);
-        const double seconds = seconds_an_image(*started.trainer, started.batch);
+        const double steps = double(started.trainer->epoch_start(std::uint64_t(epochs)));
+        const double seconds = steps * seconds_a_step(*started.trainer);
         plan.push_back({group_label(replicas[0]->name(), replicas.size()), 1, int(replicas.size()), epochs,
-                        started.group->model().parameters().layout().size(), device_bytes_in_use() - before,
-                        seconds * double(started.group->epoch_images().count()) * epochs});
+                        started.group->model().parameters().layout().size(), device_bytes_in_use() - before, seconds});
     }
     if (plan.empty())
         std::printf("nothing is left to train\n");

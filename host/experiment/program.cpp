@@ -18,7 +18,12 @@ Program::~Program() = default;
 int Program::main(int argc, char** argv) {
     return run_program(name_.c_str(), [&] {
         join_job();
-        run({argv + 1, argv + argc});
+        try {
+            run({argv + 1, argv + argc});
+        } catch (const ProgramEnd&) {  // --help, --dry-run: an end as good as any
+            leave_job();
+            throw;
+        }
         leave_job();
     });
 }

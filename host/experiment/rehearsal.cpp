@@ -19,7 +19,7 @@ std::string size_text(std::size_t bytes) {
 
 }  // namespace
 
-double seconds_an_image(Trainer& trainer, int batch) {
+double seconds_a_step(Trainer& trainer) {
     using Clock = std::chrono::steady_clock;
     Clock::time_point begin;
     std::uint64_t begun = 0;
@@ -39,7 +39,7 @@ double seconds_an_image(Trainer& trainer, int batch) {
     trainer.losses();
     interruption_point();
     seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    return seconds / (double(trainer.step() - begun) * batch);
+    return seconds / double(trainer.step() - begun);
 }
 
 std::string plan_text(const std::vector<RehearsedGroup>& groups) {

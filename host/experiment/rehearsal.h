@@ -19,9 +19,8 @@ struct RehearsedGroup {
     double seconds = 0;          ///< of training, of one group
 };
 
-/// Seconds for an image of each replica, by a second of training at the schedule's largest minibatch. The trainer's
-/// state is spoilt. Throws DivergenceError, Interrupted.
-double seconds_an_image(Trainer& trainer, int batch);
+/// Seconds of a step, by a second of training. The trainer's state is spoilt. Throws DivergenceError, Interrupted.
+double seconds_a_step(Trainer& trainer);
 
 /// The plan as lines for a terminal: a row for each group, then the sum.
 std::string plan_text(const std::vector<RehearsedGroup>& groups);

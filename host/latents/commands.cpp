@@ -68,7 +68,7 @@ void add_latent_commands(Program& program, LatentOptions& options, LatentSupply 
             },
             std::move(operands));
     };
-    const Operands images{"IMAGES", "pictures of your own, PNG or IDX; none: the run's test set", 0, kMostWords};
+    const Operands images{"IMAGES", "pictures of your own, PNG, JPEG or IDX; none: the run's test set", 0, kMostWords};
     add("encode", "posterior means, deviations, draws and poses of images, for NumPy and PyTorch", encode_images,
         images);
     add("decode", "what codes decode to", decode_codes,
@@ -79,7 +79,7 @@ void add_latent_commands(Program& program, LatentOptions& options, LatentSupply 
     add("traverse", "a walk along each of --dims, the others as in IMAGE, as a sheet and in motion", traverse_latents,
         {"IMAGE", "a number of the test set or a picture; none: the middle of the prior", 0, 1});
     add("interpolate", "from one image to another, through pixels and through codes, as a sheet and in motion",
-        interpolate_images, {"images", "two images: numbers of the test set, or PNG or IDX files", 2, 2});
+        interpolate_images, {"images", "two images: numbers of the test set, or PNG, JPEG or IDX files", 2, 2});
 }
 
 }  // namespace warpvae

@@ -231,12 +231,7 @@ struct Training {
         o.learning_rates.assign(R, rate);
         return o;
     }
-    std::vector<ReplicaLoss> epoch() {
-        trainer.finish_epoch([](std::uint64_t) { return true; });
-        const auto losses = trainer.losses();
-        trainer.reset_losses();
-        return losses;
-    }
+    std::vector<ReplicaLoss> epoch() { return test::finish_epoch(trainer); }
     double deviation() const {
         const ParameterInfo* tensor = deviation_of(model->parameters().layout());
         return tensor ? std::exp(double(model->parameters().download(0)[tensor->offset])) : 1;

@@ -172,12 +172,7 @@ struct Training {
         o.learning_rates.assign(R, 1.f);
         return o;
     }
-    std::vector<ReplicaLoss> epoch() {
-        trainer.finish_epoch([](std::uint64_t) { return true; });
-        const auto losses = trainer.losses();
-        trainer.reset_losses();
-        return losses;
-    }
+    std::vector<ReplicaLoss> epoch() { return test::finish_epoch(trainer); }
     std::vector<std::uint8_t> images;
     Matmul matmul;
     DeviceImages device_images;

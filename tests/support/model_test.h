@@ -16,6 +16,14 @@
 
 namespace warpvae::test {
 
+/// Trains to the end of the running epoch; each replica's means over it.
+inline std::vector<ReplicaLoss> finish_epoch(Trainer& trainer) {
+    trainer.finish_epoch([](std::uint64_t) { return true; });
+    const auto losses = trainer.losses();
+    trainer.reset_losses();
+    return losses;
+}
+
 /// n numbers between low and high.
 template <class T>
 std::vector<T> uniform(std::size_t n, double low, double high, unsigned seed) {

@@ -44,13 +44,13 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         add_for_a_run("evaluate", "the tables of the models that a run has trained, without training more of them",
                       [&] { show(experiment_->trained(all_replicas())); });
         add_for_a_run("classify", "the classes of pictures, by the first model of --which that the run has trained",
-                      [&] { classify(); }, {"IMAGES", "pictures of your own, PNG or IDX", 1, kMostImages});
+                      [&] { classify(); }, {"IMAGES", "pictures of your own, PNG, JPEG or IDX", 1, kMostImages});
         add_for_a_run(
             "generate",
             "what the paper generates: a sheet of digits, columns classes (--classes), rows styles drawn from "
             "the prior (--rows), or the styles of IMAGES",
             [&] { generate(); },
-            {"IMAGES", "pictures of your own, PNG or IDX; none: draws of the prior", 0, kMostImages});
+            {"IMAGES", "pictures of your own, PNG, JPEG or IDX; none: draws of the prior", 0, kMostImages});
         add_latent_commands(*this, latents_, latent_supply());
         add({"report", "both tables, the ablation and the figures on one page: report.html", [&] { report(); }});
         grids({{"epochs", "2"},

@@ -231,7 +231,7 @@ std::vector<Statement> invariance_claims(const std::vector<InvarianceReplica>& r
     std::vector<Statement> claims = {small_is_best(seeds), training_on_rt_helps(seeds), flat_from_twenty(seeds),
                                      rt_is_best_on_transformed(seeds)};
     if (seeds.empty() && !replicas.empty())
-        for (Statement& claim : claims) claim.reason = kNoLabels;
+        for (Statement& claim : claims) claim.reason = kUnmeasured;
     claims.push_back(larger_models_prune(replicas));
     return claims;
 }

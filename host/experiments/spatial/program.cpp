@@ -50,7 +50,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
                       "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
                       [&] { show_table(experiment_->out(), likelihoods(trained()), "likelihood"); });
         add_for_a_run("denoise", "PSNR and ELBO under three kinds of noise; with IMAGES, clean them up",
-                      [&] { denoise(); }, {"IMAGES", "pictures of your own, PNG or IDX", 0, 100000});
+                      [&] { denoise(); }, {"IMAGES", "pictures of your own, PNG, JPEG or IDX", 0, 100000});
         add_for_a_run("pose", "on --dataset glyphs, whose poses are known: pose recovery and equivariance", [&] {
             SpatialResults run;
             recover_poses(trained(), run);

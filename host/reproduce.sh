@@ -4,7 +4,8 @@
 #   host/reproduce.sh BIN GRID OUT [MINUTES]
 #     GRID     quick, or paper: the papers' models, epochs and seeds
 #     MINUTES  stop then; what did not fit is NOT RUN, with the reason
-#   WARPVAE_SETTINGS: further settings for all four programs, such as "--dataset glyphs --train-images 500"
+#   WARPVAE_SETTINGS: further settings for all four programs, such as "--dataset glyphs --train-images 500". Without a
+#     data set among them it is auto: MNIST, fetched where it is not there, else the glyphs that are drawn here.
 set -uo pipefail
 if [[ $# -lt 3 || $# -gt 4 ]]; then echo "usage: host/reproduce.sh BIN quick|paper OUT [MINUTES]" >&2; exit 2; fi
 bin=$1 grid=$2 out=$3 minutes=${4:-}
@@ -14,6 +15,7 @@ if [[ -n $minutes && ! $minutes =~ ^[1-9][0-9]{0,6}$ ]]; then
     exit 2
 fi
 read -r -a settings <<<"${WARPVAE_SETTINGS:-}"
+[[ " ${settings[*]} " == *" --dataset"[\ =]* || " ${settings[*]} " == *" --config"[\ =]* ]] || settings+=(--dataset auto)
 programs=(invariance spatial equivae geometry)
 mkdir -p "$out" || exit 1
 

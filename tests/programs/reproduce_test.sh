@@ -50,7 +50,7 @@ out=$scratch/run
 [[ $? -eq 1 ]] || fail "geometry failed, so the whole must: $(cat "$scratch/out")"
 grep -q "invariance  under a minute" "$scratch/out" || fail "the cost: $(head -5 "$scratch/out")"
 grep -q "geometry  4 min" "$scratch/out" || fail "the cost: $(head -5 "$scratch/out")"
-[[ $(grep -c " report --grid quick --out " "$CALLS") -eq 4 ]] || fail "four reports: $(cat "$CALLS")"
+[[ $(grep -c " report --grid quick --dataset auto --out " "$CALLS") -eq 4 ]] || fail "four reports: $(cat "$CALLS")"
 [[ -s $out/index.html ]] || fail "no page"
 grep -q "The program ended with status 1" "$out/index.html" || fail "the reason of a failure"
 python3 - "$out/statements.json" <<'END' || fail "statements.json"
@@ -73,5 +73,9 @@ SLOW=spatial "$reproduce" "$scratch/bin" quick "$scratch/short" 1 >"$scratch/out
 [[ $(($(date +%s) - begin)) -le 75 ]] || fail "MINUTES=1 took $(($(date +%s) - begin)) s"
 grep -q "spatial evaluate" "$CALLS" || fail "what was trained is evaluated: $(cat "$CALLS")"
 grep -q "MINUTES=1 were over" "$scratch/short/index.html" || fail "the reason of what did not fit"
-[[ $(grep -c "^equivae report --grid quick --out" "$CALLS") -eq 1 ]] || fail "the others are run: $(cat "$CALLS")"
+[[ $(grep -c "^equivae report --grid quick --dataset auto --out" "$CALLS") -eq 1 ]] || fail "the others are run: $(cat "$CALLS")"
+
+rm "$CALLS"
+WARPVAE_SETTINGS="--dataset glyphs" "$reproduce" "$scratch/bin" quick "$scratch/glyphs" >"$scratch/out" 2>&1
+grep -q "dataset auto" "$CALLS" && fail "a data set that was asked for stays: $(cat "$CALLS")"
 exit $failed

@@ -7,6 +7,7 @@
 
 #include "data/files.h"
 #include "host/core/program_end.h"
+#include "host/experiment/findings.h"
 #include "host/experiment/statements.h"
 #include "host/experiments/equivae/results.h"
 #include "host/experiments/geometry/results.h"
@@ -44,25 +45,41 @@ std::vector<Statement> statements_of(const fs::path& out, const Paper& paper) {
     return statements;
 }
 
-std::string numbers_of(const Measured& m) {
-    if (!m.paper && m.values.empty()) return "";
-    std::string text = m.quantity + ": ";
-    if (m.paper) text += formatted("paper %.4g", *m.paper);
-    if (m.values.empty()) return text + ". ";
-    text += formatted("%sours %.4g", m.paper ? ", " : "", m.mean());
-    if (m.values.size() > 1) text += formatted(" ± %.2g", m.std());
-    return text + formatted(" (n = %zu). ", m.values.size());
+/// A number of a paper's table; the others are sentences.
+bool is_cell(const Statement& s) { return s.id.starts_with("Table"); }
+
+std::vector<std::string> row_of_cell(const Statement& s) {
+    const Measured& m = s.measured;
+    const std::size_t n = m.values.size();
+    const std::string ours = n == 0 ? "" : formatted("%.4f", m.mean()) + (n > 1 ? formatted(" ± %.4f", m.std()) : "");
+    return {s.id.substr(0, s.id.find(':')) + ", " + s.text, m.paper ? formatted("%.4f", *m.paper) : "", ours,
+            n ? std::to_string(n) : "", verdict_text(verdict_of(s))};
 }
 
 void add_section(Report& report, const fs::path& out, const Paper& paper, const std::vector<Statement>& statements) {
     report.section(paper.name);
     const fs::path page = fs::path(paper.program) / "report.html";
     if (fs::exists(out / page)) report.paragraph("All tables and figures: `" + page.string() + "`.");
+    std::vector<std::vector<std::string>> cells;
     for (const Statement& s : statements) {
+        if (is_cell(s)) {
+            cells.push_back(row_of_cell(s));
+            continue;
+        }
         std::string evidence = numbers_of(s.measured) + s.reason;
         if (!s.rule.empty()) evidence += " Rule: " + s.rule + ".";
         report.claim(s.id + ": " + s.text, verdict_of(s), evidence);
     }
+    if (!cells.empty()) report.table({"cell of a table", "paper", "ours", "seeds", "verdict"}, cells);
+}
+
+/// What the runs' findings.json hold, each with its picture.
+void add_all_findings(Report& report, const fs::path& out, const std::vector<Paper>& papers) {
+    report.section("What none of the papers could say");
+    report.paragraph("Statements of our own, each from the same models as the tables, with the numbers of each seed.");
+    for (const Paper& paper : papers)
+        if (const fs::path file = out / paper.program / "findings.json"; fs::exists(file))
+            add_findings(report, out / paper.program, read_statements(file));
 }
 
 std::string counted(const std::vector<Statement>& all, Verdict verdict) {
@@ -87,6 +104,7 @@ void collect(const fs::path& out) {
                        {"not run", counted(all, Verdict::untested)}});
     report.paragraph(agreement_rule());
     for (std::size_t i = 0; i < all_papers.size(); ++i) add_section(report, out, all_papers[i], of_paper[i]);
+    add_all_findings(report, out, all_papers);
     report.write(out / "index.html");
     std::printf("%s hold, %s do not hold, %s were not run: %s\n", counted(all, Verdict::holds).c_str(),
                 counted(all, Verdict::fails).c_str(), counted(all, Verdict::untested).c_str(),

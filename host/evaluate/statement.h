@@ -1,4 +1,5 @@
-// A paper's statements, and whether the measured models bear them out, seed by seed.
+// A paper's statements, and whether the measured models bear them out, seed by seed; and findings, statements of our
+// own that the paper could not make.
 #pragma once
 #include <optional>
 #include <string>
@@ -24,7 +25,8 @@ struct Statement {
     double p = 1;  ///< of the one-sided sign test over seeds, 1 where there is none
     std::string rule = {};
     Measured measured = {};
-    std::string paper = {};  ///< its author and year
+    std::string paper = {};    ///< its author and year
+    std::string picture = {};  ///< of a finding: a PNG that shows it, in the run's folder; empty: not drawn
 };
 
 /// Why a statement was not tested that a number of it was not measured for.

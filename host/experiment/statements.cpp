@@ -88,14 +88,16 @@ Json to_json(const Statement& s) {
     if (m.values.size() > 1) measured["std"] = m.std();
     measured["n"] = m.values.size();
     measured["values"] = m.values;
-    return {{"paper", s.paper},
-            {"id", s.id},
-            {"text", s.text},
-            {"rule", s.rule},
-            {"verdict", verdict_text(verdict_of(s))},
-            {"reason", s.reason},
-            {"p", s.p},
-            {"measured", std::move(measured)}};
+    Json json = {{"paper", s.paper},
+                 {"id", s.id},
+                 {"text", s.text},
+                 {"rule", s.rule},
+                 {"verdict", verdict_text(verdict_of(s))},
+                 {"reason", s.reason},
+                 {"p", s.p},
+                 {"measured", std::move(measured)}};
+    if (!s.picture.empty()) json["picture"] = s.picture;
+    return json;
 }
 
 Statement statement_from(const Json& json) {
@@ -105,6 +107,7 @@ Statement statement_from(const Json& json) {
     s.tested = verdict != verdict_text(Verdict::untested);
     s.holds = verdict == verdict_text(Verdict::holds);
     s.p = json.at("p");
+    s.picture = json.value("picture", "");
     const Json& measured = json.at("measured");
     s.measured.quantity = measured.at("quantity");
     for (const Json& value : measured.at("values")) s.measured.values.push_back(value.is_null() ? NAN : double(value));
@@ -112,14 +115,14 @@ Statement statement_from(const Json& json) {
     return s;
 }
 
-void write_statements(const std::filesystem::path& folder, const std::string& paper,
-                      std::vector<Statement> statements) {
+void write_statements(const std::filesystem::path& folder, const std::string& paper, std::vector<Statement> statements,
+                      const std::string& name) {
     Json json = Json::array();
     for (Statement& statement : statements) {
         if (statement.paper.empty()) statement.paper = paper;
         json.push_back(to_json(statement));
     }
-    write_file(folder / "statements.json", json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    write_file(folder / (name + ".json"), json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 std::vector<Statement> read_statements(const std::filesystem::path& file) {

@@ -22,13 +22,14 @@ std::vector<Statement> statements_of(const Table& table);
 Table with_missing_rows(Table measured, const Table& of_paper);
 
 /// {"paper", "id", "text", "rule", "verdict", "reason", "p", "measured": {"quantity", "paper", "mean", "std", "n",
-/// "values"}}
+/// "values"}}, and "picture" where there is one.
 Json to_json(const Statement& statement);
 /// Throws Json::exception where something is missing or of another type.
 Statement statement_from(const Json& json);
 
-/// OUT/statements.json, in this order. `paper` is put where a statement names none.
-void write_statements(const std::filesystem::path& folder, const std::string& paper, std::vector<Statement> statements);
+/// OUT/statements.json, or another name.json, in this order. `paper` is put where a statement names none.
+void write_statements(const std::filesystem::path& folder, const std::string& paper, std::vector<Statement> statements,
+                      const std::string& name = "statements");
 /// Throws Error naming a damaged file.
 std::vector<Statement> read_statements(const std::filesystem::path& file);
 

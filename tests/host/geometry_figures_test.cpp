@@ -93,6 +93,9 @@ TEST(GeometryFigures, OfATinyRun) {
     EXPECT_GE(statistics.sharpness_geodesic, 1);
     EXPECT_EQ(statistics.deviation_ratio, again.deviation_ratio);
     EXPECT_EQ(statistics.sharper, again.sharper);
+    ASSERT_EQ(statistics.length_of_circles.size(), 40u);
+    for (const std::vector<double>* ratios : {&statistics.length_of_circles, &statistics.length_of_line})
+        for (const double ratio : *ratios) EXPECT_GE(ratio, 1 - 1e-4) << "nothing is shorter than the geodesic";
     options.curve = GaussianCurve::kStraight;
     const TransitionStatistics straight = measure_transitions(experiment, report.replicas[0], 40, options);
     EXPECT_DOUBLE_EQ(straight.deviation_ratio, 1);
@@ -102,6 +105,10 @@ TEST(GeometryFigures, OfATinyRun) {
 
     report.components = geometry_components_table(report.replicas, run.paper, "glyphs");
     report.claims = geometry_claims(report.replicas, statistics);
+    report.transitions = statistics;
+    report.findings = geometry_findings(report);
+    draw_geometry_findings(experiment, report);
+    EXPECT_EQ(std::filesystem::exists(experiment.out() / "figures/finding-S9.png"), test::has_gnuplot());
     write_geometry_report(experiment, report);
     const std::string page = read_file(experiment.out() / "report.html");
     EXPECT_NE(page.find("informative components, alpha = 0.5, k = 3"), std::string::npos);

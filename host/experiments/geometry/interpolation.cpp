@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kRows = 256;             // images that a model takes at once
 constexpr std::size_t kBatch = 32;     // pairs whose transitions are decoded at once
+constexpr int kSteps = 129;            // points of a curve whose length is measured
 constexpr int kSheetWidth = 56;        // of an image on a sheet, output pixels at least
 enum Draw { kEnds, kFrames, kPairs };  // steps of the streams of random numbers
 
@@ -83,6 +84,23 @@ double squared_distance(const float* a, const float* b, std::size_t D) {
     double sum = 0;
     for (std::size_t i = 0; i < D; ++i) sum += std::pow(double(a[i]) - double(b[i]), 2);
     return sum;
+}
+
+/// Lengths by the Fisher metric of curves [n, steps, 2Z], as polygons.
+std::vector<double> lengths_of(const std::vector<float>& points, int steps, int Z, Stream stream) {
+    const std::size_t row = 2 * std::size_t(Z), curve = row * std::size_t(steps);
+    std::vector<float> from, to;
+    for (auto at = points.begin(); at != points.end(); at += std::ptrdiff_t(curve)) {
+        from.insert(from.end(), at, at + std::ptrdiff_t(curve - row));
+        to.insert(to.end(), at + std::ptrdiff_t(row), at + std::ptrdiff_t(curve));
+    }
+    const DeviceBuffer<float> a(from, "beginnings of steps"), b(to, "ends of steps");
+    DeviceBuffer<float> distance(from.size() / row, "lengths of steps");
+    check(fisher_rao_distance<float>(distance.data(), a.data(), b.data(), int(from.size() / row), Z, stream));
+    const std::vector<float> of_steps = distance.download(stream);
+    std::vector<double> lengths(points.size() / curve);
+    for (std::size_t i = 0; i < of_steps.size(); ++i) lengths[i / std::size_t(steps - 1)] += of_steps[i];
+    return lengths;
 }
 
 /// Pairs of images of different classes: the first any image, the second any of another class; where there is one
@@ -223,6 +241,14 @@ TransitionStatistics measure_transitions(const GeometryExperiment& experiment, c
         }
         const std::vector<float> a = gaussians(posterior_moments(*loaded, from), Z),
                                  b = gaussians(posterior_moments(*loaded, to), Z);
+        const std::vector<double> distances =
+            lengths_of(curves(a, b, even_times(2), GaussianCurve::kFisherRao, Z, stream), 2, Z, stream);
+        for (const auto& [kind, ratios] : {std::pair{GaussianCurve::kArgo, &out.length_of_circles},
+                                           {GaussianCurve::kStraight, &out.length_of_line}}) {
+            const std::vector<double> lengths =
+                lengths_of(curves(a, b, even_times(kSteps), kind, Z, stream), kSteps, Z, stream);
+            for (std::size_t i = 0; i < n; ++i) ratios->push_back(lengths[i] / distances[i]);
+        }
         const std::vector<float> middle_of_line = curves(a, b, halfway, GaussianCurve::kStraight, Z, stream),
                                  middle = curves(a, b, halfway, options.curve, Z, stream);
         std::vector<float> z = means_of(curves(a, b, times, GaussianCurve::kStraight, Z, stream), Z);

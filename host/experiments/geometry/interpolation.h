@@ -54,6 +54,8 @@ struct TransitionStatistics {
     double sharpness_means = 0;  ///< mean over pairs: largest step between frames over the mean step (L2 of levels)
     double sharpness_geodesic = 0;  ///< the same on kGeodesicMeans
     int sharper = 0;                ///< pairs whose geodesic transition is the sharper
+    /// Of each pair: length by the Fisher metric over the distance, at least 1, of argo's half circles and of the line.
+    std::vector<double> length_of_circles, length_of_line;
 };
 TransitionStatistics measure_transitions(const GeometryExperiment& experiment, const GeometryReplica& replica,
                                          int pairs, const InterpolationOptions& options);

@@ -2,6 +2,7 @@
 // Variational Auto-Encoders", from data to report.
 #include <cstdio>
 
+#include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
 #include "host/experiments/geometry/results.h"
@@ -59,6 +60,9 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
         add({"report", "table and figures on one page: report.html", [&] {
                  GeometryReport report = table(experiment_->replicas());
                  report.figures = draw_geometry_figures(*experiment_, report.replicas);
+                 show_findings(experiment_->out(), report.components.paper,
+                               report.findings = geometry_findings(report));
+                 draw_geometry_findings(*experiment_, report);
                  write_geometry_report(*experiment_, report);
              }});
         grids({{"alphas", "0,0.5,1"},
@@ -109,10 +113,10 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
         report.separability = geometry_separability_table(replicas, data().name);
         show_table(experiment_->out(), report.components);
         show_table(experiment_->out(), report.separability, "separability");
-        std::optional<TransitionStatistics> transitions;
         if (paper_.pairs)
-            transitions = measure_transitions(*experiment_, replicas.front(), paper_.pairs, paper_.interpolation);
-        report.claims = geometry_claims(replicas, transitions);
+            report.transitions =
+                measure_transitions(*experiment_, replicas.front(), paper_.pairs, paper_.interpolation);
+        report.claims = geometry_claims(replicas, report.transitions);
         write_statements(experiment_->out(), report.components.paper, report.claims);
         print_claims("The paper's statements:", report.claims);
         return report;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/geometry/results.h"
 #include "host/show/format.h"
@@ -81,6 +82,8 @@ void write_geometry_report(const GeometryExperiment& experiment, const GeometryR
                 {}, run.figures, {"figure4", "figure5"}, Report::Width::full);
     if (!run.claims.empty()) report.section("The paper's claims");
     add_claims(report, run.claims);
+    if (!run.findings.empty()) report.section("What the paper could not say");
+    add_findings(report, experiment.out(), run.findings);
     finish(report, experiment);
 }
 

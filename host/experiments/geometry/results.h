@@ -46,9 +46,14 @@ std::vector<LatentSubject> geometry_latents(const GeometryExperiment& experiment
 struct GeometryReport {
     std::vector<GeometryReplica> replicas;
     Table components, separability;
-    std::vector<Statement> claims;
+    std::vector<Statement> claims, findings;
+    std::optional<TransitionStatistics> transitions;
     std::vector<FigureFile> figures;
 };
+/// What the paper could not say (findings.cpp). S9: a published geodesic is not one.
+std::vector<Statement> geometry_findings(const GeometryReport& run);
+/// Their pictures, written to figures/.
+void draw_geometry_findings(const GeometryExperiment& experiment, const GeometryReport& run);
 /// Writes report.html into the run's folder.
 void write_geometry_report(const GeometryExperiment& experiment, const GeometryReport& run);
 

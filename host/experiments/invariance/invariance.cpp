@@ -14,7 +14,7 @@
 namespace warpvae {
 namespace {
 
-constexpr int kEvaluationVersion = 1;
+constexpr int kEvaluationVersion = 2;
 
 const Choices<Variant> kTrainSets = {
     {"s", Variant::kStandard}, {"fr", Variant::kFixedRotation}, {"fs", Variant::kFixedScale}, {"rt", Variant::kRandom}};
@@ -101,6 +101,10 @@ void add_settings(Settings& s, InvarianceOptions& o) {
 
 const char* benchmark_code(BenchmarkKind kind) { return kind == BenchmarkKind::kDense ? "dense" : "cnn"; }
 const char* name_of(BenchmarkKind kind) { return kind == BenchmarkKind::kDense ? "pixels (MLP)" : "pixels (CNN)"; }
+VariantOptions with_other_scale(VariantOptions options) {
+    options.fixed_scale = options.fixed_scale == FixedScale::kAffine ? FixedScale::kResizeCrop : FixedScale::kAffine;
+    return options;
+}
 std::string set_name(Variant variant) { return std::string("MNIST-") + variant_code(variant); }
 
 std::string InvarianceBenchmark::name() const {
@@ -118,6 +122,7 @@ Values InvarianceReplica::own() const {
 
 void InvarianceReplica::fields(Fields& f) {
     f("accuracy", accuracy);
+    f("accuracy_other_scale", accuracy_other_scale);
     f("regression_gradient", certificate);
     f("regression_iterations", iterations);
     f("test_negative_elbo", test_elbo.negative_elbo);
@@ -139,6 +144,7 @@ class InvarianceEnsemble : public Ensemble {
           replicas_(typed<InvarianceReplica>(replicas)),
           train_store_(data_.train, Part::kTrain, options_.variant),
           test_store_(data_.test, Part::kTest, options_.variant),
+          other_scale_store_(data_.test, Part::kTest, with_other_scale(options_.variant)),
           train_images_(train_store_.images(train_sets(), seeds)),
           own_test_images_(test_store_.images(train_sets(), seeds)),
           vae_(experiment.config_of(*replicas_[0]), size(), experiment.options().batch, matmul) {}
@@ -178,20 +184,23 @@ class InvarianceEnsemble : public Ensemble {
             if (!fit.certificates[r].converged)
                 log_warning("the logistic regression of " + replicas_[r]->name() + " stopped short of its optimum");
         }
+        const auto accuracy_on = [&](const DeviceImages& test, int draw) {
+            const DeviceBuffer<float> read = extract_features(vae_, test, kFeatureKinds[kind], device_seeds, draw);
+            return logistic_regression_accuracy(exact, fit, read.data(), test_labels.table(), test_labels.count());
+        };
         for (std::size_t t = 0; t < kTestSets; ++t) {
-            const DeviceImages test = test_store_.images(kVariants[t], seeds);
-            const DeviceBuffer<float> read =
-                extract_features(vae_, test, kFeatureKinds[kind], device_seeds, int(t) + 1);
-            const std::vector<double> accuracy =
-                logistic_regression_accuracy(exact, fit, read.data(), test_labels.table(), test_labels.count());
+            const std::vector<double> accuracy = accuracy_on(test_store_.images(kVariants[t], seeds), int(t) + 1);
             for (int r = 0; r < size(); ++r) replicas_[r]->accuracy[kind][t] = accuracy[r];
         }
+        const std::vector<double> other =
+            accuracy_on(other_scale_store_.images(Variant::kFixedScale, seeds), int(kTestSets) + 1);
+        for (int r = 0; r < size(); ++r) replicas_[r]->accuracy_other_scale[kind] = other[r];
     }
 
     const DataSet& data_;
     const InvarianceOptions& options_;
     const std::vector<InvarianceReplica*> replicas_;
-    VariantStore train_store_, test_store_;
+    VariantStore train_store_, test_store_, other_scale_store_;
     const DeviceImages train_images_, own_test_images_;
     DenseVae<float> vae_;
 };

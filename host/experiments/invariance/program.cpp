@@ -1,6 +1,7 @@
 // invariance: Mills (2024), "Invariance in Variational Auto-Encoders", from data to report.
 #include <cstdio>
 
+#include "host/experiment/findings.h"
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
@@ -119,7 +120,10 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
     }
     void report() {
         const auto [replicas, shown] = table();
-        write_invariance_report(*experiment_, replicas, shown, draw_invariance_figures(*experiment_, &shown));
+        const std::vector<Statement> findings = invariance_findings(replicas, paper_, data().name);
+        draw_invariance_findings(*experiment_, replicas);
+        show_findings(experiment_->out(), shown.paper, findings);
+        write_invariance_report(*experiment_, replicas, shown, findings, draw_invariance_figures(*experiment_, &shown));
     }
 
     LatentOptions latents_;

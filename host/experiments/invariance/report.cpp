@@ -1,6 +1,7 @@
 // report.html of the `invariance` experiment.
 #include <algorithm>
 
+#include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/invariance/results.h"
 #include "host/show/format.h"
@@ -64,7 +65,8 @@ void add_models(Report& report, const std::vector<InvarianceReplica>& replicas, 
 }  // namespace
 
 void write_invariance_report(const InvarianceExperiment& experiment, const std::vector<InvarianceReplica>& replicas,
-                             const Table& table, const std::vector<FigureFile>& figures) {
+                             const Table& table, const std::vector<Statement>& findings,
+                             const std::vector<FigureFile>& figures) {
     const DataSet& data = experiment.data();
     Report report("Invariance in variational auto-encoders", measured("Mills (2024)", experiment));
     const FeatureFits fits(table, FeatureKind::kSample);
@@ -94,6 +96,8 @@ void write_invariance_report(const InvarianceExperiment& experiment, const std::
         report.paragraph(std::string("And on the other kind, the posterior's ") + name_of(fits.other) + ":");
         add_claims(report, invariance_claims(replicas, fits.other));
     }
+    report.section("What the paper could not say");
+    add_findings(report, experiment.out(), findings);
     add_section(report, "The transformations", "", {}, figures, {"transformations"});
     add_models(report, replicas, data);
     add_figures(report, figures, "learning-", Report::Width::half);

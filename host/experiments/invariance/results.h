@@ -27,6 +27,14 @@ std::vector<Statement> invariance_claims(const std::vector<InvarianceReplica>& r
 /// invariance_table() made.
 std::vector<Statement> invariance_statements(const std::vector<InvarianceReplica>& replicas, const Table& table);
 
+// --- what the paper could not say: findings.cpp ----------------------------------------------------------------------
+
+/// S1: accuracy by N on samples and on means of the posterior. S2, on MNIST: what the reading of "1.1x" is worth.
+std::vector<Statement> invariance_findings(const std::vector<InvarianceReplica>& replicas,
+                                           const InvarianceOptions& options, const std::string& dataset);
+/// Their pictures, written to figures/.
+void draw_invariance_findings(const InvarianceExperiment& experiment, const std::vector<InvarianceReplica>& replicas);
+
 // --- pictures: figures.cpp -------------------------------------------------------------------------------------------
 
 /// Figure 1, the paper's numbers beside `table`'s where there is one, learning curves, and of the first seed's model of
@@ -60,6 +68,7 @@ std::vector<FigureFile> draw_reduced(const InvarianceExperiment& experiment, con
 
 /// Writes report.html into the run's folder.
 void write_invariance_report(const InvarianceExperiment& experiment, const std::vector<InvarianceReplica>& replicas,
-                             const Table& table, const std::vector<FigureFile>& figures);
+                             const Table& table, const std::vector<Statement>& findings,
+                             const std::vector<FigureFile>& figures);
 
 }  // namespace warpvae

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "host/experiment/findings.h"
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
@@ -193,6 +194,8 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         show_table(out, run.denoising = denoising_table(*experiment_, ready), "denoising");
         if (data().name == "glyphs") recover_poses(ready, run);
         write_statements(out, kPaper, spatial_statements(run, data().name));
+        show_findings(out, kPaper, run.findings = spatial_findings(run, paper_.centre, data().name));
+        draw_spatial_findings(*experiment_, run);
         write_spatial_report(*experiment_, run);
     }
 

@@ -1,4 +1,5 @@
 // report.html of the `spatial` experiment.
+#include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/spatial/results.h"
 
@@ -49,6 +50,8 @@ void write_spatial_report(const SpatialExperiment& experiment, const SpatialResu
                 run.recovery);
     if (!run.equivariance.rows.empty()) report.table(run.equivariance);
     for (const char* kind : {"pose", "equivariance"}) add_figures(report, run.figures, kind, full);
+    report.section("What the paper could not say");
+    add_findings(report, experiment.out(), run.findings);
     finish(report, experiment);
 }
 

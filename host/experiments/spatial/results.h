@@ -83,10 +83,16 @@ struct SpatialResults {
     std::vector<SpatialReplica> replicas;
     FixedScores fixed;
     Table table, models, likelihood, denoising, recovery, equivariance;
+    std::vector<Statement> findings;
     std::vector<FigureFile> figures;
 };
 /// The claims on both kinds of feature, then every cell of the paper's Table 1.
 std::vector<Statement> spatial_statements(const SpatialResults& run, const std::string& dataset);
+/// What the paper could not say (findings.cpp). S3, of MNIST: with which centre a published row was made. S4: what the
+/// gap of the bound is worth that is found by sampling the prior. S5: what "±" is of.
+std::vector<Statement> spatial_findings(const SpatialResults& run, PcaCentre centre, const std::string& dataset);
+/// Their pictures, written to figures/.
+void draw_spatial_findings(const SpatialExperiment& experiment, const SpatialResults& run);
 /// Writes report.html into the run's folder.
 void write_spatial_report(const SpatialExperiment& experiment, const SpatialResults& run);
 

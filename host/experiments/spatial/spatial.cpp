@@ -9,7 +9,7 @@
 namespace warpvae {
 namespace {
 
-constexpr int kEvaluationVersion = 1;
+constexpr int kEvaluationVersion = 2;
 
 struct RowNames {
     SpatialRow row;
@@ -296,19 +296,22 @@ DeviceBuffer<float> pixels_of(const ImageSet& set) {
 
 }  // namespace
 
-SvmScores SpatialExperiment::measure_fixed(SpatialRow row, int components) const {
+FixedScore SpatialExperiment::measure_fixed(SpatialRow row, int components) const {
     const Matmul matmul;
     const ImageSet &train = data().train, &test = data().test;
-    DeviceBuffer<float> train_rows = pixels_of(train), test_rows = pixels_of(test);
-    int columns = int(train.pixels());
-    if (row == SpatialRow::kPca) {
-        const Pca pca = fit_pca(matmul, train_rows.data(), train.count(), columns, components);
-        train_rows = project_pca(matmul, pca, train_rows.data(), train.count());
-        test_rows = project_pca(matmul, pca, test_rows.data(), test.count(), options_.centre);
-        columns = components;
-    }
-    return cross_validate_linear_svm(matmul, train_rows.data(), train.labels, test_rows.data(), test.labels, 1, columns,
-                                     {.classes = train.classes()})[0];
+    const DeviceBuffer<float> pixels = pixels_of(train), test_pixels = pixels_of(test);
+    const auto scores_of = [&](const DeviceBuffer<float>& rows, const DeviceBuffer<float>& test_rows, int columns) {
+        return cross_validate_linear_svm(matmul, rows.data(), train.labels, test_rows.data(), test.labels, 1, columns,
+                                         {.classes = train.classes()})[0];
+    };
+    if (row != SpatialRow::kPca) return {scores_of(pixels, test_pixels, int(train.pixels()))};
+    const Pca pca = fit_pca(matmul, pixels.data(), train.count(), int(train.pixels()), components);
+    const DeviceBuffer<float> codes = project_pca(matmul, pca, pixels.data(), train.count());
+    const auto centred = [&](PcaCentre centre) {
+        return scores_of(codes, project_pca(matmul, pca, test_pixels.data(), test.count(), centre), components);
+    };
+    const PcaCentre other = options_.centre == PcaCentre::kOwn ? PcaCentre::kFitted : PcaCentre::kOwn;
+    return {centred(options_.centre), centred(other).test};
 }
 
 FixedScores SpatialExperiment::fixed_scores() const {
@@ -321,14 +324,17 @@ FixedScores SpatialExperiment::fixed_scores() const {
             Values own = {{"rows", code_of(row)}, {"latents", size}};
             for (const Setting& s : run().settings.all())  // no other setting of the training matters
                 if (s.name != "rows" && s.name != "latents") own.emplace_back(s.name, "");
-            SvmScores& scores = all[{row, latents}];
+            FixedScore& score = all[{row, latents}];
             const std::string file = code_of(row) + (is_raw ? "" : "-z" + size) + "/result.json";
             const Origin origin_of_it = origin(own, is_raw ? Values{{"semantics", ""}} : Values());
-            read_or_make({{file, origin_of_it, [&](Fields& f) { list(f, scores); }}},
-                         [&](const std::vector<std::size_t>&) {
-                             log_info(std::string("linear SVM on ") + title_of(row) + " " + size);
-                             scores = measure_fixed(row, latents);
-                         });
+            const auto fields = [&](Fields& f) {
+                list(f, score);
+                if (!is_raw) f("test_other_centre", score.test_other_centre);
+            };
+            read_or_make({{file, origin_of_it, fields}}, [&](const std::vector<std::size_t>&) {
+                log_info(std::string("linear SVM on ") + title_of(row) + " " + size);
+                score = measure_fixed(row, latents);
+            });
         }
     }
     return all;

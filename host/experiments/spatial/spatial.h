@@ -70,8 +70,12 @@ std::string bad_minimum(const SpatialReplica& replica);
 /// Of restarts of one seed, the one with the best training ELBO.
 std::vector<SpatialReplica> best_restarts(const std::vector<SpatialReplica>& replicas);
 
-/// Scores of the rows without a model: raw pixels at 0 latents, principal components at each size.
-using FixedScores = std::map<std::pair<SpatialRow, int>, SvmScores>;
+/// Of a row without a model.
+struct FixedScore : SvmScores {
+    double test_other_centre = NAN;  ///< of principal components, their test images centred the other way
+};
+/// Raw pixels at 0 latents, principal components at each size.
+using FixedScores = std::map<std::pair<SpatialRow, int>, FixedScore>;
 
 class SpatialExperiment : public Experiment {
   public:
@@ -89,7 +93,7 @@ class SpatialExperiment : public Experiment {
     std::unique_ptr<Ensemble> ensemble(const std::vector<Replica*>& replicas) override;
 
   private:
-    SvmScores measure_fixed(SpatialRow row, int components) const;
+    FixedScore measure_fixed(SpatialRow row, int components) const;
     const SpatialOptions& options_;
 };
 

@@ -1,0 +1,39 @@
+#include "host/experiment/findings.h"
+
+#include "data/files.h"
+#include "host/experiment/presentation.h"
+#include "host/experiment/statements.h"
+#include "host/show/format.h"
+
+namespace warpvae {
+
+std::string picture_of_finding(const std::string& id) { return "figures/finding-" + id + ".png"; }
+
+void show_findings(const std::filesystem::path& folder, const std::string& paper,
+                   const std::vector<Statement>& findings) {
+    write_statements(folder, paper, findings, "findings");
+    if (!findings.empty()) print_claims("\nFindings of our own:", findings);
+}
+
+void add_findings(Report& report, const std::filesystem::path& folder, const std::vector<Statement>& findings) {
+    for (const Statement& finding : findings) {
+        std::string evidence = numbers_of(finding.measured) + finding.reason;
+        if (!finding.rule.empty()) evidence += " Rule: " + finding.rule + ".";
+        report.claim(finding.id + ": " + finding.text, verdict_of(finding), evidence);
+        const std::filesystem::path picture = folder / finding.picture;
+        if (!finding.picture.empty() && std::filesystem::exists(picture))
+            report.figure(read_file(picture), finding.measured.quantity, Report::Width::half);
+    }
+}
+
+std::string numbers_of(const Measured& m) {
+    if (!m.paper && m.values.empty()) return "";
+    std::string text = m.quantity + ": ";
+    if (m.paper) text += formatted("paper %.4g", *m.paper);
+    if (m.values.empty()) return text + ". ";
+    text += formatted("%sours %.4g", m.paper ? ", " : "", m.mean());
+    if (m.values.size() > 1) text += formatted(" ± %.2g", m.std());
+    return text + formatted(" (n = %zu). ", m.values.size());
+}
+
+}  // namespace warpvae

@@ -1,0 +1,24 @@
+// Findings: what a run shows that its paper could not say. Each is a statement with its numbers over seeds, a verdict,
+// and one picture; findings.json holds them, and `collect` puts those of all papers on one page.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "host/evaluate/statement.h"
+#include "host/show/report.h"
+
+namespace warpvae {
+
+/// "figures/finding-ID.png", the place of a finding's picture below a run's folder; plots are drawn where gnuplot is.
+std::string picture_of_finding(const std::string& id);
+/// Writes findings.json into the run's folder, and prints them.
+void show_findings(const std::filesystem::path& folder, const std::string& paper,
+                   const std::vector<Statement>& findings);
+/// Each with its rule, its numbers and its picture, if that was drawn in the run's folder.
+void add_findings(Report& report, const std::filesystem::path& folder, const std::vector<Statement>& findings);
+
+/// "paper 0.05, ours 0.058 ± 0.003 (n = 10). ", or nothing where there is no number.
+std::string numbers_of(const Measured& measured);
+
+}  // namespace warpvae

@@ -42,7 +42,7 @@ help:
 	@echo "make soak      MINUTES=5 SEED=1: runs killed, or on full disks, and resumed end with the same weights"
 	@echo "make bench     measure and write a table into profiling/results/"
 	@echo "make install   PREFIX=$(PREFIX): programs, the kernel library, its headers and CMake package"
-	@echo "make docs      write docs/kernels.md from the headers"
+	@echo "make docs      write docs/kernels.md from the headers, the papers' pages from recorded results"
 	@echo "make format    clang-format on every source file"
 	@echo "make clean     remove build/"
 	@echo "DEVICE=$(DEVICE) (cpu or cuda)"
@@ -91,6 +91,7 @@ install: build
 
 docs:
 	@python3 docs/kernels.py
+	@python3 docs/papers.py
 
 format:
 	@cmake/install_dependencies.sh check

@@ -26,7 +26,7 @@ struct Paper {
     std::vector<Statement> all;  ///< that it makes, none of them run
 };
 std::vector<Paper> papers() {
-    return {{"invariance", "Mills 2024", invariance_statements({}, invariance_table({}, {}, "mnist"))},
+    return {{"invariance", "Mills (2024)", invariance_statements({}, invariance_table({}, {}, "mnist"))},
             {"spatial", "Vivé", spatial_statements({}, "mnist")},
             {"equivae", "Feige (2019)", equivae_statements({}, "mnist")},
             {"geometry", "Pește, Malagò and Sârbu (2017)", geometry_claims({}, {})}};

@@ -122,6 +122,7 @@ version=$(sed -n 's/^project(warpvae VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt 
 report "the newest version here is not CMakeLists.txt's" < <([ -z "$version" ] ||
     grep -nHm1 '^## \[[0-9]' CHANGELOG.md /dev/null | grep -vF "## [$version]")
 report "docs/kernels.py" < <([ ! -e docs/kernels.py ] || python3 docs/kernels.py --check 2>&1 | sed 's|^|docs/kernels.md:1: |')
+report "docs/papers.py" < <([ ! -e docs/papers.py ] || python3 docs/papers.py --check 2>&1)
 report "unfinished" < <(text_files -not -name '*.md' | xargs grep -InwE 'TODO|FIXME|XXX|HACK')
 report "a path of somebody's machine" < <(text_files | xargs grep -InE '/(home|root|Users)/[A-Za-z0-9_.-]' | grep -v '/home/somebody')
 

@@ -105,6 +105,13 @@ put cuda/f.cu 'Status f(float* y, Stream stream) {}'
 plant "docs/kernels.py: cuda/f.cuh does not say its bytes" docs/kernels.md '' cuda/f.cuh '// F. Contract: block any; deterministic.\n#pragma once'
 put cuda/ops/group.h '#pragma once\nStatus g(float* y, Stream stream);'
 plant "docs/kernels.py: group.h: g is defined nowhere" docs/kernels.md '' cuda/f.cuh '// F.\n#pragma once'
+rm "$tree"/docs/kernels.py
+cp "$(dirname "$lint")/../docs/papers.py" "$tree/docs"
+mkdir "$tree/docs/papers"
+put README.md '# A project'
+echo '[]' >"$tree/profiling/results/statements.json"
+put docs/papers/one.md '{{claims statements.json}}'
+plant "docs/papers.py: not what the recorded results say" docs/one.md '* **C1 holds**'
 rm -r "$tree"/docs "$tree"/cuda/ops "$tree"/cuda/f.cu
 plant "a path of somebody" README.md 'Look into /home/jane/data.'
 if command -v clang-format >/dev/null; then

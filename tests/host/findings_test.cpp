@@ -113,12 +113,12 @@ TEST(Findings, AreReadAgainWithTheirPictures) {
     const test::TemporaryFolder folder;
     const std::vector<Statement> found = invariance_findings(models(2, 0, 0.1), {}, "mnist");
     testing::internal::CaptureStdout();
-    show_findings(folder.path(), "Mills 2024", found);
+    show_findings(folder.path(), "Mills (2024)", found);
     EXPECT_NE(testing::internal::GetCapturedStdout().find("S1 holds:"), std::string::npos);
     const std::vector<Statement> again = read_statements(folder.path() / "findings.json");
     ASSERT_EQ(again.size(), 2u);
     EXPECT_EQ(again[0].picture, found[0].picture);
-    EXPECT_EQ(again[0].paper, "Mills 2024");
+    EXPECT_EQ(again[0].paper, "Mills (2024)");
     Report report("page");
     add_findings(report, folder.path(), again);
     EXPECT_NE(report.html().find("S2: "), std::string::npos);

@@ -19,7 +19,7 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 Report sample() {
     Table table;
-    table.paper = "Mills 2024";
+    table.paper = "Mills (2024)";
     table.table = "Table 2";
     table.dataset = "mnist";
     table.device = "cpu";

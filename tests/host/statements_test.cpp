@@ -67,7 +67,7 @@ TEST(Statements, AreReadAsTheyWereWritten) {
     std::vector<Statement> written = statements_of(table());
     written.push_back(claim);
     written.push_back(judged("C2", "it was not tried", "", 0, 0));
-    write_statements(folder.path(), "Mills 2024", written);
+    write_statements(folder.path(), "Mills (2024)", written);
     const std::vector<Statement> read = read_statements(folder / "statements.json");
     ASSERT_EQ(read.size(), written.size());
     for (std::size_t i = 0; i < read.size(); ++i) {
@@ -80,7 +80,7 @@ TEST(Statements, AreReadAsTheyWereWritten) {
         EXPECT_EQ(read[i].measured.values.size(), written[i].measured.values.size());
     }
     EXPECT_EQ(read[0].paper, "Vivé");
-    EXPECT_EQ(read[3].paper, "Mills 2024");
+    EXPECT_EQ(read[3].paper, "Mills (2024)");
     EXPECT_TRUE(std::isnan(read[3].measured.values[1]));
     EXPECT_EQ(verdict_of(read[4]), Verdict::untested);
     write_file(folder / "statements.json", "[{\"id\": 3}]");

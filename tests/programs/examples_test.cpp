@@ -1,5 +1,6 @@
-// Every example of every --help and of README runs as it stands: one after the other in one folder, since later ones go
-// on with runs that earlier ones made. Only the size is this test's: runs that begin get few images and narrow models.
+// Every example of every --help and of docs/running.md runs as it stands: one after the other in one folder, since
+// later ones go on with runs that earlier ones made. Only the size is this test's: runs that begin get few images and
+// narrow models.
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -61,8 +62,9 @@ TEST_P(Examples, OfHelp) {
     run_all(examples);
 }
 
-TEST_P(Examples, OfReadme) {
-    const std::vector<std::string> examples = examples_in(read_file(WARPVAE_README), "build/cpu/bin/" + program);
+TEST_P(Examples, OfDocs) {
+    const std::vector<std::string> examples = examples_in(
+        read_file(fs::path(WARPVAE_README).parent_path() / "docs" / "running.md"), "build/cpu/bin/" + program);
     EXPECT_GE(examples.size(), 1u);
     run_all(examples);
 }

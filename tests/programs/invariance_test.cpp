@@ -43,7 +43,7 @@ TEST_F(Invariance, AReportHoldsEverything) {
     EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 2 * 4);
 
     const Json table = Json::parse(read_file(at("run/table.json")));
-    EXPECT_EQ(table.at("paper"), "Mills 2024");
+    EXPECT_EQ(table.at("paper"), "Mills (2024)");
     EXPECT_EQ(table.at("dataset"), "glyphs");
     ASSERT_EQ(table.at("rows").size(), 2u * 2 * 2);
     const Json& row = table.at("rows")[0];

@@ -109,9 +109,10 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
             return {{"train", set_name(replica.train)}, {"latents", replica.latents}};
         };
         const auto images = [&](const InvarianceReplica& replica) { return experiment_->test_images(replica); };
-        show_table(experiment_->out(),
-                   likelihood_table<LoadedVae>("Mills 2024", *experiment_, trained(), paper_.likelihood, keys, images),
-                   "likelihood");
+        show_table(
+            experiment_->out(),
+            likelihood_table<LoadedVae>("Mills (2024)", *experiment_, trained(), paper_.likelihood, keys, images),
+            "likelihood");
     }
     void reduced() {
         const Table table = reduced_table(train_reduced(*experiment_, paper_.reduced_to), data().name);

@@ -190,7 +190,7 @@ const TestAccuracies* invariance_table2(Variant train, int latents) {
 
 Table invariance_table(const std::vector<InvarianceReplica>& replicas,
                        const std::vector<InvarianceBenchmark>& benchmarks, const std::string& dataset) {
-    Table table = empty_table("Mills 2024", "Table 2: test-set accuracy", dataset);
+    Table table = empty_table("Mills (2024)", "Table 2: test-set accuracy", dataset);
     std::map<std::tuple<FeatureKind, Variant, int>, std::vector<const TestAccuracies*>> latents;
     for (const InvarianceReplica& r : replicas)
         for (const FeatureKind kind : kFeatureKinds)
@@ -210,7 +210,7 @@ Table invariance_table(const std::vector<InvarianceReplica>& replicas,
 
 Table active_units_table(const std::vector<InvarianceReplica>& replicas, const std::string& dataset) {
     Table table = empty_table(
-        "Mills 2024", "Active units: latents whose mean varies over the test set (variance above 0.01)", dataset, 1);
+        "Mills (2024)", "Active units: latents whose mean varies over the test set (variance above 0.01)", dataset, 1);
     std::map<Variant, std::map<int, std::vector<double>>> by;
     for (const InvarianceReplica& r : replicas) by[r.train][r.latents].push_back(r.test_elbo.active_units);
     for (const auto& [train, sizes] : by) {

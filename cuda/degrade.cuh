@@ -4,22 +4,24 @@
 //   Gaussian         y = min(max(x + a epsilon, 0), 1)
 //   occlusion        y = 0 in a square of side round(a min(H, W)), anywhere inside the image with equal probability
 //
-// x, y [R, N, H, W] in [0, 1], in place allowed. The noise of pixel i of image f + n is Philox of (seeds[r], kDegrade,
-// step = the kind): block (f + n) ceil(HW / 4) + i / 4, word i % 4; of an occlusion block f + n, words 0 (row) and 1
-// (column). So an image is spoilt alike in any batch.
+// x, y [R, N, H, W, C] in [0, 1], in place allowed. Salt and pepper fall on whole pixels, D = HW of them; a Gaussian's
+// grains on each channel, D = HWC. The noise of number i of D of image f + n is Philox of (seeds[r], kDegrade, step =
+// the kind): block (f + n) ceil(D / 4) + i / 4, word i % 4; of an occlusion block f + n, words 0 (row) and 1 (column).
+// So an image is spoilt alike in any batch.
 //
-// Contract: one block per image, block any; no shared memory; reads 4 and writes 4 bytes a pixel. Deterministic.
+// Contract: one block per image, block any; no shared memory; reads 4 and writes 4 bytes a channel. Deterministic.
 #pragma once
 #include "cuda/ops/warp.h"
 #include "cuda/philox.cuh"
 
 namespace warpvae {
 
+/// D draws for each image, each of `width` numbers.
 template <class T>
 __global__ void degrade_pixels_kernel(T* y, const T* x, DegradationKind kind, float amount, const std::uint64_t* seeds,
-                                      std::size_t first_row, int D) {
+                                      std::size_t first_row, int D, int width) {
     const int r = blockIdx.y, quads = (D + 3) / 4;
-    const std::size_t row = (std::size_t(r) * gridDim.x + blockIdx.x) * D, image = first_row + blockIdx.x;
+    const std::size_t row = (std::size_t(r) * gridDim.x + blockIdx.x) * D * width, image = first_row + blockIdx.x;
     for (int q : block_stride(quads)) {
         const Random4 random =
             philox(seeds[r], Purpose::kDegrade, std::uint64_t(kind), std::uint64_t(image) * quads + q);
@@ -29,13 +31,16 @@ __global__ void degrade_pixels_kernel(T* y, const T* x, DegradationKind kind, fl
         for (int k = 0; k < 4; ++k) {
             const int i = 4 * q + k;
             if (i >= D) continue;
-            const T clean = x[row + i];
-            if (grain) {
-                const T noisy = clean + T(amount) * T(epsilon.v[k]);
-                y[row + i] = noisy < T(0) ? T(0) : (noisy > T(1) ? T(1) : noisy);  // NaN stays
-            } else {
-                const float u = uniform_from(random.v[k]);
-                y[row + i] = u < amount / 2 ? T(0) : (u < amount ? T(1) : clean);
+            for (int c = 0; c < width; ++c) {
+                const std::size_t at = row + std::size_t(i) * width + c;
+                const T clean = x[at];
+                if (grain) {
+                    const T noisy = clean + T(amount) * T(epsilon.v[k]);
+                    y[at] = noisy < T(0) ? T(0) : (noisy > T(1) ? T(1) : noisy);  // NaN stays
+                } else {
+                    const float u = uniform_from(random.v[k]);
+                    y[at] = u < amount / 2 ? T(0) : (u < amount ? T(1) : clean);
+                }
             }
         }
     }
@@ -43,16 +48,16 @@ __global__ void degrade_pixels_kernel(T* y, const T* x, DegradationKind kind, fl
 
 template <class T>
 __global__ void degrade_occlusion_kernel(T* y, const T* x, int side, const std::uint64_t* seeds, std::size_t first_row,
-                                         int H, int W) {
+                                         int H, int W, int C) {
     const int r = blockIdx.y;
-    const std::size_t row = (std::size_t(r) * gridDim.x + blockIdx.x) * H * W;
+    const std::size_t row = (std::size_t(r) * gridDim.x + blockIdx.x) * H * W * C;
     const Random4 random =
         philox(seeds[r], Purpose::kDegrade, std::uint64_t(DegradationKind::kOcclusion), first_row + blockIdx.x);
     // A product of u < 1 with a whole number below 2^24 rounds to less than that number.
     const int top = int(uniform_from(random.v[0]) * float(H - side + 1));
     const int left = int(uniform_from(random.v[1]) * float(W - side + 1));
-    for (int i : block_stride(H * W)) {
-        const int down = i / W - top, across = i % W - left;
+    for (int i : block_stride(H * W * C)) {
+        const int down = i / (W * C) - top, across = i / C % W - left;
         const bool hidden = down >= 0 && down < side && across >= 0 && across < side;
         y[row + i] = hidden ? T(0) : x[row + i];
     }

@@ -119,11 +119,6 @@ std::vector<std::uint8_t> labels_among(const std::vector<std::string>& texts, co
 
 // --- images ----------------------------------------------------------------------------------------------------------
 
-void require_colour_is_taken(int channels, const OwnSetOptions& options, const std::string& where) {
-    if (channels != 1 && !options.takes_colour)
-        throw UsageError(where + ": in colour, and this program takes grey images: make them so with --channels grey");
-}
-
 void require_memory(std::size_t count, std::size_t size, const std::string& where) {
     const double bytes = double(count) * double(size), there = double(available_memory());
     if (bytes < there) return;
@@ -141,7 +136,6 @@ ImageSet images_of(std::vector<std::uint8_t> pixels, std::vector<std::size_t> sh
     ImagePreparation how = options.preparation;
     if (!how.height) how.height = int(in.height), how.width = int(in.width);
     if (!how.channels) how.channels = int(in.channels);
-    require_colour_is_taken(how.channels, options, where);
     ImageSet set{how.height, how.width, {}, std::vector<std::uint8_t>(in.count), how.channels};
     const bool as_they_are = !in.channels_first && !how.invert && how.channels == int(in.channels) &&
                              how.height == int(in.height) && how.width == int(in.width);

@@ -46,8 +46,6 @@ ReadParts read_idx_folder(const std::filesystem::path& folder, const OwnSetOptio
 ImageSet images_of(std::vector<std::uint8_t> pixels, std::vector<std::size_t> shape, const OwnSetOptions& options,
                    const std::string& where);
 
-/// Throws Error where images of `channels` are not for a program that takes grey ones.
-void require_colour_is_taken(int channels, const OwnSetOptions& options, const std::string& where);
 /// Throws Error, before it is tried, where `count` images of `size` bytes do not fit into memory.
 void require_memory(std::size_t count, std::size_t size, const std::string& where);
 

@@ -27,7 +27,6 @@ struct OwnSetOptions {
     std::string label_column = {};         ///< name or number from 1, first, last or none; empty: by its usual names
     double test_share = 0.1;               ///< of images that are in no test part; 0 to 1
     SetLimits limits = {};
-    bool takes_colour = true;  ///< false: images in colour are an error
 };
 
 /// Whether `dataset` is a path and no name: it holds a slash, or there is such a file.

@@ -200,7 +200,6 @@ ImageSet read_pictures(const std::vector<PictureFile>& files, const OwnSetOption
     const Picture first = read(files[0]);
     if (!how.channels) how.channels = first.is_grey() ? 1 : 3;
     if (!how.height) how.height = first.height, how.width = first.width;
-    require_colour_is_taken(how.channels, options, files[0].path.string());
     ImageSet set{how.height, how.width, {}, {}, how.channels};
     require_memory(files.size(), set.image_size(), files[0].path.parent_path().string());
     set.images.resize(files.size() * set.image_size());

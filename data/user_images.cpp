@@ -18,35 +18,41 @@ namespace fs = std::filesystem;
 
 // --- reading ---------------------------------------------------------------------------------------------------------
 
-constexpr std::size_t kIdxHeader = 16;  // of images: magic, count, height, width
+/// Of images in an IDX file: magic, count, height, width, and of those in colour the channels.
+constexpr std::size_t kGreyHeader = 16, kColourHeader = 20;
 
 /// All pictures together must not be too many, as they are and made `size` pixels each.
 std::vector<Picture> parse_idx_images(const std::string& bytes, const std::string& name, std::size_t size) {
-    const std::string head = is_gzip(bytes) ? gunzip(bytes, name, kIdxHeader) : bytes.substr(0, kIdxHeader);
+    const std::string head = is_gzip(bytes) ? gunzip(bytes, name, kColourHeader) : bytes.substr(0, kColourHeader);
     const auto byte = [&](std::size_t i) { return std::size_t(static_cast<unsigned char>(head[i])); };
     if (head.size() < 4 || byte(0) || byte(1))
         throw Error(name + ": neither a PNG, JPEG, PGM or PPM nor an IDX file of images");
-    std::size_t values = kIdxHeader;  // how much to unpack
-    if (head.size() == kIdxHeader) {
+    const bool in_colour = byte(3) == kColourRank;
+    const std::size_t header = in_colour ? kColourHeader : kGreyHeader;
+    std::size_t values = header;  // how much to unpack
+    if (head.size() >= header) {
         const auto extent = [&](std::size_t i) {
             return byte(i) << 24 | byte(i + 1) << 16 | byte(i + 2) << 8 | byte(i + 3);
         };
-        const std::size_t count = extent(4), height = extent(8), width = extent(12), most = kMostPicturePixels;
-        if (byte(2) == 8 && byte(3) == kImageRank) {
+        const std::size_t count = extent(4), height = extent(8), width = extent(12), most = kMostPicturePixels,
+                          channels = in_colour ? extent(16) : 1;
+        if (byte(2) == 8 && (in_colour || byte(3) == kImageRank)) {
             if (!count || !height || !width) throw Error(name + ": holds no images");
-            if (height > most / width || count > most / std::max(height * width, size))
+            if (channels != 1 && channels != 3)
+                throw Error(name + ": its images have " + std::to_string(channels) + " channels: 1 or 3 are read");
+            if (height > most / width || count > most / std::max(height * width * channels, size))
                 throw Error(name + ": " + std::to_string(count) + " images of " + std::to_string(height) + " x " +
                             std::to_string(width) + " pixels are too many: at most " + std::to_string(most >> 20) +
                             " megapixels are read, or made of what is read");
-            values += count * height * width;
+            values += count * height * width * channels;
         }
     }
-    const IdxArray array = parse_idx(is_gzip(bytes) ? gunzip(bytes, name, values + 1) : bytes, name, kImageRank);
+    const IdxArray array = parse_idx(is_gzip(bytes) ? gunzip(bytes, name, values + 1) : bytes, name, kAnyImageRank);
     std::vector<Picture> pictures(array.count());
-    const std::size_t D = array.shape[1] * array.shape[2];
+    const std::size_t channels = in_colour ? array.shape[3] : 1, D = array.shape[1] * array.shape[2] * channels;
     for (std::size_t n = 0; n < pictures.size(); ++n) {
         const auto first = array.values.begin() + std::ptrdiff_t(n * D);
-        pictures[n] = {int(array.shape[1]), int(array.shape[2]), 1, {first, first + std::ptrdiff_t(D)}};
+        pictures[n] = {int(array.shape[1]), int(array.shape[2]), int(channels), {first, first + std::ptrdiff_t(D)}};
     }
     return pictures;
 }

@@ -16,7 +16,7 @@ struct UserImage {
     std::vector<std::uint8_t> pixels;  ///< [height, width, channels]
 };
 
-/// All images of picture files (see picture.h) and of IDX files of grey images (plain or gzipped), in order, prepared
+/// All images of picture files (see picture.h) and of IDX files of images (plain or gzipped), in order, prepared
 /// as `how` says: as a data set's images were, by DataSet::preparation. Names are made different from each other.
 /// Throws Error with one line naming the file that is missing, empty, damaged, of no such kind, holds no pixels or more
 /// than 64 megapixels, or does not fit.

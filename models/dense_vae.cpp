@@ -24,7 +24,8 @@ ParameterLayout DenseVae<T>::make_layout() {
 
 template <class T>
 DenseVae<T>::DenseVae(const DenseVaeConfig& config, int R, int max_rows, const Matmul& matmul)
-    : Autoencoder<T>(Model<T>::image_shape(config.height, config.width), R, max_rows, matmul), config_(config) {
+    : Autoencoder<T>(Model<T>::image_shape(config.height, config.width, config.channels), R, max_rows, matmul),
+      config_(config) {
     parameters_ = ParameterArena<T>(make_layout(), R);
     const std::size_t rows = std::size_t(R) * max_rows;
     encoder_.allocate(rows);

@@ -8,7 +8,7 @@
 namespace warpvae {
 
 struct DenseVaeConfig {
-    int height = 28, width = 28;
+    int height = 28, width = 28, channels = 1;
     std::vector<int> hidden = {
         400};  ///< encoder widths, at least one, from the image inwards; the decoder mirrors them
     int latents = 20;

@@ -29,7 +29,8 @@ ParameterLayout RenyiVae<T>::make_layout() {
 template <class T>
 RenyiVae<T>::RenyiVae(const RenyiVaeConfig& config, const std::vector<double>& alphas, int max_rows,
                       const Matmul& matmul)
-    : Autoencoder<T>(Model<T>::image_shape(config.height, config.width), int(alphas.size()), max_rows, matmul),
+    : Autoencoder<T>(Model<T>::image_shape(config.height, config.width, config.channels), int(alphas.size()), max_rows,
+                     matmul),
       config_(config),
       host_alphas_(alphas),
       alphas_(alphas, "alphas"),

@@ -9,7 +9,7 @@
 namespace warpvae {
 
 struct RenyiVaeConfig {
-    int height = 28, width = 28;
+    int height = 28, width = 28, channels = 1;
     /// Encoder widths from the image inwards; the decoder mirrors them. None: both are linear.
     std::vector<int> hidden = {200, 200};
     int latents = 30;

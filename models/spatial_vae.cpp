@@ -73,15 +73,16 @@ ParameterLayout SpatialVae<T>::make_layout() {
     widths.insert(widths.end(), c.hidden.rbegin(), c.hidden.rend());
     widths.push_back(D_);
     decoder_ = DenseStack<T>(layout, "decoder.", widths, Activation::kSigmoid, rule);
-    likelihood_ = PixelLikelihood<T>(layout, c.likelihood, D_, 1, BernoulliInput::kProbabilities);
+    likelihood_ =
+        PixelLikelihood<T>(layout, c.likelihood, c.height * c.width, c.channels, BernoulliInput::kProbabilities);
     return layout;
 }
 
 template <class T>
 SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, const Matmul& matmul)
-    : Autoencoder<T>(Model<T>::image_shape(config.height, config.width), R, max_rows, matmul),
+    : Autoencoder<T>(Model<T>::image_shape(config.height, config.width, config.channels), R, max_rows, matmul),
       config_(config),
-      D_(config.height * config.width),
+      D_(this->image_size()),
       S_(config.pose_numbers()),
       V_(config.pose_latents()) {
     if (config.kind == SpatialKind::kDoubleTransformer && config.pose == PoseKind::kSpline &&
@@ -89,7 +90,6 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
         throw std::invalid_argument(
             "a thin-plate spline has no closed inverse: a DT-VAE with splines needs an independent second one");
     parameters_ = ParameterArena<T>(make_layout(), R);
-    sampled_ = {1, config.height, config.width, config.height, config.width};
     const auto on_device = [](const std::vector<double>& host) {
         return DeviceBuffer<T>(std::vector<T>(host.begin(), host.end()), "constants");
     };
@@ -123,6 +123,7 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
     basis_ = on_device(config.pose == PoseKind::kSpline
                            ? thin_plate_spline_basis(config.control_points, config.height, config.width)
                            : affine_basis(config.height, config.width));
+    warp_ = ImageWarp<T>({config.channels, config.height, config.width, config.height, config.width}, rows);
     identity_ = on_device(config.identity());
     range_ = on_device(std::vector<double>(S_, config.limit_range));
     warped_ = DeviceBuffer<T>(rows * D_, "warped images");
@@ -228,8 +229,7 @@ void SpatialVae<T>::encode_rows(const T* x, int M, const LatentNoise& noise) {
     if (twice) {  // y = T_u(x)
         pose_trunk_.forward(matmul_, parameters_, x, R_, M);
         pose_forward(pose_trunk_.output(), M, noise);
-        check(warp_forward<T>(upright_.data(), x, u_.data(), first_warp(), std::size_t(R_) * M, sampled_, sampling_,
-                              this->stream()));
+        check(warp_.forward(upright_.data(), x, u_.data(), first_warp(), std::size_t(R_) * M, this->stream()));
         seen = upright_.data();
     }
     trunk_.forward(matmul_, parameters_, seen, R_, M);
@@ -274,8 +274,8 @@ template <class T>
 void SpatialVae<T>::transform(int N) {
     if (!this->has_pose()) return;
     const Range range("transform.forward");
-    check(warp_forward<T>(warped_.data(), decoder_.output(), u_.data() + pose().first, last_warp(), std::size_t(R_) * N,
-                          sampled_, sampling_, this->stream()));
+    check(warp_.forward(warped_.data(), decoder_.output(), u_.data() + pose().first, last_warp(), std::size_t(R_) * N,
+                        this->stream()));
 }
 
 template <class T>
@@ -336,7 +336,7 @@ const T* SpatialVae<T>::pose_backward(const T* features, T weight, int M, const 
 }
 
 /// Row losses of the M images that z and u decode to, and their gradient on to the decoder's logits and to u. A
-/// Bernoulli's is one launch with the warp, or with the decoder's last layer.
+/// Bernoulli's is one launch with the warp of grey images, or with the decoder's last layer.
 template <class T>
 void SpatialVae<T>::decode_to_loss(const T* x, T weight, int M) {
     const std::size_t rows = std::size_t(R_) * M;
@@ -350,10 +350,10 @@ void SpatialVae<T>::decode_to_loss(const T* x, T weight, int M) {
     }
     decode_reference(M);
     const Range range("transform");
-    if (likelihood_.is_bernoulli()) {
-        check(warp_sigmoid_bernoulli<T>(
+    if (likelihood_.is_bernoulli() && warp_.is_grey()) {
+        check(warp_.sigmoid_bernoulli(
             {reconstruction_.data(), warped_.data(), d_pixels_.data(), d_logits_.data(), d_u_.data() + offset},
-            decoder_.output(), u_.data() + offset, last_warp(), x, weight, rows, sampled_, sampling_, this->stream()));
+            decoder_.output(), u_.data() + offset, last_warp(), x, weight, rows, this->stream()));
         return;
     }
     transform(M);
@@ -361,8 +361,8 @@ void SpatialVae<T>::decode_to_loss(const T* x, T weight, int M) {
     check(likelihood_.losses({reconstruction_.data(), d_output, true}, parameters_, output(), x, weight, {}, M,
                              this->stream()));
     if (this->has_pose())
-        check(warp_backward<T>(d_logits_.data(), d_u_.data() + offset, false, d_output, decoder_.output(),
-                               u_.data() + offset, last_warp(), rows, sampled_, sampling_, this->stream()));
+        check(warp_.backward(d_logits_.data(), d_u_.data() + offset, false, d_output, decoder_.output(),
+                             u_.data() + offset, last_warp(), rows, this->stream()));
     check(activation_backward<T>(d_logits_.data(), decoder_.output(), Activation::kSigmoid, rows * D_, this->stream()));
 }
 
@@ -397,8 +397,7 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
     const T* d_upright = trunk_.backward(matmul_, parameters_, d_features, seen, Activation::kNone, twice, R_, M);
     if (!twice) return;
     // d u through y = T_u(x) joins d u through x' = T_u^-1(y').
-    check(warp_backward<T>(nullptr, d_u_.data(), true, d_upright, x, u_.data(), first_warp(), rows, sampled_, sampling_,
-                           this->stream()));
+    check(warp_.backward(nullptr, d_u_.data(), true, d_upright, x, u_.data(), first_warp(), rows, this->stream()));
     const T* d_pose = pose_backward(pose_trunk_.output(), weight, M, nullptr);
     pose_trunk_.backward(matmul_, parameters_, d_pose, x, Activation::kNone, false, R_, M);
 }

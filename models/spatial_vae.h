@@ -10,6 +10,7 @@
 #pragma once
 #include "models/autoencoder.h"
 #include "models/dense_stack.h"
+#include "models/image_warp.h"
 #include "models/likelihood.h"
 
 namespace warpvae {
@@ -33,7 +34,7 @@ enum class SecondTransform { kInverse, kIndependent };
 enum class RangeLimit { kNone, kTanh, kSigmoid };
 
 struct SpatialVaeConfig {
-    int height = 28, width = 28;
+    int height = 28, width = 28, channels = 1;
     SpatialKind kind = SpatialKind::kVae;
     PoseKind pose = PoseKind::kAffine;
     int control_points = 3;  ///< g: the spline has g x g
@@ -123,8 +124,7 @@ class SpatialVae : public Autoencoder<T> {
     DenseLayer heads_, pose_heads_, pose_map_;
     PixelLikelihood<T> likelihood_;
     std::size_t prior_mean_ = 0, prior_deviation_ = 0;
-    SampleShape sampled_;
-    SampleOptions sampling_;
+    ImageWarp<T> warp_;
     DeviceBuffer<T> basis_, identity_, range_;
     DeviceBuffer<T> moments_, z_, upright_, warped_;                // y, x'
     DeviceBuffer<T> image_moments_, image_pose_moments_;            // of K draws, or the pose itself (P0)

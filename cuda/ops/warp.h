@@ -105,22 +105,30 @@ Status warp_sigmoid_bernoulli(const WarpLoss<T>& to, const T* images, const T* u
                               T scale, std::size_t N, const SampleShape& shape, const SampleOptions& options,
                               Stream stream);
 
+// --- the order of channels: channel_order.cuh ------------------------------------------------------------------------
+
+/// Images [N, P, C] of P pixels as planes [N, C, P], which the warps above take, and back. C from 1.
+template <class T>
+Status channels_first(T* out, const T* in, std::size_t N, int P, int C, Stream stream);
+template <class T>
+Status channels_last(T* out, const T* in, std::size_t N, int P, int C, Stream stream);
+
 // --- images spoilt, and how close to the clean ones: degrade.cuh, psnr.cuh -------------------------------------------
 
 enum class DegradationKind : std::uint32_t { kSaltAndPepper, kGaussian, kOcclusion };
 struct Degradation {
     DegradationKind kind = DegradationKind::kGaussian;
-    /// Salt and pepper: the probability of each pixel to become 0 or 1. Gaussian: the standard deviation, the result
-    /// clamped to [0, 1]. Occlusion: the side of a square of 0, in shares of the image's smaller side. 0 changes
+    /// Salt and pepper: the probability of each pixel to become 0 or 1, all channels of it. Gaussian: the standard
+    /// deviation, of each channel by itself, the result clamped to [0, 1]. Occlusion: the side of a square of 0, in shares of the image's smaller side. 0 changes
     /// nothing.
     float amount = 0;
 };
-/// y = x spoilt, both [R, N, H, W] in [0, 1], H and W from 1, in place allowed. Row n is image `first_row + n`: its
-/// noise depends on seeds[r], the kind and that number alone. An amount that is negative, not finite or (Gaussian
+/// y = x spoilt, both [R, N, H, W, C] in [0, 1], H, W and C from 1, in place allowed. Row n is image `first_row + n`:
+/// its noise depends on seeds[r], the kind and that number alone. An amount that is negative, not finite or (Gaussian
 /// apart) above 1 is refused.
 template <class T>
 Status degrade(T* y, const T* x, Degradation noise, const std::uint64_t* seeds, std::size_t first_row, int R, int N,
-               int H, int W, Stream stream);
+               int H, int W, Stream stream, int C = 1);
 /// out [R, N] = peak signal-to-noise ratios in dB of x against target [R, N, D], D from 1; 58.9 at most: psnr.cuh.
 template <class T>
 Status psnr(T* out, const T* x, const T* target, int R, int N, int D, Stream stream);

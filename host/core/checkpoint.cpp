@@ -71,7 +71,11 @@ void save_weights(const fs::path& path, const ParameterLayout& layout, const std
     write_safetensors(path, file);
 }
 
-Metadata read_metadata(const fs::path& path) { return read_safetensors(path).metadata; }
+Metadata read_metadata(const fs::path& path) {
+    Metadata metadata = read_safetensors(path).metadata;
+    std::erase_if(metadata, [](const auto& entry) { return entry.first == kImageShape; });
+    return metadata;
+}
 
 std::vector<float> load_weights(const fs::path& path, const ParameterLayout& layout) {
     return read_arena(read_safetensors(path), "", layout, path);

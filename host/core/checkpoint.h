@@ -20,6 +20,10 @@ inline constexpr const char* kPreviousCheckpoint = "checkpoint.previous.safetens
 /// What the file says that it was made with.
 Metadata read_metadata(const std::filesystem::path& path);
 
+/// model.safetensors says this beside what the model was made with, for who reads the file elsewhere: the image's
+/// height, width and channels, as "28,28,1". read_metadata leaves it out.
+inline constexpr const char* kImageShape = "image-shape";
+
 /// model.safetensors: the weights alone. `values` is one replica's arena [P].
 void save_weights(const std::filesystem::path& path, const ParameterLayout& layout, const std::vector<float>& values,
                   const Metadata& metadata);

@@ -147,9 +147,14 @@ void run_training(Trainer& trainer, Model<float>& model, const TrainingRunOption
     }
     progress.finish();
     const InPhase files(Phase::kFiles);
-    for (std::size_t r = 0; r < options.replicas.size(); ++r)
-        save_weights(options.replicas[r].folder / "model.safetensors", layout, model.parameters().download(int(r)),
-                     options.replicas[r].settings);
+    const GatherOptions& image = model.input_shape();
+    const std::string shape =
+        std::to_string(image.height) + "," + std::to_string(image.width) + "," + std::to_string(image.channels);
+    for (std::size_t r = 0; r < options.replicas.size(); ++r) {
+        Metadata said = options.replicas[r].settings;
+        said.emplace_back(kImageShape, shape);
+        save_weights(options.replicas[r].folder / kWeights, layout, model.parameters().download(int(r)), said);
+    }
 }
 
 }  // namespace warpvae

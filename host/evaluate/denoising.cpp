@@ -18,7 +18,7 @@ void degrade_all(Autoencoder<float>& model, const DeviceImages& images, std::siz
         check(copy_on_device(clean, model.minibatch(), bytes, stream));
         if (noise.amount != 0)
             check(degrade<float>(model.minibatch(), clean, noise, seeds.data(), first, model.replicas(), rows,
-                                 shape.height, shape.width, stream));
+                                 shape.height, shape.width, stream, shape.channels));
         body(first, rows);
     });
 }

@@ -31,21 +31,23 @@ std::vector<GridMatrix> last_matrices(const Pose& pose, const std::vector<float>
     return out;
 }
 
-/// Float images [n, H, W] warped by one matrix, 0 outside as in affine_warp.
-std::vector<float> warp_floats(const std::vector<float>& images, const GridMatrix& G, int height, int width) {
-    const std::size_t n = images.size() / (std::size_t(height) * std::size_t(width));
-    const std::vector<double> basis = affine_basis(height, width);
+/// Float images [n, D], of the shape of `like`, warped by one matrix, 0 outside as in affine_warp.
+std::vector<float> warp_floats(const std::vector<float>& images, const GridMatrix& G, const ImageSet& like) {
+    const int H = like.height, W = like.width, C = like.channels;
+    const std::size_t n = images.size() / like.image_size();
+    const std::vector<double> basis = affine_basis(H, W);
     const DeviceBuffer<float> in(images, "images to warp"), grid(std::vector<float>(basis.begin(), basis.end()));
     std::vector<float> same;
     for (std::size_t i = 0; i < n; ++i) same.insert(same.end(), G.begin(), G.end());
     const DeviceBuffer<float> u(same, "change");
-    DeviceBuffer<float> out(images.size(), "warped images");
+    DeviceBuffer<float> out(images.size(), "warped images"), planes(images.size(), "images, channels first");
     SampleOptions options;
     options.padding = Padding::kZeros;
-    const SampleShape shape{1, height, width, height, width};
-    check(warp_forward<float>(out.data(), in.data(), u.data(), {WarpForm::kAffine, grid.data(), 3, 6}, n, shape,
-                              options, nullptr));
-    return out.download();
+    check(channels_first<float>(planes.data(), in.data(), n, H * W, C, nullptr));
+    check(warp_forward<float>(out.data(), planes.data(), u.data(), {WarpForm::kAffine, grid.data(), 3, 6}, n,
+                              {C, H, W, H, W}, options, nullptr));
+    check(channels_last<float>(planes.data(), out.data(), n, H * W, C, nullptr));
+    return planes.download();
 }
 
 std::vector<float> as_floats(const std::vector<std::uint8_t>& bytes) {
@@ -154,7 +156,7 @@ std::vector<EquivarianceScore> measure_equivariance(Autoencoder<float>& model, c
         const GridMatrix G = grid_matrix(map, images.height, images.width);
         const std::vector<std::uint8_t> changed = warp_images(images, {map}, Interpolation::kBilinear);
         const ReplicaView after = view_replica(model, changed, r);
-        const std::vector<float> moved_output = warp_floats(before.output, G, images.height, images.width);
+        const std::vector<float> moved_output = warp_floats(before.output, G, images);
         const PoseChange moved = pose_change(poses, last_matrices(model.pose(), after.u), G);
         scores.push_back({.reference_change = total_change(before.reference, after.reference) /
                                               total_change(pixels, as_floats(changed)),

@@ -122,7 +122,7 @@ void Program::run(const std::vector<std::string>& arguments) {
     const Command& command = resolve_settings(arguments);
     require_device();
     std::optional<InPhase> phase(std::in_place, Phase::kData);
-    data_ = load_data(options, takes_colour());
+    data_ = load_data(options);
     check(*data_);
     if (!data_->labelled)
         log_info(data_->name + " has no labels: classifiers, their columns and the claims about them are left out");

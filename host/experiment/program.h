@@ -51,7 +51,6 @@ class Program {
 
     /// Values that follow from others (--preset), as presets: what a user says stands.
     virtual void resolve() {}
-    virtual bool takes_colour() const { return false; }
     /// Refuses, before anything is trained, what these images or words cannot do. Throws UsageError.
     virtual void check(const DataSet&) const {}
     /// Of every class at least `least` training images, and test images of no other class. Throws UsageError.

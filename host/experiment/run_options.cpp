@@ -28,18 +28,14 @@ void require_own_images(const RunOptions& o) {
             throw UsageError("--" + s.name + " is of images of your own, and --dataset " + o.dataset + " is no path");
 }
 
-DataSet load_imported(const RunOptions& o, bool takes_colour, const SetLimits& limits) {
+DataSet load_imported(const RunOptions& o, const SetLimits& limits) {
     require_own_images(o);
-    DataSet set = load_imported_set(o.dataset, o.data_folder(), limits);
-    if (set.train.channels > 1 && !takes_colour)
-        throw UsageError("--dataset " + o.dataset +
-                         ": its images are in colour, this program takes grey ones: import it with --channels grey");
-    return set;
+    return load_imported_set(o.dataset, o.data_folder(), limits);
 }
 
-DataSet load_own(const RunOptions& o, bool takes_colour, const SetLimits& limits) {
+DataSet load_own(const RunOptions& o, const SetLimits& limits) {
     OwnSetOptions options = o.own_images.resolved();
-    options.limits = limits, options.takes_colour = takes_colour;
+    options.limits = limits;
     return load_own_set(o.dataset, options, o.quiet);
 }
 
@@ -101,18 +97,14 @@ void add_run_settings(Settings& s, RunOptions& o) {
            "launch each kernel from the host instead of replaying a CUDA graph (for profiling)");
 }
 
-DataSet load_data(const RunOptions& o, bool takes_colour) {
+DataSet load_data(const RunOptions& o) {
     const SetLimits limits{o.train_images, o.test_images};
     if (o.dataset != "auto" && !is_known(o.dataset)) {
-        if (is_imported(o.dataset, o.data_folder())) return load_imported(o, takes_colour, limits);
-        if (is_path(o.dataset)) return load_own(o, takes_colour, limits);
+        if (is_imported(o.dataset, o.data_folder())) return load_imported(o, limits);
+        if (is_path(o.dataset)) return load_own(o, limits);
         refuse_unknown(o);
     }
     require_own_images(o);
-    if (o.dataset != "auto" && !takes_colour && known_set(o.dataset).shape.channels > 1)
-        throw UsageError("--dataset " + o.dataset +
-                         ": its images are in colour, this program takes grey ones: choose " +
-                         alternatives(set_names([](const KnownSet& set) { return set.shape.channels == 1; })));
     if (o.dataset != "auto") return load_set(o.dataset, o.data_folder(), limits);
     const KnownSet& mnist = known_set("mnist");
     if (inspect_set(mnist, o.data_folder()).presence != Presence::kPresent) {

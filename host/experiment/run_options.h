@@ -39,9 +39,8 @@ struct RunOptions {
 void add_run_settings(Settings& settings, RunOptions& options);
 
 /// Loads --dataset: by its name from --data, or a user's own from its path; `auto` is mnist if it is there or a network
-/// answers, else glyphs, and says so. Throws UsageError if the set is in colour and the program does not take that, or
-/// settings of own images are given for a set that is none.
-DataSet load_data(const RunOptions& options, bool takes_colour);
+/// answers, else glyphs, and says so. Throws UsageError if settings of own images are given for a set that is none.
+DataSet load_data(const RunOptions& options);
 /// Of a user's own set: keeps its classes and digests in `options`, for config.toml, where they are not there yet;
 /// throws Error where they are others. Does nothing for other sets.
 void hold_to_images(RunOptions& options, const DataSet& data, const std::string& training_digest,

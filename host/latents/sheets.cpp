@@ -37,7 +37,7 @@ std::vector<std::size_t> ImageShape::of(std::vector<std::size_t> leading) const 
 }
 
 ImageGridStyle ImageShape::style(int across) const {
-    return {.channels = channels, .scale = std::max(1, across / width), .invert = channels == 1};
+    return {.channels = channels, .scale = std::max(1, across / width), .invert = true};
 }
 
 void write_sheet(const fs::path& path, const ImageShape& shape, const std::vector<float>& images, int columns,

@@ -264,7 +264,7 @@ RgbPicture ImageGrid::draw() const {
                 const std::size_t pixel = std::size_t(y / style_.scale) * width_ + x / style_.scale;
                 const std::uint8_t* p = image + pixel * style_.channels;
                 Colour c{p[0], p[green], p[blue]};
-                if (style_.invert) c = {255 - c.r, 255 - c.g, 255 - c.b};
+                if (style_.invert && style_.channels == 1) c = {255 - c.r, 255 - c.g, 255 - c.b};
                 canvas.put(canvas.at(left + x, top + y), c);
             }
         }

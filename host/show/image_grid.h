@@ -15,7 +15,7 @@ struct ImageGridStyle {
     int rows_in_group = 1;  // a wider gap follows every so many rows: 2 for "input above reconstruction"
     int margin = 16;        // around the sheet
     bool dark = false;      // paper near black instead of white
-    bool invert = false;    // ink on paper: 0 is drawn white and 255 black (grey images only)
+    bool invert = false;    // grey images as ink on paper: 0 is drawn white and 255 black; colours stay
 };
 
 struct RgbPicture {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes corpus/ beside this script: small files that the readers read, and files that one of them once failed on (each
-has its test in tests/host/)."""
+has its test in tests/host/). What PIL and NumPy have made is copied from ../goldens/own_images."""
 import gzip
 import json
 import pathlib
@@ -8,6 +8,7 @@ import struct
 import zlib
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
+OWN_IMAGES = pathlib.Path(__file__).parent.parent / "goldens" / "own_images"
 
 
 def write(name, data):
@@ -93,11 +94,14 @@ long_name = X.replace(element(1, b"X"), struct.pack("<2I", 1, 0x20202001))
 write("matlab/long_name.mat", matlab(long_name))
 write("matlab/long_name_compressed.mat", matlab(long_name, compress=True))
 
-write("npy/float.npy", npy("<f4", struct.pack("<6f", *range(6)), "(2, 3)"))
-write("npy/double.npy", npy("<f8", struct.pack("<2d", 1, 2), "(2,)"))
-write("npy/bytes.npy", npy("|u1", b"", "(0, 4)"))
-write("npy/scalar.npy", npy("<f4", struct.pack("<f", 1), "()"))
-write("npy/overflow.npy", npy("|u1", b"x", "(18446744073709551617,)"))
+for name, array in {
+    "float": npy("<f4", struct.pack("<6f", *range(6)), "(2, 3)"), "double": npy("<f8", struct.pack("<2d", 1, 2), "(2,)"),
+    "bytes": npy("|u1", b"", "(0, 4)"), "scalar": npy("<f4", struct.pack("<f", 1), "()"),
+    "overflow": npy("|u1", b"x", "(18446744073709551617,)"),
+}.items():
+    write(f"npy/{name}.npy", array)
+    write(f"npy_images/{name}.npy", array)
+write("npy_images/one_extent.npy", npy("|u1", b"xy", "(2,)"))
 
 for name, picture in {
     "grey1": png(9, 3, 1, 0), "grey8": png(5, 4, 8, 0, filters=(0, 1, 2, 3, 4)), "grey16": png(3, 3, 16, 0),
@@ -111,6 +115,13 @@ for name, picture in {
     write(f"png/{name}.png", picture)
     if name in ("grey8", "rgba"):
         write(f"user_images/{name}.png", picture)
+for name in ("grey.pgm", "grey.jpg", "progressive.jpg", "turned6.jpg", "cmyk.jpg", "palette.png", "interlaced.png"):
+    write(f"picture/{name}", (OWN_IMAGES / name).read_bytes())
+for name in ("stored.npz", "packed.npz", "other.npz", "pickled.npz", "bomb.npz"):
+    write(f"npz/{name}", (OWN_IMAGES / name).read_bytes())
+write("csv/header.csv", b'label,a,b,c,d,e,f\nx,0,1,2,3,4,5\n"y, z",255,1,2,3,4,5\n')
+write("csv/fractions.csv", b"0,0.5,1,0,0,1\n")
+
 write("user_images/idx", idx(2, 5, 3))
 write("user_images/idx.gz", packed(idx(2, 28, 28)))
 write("user_images/many.gz", packed(idx(100000, 1, 1)))

@@ -161,7 +161,7 @@ TEST(GeometryInterpolation, ASheetOfFiveRows) {
     RandomModel loaded;
     const Bytes a = picture(1), b = picture(3);
     const TransitionFrames found = interpolate(loaded, a, b, options());
-    draw_interpolation(folder / "sheet.png", found, kSide, kSide, "from a to b");
+    draw_interpolation(folder / "sheet.png", found, {kSide, kSide, {}, {}}, "from a to b");
     const Picture sheet = read_png(folder / "sheet.png");
     // Images of 6 x 6 are drawn nine times as large, four pixels apart, within a margin of 16.
     const int images_width = 9 * 54 + 8 * 4, images_height = 5 * 54 + 4 * 4;

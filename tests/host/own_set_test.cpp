@@ -170,8 +170,6 @@ TEST_F(OwnSet, SizesAndColoursThatDifferNameTwoFiles) {
     EXPECT_EQ(read("", options).train.channels, 1);
     options.preparation.channels = 3;
     EXPECT_EQ(read("", options).train.channels, 3);
-    options.takes_colour = false;
-    expect_refused("", options, "in colour", "--channels grey");
 }
 
 TEST_F(OwnSet, TransparencyNeedsABackground) {

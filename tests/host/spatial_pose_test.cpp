@@ -14,7 +14,7 @@ namespace {
 /// Two seeds of each model, trained for one epoch on a few glyphs.
 struct TinyRun {
     TinyRun()
-        : data{make_glyphs(80, 1, Part::kTrain).set, pose_test_glyphs(20).set, "glyphs", ""},
+        : data{make_glyphs(80, 1, Part::kTrain).set, pose_test_glyphs("glyphs", 20).set, "glyphs", ""},
           paper(few_models()),
           options(few_epochs()),
           run_folder(folder.path(), RunFolder::Entry::kNew),
@@ -63,7 +63,7 @@ TEST_F(SpatialPose, TablesHaveARowForEachTrainedModelAndSource) {
     for (const SpatialReplica& replica : run.replicas)
         if (replica.model != SpatialRow::kSplineT || replica.seed == 1) most.push_back(replica);
     run.experiment.train(most);
-    const GlyphSet glyphs = pose_test_glyphs(60);
+    const GlyphSet glyphs = pose_test_glyphs("glyphs", 60);
     const std::vector<SpatialReplica> trained = run.experiment.trained(run.replicas);
     const Table recovery = pose_recovery_table(run.experiment, trained, glyphs);
     ASSERT_EQ(recovery.rows.size(), 5u);
@@ -113,7 +113,7 @@ TEST_F(SpatialPose, TablesHaveARowForEachTrainedModelAndSource) {
 
 TEST_F(SpatialPose, FiguresOfTheFirstSeedOfEachModel) {
     TinyRun run;
-    const GlyphSet glyphs = pose_test_glyphs(40);
+    const GlyphSet glyphs = pose_test_glyphs("glyphs", 40);
     EXPECT_THROW(run.experiment.trained(run.replicas), Error);
     EXPECT_TRUE(draw_pose_figures(run.experiment, {}, glyphs).empty());
     EXPECT_TRUE(pose_recovery_table(run.experiment, {}, glyphs).rows.empty());

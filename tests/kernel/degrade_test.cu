@@ -109,6 +109,34 @@ TEST(Degrade, AnImageIsSpoiltAlikeInAnyBatchAndReplica) {
     }
 }
 
+TEST(Degrade, ColourIsSpoiltPixelByPixelAndGrainChannelByChannel) {
+    const int N = 3, H = 5, W = 7, C = 3, D = H * W;
+    const std::vector<float> x = Random(8).uniforms<float>(N * D * C);
+    const DeviceBuffer<std::uint64_t> seeds(kSeeds);
+    for (const DegradationKind kind : {kSalt, kGrain, kSquare}) {
+        const Degradation noise{kind, 0.4f};
+        // Grain: an image of one channel, as wide as all of them. The others: of each channel what is made of it alone.
+        std::vector<float> expected;
+        if (kind == kGrain) {
+            expected = degraded(x, noise, 2, 1, N, H, W * C);
+        } else {
+            expected = x;
+            for (int c = 0; c < C; ++c) {
+                std::vector<float> plane;
+                for (std::size_t i = c; i < x.size(); i += C) plane.push_back(x[i]);
+                plane = degraded(plane, noise, 2, 1, N, H, W);
+                for (std::size_t i = 0; i < plane.size(); ++i) expected[i * C + c] = plane[i];
+            }
+        }
+        at_all_block_sizes([&] {
+            const GuardedBuffer<float> in(x);
+            GuardedBuffer<float> out(x.size());
+            check(degrade<float>(out.data(), in.data(), noise, seeds.data(), 2, 1, N, H, W, nullptr, C));
+            expect_identical(out.download(), expected, "colour");
+        });
+    }
+}
+
 TEST(Degrade, SaltAndPepperHasItsRates) {
     const int N = 50, side = 32;
     const double total = N * side * side;
@@ -192,6 +220,7 @@ TEST(Degrade, RefusesWhatHasNoMeaning) {
         EXPECT_FALSE(ok({kind, 0.5f}, 0, 4));
         EXPECT_FALSE(ok({kind, 0.5f}, 4, -1));
         EXPECT_FALSE(ok({kind, 0.5f}, 1 << 20, 1 << 20));
+        EXPECT_FALSE(degrade<float>(x.data(), x.data(), {kind, 0.5f}, seeds.data(), 0, 1, 1, 4, 4, nullptr, 0).ok());
         EXPECT_FALSE(degrade<float>(x.data(), x.data(), {kind, 0.5f}, nullptr, 0, 1, 1, 4, 4, nullptr).ok());
         EXPECT_TRUE(degrade<float>(nullptr, nullptr, {kind, 0.5f}, seeds.data(), 0, 1, 0, 4, 4, nullptr).ok());
     }

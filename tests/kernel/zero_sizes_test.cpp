@@ -532,6 +532,12 @@ void images() {
         TAKES(degrade<float>(none, ones, {kind, 0.5f}, ones, 0, 2, 0, 3, 3, S));
         REFUSES(degrade<float>(none, ones, {kind, 0.5f}, ones, 0, 2, 2, 0, 3, S));
     }
+    TAKES(channels_first<float>(none, ones, 0, 4, 3, S));
+    TAKES(channels_first<float>(none, ones, 2, 0, 3, S));
+    REFUSES(channels_first<float>(none, ones, 2, 4, 0, S));
+    TAKES(channels_last<float>(none, ones, 0, 4, 3, S));
+    TAKES(channels_last<float>(none, ones, 2, 0, 3, S));
+    REFUSES(channels_last<float>(none, ones, 2, 4, 0, S));
     TAKES(psnr<float>(none, ones, ones, 0, 2, 3, S));
     TAKES(psnr<float>(none, ones, ones, 2, 0, 3, S));
     REFUSES(psnr<float>(none, ones, ones, 2, 2, 0, S));

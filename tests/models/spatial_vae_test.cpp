@@ -33,7 +33,7 @@ std::string name_of(const SpatialVaeConfig& c) {
     return name + limits[int(c.limit)] + (c.separate_trunk ? ", own trunk" : "") +
            (c.second == SecondTransform::kIndependent ? ", two warps" : "") +
            (c.samples > 1 ? ", L = " + std::to_string(c.samples) : "") +
-           (c.rank ? ", rank " + std::to_string(c.rank) : "");
+           (c.rank ? ", rank " + std::to_string(c.rank) : "") + (c.channels > 1 ? ", colour" : "");
 }
 
 /// Parameters moved off their starting point, where weights are 0 and coordinates whole pixels.
@@ -49,7 +49,7 @@ void perturb(SpatialVae<double>& model, double size) {
 }
 
 void check_gradients(const SpatialVaeConfig& config, int R = 1) {
-    const int N = 3, D = config.height * config.width;
+    const int N = 3, D = config.height * config.width * config.channels;
     const Matmul matmul;
     SpatialVae<double> model(config, R, N, matmul);
     const std::vector<std::uint64_t> seeds = {11, 12};
@@ -97,6 +97,22 @@ TEST(SpatialVae, BackwardEqualsFiniteDifferencesWithEveryOption) {
     config = small_config(SpatialKind::kVae, PoseKind::kAffine, PosePrior::kNone);
     config.spread = Spread::kLogDeviationFromOne;
     check_gradients(config);
+}
+
+TEST(SpatialVae, BackwardEqualsFiniteDifferencesInColour) {
+    const auto in_colour = [](SpatialKind kind, PoseKind pose, PosePrior prior) {
+        SpatialVaeConfig config = small_config(kind, pose, prior);
+        config.channels = 3;
+        return config;
+    };
+    check_gradients(in_colour(SpatialKind::kVae, PoseKind::kAffine, PosePrior::kNone));
+    for (const PoseKind pose : {PoseKind::kAffine, PoseKind::kPose5, PoseKind::kSpline})
+        check_gradients(in_colour(SpatialKind::kTransformer, pose, PosePrior::kFitted), 2);
+    check_gradients(in_colour(SpatialKind::kDoubleTransformer, PoseKind::kAffine, PosePrior::kNone));
+    SpatialVaeConfig config = in_colour(SpatialKind::kDoubleTransformer, PoseKind::kPose5, PosePrior::kFull);
+    config.likelihood = Likelihood::kLearnedGaussian;
+    config.samples = 2;
+    check_gradients(config, 2);
 }
 
 TEST(SpatialVae, StartsAtTheIdentity) {

@@ -244,7 +244,6 @@ TEST_F(Invariance, WrongUsageIsStatus2) {
     expect_failure(2, "comes first", "--quiet table" + out);
     expect_failure(2, "--colour", "table --colour" + out);
     expect_failure(2, "cifar", "table --dataset cifar" + out);
-    expect_failure(2, "in colour", "table --dataset svhn" + out);
     expect_failure(2, "--latents", "table --latents 0" + out);
     expect_failure(2, "--latents", "table --latents -3" + out);
     expect_failure(2, "--latents", "table --latents 99999999" + out);

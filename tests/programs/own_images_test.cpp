@@ -66,8 +66,6 @@ TEST_F(OwnTraining, IsHeldToItsImages) {
     expect_failure(1, "not this run", resume);
     expect_failure(2, "is no path", train + "--dataset glyphs --size 28 --out " + at("x"));
     expect_failure(2, "no such path", train + "--dataset glyhps --out " + at("x"));
-    write_png(folder / "colour" / "a.png", 28, 28, 3, std::vector<std::uint8_t>(28 * 28 * 3, 9).data());
-    expect_failure(2, "--channels grey", train + "--dataset " + at("colour") + " --out " + at("x"));
 }
 
 }  // namespace

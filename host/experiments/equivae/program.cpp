@@ -65,7 +65,6 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
     }
 
   protected:
-    bool takes_colour() const override { return true; }
     void check(const DataSet& data) const override {
         require_labelled(data);
         require_size(data);

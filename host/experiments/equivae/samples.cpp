@@ -30,7 +30,7 @@ std::vector<float> styles_of(TrainedEquivae& model, const std::vector<UserImage>
 }  // namespace
 
 ImageGridStyle sheet_style(const ImageSet& like, int scale, int gap) {
-    return {.channels = like.channels, .scale = scale, .gap = gap, .invert = like.channels == 1};
+    return {.channels = like.channels, .scale = scale, .gap = gap, .invert = true};
 }
 
 void draw_samples(const fs::path& path, const EquivaeExperiment& experiment, const EquivaeReplica& replica,

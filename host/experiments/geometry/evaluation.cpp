@@ -56,9 +56,9 @@ class GeometryEnsemble : public Ensemble {
           experiment_(experiment),
           options_(experiment.of_paper()),
           replicas_(typed<GeometryReplica>(replicas)),
-          grey_train_(shared(experiment.train_set().images, experiment.train_set().pixels())),
-          train_(shared(experiment.seen_train_set().images, experiment.train_set().pixels())),
-          test_(shared(experiment.test_set().images, experiment.test_set().pixels())),
+          grey_train_(shared(experiment.train_set().images, experiment.train_set().image_size())),
+          train_(shared(experiment.seen_train_set().images, experiment.train_set().image_size())),
+          test_(shared(experiment.test_set().images, experiment.test_set().image_size())),
           train_labels_(shared(experiment.train_set().labels, 1)),
           test_labels_(shared(experiment.test_set().labels, 1)),
           classes_(experiment.train_set().classes()),
@@ -218,7 +218,7 @@ std::unique_ptr<LoadedRenyi> GeometryExperiment::load(const GeometryReplica& rep
 }
 
 void GeometryExperiment::estimate_likelihoods(std::vector<GeometryReplica>& replicas) const {
-    const DeviceImages test({&test_.images}, {0}, int(test_.pixels()));
+    const DeviceImages test({&test_.images}, {0}, int(test_.image_size()));
     for (GeometryReplica& replica : replicas) {
         const auto loaded = load(replica, kLeastRows);
         const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{replica.seed});
@@ -227,8 +227,7 @@ void GeometryExperiment::estimate_likelihoods(std::vector<GeometryReplica>& repl
 }
 
 std::vector<float> posterior_moments(LoadedRenyi& loaded, const std::vector<std::uint8_t>& images) {
-    const RenyiVaeConfig& config = loaded.model.config();
-    const DeviceImages device({&images}, {0}, config.height * config.width);
+    const DeviceImages device({&images}, {0}, loaded.model.image_size());
     const DeviceBuffer<std::uint64_t> none(std::vector<std::uint64_t>{0});
     return read_posteriors(loaded.model, device, none, 0).moments.download(loaded.stream);
 }

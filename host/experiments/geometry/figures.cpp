@@ -233,8 +233,7 @@ class Figures : public Drawings {
             const std::size_t i = std::size_t(first) % test.count(), j = std::size_t(last) % test.count();
             const TransitionFrames found = interpolate(*loaded, test.image(i), test.image(j), o_.interpolation);
             const std::string name = formatted("figure5-%d-%d", first, last);
-            draw_interpolation(path(name), found, test.height, test.width,
-                               "From test image " + named(i) + " to " + named(j));
+            draw_interpolation(path(name), found, test, "From test image " + named(i) + " to " + named(j));
             add(name, caption_of(*replica, found, i, j));
         }
     }

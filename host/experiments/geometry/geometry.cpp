@@ -150,8 +150,8 @@ GeometryExperiment::GeometryExperiment(const Run& run, const GeometryOptions& op
     test_.images = binarised(test_.images, kBinariseSeed, 1);
 }
 
-std::vector<std::uint8_t> GeometryExperiment::as_seen(std::vector<std::uint8_t> grey) const {
-    return options_.binarisation == Binarisation::kGrey ? grey : binarised(grey, kBinariseSeed, 2);
+std::vector<std::uint8_t> GeometryExperiment::as_seen(std::vector<std::uint8_t> levels) const {
+    return options_.binarisation == Binarisation::kGrey ? levels : binarised(levels, kBinariseSeed, 2);
 }
 
 std::vector<GeometryReplica> GeometryExperiment::every(const std::vector<int>& latents,
@@ -181,7 +181,7 @@ std::vector<GeometryReplica> GeometryExperiment::replicas() const {
 
 RenyiVaeConfig GeometryExperiment::config_of(const GeometryReplica& replica) const {
     RenyiVaeConfig config = options_.model;
-    config.height = train_.height, config.width = train_.width;
+    config.height = train_.height, config.width = train_.width, config.channels = train_.channels;
     config.latents = replica.latents;
     return config;
 }

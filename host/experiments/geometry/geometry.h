@@ -113,11 +113,11 @@ class GeometryExperiment : public Experiment {
     std::string separability_origin() const;
 
     const GeometryOptions& of_paper() const { return options_; }
-    const ImageSet& train_set() const { return train_; }            ///< grey
+    const ImageSet& train_set() const { return train_; }            ///< as it is
     const ImageSet& seen_train_set() const { return seen_train_; }  ///< as evaluation sees it: binarised unless kGrey
     const ImageSet& test_set() const { return test_; }              ///< as the models see it: binarised unless kGrey
     /// A user's images as the models see them.
-    std::vector<std::uint8_t> as_seen(std::vector<std::uint8_t> grey) const;
+    std::vector<std::uint8_t> as_seen(std::vector<std::uint8_t> levels) const;
 
   protected:
     std::unique_ptr<Ensemble> ensemble(const std::vector<Replica*>& replicas) override;

@@ -199,11 +199,12 @@ TransitionFrames interpolate(LoadedRenyi& loaded, std::span<const std::uint8_t> 
     return out;
 }
 
-void draw_interpolation(const std::filesystem::path& path, const TransitionFrames& interpolation, int height, int width,
+void draw_interpolation(const std::filesystem::path& path, const TransitionFrames& interpolation, const ImageSet& like,
                         const std::string& title) {
     const int S = interpolation.steps, rows = int(kTransitions.size());
-    const std::size_t D = std::size_t(height) * width;
-    ImageGrid sheet(rows, S, height, width, {.scale = std::max(1, kSheetWidth / width), .invert = true});
+    const std::size_t D = like.image_size();
+    ImageGrid sheet(rows, S, like.height, like.width,
+                    {.channels = like.channels, .scale = std::max(1, kSheetWidth / like.width), .invert = true});
     sheet.title(title);
     sheet.column_caption(0, "x");
     sheet.column_caption(S - 1, "x'");

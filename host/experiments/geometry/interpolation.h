@@ -43,8 +43,8 @@ int change_over(std::span<const float> frames, int steps);
 double sharpness(std::span<const float> frames, int steps);
 
 /// A sheet of the five rows, `steps` columns: the images themselves stand in place of each row's first and last frame;
-/// the frames of change of kMeans and kGeodesicMeans have a red border.
-void draw_interpolation(const std::filesystem::path& path, const TransitionFrames& interpolation, int height, int width,
+/// the frames of change of kMeans and kGeodesicMeans have a red border. The images are as large as those of `like`.
+void draw_interpolation(const std::filesystem::path& path, const TransitionFrames& interpolation, const ImageSet& like,
                         const std::string& title);
 
 /// How transitions differ over random pairs of test images of different classes.

@@ -49,7 +49,8 @@ class DecodedSheets {
 
     /// Each version of the test set above its reconstruction.
     void reconstructions() {
-        ImageGrid sheet(int(2 * kTestSets), kPictures, test_.height, test_.width, {.rows_in_group = 2, .invert = true});
+        ImageGrid sheet(int(2 * kTestSets), kPictures, test_.height, test_.width,
+                        {.channels = test_.channels, .rows_in_group = 2, .invert = true});
         ImageSet few = test_;
         few.truncate(kPictures);
         for (std::size_t t = 0; t < kTestSets; ++t) {
@@ -69,7 +70,7 @@ class DecodedSheets {
     }
     /// One latent at a time, from -3 to 3, the others at 0.
     void walks() {
-        const DeviceImages images({&test_.images}, {0}, int(test_.pixels()));
+        const DeviceImages images({&test_.images}, {0}, int(test_.image_size()));
         const std::vector<int> order = by_activity(loaded_, images);
         const std::size_t Z = std::size_t(replica_.latents);
         const int walks = std::min(kWalks, replica_.latents);
@@ -88,7 +89,7 @@ class DecodedSheets {
   private:
     ImageGrid decoded_sheet(int rows, int columns, const std::vector<float>& z) {
         const std::vector<float> decoded = decode_latents(loaded_.model, z, 0);
-        ImageGrid sheet(rows, columns, test_.height, test_.width, {.invert = true});
+        ImageGrid sheet(rows, columns, test_.height, test_.width, {.channels = test_.channels, .invert = true});
         sheet.fill(std::span<const float>(decoded));
         return sheet;
     }
@@ -127,12 +128,13 @@ class Figures : public Drawings {
         constexpr int kDigits = 6;
         ImageSet few = experiment_.data().test;
         few.truncate(kDigits);
-        ImageGrid sheet(int(few.count()), int(kTestSets), few.height, few.width, {.scale = 3, .invert = true});
+        ImageGrid sheet(int(few.count()), int(kTestSets), few.height, few.width,
+                        {.channels = few.channels, .scale = 3, .invert = true});
         for (std::size_t t = 0; t < kTestSets; ++t) {
             const std::vector<std::uint8_t> images =
                 make_variant(few, kVariants[t], o_.variant, experiment_.options().seed, Part::kTest);
             for (std::size_t n = 0; n < few.count(); ++n)
-                sheet.set(int(n), int(t), std::span(images).subspan(n * few.pixels(), few.pixels()));
+                sheet.set(int(n), int(t), std::span(images).subspan(n * few.image_size(), few.image_size()));
             sheet.column_caption(int(t), variant_title(kVariants[t], o_.variant));
         }
         add_sheet("transformations", sheet,

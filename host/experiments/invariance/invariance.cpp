@@ -39,7 +39,7 @@ class VariantStore {
     DeviceImages images(const std::vector<Variant>& variants, const std::vector<std::uint64_t>& seeds) {
         std::vector<const std::vector<std::uint8_t>*> sets;
         for (std::size_t r = 0; r < variants.size(); ++r) sets.push_back(&get(variants[r], seeds[r]));
-        return DeviceImages::of_replicas(sets, int(set_.pixels()));
+        return DeviceImages::of_replicas(sets, int(set_.image_size()));
     }
     /// The same variant for all.
     DeviceImages images(Variant variant, const std::vector<std::uint64_t>& seeds) {
@@ -219,7 +219,7 @@ std::unique_ptr<Ensemble> InvarianceExperiment::ensemble(const std::vector<Repli
 
 DenseVaeConfig InvarianceExperiment::config_of(const InvarianceReplica& replica) const {
     DenseVaeConfig c;
-    c.height = data().train.height, c.width = data().train.width;
+    c.height = data().train.height, c.width = data().train.width, c.channels = data().train.channels;
     c.hidden = options_.hidden;
     c.latents = replica.latents;
     c.beta = options_.beta;
@@ -283,7 +283,7 @@ std::vector<InvarianceBenchmark> InvarianceExperiment::benchmarks() {
 
 void InvarianceExperiment::train_benchmarks(const std::vector<InvarianceBenchmark*>& benchmarks) const {
     ImageClassifierConfig config;
-    config.height = data().train.height, config.width = data().train.width;
+    config.height = data().train.height, config.width = data().train.width, config.channels = data().train.channels;
     config.classes = data().train.classes();
     config.hidden = {options_.hidden[0]};
     if (benchmarks[0]->kind == BenchmarkKind::kConvolutional) {

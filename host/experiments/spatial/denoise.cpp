@@ -28,10 +28,13 @@ std::string name_of(const Degradation& noise) {
 }
 
 void write_sheet(const fs::path& path, const std::vector<UserImage>& images, const DenoisingPictures& pictures,
-                 bool has_pose, int height, int width, const std::string& title) {
-    const std::size_t count = std::min(images.size(), kPictures), D = std::size_t(height) * width;
-    const int as_wide_as_captions = std::max(1, 112 / width);
-    ImageGrid sheet(int(count), has_pose ? 3 : 2, height, width, {.scale = as_wide_as_captions, .invert = true});
+                 const SpatialVae<float>& model, const std::string& title) {
+    const SpatialVaeConfig& of = model.config();
+    const bool has_pose = model.has_pose();
+    const std::size_t count = std::min(images.size(), kPictures), D = std::size_t(model.image_size());
+    const int as_wide_as_captions = std::max(1, 112 / of.width);
+    ImageGrid sheet(int(count), has_pose ? 3 : 2, of.height, of.width,
+                    {.channels = of.channels, .scale = as_wide_as_captions, .invert = true});
     for (std::size_t n = 0; n < count; ++n) {
         const auto picture = [&](const std::vector<float>& all) { return std::span(all).subspan(n * D, D); };
         sheet.set(int(n), 0, picture(pictures.clean));
@@ -50,7 +53,7 @@ void write_sheet(const fs::path& path, const std::vector<UserImage>& images, con
 
 Table denoising_table(const SpatialExperiment& experiment, const std::vector<SpatialReplica>& replicas) {
     const ImageSet& test = experiment.data().test;
-    const DeviceImages images({&test.images}, {0}, int(test.pixels()));
+    const DeviceImages images({&test.images}, {0}, int(test.image_size()));
     Table table =
         empty_table("Vivé", "Denoising: PSNR in dB against the clean test image, and nats", experiment.data().name, 2);
     for (const auto& members : by_group(replicas)) {
@@ -74,8 +77,8 @@ Table denoising_table(const SpatialExperiment& experiment, const std::vector<Spa
 
 void denoise_user_images(const SpatialExperiment& experiment, const SpatialReplica& replica,
                          const std::vector<fs::path>& paths, const fs::path& out_folder) {
-    const int H = replica.config.height, W = replica.config.width;
-    const std::size_t D = std::size_t(H) * W;
+    const int H = replica.config.height, W = replica.config.width, C = replica.config.channels;
+    const std::size_t D = std::size_t(H) * W * C;
     const std::vector<UserImage> images = read_user_images(paths, experiment.data().preparation);
     const std::vector<std::uint8_t> bytes = bytes_of(images);
     for (const UserImage& image : images)
@@ -90,10 +93,10 @@ void denoise_user_images(const SpatialExperiment& experiment, const SpatialRepli
             const long ink = std::lround(std::clamp(pictures.denoised[n * D + i], 0.f, 1.f) * 255);
             picture[i] = std::uint8_t(images[n].inverted ? 255 - ink : ink);
         }
-        write_png(out_folder / (images[n].name + "-denoised.png"), W, H, 1, picture.data());
+        write_png(out_folder / (images[n].name + "-denoised.png"), W, H, C, picture.data());
     }
     const fs::path sheet = out_folder / "denoised.png";
-    write_sheet(sheet, images, pictures, loaded.model.has_pose(), H, W,
+    write_sheet(sheet, images, pictures, loaded.model,
                 title_of(replica) + ", " + std::to_string(replica.config.latents) + " latents");
     log_info("wrote " + std::to_string(images.size()) + (images.size() == 1 ? " image" : " images") + " into " +
              out_folder.string() + " and side by side with the " + (images.size() == 1 ? "input" : "inputs") +

@@ -18,8 +18,6 @@ constexpr int kPictures = 12;                // images in a row of Figure 12
 using enum SpatialRow;
 constexpr SpatialRow kFourModels[] = {kVae, kAffineT, kSplineT, kAffineDt};
 
-constexpr ImageGridStyle kInk = {.gap = 2, .invert = true};
-
 /// Figures 10 and 11: model, prior, rank, and what the paper calls it.
 struct PriorCase {
     const char* figure;
@@ -110,7 +108,7 @@ class Figures : public Drawings {
         constexpr int kCount = kSheet * kSheet;
         LoadedSpatial loaded(experiment_, r, kCount);
         draw_prior(loaded, experiment_.options().seed, kCount);
-        ImageGrid sheet(kSheet, kSheet, test_.height, test_.width, kInk);
+        ImageGrid sheet(kSheet, kSheet, test_.height, test_.width, style_);
         sheet.fill(std::span<const float>(download(loaded, loaded.model.reference(), kCount)));
         add_sheet("figure" + figure + "-samples-" + r.group(), sheet,
                   "Figure " + figure + ". Samples, z drawn from N(0, I), u the identity: " + title(r) + ".");
@@ -130,7 +128,7 @@ class Figures : public Drawings {
             }
         check(copy_to_device(loaded.model.z(), z.data(), z.size() * sizeof(float), loaded.stream));
         loaded.model.decode_reference(kSide * kSide);
-        ImageGrid sheet(kSide, kSide, test_.height, test_.width, kInk);
+        ImageGrid sheet(kSide, kSide, test_.height, test_.width, style_);
         sheet.fill(std::span<const float>(download(loaded, loaded.model.reference(), kSide * kSide)));
         add_sheet("figure7-plane-" + r.group(), sheet,
                   "Figure 7. What z decodes to over the square from -2 to 2, u the identity: " + title(r) + ".");
@@ -142,7 +140,7 @@ class Figures : public Drawings {
         LoadedSpatial loaded(experiment_, r, 500);
         ImageSet few = test_;
         few.truncate(5000);
-        const DeviceImages device({&few.images}, {0}, int(few.pixels()));
+        const DeviceImages device({&few.images}, {0}, int(few.image_size()));
         const DeviceBuffer<std::uint64_t> none(std::vector<std::uint64_t>{0});
         const std::vector<float> mu = extract_features(loaded.model, device, FeatureKind::kMean, none, 0).download();
         std::vector<float> x, y;
@@ -161,10 +159,10 @@ class Figures : public Drawings {
         LoadedSpatial loaded(experiment_, r, kCount);
         draw_prior(loaded, experiment_.options().seed, kCount);
         loaded.model.transform(kCount);
-        ImageGrid sheet(kSheet, 2 * kSheet + 1, test_.height, test_.width, kInk);
+        ImageGrid sheet(kSheet, 2 * kSheet + 1, test_.height, test_.width, style_);
         const std::vector<float> left = download(loaded, loaded.model.reference(), kCount),
                                  right = download(loaded, loaded.model.output(), kCount);
-        const std::size_t D = test_.pixels();
+        const std::size_t D = test_.image_size();
         for (int i = 0; i < kCount; ++i) {
             sheet.set(i / kSheet, i % kSheet, std::span(left).subspan(i * D, D));
             sheet.set(i / kSheet, kSheet + 1 + i % kSheet, std::span(right).subspan(i * D, D));
@@ -196,7 +194,9 @@ class Figures : public Drawings {
         ImageSet few = test_;
         few.truncate(kPictures);
         const int shown = &best == &worst ? 1 : 2;
-        ImageGrid sheet(3 * shown, kPictures, few.height, few.width, {.gap = 2, .rows_in_group = 3, .invert = true});
+        ImageGridStyle style = style_;
+        style.rows_in_group = 3;
+        ImageGrid sheet(3 * shown, kPictures, few.height, few.width, style);
         for (int which = 0; which < shown; ++which) {
             LoadedSpatial loaded(experiment_, which ? worst : best, kPictures);
             const ReplicaView view = view_replica(loaded.model, few.images, 0);
@@ -236,6 +236,7 @@ class Figures : public Drawings {
 
     const SpatialExperiment& experiment_;
     const ImageSet& test_;
+    const ImageGridStyle style_{.channels = test_.channels, .gap = 2, .invert = true};
     const std::vector<SpatialReplica>& all_;
 };
 

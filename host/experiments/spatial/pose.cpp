@@ -54,7 +54,10 @@ const ShownChange kShownChanges[] = {{"g x: +20°", {.rotation = 20}},
 
 }  // namespace
 
-GlyphSet pose_test_glyphs(std::size_t count) { return make_glyphs(count, 1, Part::kTest); }
+bool has_known_poses(const std::string& set) { return set == "glyphs" || set == "glyphs-colour"; }
+GlyphSet pose_test_glyphs(const std::string& set, std::size_t count) {
+    return set == "glyphs-colour" ? make_colour_glyphs(count, 1, Part::kTest) : make_glyphs(count, 1, Part::kTest);
+}
 
 // --- tables ----------------------------------------------------------------------------------------------------------
 
@@ -148,7 +151,7 @@ void draw_equivariance(Drawings& drawings, LoadedSpatial& loaded, const SpatialR
     few.truncate(kPictures);
     const ReplicaView before = view_replica(loaded.model, few.images, 0);
     ImageGrid sheet(int(5 * std::size(kShownChanges)), int(few.count()), few.height, few.width,
-                    {.rows_in_group = 5, .invert = true});
+                    {.channels = few.channels, .rows_in_group = 5, .invert = true});
     int row = 0;
     for (const auto& [caption, change] : kShownChanges) {
         const std::vector<std::uint8_t> changed = warp_images(few, {affine_map(change)}, Interpolation::kBilinear);

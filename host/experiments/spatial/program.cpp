@@ -52,11 +52,12 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
                       [&] { show_table(experiment_->out(), likelihoods(trained()), "likelihood"); });
         add_for_a_run("denoise", "PSNR and ELBO under three kinds of noise; with IMAGES, clean them up",
                       [&] { denoise(); }, {"IMAGES", "pictures of your own, PNG, JPEG or IDX", 0, 100000});
-        add_for_a_run("pose", "on --dataset glyphs, whose poses are known: pose recovery and equivariance", [&] {
-            SpatialResults run;
-            recover_poses(trained(), run);
-            print_figures(run.figures);
-        });
+        add_for_a_run("pose", "on glyphs, grey or in colour, whose poses are known: pose recovery and equivariance",
+                      [&] {
+                          SpatialResults run;
+                          recover_poses(trained(), run);
+                          print_figures(run.figures);
+                      });
         add({"report", "all of these and report.html, one page with everything", [&] { report(); }});
         grids({{"epochs", "2"},
                {"seeds", "1"},
@@ -93,8 +94,8 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
     }
 
     void require_known_poses(const std::string& set) const {
-        if (command() == "pose" && set != "glyphs" && set != "auto")
-            throw UsageError("pose needs images of known poses: a run with --dataset glyphs");
+        if (command() == "pose" && !has_known_poses(set) && set != "auto")
+            throw UsageError("pose needs images of known poses: a run with --dataset glyphs or glyphs-colour");
     }
 
     /// The models of the command line that are trained; of restarts the one that counts.
@@ -173,7 +174,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
     }
     /// Pose recovery and equivariance, where the poses are known.
     void recover_poses(const std::vector<SpatialReplica>& replicas, SpatialResults& run) {
-        const GlyphSet glyphs = pose_test_glyphs(options.quick ? 2000 : 10000);
+        const GlyphSet glyphs = pose_test_glyphs(data().name, options.quick ? 2000 : 10000);
         ImageSet few = glyphs.set;
         few.truncate(1000);
         run.recovery = pose_recovery_table(*experiment_, replicas, glyphs);
@@ -192,7 +193,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         run.figures = draw_spatial_figures(*experiment_, run.replicas);
         show_table(out, run.likelihood = likelihoods(ready), "likelihood");
         show_table(out, run.denoising = denoising_table(*experiment_, ready), "denoising");
-        if (data().name == "glyphs") recover_poses(ready, run);
+        if (has_known_poses(data().name)) recover_poses(ready, run);
         write_statements(out, kPaper, spatial_statements(run, data().name));
         show_findings(out, kPaper, run.findings = spatial_findings(run, paper_.centre, data().name));
         draw_spatial_findings(*experiment_, run);

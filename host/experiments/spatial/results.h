@@ -60,8 +60,10 @@ void denoise_user_images(const SpatialExperiment& experiment, const SpatialRepli
 
 // --- known poses: pose.cpp -------------------------------------------------------------------------------------------
 
-/// Glyphs that no model of a run on `glyphs` was trained on: where that set is made on the spot, its test images.
-GlyphSet pose_test_glyphs(std::size_t count = 10000);
+/// Of `glyphs` and `glyphs-colour` the poses are known.
+bool has_known_poses(const std::string& set);
+/// Glyphs that no model of a run on such a set was trained on: where it is made on the spot, its test images.
+GlyphSet pose_test_glyphs(const std::string& set, std::size_t count = 10000);
 /// One row per model, dim(z), prior and source of the pose, "u" or "z": R^2 of each number of the pose, over trained
 /// replicas. Restarts count as seeds do: choose before.
 Table pose_recovery_table(const SpatialExperiment& experiment, const std::vector<SpatialReplica>& replicas,

@@ -197,8 +197,8 @@ class SpatialEnsemble : public Ensemble {
         : Ensemble(replicas, experiment.options().math),
           data_(experiment.data()),
           replicas_(typed<SpatialReplica>(replicas)),
-          train_images_(shared(data_.train.images, data_.train.pixels())),
-          test_images_(shared(data_.test.images, data_.test.pixels())),
+          train_images_(shared(data_.train.images, data_.train.image_size())),
+          test_images_(shared(data_.test.images, data_.test.image_size())),
           vae_(replicas_[0]->config, size(), experiment.options().batch, matmul) {}
 
     Model<float>& model() override { return vae_; }
@@ -259,7 +259,7 @@ std::unique_ptr<Ensemble> SpatialExperiment::ensemble(const std::vector<Replica*
 
 SpatialReplica SpatialExperiment::replica(SpatialRow model, int latents, PosePrior prior, int rank) const {
     SpatialVaeConfig config = options_.model;
-    config.height = data().train.height, config.width = data().train.width;
+    config.height = data().train.height, config.width = data().train.width, config.channels = data().train.channels;
     config.latents = latents, config.prior = prior, config.rank = rank;
     SpatialReplica replica(model, config);
     replica.seed = options().seed;
@@ -285,12 +285,13 @@ namespace {
 
 /// [count, D] on the device: pixels as the models see them.
 DeviceBuffer<float> pixels_of(const ImageSet& set) {
-    const DeviceImages images({&set.images}, {0}, int(set.pixels()));
+    const std::size_t D = set.image_size();
+    const DeviceImages images({&set.images}, {0}, int(D));
     DeviceBuffer<float> x(set.images.size(), "pixels");
     constexpr std::size_t kRowsAtOnce = 10000;
     for (std::size_t first = 0; first < set.count(); first += kRowsAtOnce)
-        check(gather_range(x.data() + first * set.pixels(), images.table(), first, 1,
-                           int(std::min(kRowsAtOnce, set.count() - first)), int(set.pixels()), nullptr));
+        check(gather_range(x.data() + first * D, images.table(), first, 1,
+                           int(std::min(kRowsAtOnce, set.count() - first)), int(D), nullptr));
     return x;
 }
 
@@ -304,8 +305,8 @@ FixedScore SpatialExperiment::measure_fixed(SpatialRow row, int components) cons
         return cross_validate_linear_svm(matmul, rows.data(), train.labels, test_rows.data(), test.labels, 1, columns,
                                          {.classes = train.classes()})[0];
     };
-    if (row != SpatialRow::kPca) return {scores_of(pixels, test_pixels, int(train.pixels()))};
-    const Pca pca = fit_pca(matmul, pixels.data(), train.count(), int(train.pixels()), components);
+    if (row != SpatialRow::kPca) return {scores_of(pixels, test_pixels, int(train.image_size()))};
+    const Pca pca = fit_pca(matmul, pixels.data(), train.count(), int(train.image_size()), components);
     const DeviceBuffer<float> codes = project_pca(matmul, pca, pixels.data(), train.count());
     const auto centred = [&](PcaCentre centre) {
         return scores_of(codes, project_pca(matmul, pca, test_pixels.data(), test.count(), centre), components);

@@ -45,8 +45,8 @@ void add_settings(Settings& settings, InvarianceOptions& options);
 inline constexpr std::size_t kTestSets = 4;  // kVariants, in their order
 using TestAccuracies = std::array<double, kTestSets>;
 
-/// "MNIST-rt"
-std::string set_name(Variant variant);
+/// "MNIST-rt", as the paper has it; of another data set its own name, "glyphs-rt".
+std::string set_name(Variant variant, const std::string& dataset);
 
 /// One model of the table: what it was trained on and what was read from it.
 struct InvarianceReplica : Replica {

@@ -70,7 +70,7 @@ std::string bad_minimum(const SpatialReplica& replica);
 /// Of restarts of one seed, the one with the best training ELBO.
 std::vector<SpatialReplica> best_restarts(const std::vector<SpatialReplica>& replicas);
 
-/// Scores of the rows without a model: raw pixels at 0 latents, principal components at each size.
+/// Scores of the rows without a model: raw pixels at the numbers of an image, principal components at each size.
 using FixedScores = std::map<std::pair<SpatialRow, int>, SvmScores>;
 
 class SpatialExperiment : public Experiment {
@@ -81,7 +81,8 @@ class SpatialExperiment : public Experiment {
     std::vector<SpatialReplica> replicas() const;
     /// Any other, of the first seed.
     SpatialReplica replica(SpatialRow model, int latents, PosePrior prior = PosePrior::kNone, int rank = 0) const;
-    /// The rows without a model, measured unless their results are on disk.
+    /// The rows without a model, measured unless their results are on disk. Raw pixels that are more than a linear SVM
+    /// reads are left out, and that is said.
     FixedScores fixed_scores() const;
     const SpatialOptions& of_paper() const { return options_; }
 

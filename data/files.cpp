@@ -91,6 +91,33 @@ void write_file(const fs::path& path, std::string_view bytes) {
     file.finish();
 }
 
+FolderWriter::FolderWriter(fs::path path) : path_(std::move(path)), temporary_(path_) {
+    temporary_ += kTemporary + std::to_string(::getpid());
+    std::error_code error;
+    fs::create_directories(temporary_, error);
+    if (error) fail("make folder", path_, error.value());
+}
+FolderWriter::~FolderWriter() {
+    std::error_code ignored;
+    if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
+}
+void FolderWriter::write(const fs::path& name, std::string_view bytes) const {
+    const fs::path path = temporary_ / name;
+    make_folder_of(path);
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    int error = file < 0 ? errno : write_all(file, bytes);
+    if (file >= 0 && ::close(file) != 0 && !error) error = errno;
+    if (error) fail("write", path_ / name, error);
+}
+void FolderWriter::finish() {
+    const int folder = ::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = folder < 0 || ::syncfs(folder) != 0 ? errno : 0;
+    if (folder >= 0) ::close(folder);
+    if (!error && ::rename(temporary_.c_str(), path_.c_str()) != 0) error = errno;
+    if (error) fail("write", path_, error);
+    temporary_.clear();
+}
+
 fs::path scratch_folder() {
     std::error_code none;
     const fs::path folder = fs::temp_directory_path(none);

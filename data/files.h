@@ -35,6 +35,24 @@ class FileWriter {
     int file_ = -1;
 };
 
+/// A folder of many files, which gets its name when all of them are there: one wait for the disk in place of one for each
+/// file. Nothing is left of one that was not finished.
+class FolderWriter {
+  public:
+    /// `path` must not be there. Throws Error naming it.
+    explicit FolderWriter(std::filesystem::path path);
+    ~FolderWriter();
+    FolderWriter(const FolderWriter&) = delete;
+    FolderWriter& operator=(const FolderWriter&) = delete;
+    /// The file `name` below the folder, a new one. Threads may write at once.
+    void write(const std::filesystem::path& name, std::string_view bytes) const;
+    void finish();
+
+  private:
+    const std::filesystem::path path_;
+    std::filesystem::path temporary_;  // empty once it is finished
+};
+
 /// The folder for temporary files: $TMPDIR, or /tmp if that is not a folder.
 std::filesystem::path scratch_folder();
 

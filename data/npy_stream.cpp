@@ -102,10 +102,11 @@ std::size_t image_of(const NpyHeader& header, std::size_t place) {
 }
 
 /// Fortran's order, the first index fastest, becomes C's.
-std::vector<std::uint8_t> in_c_order(const std::vector<std::uint8_t>& in, const std::vector<std::size_t>& shape) {
-    std::vector<std::uint8_t> out(in.size());
+template <class T>
+std::vector<T> in_c_order(const std::vector<T>& in, const std::vector<std::size_t>& shape) {
+    std::vector<T> out(in.size());
     std::vector<std::size_t> index(shape.size());
-    for (std::uint8_t& value : out) {
+    for (T& value : out) {
         std::size_t place = 0;
         for (std::size_t d = shape.size(); d-- > 0;) place = place * shape[d] + index[d];
         value = in[place];
@@ -191,6 +192,12 @@ std::vector<std::uint8_t> read_npy_pixels(ByteStream& stream, const NpyHeader& h
         });
     }
     return header.fortran ? in_c_order(pixels, header.shape) : pixels;
+}
+
+std::vector<float> read_npy_floats(ByteStream& stream, const NpyHeader& header) {
+    std::vector<float> numbers(header.count());
+    for_each_number(stream, header, [&](double value, std::size_t place) { numbers[place] = float(value); });
+    return header.fortran ? in_c_order(numbers, header.shape) : numbers;
 }
 
 std::vector<std::int64_t> read_npy_labels(ByteStream& stream, const NpyHeader& header) {

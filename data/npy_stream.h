@@ -34,6 +34,8 @@ struct ValueRange {
 /// range, or NaN, is an error that names its place: none is clipped.
 std::vector<std::uint8_t> read_npy_pixels(ByteStream& stream, const NpyHeader& header,
                                           const std::optional<ValueRange>& range);
+/// The numbers as floats, in C order.
+std::vector<float> read_npy_floats(ByteStream& stream, const NpyHeader& header);
 /// Whole numbers [n] or [n, 1]. Throws Error naming the stream and the place of what is none.
 std::vector<std::int64_t> read_npy_labels(ByteStream& stream, const NpyHeader& header);
 

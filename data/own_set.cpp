@@ -87,7 +87,7 @@ ImageSet read_listed(const ListedPart& part, const OwnSetOptions& options, std::
 void read_picture_folder(const fs::path& folder, const OwnSetOptions& options, const ReadProgress& progress,
                          DataSet& set) {
     const PartFolders parts = find_parts(folder);
-    PictureFolder listed = list_pictures(parts.train, options.label_column);
+    PictureFolder listed = list_pictures(parts.train, options.label_column, parts.table);
     set.notes = parts.notes;
     set.notes.insert(set.notes.end(), listed.notes.begin(), listed.notes.end());
     set.labelled = listed.labelled;
@@ -101,12 +101,13 @@ void read_picture_folder(const fs::path& folder, const OwnSetOptions& options, c
         test = train.part_of(for_testing);
         train = train.part_of(for_training);
     } else {
-        PictureFolder tested = list_pictures(parts.test, options.label_column);
+        PictureFolder tested = list_pictures(parts.test, options.label_column, parts.table);
         if (tested.labelled != set.labelled)
             throw Error(parts.test.string() + " has " + (tested.labelled ? "classes" : "no classes") + ", " +
                         parts.train.string() + (tested.labelled ? " none" : " has") +
                         ": give both, or take none with --label-column none");
-        set.notes.insert(set.notes.end(), tested.notes.begin(), tested.notes.end());
+        for (const std::string& note : tested.notes)  // of a table above both it is the same
+            if (std::find(set.notes.begin(), set.notes.end(), note) == set.notes.end()) set.notes.push_back(note);
         test.labels = labels_among(texts_of(tested.files), named.names, parts.test.string());
         test.files = std::move(tested.files);
     }

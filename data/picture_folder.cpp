@@ -85,8 +85,9 @@ std::optional<std::size_t> label_column_of(const std::vector<std::string>& colum
     return column;
 }
 
-/// Gives the files their labels as the table has them, and its order.
-void read_metadata(const fs::path& table, const std::string& wanted, PictureFolder& found) {
+/// Gives the files their labels as the table has them, and its order. `before` stands before their names there: of a
+/// table above their folder "train/", and its rows of other folders are left to those.
+void read_metadata(const fs::path& table, const std::string& before, const std::string& wanted, PictureFolder& found) {
     const std::string name = table.string();
     std::istringstream lines(read_file(table));
     std::vector<std::string> columns, cells;
@@ -98,7 +99,7 @@ void read_metadata(const fs::path& table, const std::string& wanted, PictureFold
     if (file_column == columns.end()) throw Error(name + ": its first line names no column file_name");
     const std::optional<std::size_t> label = label_column_of(columns, wanted, name);
     std::map<std::string, std::size_t> numbers;
-    for (std::size_t i = 0; i < found.files.size(); ++i) numbers[found.files[i].name] = i;
+    for (std::size_t i = 0; i < found.files.size(); ++i) numbers[before + found.files[i].name] = i;
     std::vector<PictureFile> listed;
     for (std::size_t number = 2; std::getline(lines, line); ++number) {
         const auto fail = [&](const std::string& why) {
@@ -110,6 +111,7 @@ void read_metadata(const fs::path& table, const std::string& wanted, PictureFold
         if (cells.size() != columns.size())
             throw fail(counted(cells.size(), "cell") + " for " + counted(columns.size(), "column"));
         const std::string& file = cells[std::size_t(file_column - columns.begin())];
+        if (!file.starts_with(before) && fs::exists(table.parent_path() / file)) continue;
         const auto at = numbers.find(file);
         if (at == numbers.end()) throw fail("there is no picture " + printable(file) + ", or it is named twice");
         listed.push_back(found.files[at->second]);
@@ -118,8 +120,8 @@ void read_metadata(const fs::path& table, const std::string& wanted, PictureFold
         numbers.erase(at);
     }
     if (!numbers.empty())
-        throw Error(name + ": " + counted(numbers.size(), "picture") + " beside it not named in it, " +
-                    numbers.begin()->first + " first: add or remove them");
+        throw Error(name + ": " + counted(numbers.size(), "picture") + (before.empty() ? " beside" : " below") +
+                    " it not named in it, " + numbers.begin()->first + " first: add or remove them");
     found.files = std::move(listed);
     found.labelled = label.has_value();
     const std::size_t used = label ? 2 : 1;
@@ -152,14 +154,18 @@ PartFolders find_parts(const fs::path& folder) {
         parts.notes.push_back(test[i].string() + ": left out, " + test[0].filename().string() + " is for testing");
     parts.train = train[0];
     if (!test.empty()) parts.test = test[0];
+    if (fs::exists(folder / kMetadata)) parts.table = folder / kMetadata;
     return parts;
 }
 
-PictureFolder list_pictures(const fs::path& folder, const std::string& label_column) {
+PictureFolder list_pictures(const fs::path& folder, const std::string& label_column, const fs::path& table_above) {
     PictureFolder found;
     std::vector<std::string> others;
     Walk walk{folder, found.files, others};
-    const bool has_table = fs::exists(folder / kMetadata);
+    if (!table_above.empty() && fs::exists(folder / kMetadata))
+        throw Error(table_above.string() + " and " + (folder / kMetadata).string() + " both name pictures: keep one");
+    const fs::path table = table_above.empty() ? folder / kMetadata : table_above;
+    const bool has_table = fs::exists(table);
     const std::vector<fs::directory_entry> entries = entries_of(folder);
     const bool has_folders =
         std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.is_directory(); });
@@ -167,7 +173,8 @@ PictureFolder list_pictures(const fs::path& folder, const std::string& label_col
         walk.below(folder, "", {});
         std::erase(others, kMetadata);
         if (found.files.empty()) throw Error(folder.string() + ": holds no pictures (.png, .jpg, .jpeg, .pgm, .ppm)");
-        if (has_table) read_metadata(folder / kMetadata, label_column, found);
+        const std::string before = table_above.empty() ? "" : folder.filename().string() + "/";
+        if (has_table) read_metadata(table, before, label_column, found);
     } else {
         found.labelled = label_column != "none";
         for (const fs::directory_entry& entry : entries) {

@@ -25,13 +25,16 @@ struct PictureFolder {
 /// itself or the one that there is, and the second empty.
 struct PartFolders {
     std::filesystem::path train, test;
-    std::vector<std::string> notes;
+    std::vector<std::string> notes = {};
+    std::filesystem::path table = {};  ///< a metadata.csv above both; empty: there is none
 };
 PartFolders find_parts(const std::filesystem::path& folder);
 
-/// What is in one part. Throws Error with one line for a class without pictures, a loop of links, a picture of a kind
-/// that is not read, a name that is not UTF-8, and what metadata.csv says wrongly.
-PictureFolder list_pictures(const std::filesystem::path& folder, const std::string& label_column);
+/// What is in one part. `table_above`: the metadata.csv that names its files with their folder before them, as
+/// train/7.png; empty: none does. Throws Error with one line for a class without pictures, a loop of links, a picture of
+/// a kind that is not read, a name that is not UTF-8, and what metadata.csv says wrongly.
+PictureFolder list_pictures(const std::filesystem::path& folder, const std::string& label_column,
+                            const std::filesystem::path& table_above = {});
 
 /// The pictures of `files`, in their order, prepared, in parallel, with labels 0. Throws the Error of the first that
 /// cannot be read, or is not of the same size and kind as the first.

@@ -10,8 +10,7 @@
 #include "data/error.h"
 #include "data/fetch.h"
 #include "data/matlab.h"
-#include "data/parallel.h"
-#include "data/png.h"
+#include "data/picture_export.h"
 #include "host/core/program_end.h"
 #include "host/experiment/command_line.h"
 #include "host/experiment/own_images.h"
@@ -236,23 +235,10 @@ void import(const Options& options) {
                     (options.folder() / options.name).c_str(), options.name.c_str());
 }
 
-/// A class's name as that of a folder.
-std::string folder_name(std::string name) {
-    std::replace(name.begin(), name.end(), '/', '-');
-    return name;
-}
-
 void export_part(const ImageSet& images, const DataSet& set, const fs::path& folder, bool quiet) {
-    const std::size_t digits = std::to_string(images.count()).size();
     Progress bar(
         {.label = folder.filename().string(), .total = std::int64_t(images.count()), .unit = "images", .quiet = quiet});
-    const auto write = [&](std::size_t i) {
-        std::string number = std::to_string(i);
-        number.insert(0, digits - number.size(), '0');
-        const fs::path of_class = set.labelled ? folder / folder_name(set.class_names.at(images.labels[i])) : folder;
-        write_png(of_class / (number + ".png"), images.width, images.height, images.channels, images.image(i).data());
-    };
-    for_each_in_parallel(images.count(), write, [&](std::size_t done, std::size_t) { bar.update(std::int64_t(done)); });
+    export_pictures(images, set, folder, [&](std::size_t done, std::size_t) { bar.update(std::int64_t(done)); });
 }
 
 void export_set(const Options& options) {

@@ -19,6 +19,8 @@
 
 namespace warpvae {
 
+inline constexpr int kMostSvmFeatures = 3071;  ///< d: spd_inverse takes no more with the bias
+
 struct LinearSvmOptions {
     double C = 1;      ///< weight of the loss, > 0
     int classes = 10;  ///< K: labels are 0..K-1
@@ -42,7 +44,8 @@ struct LinearSvmFit {
 
 /// Fits one class against the rest for every class, fold and replica. Throws Error naming the row and column of a
 /// feature that is not finite, a bad label, a class or fold without rows, an option out of range. Meant for up to a
-/// thousand features (a matrix of (d + 1)^2 doubles per replica and class is inverted on the device). `matmul` must be
+/// thousand features, kMostSvmFeatures at most (a matrix of (d + 1)^2 doubles per replica and class is inverted on the
+/// device). `matmul` must be
 /// of Math::kFp32.
 ///   features: device [R, n, d]; labels [n], the same for all replicas; folds [n]: numbers 0, 1, ..., or empty: F = 1.
 LinearSvmFit fit_linear_svm(const Matmul& matmul, const float* features, const std::vector<std::uint8_t>& labels,

@@ -184,6 +184,7 @@ void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
         if (share().takes(part++) && (!done || !evaluate)) left.push_back(group);
     }
     if (run_.options.dry_run) rehearse(left);
+    require_memory(left);
     if (!share().follows()) begin();
     if (share().is_alone()) MetricsLog(out_ / "metrics.jsonl").take_in(shared_metrics(out_));
     for (const std::vector<Replica*>& group : left) run_group(group, evaluate);
@@ -235,6 +236,19 @@ Experiment::Started Experiment::start(const std::vector<Replica*>& replicas) {
     started.trainer =
         std::make_unique<Trainer>(group.model(), group.epoch_images(), group.seeds, group.matmul, options);
     return started;
+}
+
+void Experiment::require_memory(const std::vector<std::vector<Replica*>>& groups) {
+    std::set<std::pair<std::string, std::size_t>> seen;  // shape, models
+    for (const std::vector<Replica*>& replicas : groups) {
+        // The first is about to be made in any case.
+        if (!seen.emplace(replicas[0]->shape(), replicas.size()).second || seen.size() == 1) continue;
+        try {
+            start(replicas);
+        } catch (const DeviceError& e) {
+            throw Error(group_label(replicas[0]->name(), replicas.size()) + ": " + e.what());
+        }
+    }
 }
 
 void Experiment::rehearse(const std::vector<std::vector<Replica*>>& groups) {

@@ -192,6 +192,8 @@ class Experiment {
     void go(const std::vector<Replica*>& replicas, bool evaluate);
     /// --dry-run: prints what these groups would cost and ends the program.
     [[noreturn]] void rehearse(const std::vector<std::vector<Replica*>>& groups);
+    /// Throws Error where the device has no room for some of these groups, before any is trained.
+    void require_memory(const std::vector<std::vector<Replica*>>& groups);
     /// Takes the folder into use; in a job the first rank does, and the others wait for it.
     void begin() const;
     /// Ends this process's part of a shared run, or goes on alone with what all have made.

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "data/npy_stream.h"
 #include "data/npy_writer.h"
 #include "host/latents/commands.h"
 #include "host/latents/sheets.h"
@@ -16,21 +17,23 @@ namespace fs = std::filesystem;
 constexpr int kColumns = 10;             // of a sheet
 constexpr std::size_t kMostShown = 100;  // images on it
 
-/// Numbers [n, width] of a .npy file. Throws Error naming the file, its shape and the model that wants another, or the
+/// Numbers [n, width] of a .npy file of any number type and order. Throws Error naming the file, its shape and the model that wants another, or the
 /// place of a number that is not finite.
 std::vector<float> read_rows(const fs::path& path, std::size_t width, const std::string& what,
                              const LatentSubject& subject) {
-    NpyArray<float> array = read_npy<float>(path);
+    const std::unique_ptr<ByteStream> stream = open_stream(path);
+    const NpyHeader header = read_npy_header(*stream);
     std::string shape;
-    for (const std::size_t extent : array.shape) shape += (shape.empty() ? "" : ", ") + std::to_string(extent);
-    if (array.shape.size() != 2 || array.shape[1] != width || !array.shape[0])
+    for (const std::size_t extent : header.shape) shape += (shape.empty() ? "" : ", ") + std::to_string(extent);
+    if (header.shape.size() != 2 || header.shape[1] != width || !header.shape[0])
         throw Error(path.string() + ": its shape is [" + shape + "], " + what + " of " + subject.name + " is [n, " +
                     std::to_string(width) + "]; choose the model that the file is of (its --latents, ...)");
-    for (std::size_t i = 0; i < array.values.size(); ++i)
-        if (!std::isfinite(array.values[i]))
+    std::vector<float> numbers = read_npy_floats(*stream, header);
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        if (!std::isfinite(numbers[i]))
             throw Error(path.string() + ": the number in row " + std::to_string(i / width) + ", column " +
                         std::to_string(i % width) + " is not finite");
-    return std::move(array.values);
+    return numbers;
 }
 
 void require_rows(const std::string& file, std::size_t rows, std::size_t codes) {

@@ -62,6 +62,9 @@ TEST(InvarianceTable, OtherDataHaveNoPaperBesideThem) {
     const Table table = invariance_table(paper_replicas(1), {}, "glyphs");
     for (const Row& row : table.rows)
         for (const Cell& cell : row.cells) EXPECT_FALSE(cell.paper);
+    EXPECT_EQ(table.rows[0].keys.at("train"), "glyphs-s");
+    EXPECT_EQ(table.rows[0].cells[3].test, "glyphs-rt");
+    EXPECT_EQ(active_units_table(paper_replicas(1), "my-set").rows[1].keys.at("train"), "my-set-rt");
 }
 
 /// Accuracy 0.9 and 0.95 of the kinds on the first test set, a point more with each seed.

@@ -193,6 +193,36 @@ TEST_F(OwnSet, NothingIsInvertedUnasked) {
     EXPECT_EQ(set.preparation.channels, 1);
 }
 
+TEST_F(OwnSet, MetadataAboveThePartsGivesLabels) {
+    for (int i = 0; i < 3; ++i) folder.file("m/train/" + std::to_string(i) + ".png", grey_png(4, 4, i));
+    folder.file("m/test/deep/0.png", grey_png(4, 4, 9));
+    folder.file("m/val/0.png", grey_png(4, 4, 7));
+    const auto table = [&](const std::string& text) { folder.file("m/metadata.csv", "file_name,label,x\n" + text); };
+    const std::string train = "train/2.png,a,1\ntrain/0.png,b,1\ntrain/1.png,a,1\n", test = "test/deep/0.png,b,1\n";
+    table(train + test + "val/0.png,none,1\n");
+    for (const char* path : {"m", "m/"}) {
+        const DataSet set = read(path);
+        EXPECT_EQ(set.class_names, (std::vector<std::string>{"a", "b"})) << "those of the training part";
+        EXPECT_EQ(set.train.count(), 3u);
+        for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(set.train.labels[i], set.train_names[i] == "0.png" ? 1 : 0);
+        EXPECT_EQ(set.test.labels, Bytes{1});
+        EXPECT_EQ(std::count(set.notes.begin(), set.notes.end(),
+                             (folder / "m/metadata.csv").string() + ": 1 column not used"),
+                  1);
+    }
+    OwnSetOptions none;
+    none.label_column = "none";
+    EXPECT_FALSE(read("m", none).labelled);
+    table(train);
+    expect_refused("m", {}, "metadata.csv", "1 picture", "test/deep/0.png");
+    table(train + test + "train/9.png,a,1\n");
+    expect_refused("m", {}, "line 6", "train/9.png");
+    table(train + test + "elsewhere/0.png,a,1\n");
+    expect_refused("m", {}, "line 6", "elsewhere/0.png");
+    folder.file("m/train/metadata.csv", "file_name,label\n");
+    expect_refused("m", {}, "m/metadata.csv", "m/train/metadata.csv", "keep one");
+}
+
 TEST_F(OwnSet, OneImageOfAClassIsForTraining) {
     fill("a", 10), fill("b", 1, 50);
     const DataSet set = read();

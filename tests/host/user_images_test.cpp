@@ -198,6 +198,11 @@ TEST(UserImages, OfTheRightSizeAreTakenAsTheyAre) {
     }
     EXPECT_EQ(names, (std::vector<std::string>{"seven", "set-idx3-ubyte-0", "set-idx3-ubyte-1", "set-idx3-ubyte-2",
                                                "set-0", "set-1", "set-2", "seven-2"}));
+    const Bytes colours = {1, 2, 3, 4, 5, 6, 9, 8, 7, 6, 5, 4};  // two images of 1 x 2
+    write_idx(folder / "set-idx4-ubyte", {2, 1, 2, 3}, colours);
+    const auto in_colour = read_user_images({folder / "set-idx4-ubyte"}, {1, 2, 3});
+    ASSERT_EQ(in_colour.size(), 2u);
+    EXPECT_EQ(bytes_of(in_colour), colours);
     EXPECT_EQ(images[0].pixels, a);
     for (int n = 0; n < 3; ++n) {
         EXPECT_EQ(images[1 + n].pixels, Bytes(three.begin() + n * 784, three.begin() + (n + 1) * 784));
@@ -304,6 +309,10 @@ TEST(UserImages, WhatCannotBeReadIsOneClearLine) {
     expect_message(read(folder.file("no.idx", header + word(0) + word(28) + word(28))), "no.idx", "no images");
     expect_message(read(folder.file("huge.idx", header + word(0xffffffff) + word(0xffffffff) + word(0xffffffff))),
                    "huge.idx", "too many");
+    const std::string colour = std::string("\0\0\x08\x04", 4) + word(1) + word(1) + word(2);
+    expect_message(read(folder.file("four.idx", colour + word(4) + "abcdefgh")), "four.idx", "4 channels");
+    expect_message(read(folder.file("bent.idx", colour + word(3) + "abcde")), "bent.idx", "cut off");
+    expect_message(read(folder.file("wide.idx", colour + word(0xffffffff))), "wide.idx", "channels");
     // Of one pixel each, but not when they are made 28 x 28.
     const std::string tiny = header + word(100000) + word(1) + word(1) + std::string(100000, 'x');
     expect_message(read(folder.file("tiny.idx.gz", gzip(tiny))), "tiny.idx.gz", "100000 images", "too many");

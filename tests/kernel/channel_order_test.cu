@@ -1,4 +1,5 @@
 // The order of channels: every number against its place, both ways, and there and back.
+#include "cuda/device/buffer.h"
 #include "cuda/ops/warp.h"
 #include "tests/support/device_test.h"
 

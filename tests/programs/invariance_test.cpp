@@ -138,7 +138,7 @@ TEST_F(Invariance, BenchmarksStandInTheTableAndAreNotTrainedTwice) {
     ASSERT_EQ(rows.size(), 2u * 2 + 2 * 2);
     EXPECT_EQ(rows[4].at("features"), "pixels (MLP)");
     EXPECT_EQ(rows[7].at("features"), "pixels (CNN)");
-    EXPECT_EQ(rows[7].at("train"), "MNIST-rt");
+    EXPECT_EQ(rows[7].at("train"), "glyphs-rt");
     fs::remove_all(folder / "run" / "rt-cnn-seed1");
     const auto untouched = fs::last_write_time(folder / "run" / "s-cnn-seed1" / "result.json");
     ASSERT_EQ(run("table --resume " + at("run") + " --quiet").status, 0);
@@ -219,8 +219,8 @@ TEST_F(Invariance, LikelihoodIsMeasuredOnTheTestSetOfTheModelsOwnKind) {
     const std::string before = read_file(at("run/likelihood.json"));
     const Json rows = Json::parse(before).at("rows");
     ASSERT_EQ(rows.size(), 2u);
-    EXPECT_EQ(rows[0].at("train"), "MNIST-s");
-    EXPECT_EQ(rows[1].at("train"), "MNIST-rt");
+    EXPECT_EQ(rows[0].at("train"), "glyphs-s");
+    EXPECT_EQ(rows[1].at("train"), "glyphs-rt");
     for (const Json& row : rows) {
         EXPECT_EQ(row.at("images"), 5);
         EXPECT_EQ(row.at("samples"), 64);

@@ -27,6 +27,18 @@ const TrainedProgram kPrograms[] = {
     {"equivae", "--latents 3", "supervised-z3-seed1", 3, 0, 3, 28},
 };
 
+/// A .npy file of the same rows as NumPy writes float64 in Fortran's order.
+std::string doubles_in_fortran_order(const NpyArray<float>& rows) {
+    const std::size_t n = rows.shape[0], width = rows.shape[1];
+    std::vector<double> columns;
+    for (std::size_t j = 0; j < width; ++j)
+        for (std::size_t i = 0; i < n; ++i) columns.push_back(rows.values[i * width + j]);
+    const std::string text = "{'descr': '<f8', 'fortran_order': True, 'shape': (" + std::to_string(n) + ", " +
+                             std::to_string(width) + "), }\n";
+    std::string bytes = std::string("\x93NUMPY\x01\0", 8) + char(text.size()) + '\0' + text;
+    return bytes.append(reinterpret_cast<const char*>(columns.data()), columns.size() * sizeof(double));
+}
+
 struct LatentsOfProgram : ProgramTest, testing::WithParamInterface<TrainedProgram> {
     LatentsOfProgram() : ProgramTest(GetParam().name), of(GetParam()) {}
     void SetUp() override {
@@ -96,6 +108,9 @@ TEST_P(LatentsOfProgram, CodesOfImagesAndImagesOfCodes) {
     works("decode " + in("test/means.npy").string() + with);
     const auto decoded = array("means/images.npy", {n, H, H});
     for (std::size_t i = 0; i < images.values.size(); ++i) EXPECT_NEAR(decoded.values[i], images.values[i], 1e-6);
+    write_file(at("doubles.npy"), doubles_in_fortran_order(means));
+    works("decode " + at("doubles.npy") + with);
+    EXPECT_EQ(array("doubles/images.npy", {n, H, H}).values, decoded.values);
     if (of.S) {  // an affine u and its pose say the same
         array("test/u.npy", {n, of.S});
         array("test/pose.npy", {n, 6});

@@ -33,6 +33,18 @@ struct Machine : test::ProgramTest, testing::WithParamInterface<std::pair<const 
 INSTANTIATE_TEST_SUITE_P(Programs, Machine, testing::ValuesIn(kShortRuns.begin(), kShortRuns.end()),
                          [](const auto& one) { return one.param.first; });
 
+struct MachineOfSeveralShapes : test::ProgramTest {
+    MachineOfSeveralShapes() : ProgramTest("invariance") {}
+};
+
+TEST_F(MachineOfSeveralShapes, HasRoomForAllOfThemBeforeTheFirstIsTrained) {
+    const std::string few = "WARPVAE_MEMORY_LIMIT=40000000",
+                      train = std::string("train") + kShort + "--train-set s --benchmark none --latents ";
+    expect_failure(1, "s-z4096-seed1: out of device memory", train + "3,4096 --out " + at("both"), few);
+    EXPECT_FALSE(fs::exists(at("both/config.toml")));
+    EXPECT_EQ(run(train + "3 --out " + at("one"), few).status, 0) << "what comes first does fit";
+}
+
 TEST_P(Machine, NumbersOfTheEnvironmentAreChecked) {
     for (const char* cores : {"0", "-1", "3000", "30000", "99999999999", "99999999999999999999", "two", "1.5"})
         expect_failure(1, "WARPVAE_CORES=" + std::string(cores), command("train", "run"),

@@ -62,6 +62,16 @@ TEST_F(OwnTraining, IsHeldToItsImages) {
     ASSERT_EQ(run(train + "--dataset " + at("mine") + " --out " + at("run")).status, 0) << read_file(at("error.txt"));
     EXPECT_NE(read_file(at("run/config.toml")).find("class-names = \"even, odd\""), std::string::npos);
     ASSERT_EQ(run(resume).status, 0) << read_file(at("error.txt"));
+    // As of the sets that are known: fewer test images are evaluated anew, fewer training images are another training.
+    const std::string evaluate = "evaluate --quiet --resume " + at("run");
+    ASSERT_EQ(run(evaluate).status, 0) << read_file(at("error.txt"));
+    const std::string table = digest("run/models.json"), config = digest("run/config.toml");
+    ASSERT_EQ(run(evaluate + " --test-images 2").status, 0) << read_file(at("error.txt"));
+    EXPECT_NE(digest("run/models.json"), table);
+    EXPECT_EQ(digest("run/config.toml"), config);
+    ASSERT_EQ(run(evaluate).status, 0) << read_file(at("error.txt"));
+    EXPECT_EQ(digest("run/models.json"), table);
+    expect_failure(1, "was trained with training-images", evaluate + " --train-images 20");
     fs::remove(folder / "mine/even/0.png");
     expect_failure(1, "not this run", resume);
     expect_failure(2, "is no path", train + "--dataset glyphs --size 28 --out " + at("x"));

@@ -16,9 +16,9 @@ constexpr int kSampleRows = 6;  // of a sheet of samples
 constexpr int kWalkSteps = 11;  // from -3 to 3 standard deviations
 constexpr int kWalks = 10;      // latents walked along
 
-std::string variant_title(Variant v, const VariantOptions& o) {
-    const std::string titles[] = {"MNIST-s", formatted("fr: %+g°", o.rotation), formatted("fs: %gx", o.scale),
-                                  "rt: random"};
+std::string variant_title(Variant v, const VariantOptions& o, const std::string& dataset) {
+    const std::string titles[] = {set_name(Variant::kStandard, dataset), formatted("fr: %+g°", o.rotation),
+                                  formatted("fs: %gx", o.scale), "rt: random"};
     return titles[int(v)];
 }
 
@@ -43,6 +43,7 @@ class DecodedSheets {
     DecodedSheets(Drawings& drawings, const InvarianceExperiment& experiment, const InvarianceReplica& replica)
         : drawings_(drawings),
           test_(experiment.data().test),
+          dataset_(experiment.data().name),
           variant_(experiment.of_paper().variant),
           replica_(replica),
           loaded_(experiment, replica, kRows) {}
@@ -58,7 +59,7 @@ class DecodedSheets {
             const std::vector<float> decoded = view_replica(loaded_.model, bytes, 0).output;
             sheet.fill(std::span<const std::uint8_t>(bytes), int(2 * t));
             sheet.fill(std::span<const float>(decoded), int(2 * t) + 1);
-            sheet.row_caption(int(2 * t), variant_title(kVariants[t], variant_));
+            sheet.row_caption(int(2 * t), variant_title(kVariants[t], variant_, dataset_));
         }
         add("reconstructions", sheet, "Reconstructions from the mean latent, below their inputs");
     }
@@ -96,11 +97,12 @@ class DecodedSheets {
     void add(const std::string& kind, const ImageGrid& sheet, const std::string& caption) {
         drawings_.add_sheet(
             kind + "-" + replica_.group(), sheet,
-            caption + " (" + set_name(replica_.train) + ", N = " + std::to_string(replica_.latents) + ").");
+            caption + " (" + set_name(replica_.train, dataset_) + ", N = " + std::to_string(replica_.latents) + ").");
     }
 
     Drawings& drawings_;
     const ImageSet& test_;
+    const std::string& dataset_;
     const VariantOptions& variant_;
     const InvarianceReplica replica_;
     LoadedVae loaded_;
@@ -135,7 +137,7 @@ class Figures : public Drawings {
                 make_variant(few, kVariants[t], o_.variant, experiment_.options().seed, Part::kTest);
             for (std::size_t n = 0; n < few.count(); ++n)
                 sheet.set(int(n), int(t), std::span(images).subspan(n * few.image_size(), few.image_size()));
-            sheet.column_caption(int(t), variant_title(kVariants[t], o_.variant));
+            sheet.column_caption(int(t), variant_title(kVariants[t], o_.variant, experiment_.data().name));
         }
         add_sheet("transformations", sheet,
                   "Figure 1. Test digits under the four transformations: as they are, turned by a fixed angle, "
@@ -146,23 +148,24 @@ class Figures : public Drawings {
     void comparison(const Table& table) {
         for (const FeatureKind kind : kFeatureKinds)
             for (const Variant train : o_.train_sets) {
+                const std::string trained_on = set_name(train, experiment_.data().name);
                 std::vector<ComparisonSeries> series;
                 for (const Row& row : table.rows) {
-                    if (row.keys.at("features") != name_of(kind) || row.keys.at("train") != set_name(train)) continue;
+                    if (row.keys.at("features") != name_of(kind) || row.keys.at("train") != trained_on) continue;
                     ComparisonSeries& of_n =
                         series.emplace_back(ComparisonSeries{"N = " + row.keys.at("latents").dump(), {}});
                     for (const Cell& cell : row.cells)
-                        of_n.points.push_back({cell.test.substr(cell.test.find('-') + 1), cell.mean,
+                        of_n.points.push_back({cell.test.substr(cell.test.rfind('-') + 1), cell.mean,
                                                cell.n > 1 ? cell.std : 0, cell.paper});
                 }
-                const Axes axes = half_width("Trained on " + set_name(train) + ", " + name_of(kind) + " features",
+                const Axes axes = half_width("Trained on " + trained_on + ", " + name_of(kind) + " features",
                                              "test set", "test accuracy");
                 const std::string name = std::string("accuracy-") + name_of(kind) + "-" + variant_code(train);
                 if (!series.empty() && comparison_plot(path(name), axes, series))
                     add(name,
                         "Accuracy over seeds (dots with one standard deviation) and the paper's single run "
                         "(diamonds): trained on " +
-                            set_name(train) + ", features: the posterior's " + name_of(kind) + ".");
+                            trained_on + ", features: the posterior's " + name_of(kind) + ".");
             }
     }
 

@@ -32,7 +32,7 @@ class PerSeed {
 double accuracy_of(const InvarianceReplica& r, std::size_t kind) { return r.accuracy[kind][kStandardSet]; }
 bool is_read(const InvarianceReplica& r) { return !std::isnan(accuracy_of(r, kSampled)); }
 
-Statement more_latents_help(const std::vector<InvarianceReplica>& replicas) {
+Statement more_latents_help(const std::vector<InvarianceReplica>& replicas, const std::string& dataset) {
     int fewest = 0, most = 0;
     for (const InvarianceReplica& r : replicas) {
         if (!fewest || r.latents < fewest) fewest = r.latents;
@@ -58,8 +58,9 @@ Statement more_latents_help(const std::vector<InvarianceReplica>& replicas) {
     }
     Statement s = judged(
         "S1", "That more latents do not help is an artefact of reading samples: read off posterior means, they do",
-        formatted("From N = %d to %d accuracy on MNIST-s moves by %+.4f on samples and by %+.4f on means.", fewest,
-                  most, measured_cell("", gains[kSampled]).mean, measured_cell("", gains[kMeans]).mean),
+        formatted("From N = %d to %d accuracy on %s moves by %+.4f on samples and by %+.4f on means.", fewest, most,
+                  set_name(Variant::kStandard, dataset).c_str(), measured_cell("", gains[kSampled]).mean,
+                  measured_cell("", gains[kMeans]).mean),
         successes, int(differences.size()),
         {"gain from the fewest to the most latents, on means less on samples", differences});
     s.rule = formatted(
@@ -106,15 +107,17 @@ Statement scale_reading(const std::vector<InvarianceReplica>& replicas, const Va
 }
 
 /// Accuracy by N: samples and means, each training set.
-std::vector<Series> accuracy_by_latents(const std::vector<InvarianceReplica>& replicas) {
+std::vector<Series> accuracy_by_latents(const std::vector<InvarianceReplica>& replicas, const std::string& dataset) {
     std::vector<Series> lines;
     for (const FeatureKind kind : {FeatureKind::kMean, FeatureKind::kSample})
         for (const Variant train : {Variant::kStandard, Variant::kRandom}) {
             std::map<int, std::vector<double>> by_size;
             for (const InvarianceReplica& r : replicas)
                 if (r.train == train && is_read(r)) by_size[r.latents].push_back(accuracy_of(r, std::size_t(kind)));
-            Series line{
-                .name = std::string(name_of(kind)) + "s, trained on " + set_name(train), .x = {}, .y = {}, .std = {}};
+            Series line{.name = std::string(name_of(kind)) + "s, trained on " + set_name(train, dataset),
+                        .x = {},
+                        .y = {},
+                        .std = {}};
             line.colour = int(kind), line.dashed = train == Variant::kRandom;
             for (const auto& [latents, values] : by_size) add_point(line, latents, values);
             if (!line.x.empty()) lines.push_back(std::move(line));
@@ -125,7 +128,7 @@ std::vector<Series> accuracy_by_latents(const std::vector<InvarianceReplica>& re
         paper.x.push_back(latents);
         paper.y.push_back((*invariance_table2(Variant::kStandard, latents))[kStandardSet]);
     }
-    if (!lines.empty()) lines.push_back(std::move(paper));
+    if (!lines.empty() && dataset == "mnist") lines.push_back(std::move(paper));
     return lines;
 }
 
@@ -156,17 +159,20 @@ std::vector<ComparisonSeries> both_scales(const std::vector<InvarianceReplica>& 
 
 std::vector<Statement> invariance_findings(const std::vector<InvarianceReplica>& replicas,
                                            const InvarianceOptions& options, const std::string& dataset) {
-    std::vector<Statement> findings = {more_latents_help(replicas)};
+    std::vector<Statement> findings = {more_latents_help(replicas, dataset)};
     if (dataset == "mnist") findings.push_back(scale_reading(replicas, options.variant));
     return findings;
 }
 
 void draw_invariance_findings(const InvarianceExperiment& experiment, const std::vector<InvarianceReplica>& replicas) {
+    const DataSet& data = experiment.data();
     Drawings drawings(experiment);
-    Axes axes{.title = "Accuracy on MNIST-s by number of latents", .x = "latents N", .y = "test accuracy"};
+    Axes axes{.title = "Accuracy on " + set_name(Variant::kStandard, data.name) + " by number of latents",
+              .x = "latents N",
+              .y = "test accuracy"};
     axes.log_x = true;
-    drawings.add_lines("finding-S1", axes, accuracy_by_latents(replicas), "");
-    if (experiment.data().name != "mnist") return;
+    drawings.add_lines("finding-S1", axes, accuracy_by_latents(replicas, data.name), "");
+    if (data.name != "mnist") return;
     const std::vector<ComparisonSeries> scales = both_scales(replicas, experiment.of_paper().variant);
     if (!scales.empty())
         comparison_plot(

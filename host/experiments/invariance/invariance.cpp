@@ -86,8 +86,9 @@ void add_settings(Settings& s, InvarianceOptions& o) {
           "what stays in place: the middle of the pixels (13.5) or half the size (14)");
     s.add("fixed-scale-by", v.fixed_scale, kTraining | kEvaluation,
           one_of<FixedScale>({{"affine", FixedScale::kAffine}, {"resize-crop", FixedScale::kResizeCrop}}),
-          "how MNIST-fs is enlarged: resized to 31 and cropped to 28 (nearer to the paper), or about the centre");
-    s.add("fixed-scale", v.scale, kTraining | kEvaluation, number({0.1, 10}), "scale of MNIST-fs; above 1 enlarges");
+          "how the images of fs are enlarged: resized to 31 and cropped to 28 (nearer to the paper), or about the "
+          "centre");
+    s.add("fixed-scale", v.scale, kTraining | kEvaluation, number({0.1, 10}), "scale of fs; above 1 enlarges");
     s.group("Evaluation");
     s.add("regularisation", o.C, kEvaluation, number(positive()),
           "C of the logistic regression: the inverse of its regularisation");
@@ -105,7 +106,9 @@ VariantOptions with_other_scale(VariantOptions options) {
     options.fixed_scale = options.fixed_scale == FixedScale::kAffine ? FixedScale::kResizeCrop : FixedScale::kAffine;
     return options;
 }
-std::string set_name(Variant variant) { return std::string("MNIST-") + variant_code(variant); }
+std::string set_name(Variant variant, const std::string& dataset) {
+    return (dataset == "mnist" ? "MNIST" : dataset) + "-" + variant_code(variant);
+}
 
 std::string InvarianceBenchmark::name() const {
     return std::string(variant_code(train)) + "-" + benchmark_code(kind) + "-seed" + std::to_string(seed);

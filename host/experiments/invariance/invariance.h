@@ -47,8 +47,8 @@ using TestAccuracies = std::array<double, kTestSets>;
 
 /// The options with the other reading of "1.1x".
 VariantOptions with_other_scale(VariantOptions options);
-/// "MNIST-rt"
-std::string set_name(Variant variant);
+/// "MNIST-rt", as the paper has it; of another data set its own name, "glyphs-rt".
+std::string set_name(Variant variant, const std::string& dataset);
 
 /// One model of the table: what it was trained on and what was read from it.
 struct InvarianceReplica : Replica {

@@ -105,8 +105,8 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
         print_figures(draw_invariance_figures(*experiment_, nullptr));
     }
     void likelihood() {
-        const auto keys = [](const InvarianceReplica& replica) -> Json {
-            return {{"train", set_name(replica.train)}, {"latents", replica.latents}};
+        const auto keys = [&](const InvarianceReplica& replica) -> Json {
+            return {{"train", set_name(replica.train, data().name)}, {"latents", replica.latents}};
         };
         const auto images = [&](const InvarianceReplica& replica) { return experiment_->test_images(replica); };
         show_table(

@@ -84,23 +84,24 @@ std::optional<Table> reduced_table_of_run(const InvarianceExperiment& experiment
 
 std::vector<FigureFile> draw_reduced(const InvarianceExperiment& experiment, const Table& table) {
     Drawings drawings(experiment);
+    const auto name = [&](Variant variant) { return set_name(variant, experiment.data().name); };
     for (const Variant train : experiment.of_paper().train_sets)
         for (const Variant test : {Variant::kStandard, Variant::kRandom}) {
             std::vector<Series> lines;
             for (const Row& row : table.rows) {
-                if (row.keys.at("train") != set_name(train)) continue;
+                if (row.keys.at("train") != name(train)) continue;
                 std::string features = row.keys.at("features");
                 if (row.keys.at("latents").is_number()) features = "latents, " + features;
                 if (lines.empty() || lines.back().name != features) lines.push_back({features, {}, {}, {}});
                 for (const Cell& cell : row.cells)
-                    if (cell.test == set_name(test)) add_point(lines.back(), row.keys.at("images"), cell);
+                    if (cell.test == name(test)) add_point(lines.back(), row.keys.at("images"), cell);
             }
-            Axes axes = half_width("Trained on " + set_name(train) + ", tested on " + set_name(test), "training images",
+            Axes axes = half_width("Trained on " + name(train) + ", tested on " + name(test), "training images",
                                    "test accuracy");
             axes.log_x = true;
             drawings.add_lines(std::string("reduced-") + variant_code(train) + "-on-" + variant_code(test), axes, lines,
-                               "Accuracy on " + set_name(test) +
-                                   " against the number of different training images of " + set_name(train) +
+                               "Accuracy on " + name(test) + " against the number of different training images of " +
+                                   name(train) +
                                    ", training equally long; the band is one standard deviation over seeds.");
         }
     return drawings.files;

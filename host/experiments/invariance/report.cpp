@@ -72,12 +72,13 @@ void write_invariance_report(const InvarianceExperiment& experiment, const std::
     const FeatureFits fits(table, FeatureKind::kSample);
     const std::vector<Statement> claims = invariance_claims(replicas, fits.headline);
     add_highlights(report, replicas.size(), fits.best(), claims);
-    report.paragraph(
-        "A variational auto-encoder is trained on images as they are (`MNIST-s`) or randomly turned and scaled "
-        "(`MNIST-rt`); then a multinomial logistic regression learns the labels from its latents and is tried on "
-        "four versions of the test set. Source of the images: " +
-        data.source + "." +
-        (data.name == "mnist" ? "" : " `MNIST` in these names is the paper's; here it stands for " + data.name + "."));
+    report.paragraph("A variational auto-encoder is trained on images as they are (`" +
+                     set_name(Variant::kStandard, data.name) + "`) or randomly turned and scaled (`" +
+                     set_name(Variant::kRandom, data.name) +
+                     "`); then a multinomial logistic regression learns the labels from its latents and is tried on "
+                     "four versions of the test set. Source of the images: " +
+                     data.source + "." +
+                     (data.name == "mnist" ? "" : " `MNIST` in the paper's claims stands for " + data.name + " here."));
     if (!table.rows.empty()) add_table2(report, experiment, table, fits);
     add_figures(report, figures, "accuracy-", Report::Width::half);
 

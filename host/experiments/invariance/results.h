@@ -61,7 +61,7 @@ Table reduced_table(const std::vector<ReducedSet>& sets, const std::string& data
 /// The same of the numbers of images that the run has in OUT/reduced, read from their results; nothing if it has none.
 /// What was measured with other settings is measured anew, or refused.
 std::optional<Table> reduced_table_of_run(const InvarianceExperiment& experiment);
-/// Accuracy on MNIST-s and MNIST-rt against the number of training images, one picture per training set and test set.
+/// Accuracy on the sets s and rt against the number of training images, one picture per training set and test set.
 std::vector<FigureFile> draw_reduced(const InvarianceExperiment& experiment, const Table& table);
 
 // --- the page: report.cpp --------------------------------------------------------------------------------------------

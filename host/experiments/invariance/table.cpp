@@ -20,6 +20,7 @@ const std::map<std::pair<Variant, int>, TestAccuracies> kTable2 = {
     {{kStandard, 50}, {0.8547, 0.6739, 0.7737, 0.7837}}, {{kStandard, 100}, {0.8550, 0.6826, 0.7778, 0.7742}},
     {{kRandom, 10}, {0.8632, 0.7386, 0.8238, 0.8070}},   {{kRandom, 20}, {0.8504, 0.7289, 0.7734, 0.7951}},
     {{kRandom, 50}, {0.8561, 0.7334, 0.7906, 0.8089}},   {{kRandom, 100}, {0.8563, 0.7378, 0.7965, 0.7983}}};
+constexpr const char* kPapersSet = "mnist";
 constexpr std::size_t kS = 0, kFr = 1;
 // Two accuracies this close count as equal: what the paper's own flat region (N = 20 to 100 on MNIST-s, claim C3)
 // varies by.
@@ -164,11 +165,12 @@ Statement larger_models_prune(const std::vector<InvarianceReplica>& replicas) {
 }
 
 /// One cell for each test set, from accuracies [seed].
-std::vector<Cell> cells_of(const std::vector<const TestAccuracies*>& seeds, const TestAccuracies* paper = nullptr) {
+std::vector<Cell> cells_of(const std::vector<const TestAccuracies*>& seeds, const std::string& dataset,
+                           const TestAccuracies* paper = nullptr) {
     std::vector<Cell> cells;
     for (std::size_t t = 0; t < kTestSets; ++t) {
-        Cell& cell =
-            cells.emplace_back(cell_over(set_name(kVariants[t]), seeds, [t](const auto* seed) { return (*seed)[t]; }));
+        Cell& cell = cells.emplace_back(
+            cell_over(set_name(kVariants[t], dataset), seeds, [t](const auto* seed) { return (*seed)[t]; }));
         if (!paper) continue;
         cell.paper = (*paper)[t];
         cell.tolerance = kStated;
@@ -177,8 +179,9 @@ std::vector<Cell> cells_of(const std::vector<const TestAccuracies*>& seeds, cons
 }
 
 Row latents_row(FeatureKind kind, Variant train, int latents, const std::vector<const TestAccuracies*>& seeds,
-                const TestAccuracies* paper) {
-    return {{{"features", name_of(kind)}, {"train", set_name(train)}, {"latents", latents}}, cells_of(seeds, paper)};
+                const std::string& dataset, const TestAccuracies* paper) {
+    return {{{"features", name_of(kind)}, {"train", set_name(train, dataset)}, {"latents", latents}},
+            cells_of(seeds, dataset, paper)};
 }
 
 }  // namespace
@@ -198,13 +201,14 @@ Table invariance_table(const std::vector<InvarianceReplica>& replicas,
     for (const auto& [key, seeds] : latents) {
         const auto [kind, train, n] = key;
         table.rows.push_back(
-            latents_row(kind, train, n, seeds, dataset == "mnist" ? invariance_table2(train, n) : nullptr));
+            latents_row(kind, train, n, seeds, dataset, dataset == kPapersSet ? invariance_table2(train, n) : nullptr));
     }
     std::map<std::pair<BenchmarkKind, Variant>, std::vector<const TestAccuracies*>> pixels;
     for (const InvarianceBenchmark& b : benchmarks) pixels[{b.kind, b.train}].push_back(&b.accuracy);
     for (const auto& [key, seeds] : pixels)
         table.rows.push_back(
-            {{{"features", name_of(key.first)}, {"train", set_name(key.second)}, {"latents", "-"}}, cells_of(seeds)});
+            {{{"features", name_of(key.first)}, {"train", set_name(key.second, dataset)}, {"latents", "-"}},
+             cells_of(seeds, dataset)});
     return measured_part(std::move(table));
 }
 
@@ -214,7 +218,7 @@ Table active_units_table(const std::vector<InvarianceReplica>& replicas, const s
     std::map<Variant, std::map<int, std::vector<double>>> by;
     for (const InvarianceReplica& r : replicas) by[r.train][r.latents].push_back(r.test_elbo.active_units);
     for (const auto& [train, sizes] : by) {
-        Row& row = table.rows.emplace_back(Row{{{"train", set_name(train)}}, {}});
+        Row& row = table.rows.emplace_back(Row{{{"train", set_name(train, dataset)}}, {}});
         for (const auto& [latents, values] : sizes)
             row.cells.push_back(measured_cell("N = " + std::to_string(latents), values));
     }
@@ -247,7 +251,7 @@ std::vector<Statement> invariance_statements(const std::vector<InvarianceReplica
     of_paper.rows.clear();
     for (const FeatureKind kind : kFeatureKinds)
         for (const auto& [key, cells] : kTable2) {
-            of_paper.rows.push_back(latents_row(kind, key.first, key.second, {}, &cells));
+            of_paper.rows.push_back(latents_row(kind, key.first, key.second, {}, kPapersSet, &cells));
         }
     for (Statement& cell : statements_of(with_missing_rows(table, of_paper))) statements.push_back(std::move(cell));
     return statements;

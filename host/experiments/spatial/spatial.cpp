@@ -320,7 +320,13 @@ FixedScores SpatialExperiment::fixed_scores() const {
     for (const SpatialRow row : options_.rows) {
         if (is_model(row) || !data().labelled) continue;
         const bool is_raw = row == SpatialRow::kRaw;
-        for (const int latents : is_raw ? std::vector<int>{0} : options_.latents) {
+        const int D = int(data().train.image_size());
+        if (is_raw && D > kMostSvmFeatures) {
+            log_info("raw pixels are left out: a linear SVM reads " + std::to_string(kMostSvmFeatures) +
+                     " numbers of an image at most, and these have " + std::to_string(D));
+            continue;
+        }
+        for (const int latents : is_raw ? std::vector<int>{D} : options_.latents) {
             const std::string size = is_raw ? "" : std::to_string(latents);
             Values own = {{"rows", code_of(row)}, {"latents", size}};
             for (const Setting& s : run().settings.all())  // no other setting of the training matters

@@ -74,7 +74,7 @@ std::vector<SpatialReplica> best_restarts(const std::vector<SpatialReplica>& rep
 struct FixedScore : SvmScores {
     double test_other_centre = NAN;  ///< of principal components, their test images centred the other way
 };
-/// Raw pixels at 0 latents, principal components at each size.
+/// Raw pixels at the numbers of an image, principal components at each size.
 using FixedScores = std::map<std::pair<SpatialRow, int>, FixedScore>;
 
 class SpatialExperiment : public Experiment {
@@ -85,7 +85,8 @@ class SpatialExperiment : public Experiment {
     std::vector<SpatialReplica> replicas() const;
     /// Any other, of the first seed.
     SpatialReplica replica(SpatialRow model, int latents, PosePrior prior = PosePrior::kNone, int rank = 0) const;
-    /// The rows without a model, measured unless their results are on disk.
+    /// The rows without a model, measured unless their results are on disk. Raw pixels that are more than a linear SVM
+    /// reads are left out, and that is said.
     FixedScores fixed_scores() const;
     const SpatialOptions& of_paper() const { return options_; }
 

@@ -68,8 +68,8 @@ Table spatial_table(const std::vector<SpatialReplica>& replicas, const FixedScor
     const auto add = [&](const std::string& input, int latents, const char* features, std::vector<Cell> cells) {
         table.rows.push_back(row_of(input, latents, features, std::move(cells)));
     };
-    if (const auto raw = fixed.find({kRaw, 0}); raw != fixed.end())
-        add(title_of(kRaw), 784, "pixels", cells_of({raw->second}, paper_of(kRaw, 0), kExactRaw));
+    if (const auto raw = fixed.lower_bound({kRaw, 0}); raw != fixed.end() && raw->first.first == kRaw)
+        add(title_of(kRaw), raw->first.second, "pixels", cells_of({raw->second}, paper_of(kRaw, 0), kExactRaw));
     // The paper's test images are centred with their own mean: only then is its row to be met exactly.
     const double exact = options.centre == PcaCentre::kOwn ? kExact : kTrained;
     const std::vector<SpatialReplica> best = best_restarts(replicas);

@@ -45,5 +45,8 @@ for likelihood in gaussian gaussian-learned; do
     train "geometry-$likelihood" geometry "${alphas[@]}" --hidden 30 --likelihood "$likelihood"
     train "spatial-$likelihood" spatial --rows "vae,$poses" "${small[@]}" --likelihood "$likelihood"
 done
+train invariance-colour invariance --latents 3 --train-set s --hidden 40 --dataset glyphs-colour
+train geometry-colour geometry "${alphas[@]}" --hidden 30 --dataset glyphs-colour
+train spatial-colour spatial --rows "vae,$poses" "${small[@]}" --dataset glyphs-colour
 cd "$here"
 WARPVAE_RUNS=$scratch/runs PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest test_modules

@@ -17,7 +17,7 @@ class DenseVae(nn.Module):
         self.is_gaussian = weights.is_gaussian(self.settings)
 
     def moments(self, x):
-        """Mean and deviation of q(z | x), x [N, H W] in [0, 1]."""
+        """Mean and deviation of q(z | x), x [N, H W C] in [0, 1]."""
         mean, log_variance = self.heads(self.encoder(x)).chunk(2, -1)
         return mean, (log_variance / 2).exp()
 

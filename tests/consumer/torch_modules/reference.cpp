@@ -110,15 +110,25 @@ std::vector<float> levels(const ImageSet& set) {
     for (const std::uint8_t byte : set.images) x.push_back(float(byte) / 255);
     return x;
 }
-std::vector<float> grey_glyphs(int count) { return levels(make_glyphs(count, 7, Part::kTest).set); }
-constexpr int kPixels = 28 * 28;
+std::vector<float> glyphs(int count, int channels) {
+    return levels(channels > 1 ? make_colour_glyphs(count, 7, Part::kTest).set
+                               : make_glyphs(count, 7, Part::kTest).set);
+}
+/// The size of the images that the weights are of: of glyphs, grey or in colour.
+template <class Config>
+void fit(Config& config, const SafeTensors& file) {
+    if (!file.metadata_at(kImageShape).ends_with(",3")) return;
+    config.height = config.width = 32;
+    config.channels = 3;
+}
 
 void dense_vae(Reference& to, const SafeTensors& file) {
     const auto options = options_of<InvarianceOptions>(file);
     DenseVaeConfig config;
     config.hidden = options.hidden, config.latents = options.latents[0], config.likelihood = options.pixels;
+    fit(config, file);
     OnDevice<DenseVae<float>> vae(config, 1, kImages);
-    to.load(vae.model, grey_glyphs(kImages), {kImages, kPixels});
+    to.load(vae.model, glyphs(kImages, config.channels), {kImages, vae.model.image_size()});
     to.encode_and_decode(vae.model);
 }
 
@@ -126,8 +136,9 @@ void renyi_vae(Reference& to, const SafeTensors& file) {
     const auto options = options_of<GeometryOptions>(file);
     RenyiVaeConfig config = options.model;
     config.latents = options.latents[0], config.samples = kDraws;
+    fit(config, file);
     OnDevice<RenyiVae<float>> vae(config, options.alphas, kImages);
-    to.load(vae.model, grey_glyphs(kImages), {kImages, kPixels});
+    to.load(vae.model, glyphs(kImages, config.channels), {kImages, vae.model.image_size()});
     to.encode_and_decode(vae.model);
     vae.model.evaluate(kImages, to.noise());
     to.add("draws", {kImages, kDraws, config.latents},
@@ -143,26 +154,23 @@ void spatial_vae(Reference& to, const SafeTensors& file) {
     const auto options = options_of<SpatialOptions>(file);
     SpatialVaeConfig config = SpatialReplica(options.rows[0], options.model).config;
     config.latents = options.latents[0], config.samples = 1;
+    fit(config, file);
     OnDevice<SpatialVae<float>> vae(config, 1, kImages);
-    to.load(vae.model, grey_glyphs(kImages), {kImages, kPixels});
+    to.load(vae.model, glyphs(kImages, config.channels), {kImages, vae.model.image_size()});
     to.encode_and_decode(vae.model);
 }
 
 void equivae(Reference& to, const SafeTensors& file) {
     const auto options = options_of<EquivaeOptions>(file);
     EquivaeConfig config = EquivaeConfig::for_latents(options.latents);
-    config.channels = int(file.at("inv.conv.0.weight").shape[1]);
-    if (config.channels > 1) config.height = config.width = 32;
+    fit(config, file);
     config.likelihood = options.pixels.value_or(config.channels > 1 ? Likelihood::kGaussian : Likelihood::kBernoulli);
     config.semi_supervised = *setting(file, "kind") == "semi-supervised";
     const ConvolutionDevice device;
     Equivae<float> model(config, 1, kImages, {}, device.matmul, device.convolver);
-    const auto glyphs = [&](int count) {
-        return config.channels > 1 ? levels(make_colour_glyphs(count, 7, Part::kTest).set) : grey_glyphs(count);
-    };
     const std::int64_t H = config.height, W = config.width, C = config.channels, Z = config.latents;
-    to.load(model, glyphs(kImages), {kImages, H, W, C});
-    const std::vector<float> sets = glyphs(kImages * kSetImages);
+    to.load(model, glyphs(kImages, config.channels), {kImages, H, W, C});
+    const std::vector<float> sets = glyphs(kImages * kSetImages, config.channels);
     to.add("sets", {kImages, kSetImages, H, W, C}, sets);
     check(copy_to_device(model.sets(), sets.data(), sets.size() * sizeof(float), device.stream));
     model.embed_sets(kImages, kSetImages);

@@ -1,7 +1,5 @@
 """SpatialVae (models/spatial_vae.h), which `spatial` trains, in PyTorch: VAE, T-VAE and DT-VAE with every pose and prior.
-The images are squares."""
-import math
-
+"""
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -9,12 +7,12 @@ from torch.nn import functional as F
 import weights
 
 
-def spline_basis(g, size):
-    """[g^2, size^2]: what each control point's place adds to the grid (cuda/thin_plate_spline.cpp)."""
+def spline_basis(g, height, width):
+    """[g^2, H W]: what each control point's place adds to the grid (cuda/thin_plate_spline.cpp)."""
     line = torch.linspace(-1, 1, g, dtype=torch.float64)
     source = torch.stack([line.repeat(g), line.repeat_interleave(g)])
-    axis = torch.linspace(-1, 1, size, dtype=torch.float64)
-    pixels = torch.stack([axis.repeat(size), axis.repeat_interleave(size)])
+    across, down = (torch.linspace(-1, 1, size, dtype=torch.float64) for size in (width, height))
+    pixels = torch.stack([across.repeat(height), down.repeat_interleave(width)])
 
     def rows(points):
         r2 = ((source[:, :, None] - points[:, None, :]) ** 2).sum(0)
@@ -61,12 +59,12 @@ class SpatialVae(nn.Module):
         weights.add_deviation(self.decoder, tensors)
         self.load_state_dict(tensors)
         self.is_gaussian = weights.is_gaussian(self.settings)
-        self.size = math.isqrt(self.decoder[-2].out_features)
+        self.shape = weights.image_shape(self.settings)
         self.numbers = {"affine": 6, "pose": 5}.get(pose, 0)  # of one warp
         if pose == "tps":
             g = int(self.settings["control-points"])
             self.numbers = 2 * g * g
-            self.register_buffer("basis", spline_basis(g, self.size), persistent=False)
+            self.register_buffer("basis", spline_basis(g, *self.shape[:2]), persistent=False)
             line = torch.linspace(-1, 1, g)
             self.register_buffer("source", torch.stack([line.repeat(g), line.repeat_interleave(g)]), persistent=False)
         one = [1.0, 0, 0, 0, 1, 0] if pose == "affine" else [0.0] * self.numbers
@@ -94,17 +92,17 @@ class SpatialVae(nn.Module):
         return self.identity + float(self.settings["limit-range"]) * (2 * torch.sigmoid(slope * u) - 1)
 
     def warp(self, images, u, inverse):
-        """images [N, H W] in the pose of the warp's numbers u."""
-        images = images.view(-1, 1, self.size, self.size)
+        """images [N, H W C] in the pose of the warp's numbers u."""
+        images = images.view(-1, *self.shape).permute(0, 3, 1, 2)
         if self.form == "tps":
-            grid = ((self.source + u.view(len(u), 2, -1)) @ self.basis).view(-1, 2, self.size, self.size).permute(0, 2, 3, 1)
+            grid = ((self.source + u.view(len(u), 2, -1)) @ self.basis).view(-1, 2, *self.shape[:2]).permute(0, 2, 3, 1)
         else:
             theta = pose_matrix(u) if self.form == "pose" else u.view(-1, 2, 3)
             grid = F.affine_grid(inverse_matrix(theta) if inverse else theta, images.shape, align_corners=True)
-        return F.grid_sample(images, grid, padding_mode="border", align_corners=True).flatten(1)
+        return F.grid_sample(images, grid, padding_mode="border", align_corners=True).permute(0, 2, 3, 1).flatten(1)
 
     def moments(self, x, u=None):
-        """Mean and deviation of q(z | x), x [N, H W] in [0, 1]; a DT-VAE's of x with the pose u taken off."""
+        """Mean and deviation of q(z | x), x [N, H W C] in [0, 1]; a DT-VAE's of x with the pose u taken off."""
         if self.kind == "dtvae":
             x = self.warp(x, u[:, : self.numbers], False)
         mean, s = self.heads(self.encoder(x)).chunk(2, -1)

@@ -21,6 +21,11 @@ def read(path):
     return settings, tensors
 
 
+def image_shape(settings):
+    """Height, width and channels of the images, channels the last axis."""
+    return tuple(int(extent) for extent in settings["image-shape"].split(","))
+
+
 def linear(tensors, name):
     out_features, in_features = tensors[name + ".weight"].shape
     return nn.Linear(in_features, out_features)

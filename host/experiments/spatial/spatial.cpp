@@ -5,11 +5,13 @@
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/pixel_likelihood.h"
 #include "host/log.h"
+#include "host/show/format.h"
 
 namespace warpvae {
 namespace {
 
-constexpr int kEvaluationVersion = 1;
+constexpr int kEvaluationVersion = 2;
+constexpr double kFolded = 0.05;  // of all pixels: from there on a warp counts as folded over
 
 struct RowNames {
     SpatialRow row;
@@ -155,6 +157,7 @@ void SpatialReplica::fields(Fields& f) {
         g("largest_correlation", pose.largest_correlation);
         g("mean_determinant", pose.mean_determinant);
     });
+    f("foldover", foldover);
     std::string why = bad_minimum(*this);  // for people who read the file
     f("bad_minimum", why);
 }
@@ -170,6 +173,8 @@ std::string bad_minimum(const SpatialReplica& r) {
     if (r.test_elbo.active_units <= 1) return "one template: z carries nothing";
     if (r.pose.mean_determinant > 0 && r.pose.mean_determinant < 1)
         return "a down-sampled digit: the warp enlarges what z draws";
+    if (r.foldover.pixels > kFolded)
+        return formatted("a folded image: the warp mirrors %.0f %% of all pixels", 100 * r.foldover.pixels);
     return "";
 }
 
@@ -214,12 +219,17 @@ class SpatialEnsemble : public Ensemble {
         for (int r = 0; r < size(); ++r) {
             replicas_[r]->train_elbo = train_elbo[r];
             replicas_[r]->test_elbo = test_elbo[r];
-            if (vae_.has_pose())
-                replicas_[r]->pose = summarise_poses(extract_poses(vae_, test_images_, r), vae_.pose());
+            if (vae_.has_pose()) read_poses(r);
         }
     }
 
   private:
+    void read_poses(int r) {
+        const SpatialVaeConfig& c = vae_.config();
+        const std::vector<float> poses = extract_poses(vae_, test_images_, r);
+        replicas_[r]->pose = summarise_poses(poses, vae_.pose());
+        replicas_[r]->foldover = measure_foldover(poses, vae_.pose(), c.control_points, c.height, c.width);
+    }
     void read_classes(std::size_t kind) {
         const auto train = extract_features(vae_, train_images_, kFeatureKinds[kind], device_seeds, 0);
         const auto test = extract_features(vae_, test_images_, kFeatureKinds[kind], device_seeds, 1);

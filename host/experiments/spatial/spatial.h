@@ -10,6 +10,7 @@
 
 #include "host/evaluate/elbo.h"
 #include "host/evaluate/features.h"
+#include "host/evaluate/foldover.h"
 #include "host/evaluate/likelihood.h"
 #include "host/evaluate/linear_svm.h"
 #include "host/evaluate/pca.h"
@@ -49,7 +50,8 @@ struct SpatialReplica : Replica {
     ElboSummary train_elbo, test_elbo;
     /// Of kFeatureKinds; NaN where the images have no labels.
     std::array<SvmScores, 2> svm{SvmScores{NAN, NAN, NAN}, SvmScores{NAN, NAN, NAN}};
-    PoseSummary pose;  ///< of the test set; empty for a VAE
+    PoseSummary pose;   ///< of the test set; empty for a VAE
+    Foldover foldover;  ///< of the same poses
 
     std::string group() const override;  ///< "affine-tvae-z8-fitted"
     std::string name() const override;
@@ -65,7 +67,8 @@ struct SpatialReplica : Replica {
 };
 /// "Affine-TVAE, full prior of rank 2"
 std::string title_of(const SpatialReplica& replica);
-/// Why a training counts as caught in a bad local minimum (section VI.ii); empty if it does not.
+/// Why a training counts as caught in a bad local minimum (section VI.ii, and a warp that folds images over themselves);
+/// empty if it does not.
 std::string bad_minimum(const SpatialReplica& replica);
 /// Of restarts of one seed, the one with the best training ELBO.
 std::vector<SpatialReplica> best_restarts(const std::vector<SpatialReplica>& replicas);

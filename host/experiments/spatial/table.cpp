@@ -102,9 +102,13 @@ Table spatial_models_table(const std::vector<SpatialReplica>& replicas, const st
             cell_over("KL", members, [](R r) { return r->test_elbo.kl; }),
             cell_over("active units", members, [](R r) { return r->test_elbo.active_units; }),
             cell_over("bad minima", members, [](R r) { return !bad_minimum(*r).empty(); })};
-        if (members[0]->has_pose())
+        if (members[0]->has_pose()) {
             cells.push_back(
                 cell_over("largest correlation in u", members, [](R r) { return r->pose.largest_correlation; }));
+            cells.push_back(cell_over("folded pixels, %", members, [](R r) { return 100 * r->foldover.pixels; }));
+            cells.push_back(cell_over("folded images, %", members, [](R r) { return 100 * r->foldover.images; }));
+            cells.push_back(cell_over("least determinant", members, [](R r) { return r->foldover.least_determinant; }));
+        }
         table.rows.push_back(
             {{{"model", title_of(*members[0])}, {"latents", members[0]->config.latents}}, std::move(cells)});
     }

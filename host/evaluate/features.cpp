@@ -8,8 +8,6 @@
 namespace warpvae {
 namespace {
 
-constexpr double kInformativeVariance = 0.01;  // "carries information" (Peste et al., section 2.1)
-
 /// Encodes the images batch by batch, once for each of `kinds`, with the noise of the data set of this number, and
 /// calls body(kind, first, rows).
 template <class Body>

@@ -41,6 +41,9 @@ struct PoseSummary {
 /// poses [n, S].
 PoseSummary summarise_poses(const std::vector<float>& poses, const Pose& pose);
 
+/// "Carries information" (Peste et al. 2017, section 2.1): the variance of posterior means along a direction.
+inline constexpr double kInformativeVariance = 0.01;
+
 /// Principal components of posterior means (Peste et al. 2017, section 2.1).
 struct MeanSpectrum {
     std::vector<double> eigenvalues;  ///< [Z] of the covariance (over n), falling

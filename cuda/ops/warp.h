@@ -124,6 +124,10 @@ struct Degradation {
 template <class T>
 Status degrade(T* y, const T* x, Degradation noise, const std::uint64_t* seeds, std::size_t first_row, int R, int N,
                int H, int W, Stream stream);
+/// The same of the minibatch of step *step, a number on the device: each step and row has noise of its own.
+template <class T>
+Status degrade_minibatch(T* y, const T* x, Degradation noise, const std::uint64_t* seeds, const std::uint64_t* step,
+                         int R, int N, int H, int W, Stream stream);
 /// out [R, N] = peak signal-to-noise ratios in dB of x against target [R, N, D], D from 1; 58.9 at most: psnr.cuh.
 template <class T>
 Status psnr(T* out, const T* x, const T* target, int R, int N, int D, Stream stream);

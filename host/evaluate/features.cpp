@@ -1,5 +1,6 @@
 #include "host/evaluate/features.h"
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 
@@ -63,6 +64,19 @@ Posteriors read_posteriors(Autoencoder<float>& model, const GivenImages& images,
         if (is_mean) keep(out.moments, count, first, model.moments(), R, rows, 2 * Z, model.stream());
     });
     return out;
+}
+
+float deviation_of(Spread spread, float s) {
+    switch (spread) {
+        case Spread::kLogVariance:
+            return std::exp(s / 2);
+        case Spread::kVariance:
+            return std::sqrt(s);
+        case Spread::kLogDeviation:
+            return std::max(std::exp(s), 1e-6f);
+        default:
+            return std::exp(std::max(s, 1e-6f));
+    }
 }
 
 std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& images, int r) {

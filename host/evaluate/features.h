@@ -29,6 +29,9 @@ struct Posteriors {
 Posteriors read_posteriors(Autoencoder<float>& model, const GivenImages& images,
                            const DeviceBuffer<std::uint64_t>& seeds, int set);
 
+/// sigma of what a model calls the spread s (gaussian_moments.cuh, on the host).
+float deviation_of(Spread spread, float s);
+
 /// The poses u of a set by replica r, from the mean of q(u | x): host [count, S].
 std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& images, int r);
 

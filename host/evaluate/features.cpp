@@ -105,14 +105,18 @@ PoseSummary summarise_poses(const std::vector<float>& poses, const Pose& pose) {
         if (is_affine) out.mean_determinant += (u[0] * u[4] - u[1] * u[3]) / double(n);
         if (is_pose) out.mean_determinant += std::exp(u[1] + u[2]) / double(n);
     }
+    int pairs = 0;
     for (std::size_t a = 0; a < S; ++a) {
         out.deviation.push_back(std::sqrt(product[a * S + a] / double(n)));
         for (std::size_t b = 0; b < a; ++b) {
             const double scale = std::sqrt(product[a * S + a] * product[b * S + b]);
-            if (scale > 0)
-                out.largest_correlation = std::max(out.largest_correlation, std::abs(product[a * S + b]) / scale);
+            if (!(scale > 0)) continue;
+            const double correlation = std::abs(product[a * S + b]) / scale;
+            out.largest_correlation = std::max(out.largest_correlation, correlation);
+            out.mean_correlation += correlation, ++pairs;
         }
     }
+    if (pairs) out.mean_correlation /= pairs;
     return out;
 }
 

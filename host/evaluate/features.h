@@ -37,7 +37,8 @@ std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& i
 
 struct PoseSummary {
     std::vector<double> mean, deviation;  ///< [S] over the set
-    double largest_correlation = 0;       ///< between two numbers of u over the set, in size
+    /// Between two numbers of u over the set, in size: the largest, and the mean over pairs that vary.
+    double largest_correlation = 0, mean_correlation = 0;
     /// Of an affine u's 2 x 2 part: above 1 the warp shrinks what it is given; 0 for splines.
     double mean_determinant = 0;
 };

@@ -6,8 +6,8 @@
 //
 // x, y [R, N, H, W] in [0, 1], in place allowed. The noise of pixel i of image f + n is Philox of (seeds[r], kDegrade,
 // step = the kind): block (f + n) ceil(HW / 4) + i / 4, word i % 4; of an occlusion block f + n, words 0 (row) and 1
-// (column). So an image is spoilt alike in any batch. A minibatch is spoilt anew in each step: of its row n the noise is
-// that of image n under (seeds[r], kCorrupt, the step).
+// (column). So an image is spoilt alike in any batch. A minibatch is spoilt anew in each step: its row n has the noise
+// of an image n, but of (seeds[r], kCorrupt, the step).
 //
 // Contract: one block per image, block any; no shared memory; reads 4 and writes 4 bytes a pixel. Deterministic.
 #pragma once

@@ -1,7 +1,7 @@
-// Are the directions that a model finds the axes of its latents? A VAE's posterior has a diagonal covariance, which ties
-// its latents to axes; a rotation of them would leave an unconstrained model as good. Each measure here has a value where
-// latents are axes, and stands beside what random rotations of the same latents give: without that, a number such as
-// the largest loading of an eigenvector (0.51 on average in 18 random dimensions) says nothing.
+// Are the directions that a model finds the axes of its latents? A VAE's posterior has a diagonal covariance, which
+// ties its latents to axes; without that, a rotation of them would be as good. Each measure here has a value where
+// latents are axes, and stands beside what random rotations of the same latents give: alone, a number such as the
+// largest loading of an eigenvector (0.51 on average in 18 random dimensions) says nothing.
 //
 //   loading      largest entry, in size, of an eigenvector of the means' covariance; mean over informative ones. It
 //                cannot decide where eigenvalues are near each other: any basis of their span is one of eigenvectors.

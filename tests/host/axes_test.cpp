@@ -1,5 +1,5 @@
-// Whether latents are a model's axes: first on Gaussians of which it is known, diagonal and rotated, then the parts: the
-// nearest signed permutation against all of them, and what random rotations give.
+// Whether latents are a model's axes: on Gaussians of which it is known, diagonal and rotated; the nearest signed
+// permutation against all of them; what random rotations give.
 #include "host/evaluate/axes.h"
 
 #include <gtest/gtest.h>

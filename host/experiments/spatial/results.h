@@ -105,8 +105,8 @@ struct DenoisedGroup {
 std::vector<DenoisedGroup> measure_denoising(const SpatialExperiment& experiment,
                                              const std::vector<SpatialReplica>& replicas);
 /// A row for each group and noise, over seeds: PSNR in dB of the noisy test images and of their reconstructions against
-/// the clean ones; -log p(clean) bounded through q(z, u | noisy), in nats: mean, median, its two parts, and the share of
-/// images that cost more than kCostLimit.
+/// the clean ones; -log p(clean) bounded through q(z, u | noisy), in nats: mean, median, its two parts, and the share
+/// of images that cost more than kCostLimit.
 Table denoising_table(const std::vector<DenoisedGroup>& groups, const std::string& dataset);
 /// The image that costs most, of all seeds of a group, and where its nats come from: the divergence of z by its means
 /// and by its deviations, pixels that are wrong, the share of its pixels that u folds over. A mean over images that is

@@ -81,8 +81,8 @@ struct SpatialReplica : Replica {
 };
 /// "Affine-TVAE, full prior of rank 2, trained on Gaussian 0.3 towards clean images"
 std::string title_of(const SpatialReplica& replica);
-/// Why a training counts as caught in a bad local minimum (section VI.ii, and a warp that folds images over themselves);
-/// empty if it does not.
+/// Why a training counts as caught in a bad local minimum (section VI.ii; and a warp that folds images over
+/// themselves); empty if it does not.
 std::string bad_minimum(const SpatialReplica& replica);
 /// Of restarts of one seed, the one with the best training ELBO.
 std::vector<SpatialReplica> best_restarts(const std::vector<SpatialReplica>& replicas);

@@ -100,6 +100,7 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
         for (DeviceBuffer<T>* mean : {&mean_reconstruction_, &mean_kl_, &mean_pose_kl_})
             *mean = DeviceBuffer<T>(std::size_t(R) * max_rows, "loss terms");
     }
+    if (config.noise.amount != 0) corrupted_ = DeviceBuffer<T>(rows * D_, "images with noise");
     trunk_.allocate(rows);
     decoder_.allocate(rows);
     moments_ = DeviceBuffer<T>(rows * 2 * Z, "moments");
@@ -366,16 +367,26 @@ void SpatialVae<T>::decode_to_loss(const T* x, T weight, int M) {
     check(activation_backward<T>(d_logits_.data(), decoder_.output(), Activation::kSigmoid, rows * D_, this->stream()));
 }
 
+/// What the encoder is given of M images x that it trains on.
+template <class T>
+const T* SpatialVae<T>::corrupted(const T* x, int M, const LatentNoise& noise) {
+    if (config_.noise.amount == 0) return x;
+    check(degrade_minibatch<T>(corrupted_.data(), x, config_.noise, noise.seeds, noise.step, R_, M, config_.height,
+                               config_.width, this->stream(), config_.channels));
+    return corrupted_.data();
+}
+
 template <class T>
 void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
     const int L = config_.samples, M = N * L;
     const std::size_t rows = std::size_t(R_) * M;
     const T weight = T(config_.loss_scale / M);  // the loss is the mean over the batch and its draws
-    const T* x = this->repeated(input_.data(), N, L);
+    const T* clean = this->repeated(input_.data(), N, L);
+    const T* x = corrupted(clean, M, noise);
     encode_rows(x, M, noise_of_draws(noise, L));
     const bool twice = config_.kind == SpatialKind::kDoubleTransformer;
 
-    decode_to_loss(x, weight, M);
+    decode_to_loss(config_.noise_target == NoiseTarget::kClean ? clean : x, weight, M);
     average_draws(N);
     {
         // From d logits back to z, and through z = mu + sigma epsilon and KL(q(z | x) || N(0, I)) (eq. 6).

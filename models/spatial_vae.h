@@ -32,6 +32,8 @@ enum class PosePrior {
 /// A DT-VAE's second warp undoes the first, or has numbers of its own.
 enum class SecondTransform { kInverse, kIndependent };
 enum class RangeLimit { kNone, kTanh, kSigmoid };
+/// What a model that is trained on spoilt images is to make of them: the images as they were, or as it was given them.
+enum class NoiseTarget { kClean, kNoisy };
 
 struct SpatialVaeConfig {
     int height = 28, width = 28, channels = 1;
@@ -51,6 +53,9 @@ struct SpatialVaeConfig {
     double loss_scale = 1;                  ///< factor of the loss; unlike Adam, Adadelta's steps depend on it
     Spread spread = Spread::kLogDeviation;  ///< of both posteriors; or kLogDeviationFromOne
     Likelihood likelihood = Likelihood::kBernoulli;
+    /// Put on the images in training alone, anew in each step; amount 0: none.
+    Degradation noise = {};
+    NoiseTarget noise_target = NoiseTarget::kClean;
 
     WarpForm first_form() const;
     /// The warp that makes x'; in a T-VAE the only one.
@@ -70,6 +75,7 @@ class SpatialVae : public Autoencoder<T> {
     /// Throws std::invalid_argument where the configuration has no meaning (a spline's closed inverse, 9 x 9 points).
     SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, const Matmul& matmul);
 
+    /// With config().noise, `noise` needs its seeds and step.
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
@@ -107,6 +113,7 @@ class SpatialVae : public Autoencoder<T> {
     void encode_rows(const T* x, int M, const LatentNoise& noise) override;
     void pose_forward(const T* features, int M, const LatentNoise& noise);
     void pose_from_drawn(int M);
+    const T* corrupted(const T* x, int M, const LatentNoise& noise);
     void average_draws(int N);
     void decode_to_loss(const T* x, T weight, int M);
     const T* pose_backward(const T* features, T weight, int M, const T* more);
@@ -126,6 +133,7 @@ class SpatialVae : public Autoencoder<T> {
     std::size_t prior_mean_ = 0, prior_deviation_ = 0;
     ImageWarp<T> warp_;
     DeviceBuffer<T> basis_, identity_, range_;
+    DeviceBuffer<T> corrupted_;                                     // images with noise on them
     DeviceBuffer<T> moments_, z_, upright_, warped_;                // y, x'
     DeviceBuffer<T> image_moments_, image_pose_moments_;            // of K draws, or the pose itself (P0)
     DeviceBuffer<T> pose_moments_, drawn_, free_, u_;               // v, what the range limit takes, the warp's numbers

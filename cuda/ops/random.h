@@ -24,6 +24,8 @@ enum class Purpose : std::uint32_t {
     kComplement = 11,  ///< which images of its class an image is set beside
     kSplit = 12,       ///< which images of a class are labelled; step = the class; 256: which are for testing
     kLayout = 13,      ///< of UMAP: noise of the start, step 0; negative samples, step = epoch from 1
+    kCorrupt = 14,     ///< noise put on the images that a model trains on; step = the step
+    kRotation = 15,    ///< random rotations of latents, which measures of their axes are held against
     kPose = 32,        ///< added to the purpose of z: the same noise for the pose u
     kDropout = 64,     ///< what is dropped, plus the layer's number, up to 31
     kTest = 100,       ///< tests

@@ -80,6 +80,9 @@ std::vector<double> affine_basis(int H, int W, bool align_corners = true);
 /// Columns sum to 1. Control points stand on linspace(-1, 1, g)^2, rows first. Throws std::invalid_argument unless g is
 /// from 2 to 8.
 std::vector<double> thin_plate_spline_basis(int g, int H, int W, bool align_corners = true);
+/// [2, g * g, H * W]: the derivatives of that basis along x', then along y', in closed form. With them and the places
+/// of the control points, a spline's Jacobian at a pixel is linear in u as its grid is.
+std::vector<double> thin_plate_spline_slopes(int g, int H, int W, bool align_corners = true);
 
 /// As grid_sample with the grid of u [N, stride], which is never stored.
 template <class T>
@@ -129,6 +132,10 @@ struct Degradation {
 template <class T>
 Status degrade(T* y, const T* x, Degradation noise, const std::uint64_t* seeds, std::size_t first_row, int R, int N,
                int H, int W, Stream stream, int C = 1);
+/// The same of the minibatch of step *step, a number on the device: each step and row has noise of its own.
+template <class T>
+Status degrade_minibatch(T* y, const T* x, Degradation noise, const std::uint64_t* seeds, const std::uint64_t* step,
+                         int R, int N, int H, int W, Stream stream, int C = 1);
 /// out [R, N] = peak signal-to-noise ratios in dB of x against target [R, N, D], D from 1; 58.9 at most: psnr.cuh.
 template <class T>
 Status psnr(T* out, const T* x, const T* target, int R, int N, int D, Stream stream);

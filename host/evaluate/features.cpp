@@ -1,5 +1,6 @@
 #include "host/evaluate/features.h"
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 
@@ -7,8 +8,6 @@
 
 namespace warpvae {
 namespace {
-
-constexpr double kInformativeVariance = 0.01;  // "carries information" (Peste et al., section 2.1)
 
 /// Encodes the images batch by batch, once for each of `kinds`, with the noise of the data set of this number, and
 /// calls body(kind, first, rows).
@@ -67,6 +66,19 @@ Posteriors read_posteriors(Autoencoder<float>& model, const GivenImages& images,
     return out;
 }
 
+float deviation_of(Spread spread, float s) {
+    switch (spread) {
+        case Spread::kLogVariance:
+            return std::exp(s / 2);
+        case Spread::kVariance:
+            return std::sqrt(s);
+        case Spread::kLogDeviation:
+            return std::max(std::exp(s), 1e-6f);
+        default:
+            return std::exp(std::max(s, 1e-6f));
+    }
+}
+
 std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& images, int r) {
     const std::size_t S = std::size_t(model.pose().numbers), count = images.set.count();
     std::vector<float> poses(count * S);
@@ -93,14 +105,18 @@ PoseSummary summarise_poses(const std::vector<float>& poses, const Pose& pose) {
         if (is_affine) out.mean_determinant += (u[0] * u[4] - u[1] * u[3]) / double(n);
         if (is_pose) out.mean_determinant += std::exp(u[1] + u[2]) / double(n);
     }
+    int pairs = 0;
     for (std::size_t a = 0; a < S; ++a) {
         out.deviation.push_back(std::sqrt(product[a * S + a] / double(n)));
         for (std::size_t b = 0; b < a; ++b) {
             const double scale = std::sqrt(product[a * S + a] * product[b * S + b]);
-            if (scale > 0)
-                out.largest_correlation = std::max(out.largest_correlation, std::abs(product[a * S + b]) / scale);
+            if (!(scale > 0)) continue;
+            const double correlation = std::abs(product[a * S + b]) / scale;
+            out.largest_correlation = std::max(out.largest_correlation, correlation);
+            out.mean_correlation += correlation, ++pairs;
         }
     }
+    if (pairs) out.mean_correlation /= pairs;
     return out;
 }
 

@@ -29,17 +29,24 @@ struct Posteriors {
 Posteriors read_posteriors(Autoencoder<float>& model, const GivenImages& images,
                            const DeviceBuffer<std::uint64_t>& seeds, int set);
 
+/// sigma of what a model calls the spread s (gaussian_moments.cuh, on the host).
+float deviation_of(Spread spread, float s);
+
 /// The poses u of a set by replica r, from the mean of q(u | x): host [count, S].
 std::vector<float> extract_poses(Autoencoder<float>& model, const GivenImages& images, int r);
 
 struct PoseSummary {
     std::vector<double> mean, deviation;  ///< [S] over the set
-    double largest_correlation = 0;       ///< between two numbers of u over the set, in size
+    /// Between two numbers of u over the set, in size: the largest, and the mean over pairs that vary.
+    double largest_correlation = 0, mean_correlation = 0;
     /// Of an affine u's 2 x 2 part: above 1 the warp shrinks what it is given; 0 for splines.
     double mean_determinant = 0;
 };
 /// poses [n, S].
 PoseSummary summarise_poses(const std::vector<float>& poses, const Pose& pose);
+
+/// "Carries information" (Peste et al. 2017, section 2.1): the variance of posterior means along a direction.
+inline constexpr double kInformativeVariance = 0.01;
 
 /// Principal components of posterior means (Peste et al. 2017, section 2.1).
 struct MeanSpectrum {

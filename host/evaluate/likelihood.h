@@ -63,6 +63,11 @@ struct LikelihoodSummary {
     /// Estimates of KL(q || posterior) = log p(x) - ELBO. The naive one is biased low by as much as log p(x) is.
     double gap() const { return importance.log_likelihood - elbo(); }
     double naive_gap() const { return naive.log_likelihood - elbo(); }
+
+    template <class Fields>
+    void fields(Fields& f) {
+        f("importance", importance), f("naive", naive), f("kl_to_prior", kl_to_prior);
+    }
 };
 /// Of a model with one replica, image by image (draws_at_once is not used). A model of a few hundred rows keeps its
 /// activations in cache on the CPU device. `progress(images done)` may throw.

@@ -42,9 +42,10 @@ double sign_test(int successes, int trials) {
     return std::min(p, 1.0);
 }
 
-Statement judged(std::string id, std::string text, std::string reason, int successes, int trials, Measured measured) {
+Statement judged(std::string id, std::string text, std::string reason, int successes, int trials, Measured measured,
+                 const std::string& of) {
     Statement statement{.id = std::move(id), .text = std::move(text), .reason = std::move(reason)};
-    statement.rule = "in more than half of the seeds";
+    statement.rule = "in more than half of the " + of;
     if (!trials) {
         statement.reason = "This run trained no models for this comparison.";
         return statement;
@@ -53,10 +54,9 @@ Statement judged(std::string id, std::string text, std::string reason, int succe
     statement.p = sign_test(successes, trials);
     statement.holds = 2 * successes > trials;
     statement.measured = std::move(measured);
-    char line[128];
-    std::snprintf(line, sizeof line, " It holds for %d of %d seeds (sign test p = %.3g%s).", successes, trials,
-                  statement.p,
-                  statement.holds && statement.p > kSignificant ? ", too few seeds to be significant" : "");
+    char line[192];
+    std::snprintf(line, sizeof line, " It holds for %d of %d %s (sign test p = %.3g%s).", successes, trials, of.c_str(),
+                  statement.p, statement.holds && statement.p > kSignificant ? ", too few to be significant" : "");
     statement.reason += line;
     return statement;
 }

@@ -38,9 +38,9 @@ std::vector<Statement> as_far_as_measured(std::vector<Statement> statements);
 /// Probability of at least `successes` heads in `trials` fair tosses.
 double sign_test(int successes, int trials);
 
-/// A statement that holds where most seeds say so. `reason` is followed by the count of seeds and the sign test; it is
-/// left out where no seed was tried.
+/// A statement that holds where most seeds (or what else `trials` counts, as `of` says) say so. `reason` is followed by
+/// the count and the sign test; it is left out where nothing was tried.
 Statement judged(std::string id, std::string text, std::string reason, int successes, int trials,
-                 Measured measured = {});
+                 Measured measured = {}, const std::string& of = "seeds");
 
 }  // namespace warpvae

@@ -125,6 +125,14 @@ void write_statements(const std::filesystem::path& folder, const std::string& pa
     write_file(folder / (name + ".json"), json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+std::vector<Statement> with_earlier(std::vector<Statement> statements, const std::filesystem::path& folder) {
+    if (!std::filesystem::exists(folder / "statements.json")) return statements;
+    for (const Statement& earlier : read_statements(folder / "statements.json"))
+        for (Statement& now : statements)
+            if (!now.tested && now.id == earlier.id && now.text == earlier.text) now = earlier;
+    return statements;
+}
+
 std::vector<Statement> read_statements(const std::filesystem::path& file) {
     try {
         std::vector<Statement> statements;

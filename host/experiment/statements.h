@@ -30,6 +30,8 @@ Statement statement_from(const Json& json);
 /// OUT/statements.json, or another name.json, in this order. `paper` is put where a statement names none.
 void write_statements(const std::filesystem::path& folder, const std::string& paper, std::vector<Statement> statements,
                       const std::string& name = "statements");
+/// `statements`, but those that were not tested as an earlier command of the run left them in OUT/statements.json.
+std::vector<Statement> with_earlier(std::vector<Statement> statements, const std::filesystem::path& folder);
 /// Throws Error naming a damaged file.
 std::vector<Statement> read_statements(const std::filesystem::path& file);
 

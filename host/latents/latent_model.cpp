@@ -1,26 +1,13 @@
 #include "host/latents/latent_model.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "host/evaluate/features.h"
 
 namespace warpvae {
 namespace {
 
 void append(std::vector<float>& to, const std::vector<float>& from) { to.insert(to.end(), from.begin(), from.end()); }
-
-/// sigma of what a model calls the spread (gaussian_moments.cuh, on the host).
-float deviation_of(Spread spread, float s) {
-    switch (spread) {
-        case Spread::kLogVariance:
-            return std::exp(s / 2);
-        case Spread::kVariance:
-            return std::sqrt(s);
-        case Spread::kLogDeviation:
-            return std::max(std::exp(s), 1e-6f);
-        default:
-            return std::exp(std::max(s, 1e-6f));
-    }
-}
 
 /// Rows first..first + n - 1 of [.., width] to the device.
 void upload_rows(float* to, const std::vector<float>& from, std::size_t first, int n, std::size_t width,

@@ -118,6 +118,52 @@ TEST(Denoising, NumbersAreThoseOfThePictures) {
         }
 }
 
+TEST(Denoising, OneImageIsItsOwnWorstAndMedian) {
+    for (const SpatialVaeConfig& config : kConfigs)
+        for (const Degradation& noise : {kNone, kSquare}) {
+            Models models(config, {3, 4}, 1, 8);
+            models.train({3, 4}, 2);  // before it, q(u | x) is the prior
+            const auto summaries = models.evaluate(noise);
+            for (int r = 0; r < 2; ++r) {
+                const DenoisingSummary& s = summaries[r];
+                EXPECT_NEAR(s.median, s.negative_elbo, 1e-5 * s.negative_elbo);
+                EXPECT_EQ(s.share_above_limit, 0);
+                EXPECT_EQ(s.worst.image, 0u);
+                EXPECT_NEAR(s.worst.reconstruction, s.reconstruction, 1e-5 * s.reconstruction);
+                EXPECT_NEAR(s.worst.kl_of_means + s.worst.kl_of_spreads + s.worst.pose_kl, s.kl, 1e-5 * (1 + s.kl));
+                EXPECT_EQ(s.worst.u.size(), std::size_t(models.model.pose().numbers));
+                EXPECT_EQ(s.worst.pose_kl > 0, models.model.divergences().size() > 1);
+            }
+        }
+}
+
+TEST(Denoising, AnImageThatCostsTooMuchIsFoundAndToldApart) {
+    Models models(kConfigs[0], {5}, 21, 8);
+    const double log_sigma = 6, sigma = std::exp(log_sigma);
+    std::vector<float> values = models.model.parameters().download(0);
+    const auto tensor = [&](const char* name) {
+        for (const ParameterInfo& info : models.model.parameters().layout().tensors())
+            if (info.name == name) return info;
+        throw std::out_of_range(name);
+    };
+    const DenoisingSummary before = models.evaluate(kSalt)[0];
+    EXPECT_EQ(before.share_above_limit, 0);
+    EXPECT_GE(before.worst.negative_elbo(), before.median);
+    EXPECT_GT(before.worst.negative_elbo(), before.negative_elbo);
+    // Posteriors as wide as e^6 in one latent of every image.
+    const ParameterInfo weight = tensor("heads.weight"), bias = tensor("heads.bias");
+    for (int j = 0; j < 32; ++j) values[weight.position(std::size_t(5 * 32 + j))] = 0;
+    values[bias.position(5)] = float(log_sigma);
+    models.model.parameters().upload(0, values);
+    const DenoisingSummary after = models.evaluate(kSalt)[0];
+    EXPECT_EQ(after.share_above_limit, 1);
+    EXPECT_NEAR(after.worst.largest_deviation, sigma, 1e-4 * sigma);
+    EXPECT_NEAR(after.worst.kl_of_spreads, (sigma * sigma - 1) / 2 - log_sigma, 0.01 * sigma * sigma);
+    EXPECT_LT(after.worst.kl_of_means, 100);
+    EXPECT_GT(after.median, sigma * sigma / 2 - 10);
+    EXPECT_LT(after.reconstruction, kPixels * 13.82) << "clipped probabilities cost so much at most";
+}
+
 TEST(Denoising, WithoutNoiseTheElboIsTheUsualOne) {
     for (const SpatialVaeConfig& config : kConfigs) {
         Models models(config, {3, 4}, 21, 8);

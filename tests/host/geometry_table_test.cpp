@@ -12,7 +12,12 @@ namespace {
 GeometryReplica replica(int latents, double alpha, std::uint64_t seed, int informative, double gap, double size) {
     GeometryReplica r;
     r.latents = latents, r.alpha = alpha, r.seed = seed, r.epochs = 20;
-    r.spectrum.informative = informative, r.spectrum.alignment = 0.97;
+    r.spectrum.informative = informative, r.spectrum.alignment = 0.55;
+    r.axes = {.active = 18,
+              .loading = {0.59, 1, 0.51, 0.02, 0.005},
+              .correlation = {0.04, 0, 0.2, 0.01, 0.005},
+              .overlap = {0.99, 1, 0.6, 0.02, 0.005},
+              .jacobian = {1.5, 0, 4.4, 0.1, 0.005}};
     r.likelihood.images = 100, r.likelihood.samples = 2000;
     r.likelihood.log_likelihood = -90, r.likelihood.effective_sample_size = size;
     r.bound.negative_bound = 90 + gap, r.bound.negative_elbo = 92 + gap;
@@ -62,7 +67,8 @@ TEST(GeometryTable, EachStatementFailsWhereItsNumbersDo) {
     using R = GeometryReplica;
     using T = TransitionStatistics;
     fails("N2", [](R& r, T&) { r.spectrum.informative += r.latents == 50 ? 5 : 0; });
-    fails("N3", [](R& r, T&) { r.spectrum.alignment = 0.9; });
+    fails("N3", [](R& r, T&) { r.axes.jacobian.p = 0.3; });
+    fails("N3", [](R& r, T&) { r.axes.correlation.p = 0.06; });
     fails("N4", [](R& r, T&) { r.likelihood.effective_sample_size = 100 - r.likelihood.effective_sample_size; });
     fails("N5", [](R& r, T&) {
         for (double& a : r.accuracy) a += 0.03;
@@ -82,6 +88,20 @@ TEST(GeometryTable, WhatARunCannotSayIsUntested) {
     const std::vector<Statement> one = geometry_claims({replica(30, 1, 1, 20, 4, 50)}, {});
     for (const char* name : {"N2", "N4", "N6", "N7", "N8"}) EXPECT_FALSE(claim_of(one, name).tested) << name;
     for (const char* name : {"N3", "N5"}) EXPECT_TRUE(claim_of(one, name).tested) << name;
+}
+
+TEST(GeometryTable, AMeasureThatNoRotationChangesDoesNotCount) {
+    std::vector<GeometryReplica> replicas = as_in_the_paper();
+    for (GeometryReplica& r : replicas) r.axes.overlap = {1, 1, 1, 0, 1};  // all latents are active
+    const Statement claim = claim_of(geometry_claims(replicas, sharper()), "N3");
+    EXPECT_TRUE(claim.tested && claim.holds) << claim.reason;
+    for (const double score : claim.measured.values) EXPECT_NEAR(score, (4.4 - 1.5) / 4.4, 1e-12);
+    for (GeometryReplica& r : replicas) r.axes = {.active = 1};
+    EXPECT_FALSE(claim_of(geometry_claims(replicas, sharper()), "N3").tested);
+    const Table table = geometry_axes_table(as_in_the_paper(), "mnist");
+    ASSERT_EQ(table.rows.size(), 13u);
+    EXPECT_DOUBLE_EQ(table.rows[1].cells[1].mean, 0.59);
+    EXPECT_DOUBLE_EQ(table.rows[1].cells[2].mean, 0.51);
 }
 
 TEST(GeometryTable, RowsAreMeansOverSeeds) {

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "cuda/device/launch_options.h"
+#include "host/evaluate/axes.h"
 #include "host/evaluate/elbo.h"
 #include "host/evaluate/features.h"
 #include "host/evaluate/likelihood.h"
@@ -184,6 +185,24 @@ TEST(LinearGaussian, SpectrumCountsAndMeasuresAlignment) {
     const MeanSpectrum diagonal = mean_spectrum(DeviceBuffer<float>(turned).data(), n, 2, matmul);
     EXPECT_EQ(diagonal.informative, 1);
     EXPECT_NEAR(diagonal.alignment, std::sqrt(0.5), 1e-3);
+}
+
+TEST(LinearGaussian, TheDecodersJacobianIsItsMatrix) {
+    Model model(3, 4, 2);
+    const std::vector<float> z = {0.5f, -1, 2, 0.25f, 0, 0};
+    for (int r = 0; r < 2; ++r) {
+        const std::vector<float> values = model.vae_parameters(r);
+        const float* W = values.data() + model.layout().tensors()[2].offset;
+        const auto grams = decoder_grams(model.vae, z, r);
+        ASSERT_EQ(grams.size(), 3u);
+        for (const std::vector<double>& gram : grams)
+            for (int a = 0; a < 2; ++a)
+                for (int b = 0; b < 2; ++b) {
+                    double expected = 0;
+                    for (int d = 0; d < 6; ++d) expected += double(W[2 * d + a]) * double(W[2 * d + b]);
+                    EXPECT_NEAR(gram[2 * a + b], expected, 1e-4);  // floats over steps of 0.04
+                }
+    }
 }
 
 TEST(LinearGaussian, ResizedModelsDecodeTheSame) {

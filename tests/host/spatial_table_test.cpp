@@ -102,6 +102,11 @@ TEST(SpatialTable, ABadMinimumIsNamed) {
     EXPECT_EQ(bad_minimum(r), "");
     r.pose.mean_determinant = 0.6;
     EXPECT_NE(bad_minimum(r).find("down-sampled"), std::string::npos);
+    r.pose.mean_determinant = 1.2;
+    r.foldover.pixels = 0.04;
+    EXPECT_EQ(bad_minimum(r), "") << "a crease in a corner";
+    r.foldover.pixels = 0.12;
+    EXPECT_NE(bad_minimum(r).find("mirrors 12 % of all pixels"), std::string::npos) << bad_minimum(r);
     r.test_elbo.active_units = 1;
     EXPECT_NE(bad_minimum(r).find("template"), std::string::npos);
 }

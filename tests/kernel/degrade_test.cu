@@ -207,6 +207,34 @@ TEST(Degrade, KindsSeedsAndImagesHaveNoiseOfTheirOwn) {
     EXPECT_EQ(seen.size(), 16u);
 }
 
+TEST(Degrade, AMinibatchIsSpoiltAnewInEachStepAndAlikeInEachReplica) {
+    const int N = 6, H = 5, W = 7, D = H * W;
+    const std::vector<float> x(3 * N * D, 0.5f);
+    const DeviceBuffer<std::uint64_t> seeds(kSeeds);
+    const auto of_step = [&](Degradation noise, std::uint64_t step, int r = 0, int R = 3, int rows = 6) {
+        const DeviceBuffer<std::uint64_t> number(std::vector<std::uint64_t>{step});
+        const GuardedBuffer<float> in(slice(x, 0, std::size_t(R) * rows * D));
+        GuardedBuffer<float> out(in.size());
+        check(degrade_minibatch<float>(out.data(), in.data(), noise, seeds.data() + r, number.data(), R, rows, H, W,
+                                       nullptr));
+        return out.download();
+    };
+    for (const DegradationKind kind : {kSalt, kGrain, kSquare}) {
+        const Degradation noise{kind, 0.4f};
+        const std::vector<float> first = of_step(noise, 0);
+        expect_identical(of_step(noise, 0), first, "the same step");
+        std::set<std::vector<float>> seen;
+        for (const std::uint64_t step : {0, 1, 2}) seen.insert(of_step(noise, step));
+        seen.insert(degraded(x, noise, 0, 3, N, H, W));  // nor is it that of evaluation
+        EXPECT_EQ(seen.size(), 4u);
+        for (int r = 0; r < 3; ++r)
+            expect_identical(of_step(noise, 0, r, 1, 4), slice(first, std::size_t(r) * N * D, 4 * D),
+                             "a replica alone, a smaller batch");
+    }
+    EXPECT_FALSE(
+        degrade_minibatch<float>(nullptr, nullptr, {kGrain, 0.5f}, seeds.data(), nullptr, 1, 1, 4, 4, nullptr).ok());
+}
+
 TEST(Degrade, RefusesWhatHasNoMeaning) {
     const DeviceBuffer<std::uint64_t> seeds(kSeeds);
     DeviceBuffer<float> x(std::vector<float>(16, 0.5f));

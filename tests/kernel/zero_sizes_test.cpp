@@ -531,6 +531,9 @@ void images() {
         TAKES(degrade<float>(none, ones, {kind, 0.5f}, ones, 0, 0, 2, 3, 3, S));
         TAKES(degrade<float>(none, ones, {kind, 0.5f}, ones, 0, 2, 0, 3, 3, S));
         REFUSES(degrade<float>(none, ones, {kind, 0.5f}, ones, 0, 2, 2, 0, 3, S));
+        TAKES(degrade_minibatch<float>(none, ones, {kind, 0.5f}, ones, ones, 0, 2, 3, 3, S));
+        TAKES(degrade_minibatch<float>(none, ones, {kind, 0.5f}, ones, ones, 2, 0, 3, 3, S));
+        REFUSES(degrade_minibatch<float>(none, ones, {kind, 0.5f}, ones, nullptr, 2, 2, 3, 3, S));
     }
     TAKES(channels_first<float>(none, ones, 0, 4, 3, S));
     TAKES(channels_first<float>(none, ones, 2, 0, 3, S));

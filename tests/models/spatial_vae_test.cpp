@@ -115,6 +115,123 @@ TEST(SpatialVae, BackwardEqualsFiniteDifferencesInColour) {
     check_gradients(config, 2);
 }
 
+/// A model that trains on three images with noise on them, and what it is compared with.
+struct NoiseCase {
+    explicit NoiseCase(SpatialVaeConfig of) : config(std::move(of)), x(test::Random(5).uniforms<double>(kRows * 20)) {
+        config.noise = {DegradationKind::kGaussian, 0.4f};
+        DeviceBuffer<double> images(x), out(x.size());
+        check(degrade_minibatch<double>(out.data(), images.data(), config.noise, seeds.data(), step.data(), 1, kRows,
+                                        config.height, config.width, nullptr));
+        noisy = out.download();
+        noise.seeds = seeds.data(), noise.step = step.data();
+    }
+    static void start(SpatialVae<double>& model, const std::vector<double>& images) {
+        model.parameters().initialise({11}, nullptr);
+        perturb(model, 0.1);
+        check(copy_to_device(model.minibatch(), images.data(), images.size() * sizeof(double)));
+    }
+    std::vector<double> gradients(NoiseTarget target) {
+        config.noise_target = target;
+        SpatialVae<double> model(config, 1, kRows, matmul);
+        start(model, x);
+        model.gradients(kRows, noise);
+        return model.parameters().download_gradients(0);
+    }
+    /// The loss of a model without noise of its own that reads `noisy` and is to make x.
+    double loss(SpatialVae<double>& model) {
+        model.encode(kRows, noise);
+        DeviceBuffer<double> nll(kRows);
+        const DeviceBuffer<double> target(x);
+        model.decode_likelihood(nll.data(), target.data(), kRows);
+        double sum = 0;
+        for (const double row : nll.download()) sum += row;
+        for (const double* divergence : model.divergences()) {
+            std::vector<double> rows(kRows);
+            check(copy_to_host(rows.data(), divergence, rows.size() * sizeof(double)));
+            for (const double row : rows) sum += row;
+        }
+        return sum / kRows;
+    }
+
+    static constexpr int kRows = 3;
+    SpatialVaeConfig config;
+    const std::vector<double> x;
+    std::vector<double> noisy;
+    const Matmul matmul;
+    const DeviceBuffer<std::uint64_t> seeds{std::vector<std::uint64_t>{11}}, step{std::vector<std::uint64_t>{7}};
+    LatentNoise noise;
+};
+const std::vector<SpatialVaeConfig> kThreeKinds = {
+    small_config(SpatialKind::kVae, PoseKind::kAffine, PosePrior::kNone),
+    small_config(SpatialKind::kTransformer, PoseKind::kSpline, PosePrior::kFitted),
+    small_config(SpatialKind::kDoubleTransformer, PoseKind::kAffine, PosePrior::kNone)};
+
+TEST(SpatialVae, TowardsNoisyImagesItTrainsAsIfTheyWereTheImages) {
+    for (const SpatialVaeConfig& config : kThreeKinds) {
+        NoiseCase noisy(config);
+        SpatialVae<double> plain(config, 1, NoiseCase::kRows, noisy.matmul);
+        NoiseCase::start(plain, noisy.noisy);
+        plain.gradients(NoiseCase::kRows, noisy.noise);
+        EXPECT_EQ(noisy.gradients(NoiseTarget::kNoisy), plain.parameters().download_gradients(0)) << name_of(config);
+    }
+}
+
+TEST(SpatialVae, TowardsCleanImagesTheGradientIsThatOfTheirLikelihood) {
+    for (const SpatialVaeConfig& config : kThreeKinds) {
+        NoiseCase noisy(config);
+        const std::vector<double> found = noisy.gradients(NoiseTarget::kClean);
+        EXPECT_NE(found, noisy.gradients(NoiseTarget::kNoisy));
+        SpatialVae<double> plain(config, 1, NoiseCase::kRows, noisy.matmul);
+        NoiseCase::start(plain, noisy.noisy);
+        std::vector<double> values = plain.parameters().download(0);
+        for (const ParameterInfo& tensor : plain.parameters().layout().tensors())
+            for (std::size_t i = 0; i < tensor.count; ++i) {
+                const std::size_t at = tensor.position(i);
+                const double kept = values[at], h = 1e-6;
+                double side[2];
+                for (int k = 0; k < 2; ++k) {
+                    values[at] = kept + (k ? h : -h);
+                    plain.parameters().upload(0, values);
+                    side[k] = noisy.loss(plain);
+                }
+                values[at] = kept;
+                ASSERT_NEAR(found[at], (side[1] - side[0]) / (2 * h), 1e-6) << name_of(config) << ", " << tensor.name;
+            }
+    }
+}
+
+TEST(SpatialVae, NoiseIsOfTrainingAloneAndOfEachDraw) {
+    SpatialVaeConfig config = kThreeKinds[1];
+    config.samples = 2;
+    NoiseCase noisy(config);
+    config.noise = noisy.config.noise;
+    config.noise_target = NoiseTarget::kNoisy;
+    const SpatialVaeConfig without = small_config(config.kind, config.pose, config.prior);
+    SpatialVae<double> model(config, 1, NoiseCase::kRows, noisy.matmul),
+        other(without, 1, 2 * NoiseCase::kRows, noisy.matmul);
+    NoiseCase::start(model, noisy.x);
+    model.gradients(NoiseCase::kRows, noisy.noise);
+    // L draws are so many rows of the same image, each with noise of its own.
+    std::vector<double> twice;
+    for (int n = 0; n < NoiseCase::kRows; ++n)
+        for (int draw = 0; draw < 2; ++draw)
+            twice.insert(twice.end(), noisy.x.begin() + 20 * n, noisy.x.begin() + 20 * (n + 1));
+    DeviceBuffer<double> images(twice), out(twice.size());
+    check(degrade_minibatch<double>(out.data(), images.data(), config.noise, noisy.seeds.data(), noisy.step.data(), 1,
+                                    2 * NoiseCase::kRows, config.height, config.width, nullptr));
+    NoiseCase::start(other, out.download());
+    other.gradients(2 * NoiseCase::kRows, noisy.noise);
+    test::expect_close(model.parameters().download_gradients(0), other.parameters().download_gradients(0),
+                       test::Tolerance{1e-12, 1e-10}, "two draws");
+    // An evaluation reads the images as they are.
+    config.samples = 1;
+    SpatialVae<double> trained(config, 1, NoiseCase::kRows, noisy.matmul);
+    NoiseCase::start(trained, noisy.x);
+    NoiseCase::start(other, noisy.x);
+    EXPECT_EQ(test::model_loss(trained, NoiseCase::kRows, noisy.noise, 1),
+              test::model_loss(other, NoiseCase::kRows, noisy.noise, 1));
+}
+
 TEST(SpatialVae, StartsAtTheIdentity) {
     for (const SpatialKind kind : {SpatialKind::kTransformer, SpatialKind::kDoubleTransformer})
         for (const RangeLimit limit : {RangeLimit::kNone, RangeLimit::kTanh})

@@ -1,6 +1,10 @@
 // The program `spatial`, run as a user runs it: what it writes, how it stops and goes on, what it says to bad input.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include "data/idx.h"
 #include "host/files/json.h"
 #include "host/files/safetensors.h"
@@ -114,6 +118,69 @@ TEST_F(Spatial, TheSameBitsOnOneCoreTwoCoresTogetherAndAgain) {
         for (const char* other : {"two", "three", "again"})
             EXPECT_EQ(digest("one" + file), digest(other + file)) << model << ", " << other;
     }
+}
+
+TEST_F(Spatial, ModelsTrainedOnNoiseAreOfTheirOwnAndKeepTheirBits) {
+    const std::string train = std::string("train --latents 3 --epochs 3 --seeds 2") + kSmall +
+                              " --rows vae,affine-tvae --train-noise none,gaussian --train-noise-target clean,noisy";
+    ASSERT_EQ(run(train + " --together 2 --out " + at("run")).status, 0);
+    const std::string model = "affine-tvae-z3-gaussian-to-clean-seed2/model.safetensors";
+    std::set<std::string> digests;
+    for (const char* name : {"affine-tvae-z3", "affine-tvae-z3-gaussian-to-clean", "affine-tvae-z3-gaussian-to-noisy"})
+        digests.insert(digest(std::string("run/") + name + "-seed2/model.safetensors"));
+    EXPECT_EQ(digests.size(), 3u);
+    // Alone, and left after the first epoch: the noise of a step depends on neither.
+    const std::string alone = std::string("train --latents 3 --seed 2 --rows affine-tvae --train-noise gaussian") +
+                              kSmall + " --out " + at("alone");
+    ASSERT_EQ(run(alone + " --epochs 1").status, 0);
+    ASSERT_EQ(run("train --quiet --epochs 3 --resume " + at("alone")).status, 0);
+    EXPECT_EQ(digest("alone/" + model), digest("run/" + model));
+    expect_failure(1, "train-noise-amount",
+                   "train --quiet --epochs 3 --train-noise-amount 0.1 --resume " + at("alone"));
+
+    const Result denoised = run("denoise --quiet --resume " + at("run"));
+    ASSERT_EQ(denoised.status, 0) << denoised.error;
+    const Json table = Json::parse(read_file(at("run/denoising.json")));
+    ASSERT_EQ(table.at("rows").size(), 2u * 3 * 3) << "models, trainings, kinds of noise";
+    EXPECT_EQ(Json::parse(read_file(at("run/denoising_worst.json"))).at("rows").size(), 18u);
+    std::set<std::string> tested;
+    for (const Json& statement : Json::parse(read_file(at("run/statements.json"))))
+        if (statement.at("verdict") != "NOT RUN") tested.insert(statement.at("id"));
+    EXPECT_EQ(tested, (std::set<std::string>{"V7", "V7a", "V7b", "V7c"}));
+    expect_failure(2, "--train-noise", "train --train-noise rain --out " + at("x"));
+    expect_failure(2, "--train-noise-amount", "train --train-noise gaussian --train-noise-amount 2 --out " + at("x"));
+}
+
+TEST_F(Spatial, SizesAndPriorsHaveCommandsOfTheirOwn) {
+    const std::string out = " --epochs 1 --seeds 2" + std::string(kSmall) + " --out " + at("run");
+    const Result sizes = run("dimensions --rows vae,affine-tvae --totals 4,10,25,40" + out);
+    ASSERT_EQ(sizes.status, 0) << sizes.error;
+    const Json table = Json::parse(read_file(at("run/dimensions.json")));
+    ASSERT_EQ(table.at("rows").size(), 4u + 3) << "an affine pose alone has 6 numbers";
+    for (const Json& row : table.at("rows"))
+        for (const Json& cell : row.at("cells")) EXPECT_EQ(cell.at("n"), 2);
+    EXPECT_EQ(fs::exists(folder / "run/figures/figure5-reconstruction.png"), test::has_gnuplot());
+    const Result priors = run("priors --draws 20 --likelihood-images 3 --quiet --resume " + at("run"));
+    ASSERT_EQ(priors.status, 0) << priors.error;
+    const Json rows = Json::parse(read_file(at("run/priors.json"))).at("rows");
+    ASSERT_EQ(rows.size(), 3u + 8);
+    const auto has = [](const Json& row, const std::string& test) {
+        return std::ranges::any_of(row.at("cells"), [&](const Json& cell) { return cell.at("test") == test; });
+    };
+    for (const Json& row : rows) {
+        const bool is_given = row.at("prior") == "P0";
+        EXPECT_EQ(has(row, "log p given u(x), q"), is_given) << row.dump();
+        EXPECT_EQ(has(row, "log p, q"), !is_given) << row.dump();
+        EXPECT_EQ(row.at("cells")[0].at("n"), 2);
+    }
+    std::map<std::string, std::string> verdicts;
+    for (const Json& statement : Json::parse(read_file(at("run/statements.json"))))
+        verdicts.emplace(statement.at("id"), statement.at("verdict"));
+    for (const char* id : {"V4", "V8", "V9", "V10"}) EXPECT_NE(verdicts.at(id), "NOT RUN") << id;
+    // Measured once.
+    const auto written = fs::last_write_time(folder / "run/affine-tvae-z14-fitted-seed1/likelihood.json");
+    ASSERT_EQ(run("priors --draws 20 --likelihood-images 3 --quiet --resume " + at("run")).status, 0);
+    EXPECT_EQ(fs::last_write_time(folder / "run/affine-tvae-z14-fitted-seed1/likelihood.json"), written);
 }
 
 TEST_F(Spatial, KilledAndResumedGivesTheSameBits) {

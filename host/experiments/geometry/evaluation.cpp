@@ -93,6 +93,7 @@ class GeometryEnsemble : public Ensemble {
         read_bounds();
         const Posteriors test = posteriors(test_, 1);
         read_spectra(test);
+        read_axes(test);
         if (is_labelled_) read_classes(posteriors(train_, 0), test);
         if (!replicas_[0]->wants_likelihood) return;
         const auto estimates = shown_likelihood(experiment_, vae_, test_, device_seeds, matmul, replicas_[0]->name());
@@ -116,6 +117,17 @@ class GeometryEnsemble : public Ensemble {
         for (int r = 0; r < size(); ++r)
             replicas_[r]->spectrum = mean_spectrum(test.means.data() + r * test.count * test.latents, test.count,
                                                    test.latents, Matmul(stream));
+    }
+    void read_axes(const Posteriors& test) {
+        const Matmul exact(stream);
+        for (int r = 0; r < size(); ++r) {
+            const AxesOptions options = {.seed = seeds[r]};
+            const float* means = test.means.data() + std::size_t(r) * test.count * test.latents;
+            const Pca pca = fit_pca(exact, means, test.count, test.latents, test.latents);
+            std::vector<float> z(std::min(options.images, test.count) * test.latents);
+            check(copy_to_host(z.data(), means, z.size() * sizeof(float), stream));
+            replicas_[r]->axes = measure_axes(pca, decoder_grams(vae_, z, r), options);
+        }
     }
     /// What both classifiers read.
     void read_classes(const Posteriors& train, const Posteriors& test) {

@@ -10,7 +10,7 @@
 namespace warpvae {
 namespace {
 
-constexpr int kEvaluationVersion = 1;
+constexpr int kEvaluationVersion = 2;
 constexpr std::size_t kHeldOut = 10000;  // the last images of the training set, as in mnist.pkl
 constexpr std::uint64_t kBinariseSeed = 1706;
 
@@ -123,6 +123,7 @@ void GeometryReplica::fields(Fields& f) {
     f("eigenvalues", spectrum.eigenvalues);
     f("informative", spectrum.informative);
     f("alignment", spectrum.alignment);
+    f("axes", axes);
     f("negative_bound", bound.negative_bound);
     f("negative_elbo", bound.negative_elbo);
     f("active_units", bound.active_units);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "host/evaluate/axes.h"
 #include "host/evaluate/elbo.h"
 #include "host/evaluate/features.h"
 #include "host/evaluate/likelihood.h"
@@ -67,6 +68,7 @@ struct GeometryReplica : Replica {
     bool wants_likelihood = true;  ///< false: of Figure 3 alone, evaluated without log p(x)
 
     MeanSpectrum spectrum;
+    AxisMeasures axes;              ///< N3: whether the latents are the directions that the model uses
     ElboSummary bound;              ///< of its own alpha, bound_samples draws
     LikelihoodEstimate likelihood;  ///< importance sampling; no images: not asked for
     /// Logistic regression on kPosteriorFeatures, test set; NaN where the images have no labels.

@@ -110,8 +110,10 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
         GeometryReport report;
         report.replicas = replicas;
         report.components = geometry_components_table(replicas, paper_, data().name);
+        report.axes = geometry_axes_table(replicas, data().name);
         report.separability = geometry_separability_table(replicas, data().name);
         show_table(experiment_->out(), report.components);
+        show_table(experiment_->out(), report.axes, "axes");
         show_table(experiment_->out(), report.separability, "separability");
         if (paper_.pairs)
             report.transitions =

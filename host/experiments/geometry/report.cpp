@@ -68,6 +68,15 @@ void write_geometry_report(const GeometryExperiment& experiment, const GeometryR
         "lies below log p(x), which is estimated by importance sampling: the effective sample size (ESS) says how many "
         "of its draws count. The paper prints no numbers beside its curves.",
         run.components, run.figures, {"figure1", "figure2"});
+    add_section(
+        report, "Whether the latents are axes",
+        "The posterior's covariance is diagonal, which ties the latents to axes; the paper sees eigenvectors of "
+        "the means align with them. Each measure stands beside what random rotations of as many latents give. "
+        "The largest loading of an eigenvector cannot decide, as eigenvalues are near each other. The others "
+        "are the correlations of the means (0 on axes), the share of the informative eigenvectors in the "
+        "active axes (1), and the distance of `V` from a signed permutation in the decoder's Jacobian "
+        "`U S V^T` (0; Rolínek et al. 2019).",
+        run.axes);
     add_section(report, "What a linear classifier reads",
                 "A logistic regression reads the digit from the posterior: from its means, from means and variances, "
                 "from one draw of each. It is solved to its optimum; `SGD` is the classifier of the authors' program, "

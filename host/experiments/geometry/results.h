@@ -21,6 +21,9 @@ Table geometry_components_table(const std::vector<GeometryReplica>& replicas, co
                                 const std::string& dataset);
 /// log p(x) alone: a row for each replica.
 Table geometry_likelihood_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset);
+/// N3: a row for each k and alpha, over seeds: the measures of axes.h, each beside what random rotations of as many
+/// latents give, and how far from that the least of those that decide has come (score, 1: axes).
+Table geometry_axes_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset);
 /// Figure 3 at the end of training: a row for each k and alpha, test accuracy by feature and classifier.
 Table geometry_separability_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset);
 /// The statements N2 to N8 (checklist), each with its numbers. N8 needs `transitions`.
@@ -45,7 +48,7 @@ std::vector<LatentSubject> geometry_latents(const GeometryExperiment& experiment
 /// Everything that a run has; empty tables and lists are left out.
 struct GeometryReport {
     std::vector<GeometryReplica> replicas;
-    Table components, separability;
+    Table components, axes, separability;
     std::vector<Statement> claims, findings;
     std::optional<TransitionStatistics> transitions;
     std::vector<FigureFile> figures;

@@ -11,31 +11,11 @@
 namespace warpvae {
 namespace {
 
-constexpr int kTotals[] = {10, 20, 30, 50};  // dim(z) + dim(u)
-constexpr int kPriorLatents = 14;            // dim(z) of Figures 10 and 11
-constexpr int kSheet = 10;                   // samples a side
-constexpr int kPictures = 12;                // images in a row of Figure 12
+constexpr int kSheet = 10;     // samples a side
+constexpr int kPictures = 12;  // images in a row of Figure 12
 using enum SpatialRow;
-constexpr SpatialRow kFourModels[] = {kVae, kAffineT, kSplineT, kAffineDt};
 
-/// Figures 10 and 11: model, prior, rank, and what the paper calls it.
-struct PriorCase {
-    const char* figure;
-    SpatialRow model;
-    PosePrior prior;
-    int rank;
-    const char* what;
-};
-constexpr PriorCase kPriorCases[] = {
-    {"10", kAffineT, PosePrior::kFixedMean, 0, "normal prior about the identity, fitted deviations, 6 numbers (P1)"},
-    {"10", kAffineT, PosePrior::kFitted, 0, "normal prior, fitted mean and deviations, 6 numbers (P2)"},
-    {"10", kPoseT, PosePrior::kFitted, 0, "fitted normal prior on angle, log scales and translation (P3)"},
-    {"10", kSplineT, PosePrior::kFitted, 0, "fitted normal prior on a thin-plate spline, 18 numbers (P4)"},
-    {"11", kAffineT, PosePrior::kFull, 0, "full covariance, affine, full rank"},
-    {"11", kSplineT, PosePrior::kFull, 0, "full covariance, thin-plate spline, full rank"},
-    {"11", kAffineT, PosePrior::kFull, 3, "full covariance, affine, rank 3"},
-    {"11", kSplineT, PosePrior::kFull, 6, "full covariance, thin-plate spline, rank 6"}};
-constexpr int kQuickCase = 1;  // the one that --quick has
+constexpr int kQuickCase = 1;  // of prior_cases(), the one that --quick has
 
 /// The first `n` of the model's images [rows, D].
 std::vector<float> download(const LoadedSpatial& loaded, const float* images, int n) {
@@ -71,23 +51,18 @@ class Figures : public Drawings {
         for (const SpatialRow model : {kVae, kAffineT, kAffineDt, kSplineT}) scatter(model);
         samples("9", kAffineT, 24);
         samples("9", kSplineT, 12);
-        for (const PriorCase& c : kPriorCases) prior_samples(c);
+        for (const PriorCase& c : prior_cases()) prior_samples(c);
         minima();
         learning();
         return files;
     }
 
-  private:
-    static std::string title(const SpatialReplica& r) {
-        return std::string(title_of(r.model)) + ", dim(z) = " + std::to_string(r.config.latents) +
-               (r.has_pose() ? ", dim(u) = " + std::to_string(r.pose_size()) : "");
-    }
-
     void reconstruction_by_dimension() {
         auto sizes = reconstruction_by_size(all_);
+        const int least = std::ranges::min(experiment_.of_paper().totals);
         std::vector<Series> lines;
-        for (const SpatialRow model : kFourModels) {
-            std::erase_if(sizes[model], [](const auto& size) { return size.first < kTotals[0]; });
+        for (const SpatialRow model : kFigure5Models) {
+            std::erase_if(sizes[model], [least](const auto& size) { return size.first < least; });
             const Series line = series_of({{title_of(model), sizes[model]}})[0];
             if (line.x.size() > 1) lines.push_back(line);
         }
@@ -100,6 +75,12 @@ class Figures : public Drawings {
         add_lines("figure5-reconstruction", axes, lines,
                   "Figure 5. The second term of the bound against all dimensions of the code, z and u together, on the "
                   "test set; u is a function of x. The band is one standard deviation where there are several seeds.");
+    }
+
+  private:
+    static std::string title(const SpatialReplica& r) {
+        return std::string(title_of(r.model)) + ", dim(z) = " + std::to_string(r.config.latents) +
+               (r.has_pose() ? ", dim(u) = " + std::to_string(r.pose_size()) : "");
     }
 
     void samples(const std::string& figure, SpatialRow model, int latents) {
@@ -245,14 +226,14 @@ class Figures : public Drawings {
 std::vector<SpatialReplica> figure_replicas(const SpatialExperiment& experiment) {
     const bool quick = experiment.options().quick;
     std::vector<SpatialReplica> all;
-    for (const SpatialRow model : kFourModels) {
+    for (const SpatialRow model : kFigure5Models) {
         all.push_back(experiment.replica(model, 2));
         const int pose = all.back().pose_size();
-        for (const int total : kTotals)
+        for (const int total : experiment.of_paper().totals)
             if (!quick && total > pose && total - pose != 2) all.push_back(experiment.replica(model, total - pose));
     }
-    for (const PriorCase& c : kPriorCases)
-        if (!quick || &c == &kPriorCases[kQuickCase])
+    for (const PriorCase& c : prior_cases())
+        if (!quick || &c == &prior_cases()[kQuickCase])
             all.push_back(experiment.replica(c.model, kPriorLatents, c.prior, c.rank));
     return all;
 }
@@ -260,6 +241,13 @@ std::vector<SpatialReplica> figure_replicas(const SpatialExperiment& experiment)
 std::vector<FigureFile> draw_spatial_figures(const SpatialExperiment& experiment,
                                              const std::vector<SpatialReplica>& replicas) {
     return Figures(experiment, replicas).draw();
+}
+
+std::vector<FigureFile> draw_reconstruction_by_dimension(const SpatialExperiment& experiment,
+                                                         const std::vector<SpatialReplica>& replicas) {
+    Figures figures(experiment, replicas);
+    figures.reconstruction_by_dimension();
+    return figures.files;
 }
 
 }  // namespace warpvae

@@ -26,6 +26,10 @@ Examples
   spatial decode runs/spatial/latents/affine-tvae-z8-seed1/test/means.npy --rows affine-tvae --resume runs/spatial
   spatial traverse 3 --resume runs/spatial --dims rotation,x,0,1     test image 3, turned, moved and changed
   spatial denoise --resume runs/spatial --rows tps-tvae scan.png     writes runs/spatial/denoised/
+  spatial train --train-noise none,gaussian --train-noise-target clean,noisy --out runs/noise
+  spatial denoise --resume runs/noise                                does a model restore more that was trained on noise?
+  spatial dimensions --rows vae --seeds 5 --out runs/sizes           Figure 5, and whether 25 latents are best
+  spatial priors --draws 1000 --out runs/priors                      correlations of u and log p(x) under P0 to P5
   spatial report --quick --dataset glyphs --out runs/poses           digits in known poses: what u tells of them
   spatial pose --resume runs/poses --rows tps-tvae
 )";
@@ -47,6 +51,12 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         add_for_a_run("evaluate", "the table of the models that a run has trained, without training more",
                       [&] { evaluate(); });
         add_latent_commands(*this, latents_, latent_supply());
+        add({"dimensions", "Figure 5 for every seed: the models of --rows at each size of --totals, and which is best",
+             [&] { dimensions(); }});
+        add({"priors",
+             "correlations of u and log p(x) under the priors P0 to P5, dim(z) = 14, trained where the run has not "
+             "(3 seeds and 500 images unless you say otherwise)",
+             [&] { priors(); }});
         add_for_a_run("likelihood",
                       "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
                       [&] { show_table(experiment_->out(), likelihoods(trained()), "likelihood"); });
@@ -72,12 +82,16 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
   protected:
     void resolve() override {
         require_known_poses(options.dataset);
+        if (command() == "priors" && !options.quick) {
+            preset({{"likelihood-images", "500"}}, "priors");
+            if (options.grid != "paper") preset({{"seeds", "3"}}, "priors");
+        }
         // The paper's rot-MNIST has 1,500 training images.
         if (options.dataset == "mnist-rot") preset({{"train-images", "1500"}}, "--dataset mnist-rot");
     }
     void check(const DataSet& data) const override {
         require_known_poses(data.name);
-        for (const char* evaluates : {"table", "figures", "evaluate", "report"})
+        for (const char* evaluates : {"table", "figures", "dimensions", "priors", "evaluate", "report"})
             if (command() == evaluates) require_classes(data, std::size_t(LinearSvmOptions().folds));
     }
 
@@ -158,14 +172,49 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
                     {"latents", replica.config.latents},
                     {"prior", name_of(replica.config.prior)}};
         };
-        return likelihood_table<LoadedSpatial>(
+        Table table = likelihood_table<LoadedSpatial>(
             "Vivé", *experiment_, replicas, paper_.likelihood,
             keys, [&](const SpatialReplica&) -> auto& { return data().test.images; });
+        name_given_pose(table, replicas);
+        return table;
+    }
+    /// Writes the statements that this command measured beside those of earlier ones, and prints its own.
+    void publish(const SpatialResults& run, const std::vector<std::string>& own) {
+        std::vector<Statement> all = spatial_statements(run, data().name), printed;
+        for (const Statement& statement : all)
+            if (std::ranges::find(own, statement.id) != own.end()) printed.push_back(statement);
+        write_statements(experiment_->out(), kPaper, with_earlier(std::move(all), experiment_->out()));
+        print_claims("\nThe paper's claims:", printed);
+    }
+    void dimensions() {
+        SpatialResults run;
+        run.replicas = dimension_replicas(*experiment_);
+        experiment_->train_and_evaluate(run.replicas);
+        show_table(experiment_->out(), dimensions_table(run.replicas, data().name), "dimensions");
+        print_figures(draw_reconstruction_by_dimension(*experiment_, run.replicas));
+        publish(run, {"V4", "V8"});
+    }
+    void priors() {
+        SpatialResults run;
+        run.replicas = prior_replicas(*experiment_);
+        experiment_->train_and_evaluate(run.replicas);
+        run.priors = measure_priors(*experiment_, run.replicas);
+        show_table(experiment_->out(), priors_table(run.priors, *experiment_), "priors");
+        publish(run, {"V6", "V9", "V10"});
+    }
+    std::vector<DenoisedGroup> show_denoising(const std::vector<SpatialReplica>& replicas) {
+        std::vector<DenoisedGroup> groups = measure_denoising(*experiment_, replicas);
+        show_table(experiment_->out(), denoising_table(groups, data().name), "denoising");
+        show_table(experiment_->out(), denoising_worst_table(groups, data().name), "denoising_worst");
+        return groups;
     }
     void denoise() {
         const std::vector<SpatialReplica> replicas = trained();
-        if (operands().empty())
-            return show_table(experiment_->out(), denoising_table(*experiment_, replicas), "denoising");
+        if (operands().empty()) {
+            SpatialResults run;
+            run.denoising = show_denoising(replicas);
+            return publish(run, {"V7", "V7a", "V7b", "V7c"});
+        }
         if (first_of_each(replicas).size() > 1)
             log_info("several models are trained: " + replicas.front().name() +
                      " cleans up (choose with --rows, --latents)");
@@ -187,12 +236,12 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
     void report() {
         const auto& out = experiment_->out();
         SpatialResults run = measure(experiment_->replicas());
-        const std::vector<SpatialReplica> ready = first_of_each(best_restarts(run.replicas));
+        const std::vector<SpatialReplica> all_seeds = best_restarts(run.replicas), ready = first_of_each(all_seeds);
         run.replicas = with_figures(run.replicas);
         show_table(out, run.models = spatial_models_table(run.replicas, data().name), "models");
         run.figures = draw_spatial_figures(*experiment_, run.replicas);
         show_table(out, run.likelihood = likelihoods(ready), "likelihood");
-        show_table(out, run.denoising = denoising_table(*experiment_, ready), "denoising");
+        run.denoising = show_denoising(all_seeds);
         if (has_known_poses(data().name)) recover_poses(ready, run);
         write_statements(out, kPaper, spatial_statements(run, data().name));
         show_findings(out, kPaper, run.findings = spatial_findings(run, paper_.centre, data().name));

@@ -29,7 +29,9 @@ void write_spatial_report(const SpatialExperiment& experiment, const SpatialResu
     report.paragraph(std::string("Tried on the posterior's ") + name_of(fits.headline) +
                      (fits.has_paper() ? ", whose cells lie nearer." : "."));
     add_claims(report, claims);
-    if (!run.denoising.rows.empty()) add_claims(report, {denoising_claim(run.denoising)});
+    if (!run.denoising.empty()) add_claims(report, denoising_claims(run.denoising));
+    add_claims(report, {best_size(run.replicas)});
+    add_claims(report, prior_claims(run.replicas, run.priors));
     add_section(report, "The models", "", run.models, run.figures, {"learning-"});
     add_section(report, "Reconstruction by dimension", "", {}, run.figures, {"figure5"}, full);
     add_section(report, "Samples", "", {}, run.figures, {"figure6", "figure7", "figure9"});
@@ -44,7 +46,12 @@ void write_spatial_report(const SpatialExperiment& experiment, const SpatialResu
         "prior). Sampling the prior in many dimensions misses nearly all of log p(x) (an effective sample size near "
         "1): that gap is too small, where it is not negative.",
         run.likelihood);
-    add_section(report, "Denoising", "", run.denoising);
+    add_section(
+        report, "Denoising",
+        "A noisy image is encoded, the mean of its posterior decoded and held against the clean image. The mean "
+        "of -ELBO over images may be that of a few: the second table is of the image that costs most.",
+        denoising_table(run.denoising, data.name));
+    if (!run.denoising.empty()) report.table(denoising_worst_table(run.denoising, data.name));
     add_section(report, "Pose recovery",
                 "Every image was drawn in a known pose: how much of it a linear map reads from `u`, and from `z`.",
                 run.recovery);

@@ -5,11 +5,13 @@
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/pixel_likelihood.h"
 #include "host/log.h"
+#include "host/show/format.h"
 
 namespace warpvae {
 namespace {
 
 constexpr int kEvaluationVersion = 2;
+constexpr double kFolded = 0.05;  // of all pixels: from there on a warp counts as folded over
 
 struct RowNames {
     SpatialRow row;
@@ -39,6 +41,11 @@ const Choices<PosePrior> kPriors = {{"none", PosePrior::kNone},
                                     {"fixed-mean", PosePrior::kFixedMean},
                                     {"fitted", PosePrior::kFitted},
                                     {"full", PosePrior::kFull}};
+const Choices<std::optional<DegradationKind>> kTrainNoises = {{"none", std::nullopt},
+                                                              {"salt-pepper", DegradationKind::kSaltAndPepper},
+                                                              {"gaussian", DegradationKind::kGaussian},
+                                                              {"occlusion", DegradationKind::kOcclusion}};
+const Choices<NoiseTarget> kNoiseTargets = {{"clean", NoiseTarget::kClean}, {"noisy", NoiseTarget::kNoisy}};
 const Choices<SecondTransform> kSecondTransforms = {{"inverse", SecondTransform::kInverse},
                                                     {"independent", SecondTransform::kIndependent}};
 
@@ -51,6 +58,8 @@ void add_settings(Settings& s, SpatialOptions& o) {
     s.group("Models");
     s.add("rows", o.rows, kTraining, one_of(row_choices()), "rows of the table: raw, pca, and models");
     s.add("latents", o.latents, kTraining, whole(1, 784), "dimensions of z");
+    s.add("totals", o.totals, kNothing, whole(3, 784), "sizes of Figure 5: dimensions of z and of u together")
+        .only({"dimensions", "figures", "report"});
     s.add("prior", c.prior, kTraining, one_of(kPriors),
           "of the pose u: none (a function of x), fixed-mean, fitted, full");
     s.add("rank", c.rank, kTraining, whole(0, 128), "dimensions behind a full prior; 0: as many as u has numbers");
@@ -74,19 +83,32 @@ void add_settings(Settings& s, SpatialOptions& o) {
     add_pixel_likelihood(s, c.likelihood);
     s.add("loss-scale", c.loss_scale, kTraining, number(positive()),
           "times the batch mean of -ELBO; Adadelta is not indifferent to it");
+    s.add("train-noise", o.train_noise, kTraining, one_of(kTrainNoises),
+          "put on the images that models train on, anew each step")
+        .came_as("none");
+    s.add("train-noise-amount", o.train_noise_amount, kTraining, number({0, 1}),
+          "deviation of the Gaussian, share of pixels, or side of the square; 0: as the command denoise has it")
+        .came_as("0");
+    s.add("train-noise-target", o.noise_targets, kTraining, one_of(kNoiseTargets),
+          "what a model makes of a noisy image in training: the clean one, or the noisy one itself")
+        .came_as("clean");
     s.add("restarts", o.restarts, kNothing, whole(1, 100),
           "trainings per seed; the one with the best training ELBO counts");
     s.group("Evaluation");
     s.add("semantics", o.centre, kEvaluation,
           one_of<PcaCentre>({{"right", PcaCentre::kFitted}, {"paper", PcaCentre::kOwn}}),
           "right: test images are centred with the training mean; paper: with their own (PCA rows)");
-    add_likelihood_settings(s, o.likelihood, {"likelihood", "report"});
+    add_likelihood_settings(s, o.likelihood, {"likelihood", "priors", "report"});
 }
 
 const char* code_of(SpatialRow row) { return names_of(row).code; }
 const char* title_of(SpatialRow row) { return names_of(row).title; }
 bool is_model(SpatialRow row) { return row != SpatialRow::kRaw && row != SpatialRow::kPca; }
 const char* name_of(PosePrior prior) { return name_in(kPriors, prior); }
+std::string name_of(const Degradation& noise) {
+    const char* kinds[] = {"salt-and-pepper", "Gaussian", "occlusion"};
+    return formatted("%s %g", kinds[int(noise.kind)], double(noise.amount));
+}
 
 // --- replicas --------------------------------------------------------------------------------------------------------
 
@@ -102,6 +124,9 @@ std::string SpatialReplica::group() const {
     std::string name = code_of(model) + ("-z" + std::to_string(config.latents));
     if (config.prior != PosePrior::kNone) name += std::string("-") + name_of(config.prior);
     if (config.rank) name += std::to_string(config.rank);
+    if (has_noise())
+        name += std::string("-") + name_in(kTrainNoises, std::optional(config.noise.kind)) + "-to-" +
+                name_in(kNoiseTargets, config.noise_target);
     return name;
 }
 std::string SpatialReplica::name() const {
@@ -114,7 +139,10 @@ Values SpatialReplica::own() const {
                   {"latents", std::to_string(config.latents)},
                   {"prior", has_pose() ? name_of(config.prior) : ""},
                   {"rank", config.prior == PosePrior::kFull ? std::to_string(config.pose_latents()) : ""},
-                  {"second-transform", is_double ? name_in(kSecondTransforms, config.second) : ""}};
+                  {"second-transform", is_double ? name_in(kSecondTransforms, config.second) : ""},
+                  {"train-noise", has_noise() ? name_in(kTrainNoises, std::optional(config.noise.kind)) : ""},
+                  {"train-noise-target", has_noise() ? name_in(kNoiseTargets, config.noise_target) : ""}};
+    if (!has_noise()) own.emplace_back("train-noise-amount", "");
     const std::pair<const char*, bool> matters[] = {{"localisation", is_double},
                                                     {"separate-trunk", config.kind == kTransformer},
                                                     {"control-points", has_pose() && config.pose == PoseKind::kSpline},
@@ -153,8 +181,10 @@ void SpatialReplica::fields(Fields& f) {
         g("mean", pose.mean);
         g("deviation", pose.deviation);
         g("largest_correlation", pose.largest_correlation);
+        g("mean_correlation", pose.mean_correlation);
         g("mean_determinant", pose.mean_determinant);
     });
+    f("foldover", foldover);
     std::string why = bad_minimum(*this);  // for people who read the file
     f("bad_minimum", why);
 }
@@ -163,6 +193,9 @@ std::string title_of(const SpatialReplica& r) {
     std::string title = title_of(r.model);
     if (r.config.prior != PosePrior::kNone) title += std::string(", ") + name_of(r.config.prior) + " prior";
     if (r.config.rank) title += " of rank " + std::to_string(r.config.rank);
+    if (r.has_noise())
+        title += ", trained on " + name_of(r.config.noise) + " towards " +
+                 name_in(kNoiseTargets, r.config.noise_target) + " images";
     return title;
 }
 
@@ -170,6 +203,8 @@ std::string bad_minimum(const SpatialReplica& r) {
     if (r.test_elbo.active_units <= 1) return "one template: z carries nothing";
     if (r.pose.mean_determinant > 0 && r.pose.mean_determinant < 1)
         return "a down-sampled digit: the warp enlarges what z draws";
+    if (r.foldover.pixels > kFolded)
+        return formatted("a folded image: the warp mirrors %.0f %% of all pixels", 100 * r.foldover.pixels);
     return "";
 }
 
@@ -214,12 +249,17 @@ class SpatialEnsemble : public Ensemble {
         for (int r = 0; r < size(); ++r) {
             replicas_[r]->train_elbo = train_elbo[r];
             replicas_[r]->test_elbo = test_elbo[r];
-            if (vae_.has_pose())
-                replicas_[r]->pose = summarise_poses(extract_poses(vae_, test_images_, r), vae_.pose());
+            if (vae_.has_pose()) read_poses(r);
         }
     }
 
   private:
+    void read_poses(int r) {
+        const SpatialVaeConfig& c = vae_.config();
+        const std::vector<float> poses = extract_poses(vae_, test_images_, r);
+        replicas_[r]->pose = summarise_poses(poses, vae_.pose());
+        replicas_[r]->foldover = measure_foldover(poses, vae_.pose(), c.control_points, c.height, c.width);
+    }
     void read_classes(std::size_t kind) {
         const auto train = extract_features(vae_, train_images_, kFeatureKinds[kind], device_seeds, 0);
         const auto test = extract_features(vae_, test_images_, kFeatureKinds[kind], device_seeds, 1);
@@ -237,7 +277,7 @@ class SpatialEnsemble : public Ensemble {
 };
 
 SpatialVaeConfig to_load(SpatialVaeConfig config) {
-    config.samples = 1;  // a matter of training
+    config.samples = 1, config.noise.amount = 0;  // matters of training
     return config;
 }
 
@@ -252,6 +292,23 @@ LoadedSpatial::LoadedSpatial(const SpatialExperiment& experiment, const SpatialR
 
 SpatialExperiment::SpatialExperiment(const Run& run, const SpatialOptions& options)
     : Experiment(run, kEvaluationVersion), options_(options) {}
+
+namespace {
+
+/// Every kind of noise and target of the options; without noise there is no target to choose.
+std::vector<std::pair<Degradation, NoiseTarget>> training_noises(const SpatialOptions& options) {
+    std::vector<std::pair<Degradation, NoiseTarget>> all;
+    for (const std::optional<DegradationKind>& kind : options.train_noise) {
+        if (!kind) all.push_back({});
+        if (!kind) continue;
+        Degradation noise = kNoises[int(*kind)];
+        if (options.train_noise_amount > 0) noise.amount = float(options.train_noise_amount);
+        for (const NoiseTarget target : options.noise_targets) all.push_back({noise, target});
+    }
+    return all;
+}
+
+}  // namespace
 
 std::unique_ptr<Ensemble> SpatialExperiment::ensemble(const std::vector<Replica*>& replicas) {
     return std::make_unique<SpatialEnsemble>(*this, replicas);
@@ -270,12 +327,15 @@ std::vector<SpatialReplica> SpatialExperiment::replicas() const {
     std::vector<SpatialReplica> all;
     for (const int latents : options_.latents)
         for (const SpatialRow row : options_.rows)
-            for (int s = 0; is_model(row) && s < options().seeds; ++s)
-                for (int restart = 0; restart < options_.restarts; ++restart) {
-                    all.push_back(replica(row, latents, options_.model.prior, options_.model.rank));
-                    all.back().seed += s;
-                    all.back().restart = restart;
-                }
+            for (const auto& [noise, target] : training_noises(options_))
+                for (int s = 0; is_model(row) && s < options().seeds; ++s)
+                    for (int restart = 0; restart < options_.restarts; ++restart) {
+                        SpatialReplica& added =
+                            all.emplace_back(replica(row, latents, options_.model.prior, options_.model.rank));
+                        added.config.noise = noise, added.config.noise_target = target;
+                        added.seed += s;
+                        added.restart = restart;
+                    }
     return all;
 }
 

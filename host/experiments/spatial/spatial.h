@@ -4,12 +4,14 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "host/evaluate/elbo.h"
 #include "host/evaluate/features.h"
+#include "host/evaluate/foldover.h"
 #include "host/evaluate/likelihood.h"
 #include "host/evaluate/linear_svm.h"
 #include "host/evaluate/pca.h"
@@ -25,12 +27,22 @@ const char* title_of(SpatialRow row);  ///< "Affine-TVAE", as the paper writes i
 bool is_model(SpatialRow row);
 const char* name_of(PosePrior prior);  ///< none, fixed-mean, fitted, full: P0, P1, P2 to P4, P5
 
+/// The three kinds of noise and how much of each: of the table of denoising, and of training unless a user says more.
+inline constexpr Degradation kNoises[] = {
+    {DegradationKind::kSaltAndPepper, 0.2f}, {DegradationKind::kGaussian, 0.3f}, {DegradationKind::kOcclusion, 0.4f}};
+std::string name_of(const Degradation& noise);  ///< "salt-and-pepper 0.2"
+
 struct SpatialOptions {
     std::vector<SpatialRow> rows = {SpatialRow::kRaw,     SpatialRow::kPca,     SpatialRow::kVae,
                                     SpatialRow::kAffineT, SpatialRow::kSplineT, SpatialRow::kAffineDt};
     std::vector<int> latents = {8, 20};
-    int restarts = 1;        ///< trainings per seed, of which the one with the best training ELBO counts
+    int restarts = 1;  ///< trainings per seed, of which the one with the best training ELBO counts
+    std::vector<int> totals = {10, 15, 20, 25, 30, 35, 40, 45, 50};  ///< dim(z) + dim(u) of Figure 5
     SpatialVaeConfig model;  ///< what all models share: a replica has its own kind, pose, latents, prior and rank
+    /// Put on the images that models train on; each list makes models of its own. Nothing: none.
+    std::vector<std::optional<DegradationKind>> train_noise = {std::nullopt};
+    double train_noise_amount = 0;  ///< 0: as in kNoises
+    std::vector<NoiseTarget> noise_targets = {NoiseTarget::kClean};
     PcaCentre centre = PcaCentre::kFitted;  ///< of the test images' principal components
     LikelihoodOptions likelihood;
 };
@@ -49,7 +61,8 @@ struct SpatialReplica : Replica {
     ElboSummary train_elbo, test_elbo;
     /// Of kFeatureKinds; NaN where the images have no labels.
     std::array<SvmScores, 2> svm{SvmScores{NAN, NAN, NAN}, SvmScores{NAN, NAN, NAN}};
-    PoseSummary pose;  ///< of the test set; empty for a VAE
+    PoseSummary pose;   ///< of the test set; empty for a VAE
+    Foldover foldover;  ///< of the same poses
 
     std::string group() const override;  ///< "affine-tvae-z8-fitted"
     std::string name() const override;
@@ -62,10 +75,14 @@ struct SpatialReplica : Replica {
     bool has_pose() const { return config.kind != SpatialKind::kVae; }
     /// dim(u): the numbers of one warp.
     int pose_size() const { return has_pose() ? config.warp_numbers() : 0; }
+    bool has_noise() const { return config.noise.amount != 0; }
+    /// As the models of the paper's tables are: u a function of x, trained on the images as they are.
+    bool is_of_tables() const { return config.prior == PosePrior::kNone && !has_noise(); }
 };
-/// "Affine-TVAE, full prior of rank 2"
+/// "Affine-TVAE, full prior of rank 2, trained on Gaussian 0.3 towards clean images"
 std::string title_of(const SpatialReplica& replica);
-/// Why a training counts as caught in a bad local minimum (section VI.ii); empty if it does not.
+/// Why a training counts as caught in a bad local minimum (section VI.ii; and a warp that folds images over
+/// themselves); empty if it does not.
 std::string bad_minimum(const SpatialReplica& replica);
 /// Of restarts of one seed, the one with the best training ELBO.
 std::vector<SpatialReplica> best_restarts(const std::vector<SpatialReplica>& replicas);

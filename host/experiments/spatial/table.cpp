@@ -25,7 +25,6 @@ constexpr PaperRow kTable1[] = {
     {kSplineT, 20, 94.65, 0.46, 94.48}, {kAffineDt, 20, 93.56, 0.61, 94.17},
 };
 // Differences that count as none: of a row without training, and of a trained one (the paper trained once).
-constexpr double kLargestCorrelation = 0.3;
 constexpr double kExact = 0.0002, kExactRaw = 0.0015, kTrained = 0.02;
 
 /// Columns of one row, of the scores of its seeds. `tolerance`: none for a trained row.
@@ -79,7 +78,7 @@ Table spatial_table(const std::vector<SpatialReplica>& replicas, const FixedScor
         for (const auto& members : by_group(best)) {
             const SpatialReplica& first = *members[0];
             if (first.config.latents != latents) continue;
-            const auto paper = first.config.prior == PosePrior::kNone ? paper_of(first.model, latents) : std::nullopt;
+            const auto paper = first.is_of_tables() ? paper_of(first.model, latents) : std::nullopt;
             for (std::size_t kind = 0; kind < kFeatureKinds.size(); ++kind) {
                 std::vector<SvmScores> seeds;
                 for (const SpatialReplica* r : members) seeds.push_back(r->svm[kind]);
@@ -102,9 +101,13 @@ Table spatial_models_table(const std::vector<SpatialReplica>& replicas, const st
             cell_over("KL", members, [](R r) { return r->test_elbo.kl; }),
             cell_over("active units", members, [](R r) { return r->test_elbo.active_units; }),
             cell_over("bad minima", members, [](R r) { return !bad_minimum(*r).empty(); })};
-        if (members[0]->has_pose())
+        if (members[0]->has_pose()) {
             cells.push_back(
                 cell_over("largest correlation in u", members, [](R r) { return r->pose.largest_correlation; }));
+            cells.push_back(cell_over("folded pixels, %", members, [](R r) { return 100 * r->foldover.pixels; }));
+            cells.push_back(cell_over("folded images, %", members, [](R r) { return 100 * r->foldover.images; }));
+            cells.push_back(cell_over("least determinant", members, [](R r) { return r->foldover.least_determinant; }));
+        }
         table.rows.push_back(
             {{{"model", title_of(*members[0])}, {"latents", members[0]->config.latents}}, std::move(cells)});
     }
@@ -115,8 +118,7 @@ std::map<SpatialRow, std::map<int, std::vector<double>>> reconstruction_by_size(
     const std::vector<SpatialReplica>& replicas) {
     std::map<SpatialRow, std::map<int, std::vector<double>>> sizes;
     for (const SpatialReplica& r : replicas)
-        if (r.config.prior == PosePrior::kNone)
-            sizes[r.model][r.config.latents + r.pose_size()].push_back(r.test_elbo.reconstruction);
+        if (r.is_of_tables()) sizes[r.model][r.config.latents + r.pose_size()].push_back(r.test_elbo.reconstruction);
     return sizes;
 }
 
@@ -127,12 +129,11 @@ namespace {
 using Model = std::pair<SpatialRow, int>;  // and its dim(z)
 using Scores = std::map<Model, double>;    // of one seed: cross-validated accuracies
 
-/// By seed; priors apart from P0 left out.
+/// By seed; priors apart from P0 and models trained on noise left out.
 std::map<std::uint64_t, Scores> scores_by_seed(const std::vector<SpatialReplica>& replicas, FeatureKind features) {
     std::map<std::uint64_t, Scores> by_seed;
     for (const SpatialReplica& r : best_restarts(replicas))
-        if (r.config.prior == PosePrior::kNone)
-            by_seed[r.seed][{r.model, r.config.latents}] = r.svm[std::size_t(features)].cv_mean;
+        if (r.is_of_tables()) by_seed[r.seed][{r.model, r.config.latents}] = r.svm[std::size_t(features)].cv_mean;
     return by_seed;
 }
 /// Of those of these models that the seed has.
@@ -235,7 +236,7 @@ Statement vae_nears_pca(const std::map<std::uint64_t, Scores>& by_seed, const Fi
 Statement correlations_of_pose(const std::vector<SpatialReplica>& replicas) {
     std::vector<double> largest;
     for (const SpatialReplica& r : best_restarts(replicas))
-        if (r.model == kAffineT && r.config.prior == PosePrior::kNone) largest.push_back(r.pose.largest_correlation);
+        if (r.model == kAffineT && r.is_of_tables()) largest.push_back(r.pose.largest_correlation);
     const auto good =
         std::count_if(largest.begin(), largest.end(), [](double c) { return std::abs(c) <= kLargestCorrelation; });
     return judged("V6", "the components of an affine u are correlated by up to 30 %",
@@ -258,27 +259,6 @@ std::vector<Statement> spatial_claims(const std::vector<SpatialReplica>& replica
                                correlations_of_pose(replicas)});
 }
 
-Statement denoising_claim(const Table& denoising) {
-    std::vector<double> gains;  // PSNR of the reconstruction over that of the noisy image
-    for (const Row& row : denoising.rows) {
-        const auto cell = [&](const char* name) {
-            return std::find_if(row.cells.begin(), row.cells.end(), [name](const Cell& c) { return c.test == name; });
-        };
-        gains.push_back(cell("psnr")->mean - cell("noisy_psnr")->mean);
-    }
-    const auto good = std::count_if(gains.begin(), gains.end(), [](double gain) { return gain > 0; });
-    Statement claim =
-        judged("V7", "models of spatial latents denoise: a reconstruction is nearer to the clean image",
-               formatted("By %+.1f dB on average over models and kinds of noise.", measured_cell("", gains).mean),
-               int(good), int(gains.size()), {"gain in PSNR, of each model and noise", gains});
-    claim.holds = claim.tested && good == std::ptrdiff_t(gains.size());
-    claim.p = 1, claim.rule = "for every model and kind of noise";
-    claim.reason = claim.tested ? formatted("The gain is %+.1f dB on average, and above 0 in %d of %zu rows.",
-                                            measured_cell("", gains).mean, int(good), gains.size())
-                                : "Measured by the commands denoise and report.";
-    return claim;
-}
-
 std::vector<Statement> spatial_statements(const SpatialResults& run, const std::string& dataset) {
     std::vector<Statement> statements;
     for (const FeatureKind kind : kFeatureKinds)
@@ -287,7 +267,9 @@ std::vector<Statement> spatial_statements(const SpatialResults& run, const std::
             if (is_of_features) claim.text += std::string(" (features: ") + name_of(kind) + ")";
             if (is_of_features || kind == FeatureKind::kSample) statements.push_back(std::move(claim));
         }
-    statements.push_back(denoising_claim(run.denoising));
+    for (Statement& claim : denoising_claims(run.denoising)) statements.push_back(std::move(claim));
+    statements.push_back(best_size(run.replicas));
+    for (Statement& claim : prior_claims(run.replicas, run.priors)) statements.push_back(std::move(claim));
     Table table = run.table, of_paper;
     if (table.rows.empty()) table = spatial_table({}, {}, {}, dataset);
     for (const PaperRow& p : kTable1) {

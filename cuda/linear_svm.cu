@@ -28,11 +28,11 @@ Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, co
     return launch(svm_active_rows_kernel<float>, for_blocks(K, 1, Block::any(1024)), stream, rows, counts, scores, bias,
                   labels, static_cast<unsigned>(n), static_cast<unsigned>(chunk_rows));
 }
-Status svm_gather_rows(float* out, const float* x, const unsigned* rows, std::size_t samples, std::size_t count, int d,
-                       Stream stream) {
-    if (samples > count) return {kInvalidValue};
-    return launch(svm_gather_rows_kernel<float>, for_elements(samples, 1, Block::any(64)), stream, out, x, rows,
-                  samples, count, d);
+Status svm_gather_rows(float* out, const float* x, const SvmActive& active, const SvmSamples& samples, std::size_t n,
+                       int K, int d, Stream stream) {
+    if (samples.first < 0 || samples.rows < 0) return {kInvalidValue};
+    return launch(svm_gather_rows_kernel<float>, for_blocks(sample_blocks(samples.rows), samples.problems), stream, out,
+                  x, active, samples, n, K, d);
 }
 Status svm_correct(unsigned* correct, const float* scores, const float* bias, const SvmRows& rows, SvmFits fits, int K,
                    Stream stream) {

@@ -131,14 +131,27 @@ __global__ void svm_active_rows_kernel(unsigned* rows, unsigned* counts, const T
     if (warp == warps_per_block() - 1 && lane_index() == 0) counts[k] = unsigned(to - (rows + std::size_t(k) * n));
 }
 
-/// out [samples, d + 1] = (x, 1) of `samples` of the `count` rows listed in `rows`, spread over them (all if equal).
+/// out [problems, rows, d + 1] = (x, 1) of the rows listed for a problem, zeros past their end; of a list longer than
+/// `rows` a sample, times sqrt(count / rows). A warp for each row; one grid row per problem (r, k).
 template <class T>
-__global__ void svm_gather_rows_kernel(T* out, const T* x, const unsigned* rows, std::size_t samples, std::size_t count,
+__global__ void svm_gather_rows_kernel(T* out, const T* x, SvmActive active, SvmSamples samples, std::size_t n, int K,
                                        int d) {
-    for (std::size_t i : grid_stride(samples)) {
-        const T* from = x + std::size_t(rows[sample_row(i, samples, count)]) * d;
-        for (int j = 0; j < d; ++j) out[i * (d + 1) + j] = from[j];
-        out[i * (d + 1) + d] = T(1);
+    const std::size_t rk = samples.first + blockIdx.y, count = active.counts[rk], rows = samples.rows;
+    const std::size_t taken = count < rows ? count : rows;
+    const T factor = count > rows ? sqrt_(T(count) / T(rows)) : T(1);
+    const unsigned* listed = active.rows + rk * n;
+    x += rk / K * n * d;
+    const std::size_t begin = std::size_t(blockIdx.x) * kSampledAtOnce,
+                      end = rows - begin < kSampledAtOnce ? rows : begin + kSampledAtOnce;
+    for (std::size_t i = begin + warp_index(); i < end; i += warps_per_block()) {
+        T* to = out + (blockIdx.y * rows + i) * (d + 1);
+        if (i < taken) {
+            const T* from = x + std::size_t(listed[sample_row(i, taken, count)]) * d;
+            for (int j : warp_stride(d)) to[j] = factor * from[j];
+        } else {
+            for (int j : warp_stride(d)) to[j] = T(0);
+        }
+        if (lane_index() == 0) to[d] = i < taken ? factor : T(0);
     }
 }
 

@@ -22,19 +22,21 @@ Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars
                           const unsigned* counts, const LbfgsControl* control, double lambda, std::size_t n, int Q,
                           int K, int d, Stream stream) {
     if (n < 1) return {kInvalidValue};
-    return launch(logistic_objective_kernel<double>, for_blocks(Q), stream, state.trial_gradient, scalars, state.trial,
-                  state.direction, sums, counts, control, lambda, n, K, d);
+    return launch(logistic_objective_kernel<double>, for_blocks(Q, 1, Block::any(512)), stream, state.trial_gradient,
+                  scalars, state.trial, state.direction, sums, counts, control, lambda, n, K, d);
 }
 Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
-                   Stream stream) {
+                   int Q, Stream stream) {
     if (count < 0 || samples > n || first > samples || std::size_t(count) > samples - first) return {kInvalidValue};
-    return launch(sample_rows_kernel<float>, for_elements(count, 1, Block::any(64)), stream, rows, x, first, samples,
+    return launch(sample_rows_kernel<float>, for_blocks(sample_blocks(count), Q), stream, rows, x, first, samples,
                   count, d, n);
 }
-Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int rows, int K, int d,
-                          Stream stream) {
-    return launch(logistic_curvature_kernel<float>, for_blocks(curvature_blocks(rows), 1, Block::any(64)), stream,
-                  scaled, logits, bias, x, rows, K, d);
+Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, const unsigned* counts,
+                          int Q, int rows, int K, int d, Stream stream) {
+    if (rows < 0 || K < 0 || K > 256) return {kInvalidValue};
+    const std::size_t roots = sizeof(float) * std::size_t(K) * kSampledAtOnce;
+    return launch(logistic_curvature_kernel<float>, for_blocks(sample_blocks(rows), Q, Block::any(256), roots), stream,
+                  scaled, logits, bias, x, counts, rows, K, d);
 }
 Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
                             bool is_first, bool is_last, int K, int D, Stream stream) {

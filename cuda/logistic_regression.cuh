@@ -8,9 +8,10 @@
 // gradient and direction is kept in the space where the sum over classes is 0 (centre_classes).
 //
 // Contract: block any; deterministic (the atomics count and take minima of integers); no shared memory but the
-// reductions' and 256 counters of labels. Kernels read their arrays once or twice.
+// reductions', 256 counters of labels and, of logistic_curvature, 256 K bytes. Kernels read their arrays once or twice.
 #pragma once
 #include "cuda/device/reduce.cuh"
+#include "cuda/device/shared.cuh"
 #include "cuda/math.cuh"
 #include "cuda/ops/linear_models.h"
 
@@ -90,17 +91,19 @@ __global__ void logistic_objective_kernel(T* gradient, LbfgsScalars* scalars, co
     T* g = gradient + q * P;
     const T* t = theta + q * P;
     T penalty = T(0), slope = T(0), largest = T(0), loss = T(0);
+    for (int i : block_stride(K * D)) {
+        const int k = i / D, j = i % D;
+        const float* sum =
+            j < d ? sums.weights + (q * sums.chunks * K + k) * d + j : sums.bias + q * sums.chunks * K + k;
+        const std::size_t step = std::size_t(K) * (j < d ? d : 1);
+        T total = T(0);
+#pragma unroll 8
+        for (int c = 0; c < sums.chunks; ++c) total += T(sum[c * step]);
+        if (j < d) penalty += t[i] * t[i];
+        g[i] = total / T(n) + (j < d ? lambda * t[i] : T(0));
+    }
+    __syncthreads();
     for (int j : block_stride(D)) {
-        for (int k = 0; k < K; ++k) {
-            T sum = T(0);
-            for (int c = 0; c < sums.chunks; ++c) {
-                const std::size_t row = (q * sums.chunks + c) * K + k;
-                sum += T(j < d ? sums.weights[row * d + j] : sums.bias[row]);
-            }
-            const T value = t[k * D + j];
-            if (j < d) penalty += value * value;
-            g[k * D + j] = sum / T(n) + (j < d ? lambda * value : T(0));
-        }
         centre_column(g, counts + q * 256, j, K, D);
         for (int k = 0; k < K; ++k) {
             const T value = g[k * D + j], size = value < T(0) ? -value : value;
@@ -117,6 +120,8 @@ __global__ void logistic_objective_kernel(T* gradient, LbfgsScalars* scalars, co
     }
 }
 
+inline constexpr int kSampledAtOnce = 64;  ///< rows that one block gathers or scales
+constexpr int sample_blocks(int rows) { return (rows + kSampledAtOnce - 1) / kSampledAtOnce; }
 /// Row of a sample that has no period: all rows if they are few, else a golden ratio sequence over them.
 __device__ inline std::size_t sample_row(std::size_t i, std::size_t samples, std::size_t n) {
     if (samples == n) return i;
@@ -124,24 +129,36 @@ __device__ inline std::size_t sample_row(std::size_t i, std::size_t samples, std
     return static_cast<std::size_t>((std::uint64_t(fraction) * n) >> 32);
 }
 
-/// rows [count, d] = the sample's rows first..first+count-1 of x [n, d].
+/// rows [Q, count, d] = the sample's rows first..first+count-1 of x [Q, n, d]. A warp for each row; one grid row per
+/// problem.
 template <class T>
 __global__ void sample_rows_kernel(T* rows, const T* x, std::size_t first, std::size_t samples, int count, int d,
                                    std::size_t n) {
-    for (int i : grid_stride(count)) {
-        const T* from = x + sample_row(first + i, samples, n) * d;
-        for (int j = 0; j < d; ++j) rows[std::size_t(i) * d + j] = from[j];
+    const std::size_t q = blockIdx.y;
+    const int begin = blockIdx.x * kSampledAtOnce,
+              end = count - begin < kSampledAtOnce ? count : begin + kSampledAtOnce;
+    for (int i = begin + warp_index(); i < end; i += warps_per_block()) {
+        const T* from = x + (q * n + sample_row(first + i, samples, n)) * d;
+        T* to = rows + (q * count + i) * d;
+        for (int j : warp_stride(d)) to[j] = from[j];
     }
 }
 
-/// Blocks of logistic_curvature: 64 rows for each, as a row is K (d + 1) numbers to write.
-constexpr int curvature_blocks(int rows) { return (rows + 63) / 64; }
-/// scaled[k, i, :] = sqrt(p_ik (1 - p_ik)) (x_i, 1), whose Gram matrix is class k's block of the Hessian of the loss; p
-/// is the softmax of logits [K, rows] + bias.
+/// scaled[q, k, i, :] = sqrt(f p_ik (1 - p_ik)) (x_i, 1), whose Gram matrix is class k's block of the Hessian of the
+/// loss, times f; p is the softmax of logits [Q, K, rows] + bias [Q, K]. f = K' / (K' - 1) for the K' classes that have
+/// rows. One block for kSampledAtOnce rows (x) of a problem (y): first their K roots, then, a warp for each, the rows.
 template <class T>
-__global__ void logistic_curvature_kernel(T* scaled, const T* logits, const T* bias, const T* x, int rows, int K,
-                                          int d) {
-    for (int i : grid_stride(rows)) {
+__global__ void logistic_curvature_kernel(T* scaled, const T* logits, const T* bias, const T* x, const unsigned* counts,
+                                          int rows, int K, int d) {
+    const std::size_t q = blockIdx.y;
+    const int first = blockIdx.x * kSampledAtOnce, left = rows - first;
+    const int count = left < kSampledAtOnce ? left : kSampledAtOnce;
+    logits += q * K * rows + first, bias += q * K, x += (q * rows + first) * d, counts += q * 256;
+    T* const roots = dynamic_shared<T>();  // [K, count]
+    int present = 0;
+    for (int k = 0; k < K; ++k) present += counts[k] != 0;
+    const T factor = present > 1 ? T(present) / T(present - 1) : T(1);
+    for (int i : block_stride(count)) {
         T largest = T(-INFINITY), total = T(0);
         for (int k = 0; k < K; ++k) {
             const T value = logits[std::size_t(k) * rows + i] + bias[k];
@@ -150,11 +167,19 @@ __global__ void logistic_curvature_kernel(T* scaled, const T* logits, const T* b
         for (int k = 0; k < K; ++k) total += exp_(logits[std::size_t(k) * rows + i] + bias[k] - largest);
         for (int k = 0; k < K; ++k) {
             const T p = exp_(logits[std::size_t(k) * rows + i] + bias[k] - largest) / total;
-            const T root = sqrt_(p < T(1) ? p * (T(1) - p) : T(0));
-            T* out = scaled + (std::size_t(k) * rows + i) * (d + 1);
-            for (int j = 0; j < d; ++j) out[j] = root * x[std::size_t(i) * d + j];
-            out[d] = root;
+            roots[k * count + i] = sqrt_(p < T(1) ? factor * p * (T(1) - p) : T(0));
         }
+    }
+    __syncthreads();
+    for (int line = warp_index(); line < K * count; line += warps_per_block()) {
+        const int k = line / count, i = line % count;
+        const T root = roots[line];
+        const T* from = x + std::size_t(i) * d;
+        T* out = scaled + ((q * K + k) * rows + first + i) * (d + 1);
+        const auto share = warp_stride(d);
+        WARPVAE_SIMD()
+        for (int j = share.first; j < share.last; j += share.step) out[j] = root * from[j];
+        if (lane_index() == 0) out[d] = root;
     }
 }
 

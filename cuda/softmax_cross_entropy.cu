@@ -8,9 +8,12 @@ template <class T>
 Status softmax_cross_entropy(const CrossEntropy<T>& out, const T* logits, const T* bias, std::size_t P,
                              const LabelRows& rows, T scale, ClassAxis axis, int R, int N, int K, Stream stream) {
     if (N < 0 || K < 1 || K > 256) return {kInvalidValue};
-    const auto kernel =
-        axis == ClassAxis::kFirst ? softmax_cross_entropy_kernel<T, true> : softmax_cross_entropy_kernel<T, false>;
-    return launch(kernel, for_blocks(softmax_blocks(N), R), stream, out, logits, bias, P, rows, scale, N, K);
+    const bool staged = softmax_is_staged(axis, K);
+    const auto kernel = staged                      ? staged_softmax_cross_entropy_kernel<T>
+                        : axis == ClassAxis::kFirst ? softmax_cross_entropy_kernel<T, true>
+                                                    : softmax_cross_entropy_kernel<T, false>;
+    const LaunchConfig config = for_blocks(softmax_blocks(N), R, Block::any(), staged ? staged_softmax_bytes<T>(K) : 0);
+    return launch(kernel, config, stream, out, logits, bias, P, rows, scale, N, K);
 }
 
 #define WARPVAE_INSTANTIATE(T)                                                                                       \

@@ -7,7 +7,7 @@
 
 namespace warpvae {
 
-// --- logistic regression: lbfgs.cuh, lbfgs_search.cuh, spd_inverse.cuh, logistic_regression.cuh ---------------------
+// --- logistic regression: lbfgs{,_search}.cuh, spd_inverse.cuh, {logistic_regression,fused_logistic}.cuh -------------
 // Q problems (replicas x feature sets) in lock-step; method and use: host/evaluate/logistic_regression.h.
 
 inline constexpr int kLbfgsMemory = 10;  ///< pairs (s, y) kept
@@ -69,22 +69,40 @@ Status logistic_parameters(float* weights, float* bias, const double* theta, con
 Status centre_classes(double* x, const unsigned* counts, int Q, int K, int D, Stream stream);
 /// Sums over each chunk of the rows.
 struct LogisticSums {
-    const float* weights;  ///< [Q, chunks, K, d]: of dloss/dlogits times x
-    const float* bias;     ///< [Q, chunks, K]: of dloss/dlogits
-    const double* loss;    ///< [Q, chunks]
+    float* weights;  ///< [Q, chunks, K, d]: of dloss/dlogits times x
+    float* bias;     ///< [Q, chunks, K]: of dloss/dlogits
+    double* loss;    ///< [Q, chunks]
     int chunks;
 };
+/// What Q problems are fitted to.
+struct LogisticRows {
+    const float* features;              ///< [Q, n, d]
+    const std::uint8_t* const* labels;  ///< [Q] device pointers to n bytes below K
+    std::size_t n;
+    int d;
+};
+inline constexpr int kLogisticChunk = 512;  ///< rows of a chunk of fused_logistic_sums
+constexpr std::size_t fused_logistic_chunks(std::size_t n) { return (n + kLogisticChunk - 1) / kLogisticChunk; }
+/// Whether a block of this device has room for so many classes and features: 16 and 380 on Hopper.
+bool fused_logistic_fits(int K, int d);
+/// Whether logistic regression takes fused_logistic_sums: on a GPU, where it fits.
+bool logistic_is_fused(int K, int d);
+/// The sums at theta [Q, K, d + 1] of all chunks where control[q].active, in one launch. A class with counts[q, k] = 0
+/// has the probability 0. to.chunks must be fused_logistic_chunks(rows.n), and K and d such as fit.
+Status fused_logistic_sums(const LogisticSums& to, const double* theta, const LogisticRows& rows,
+                           const unsigned* counts, const LbfgsControl* control, int Q, int K, Stream stream);
 /// state.trial_gradient and the last three scalars where control[q].active, from sums over all n rows, n from 1.
 Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const LogisticSums& sums,
                           const unsigned* counts, const LbfgsControl* control, double lambda, std::size_t n, int Q,
                           int K, int d, Stream stream);
-/// rows [count, d] = rows first..first+count-1 of a sample of `samples` (at most n) rows of x [n, d].
+/// rows [Q, count, d] = rows first..first+count-1 of a sample of `samples` (at most n) rows of x [Q, n, d].
 Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
-                   Stream stream);
-/// scaled[k, i, :] = sqrt(p_ik (1 - p_ik)) (x_i, 1) with p = softmax(logits + bias) over classes.
-/// scaled [K, rows, d + 1], logits [K, rows], bias [K], x [rows, d].
-Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, int rows, int K, int d,
-                          Stream stream);
+                   int Q, Stream stream);
+/// scaled[q, k, i, :] = sqrt(f p_ik (1 - p_ik)) (x_i, 1) with p = softmax(logits + bias) over classes, K at most 256,
+/// and f = K' / (K' - 1) for the K' classes with counts[q, k] > 0.
+/// scaled [Q, K, rows, d + 1], logits [Q, K, rows], bias [Q, K], x [Q, rows, d].
+Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, const unsigned* counts,
+                          int Q, int rows, int K, int d, Stream stream);
 /// curvature [K, D, D] += scale * gram, from 0 if `is_first`; if `is_last` its diagonal grows by a millionth of itself
 /// and by lambda, the last entry by intercept_ridge.
 Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
@@ -129,10 +147,20 @@ Status svm_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, con
 /// chunk_rows at most 2^31.
 Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, const float* bias,
                        const std::uint8_t* labels, int K, std::size_t n, std::size_t chunk_rows, Stream stream);
-/// out [samples, d + 1] = (x, 1) of `samples`, at most `count`, of the `count` listed rows of x [n, d], spread over the
-/// list.
-Status svm_gather_rows(float* out, const float* x, const unsigned* rows, std::size_t samples, std::size_t count, int d,
-                       Stream stream);
+/// The rows that svm_active_rows listed, of all problems (r, k).
+struct SvmActive {
+    const unsigned* rows;    ///< [R, K, n]
+    const unsigned* counts;  ///< [R, K]
+};
+/// The problems (r, k) number first..first+problems-1 and as many rows of each.
+struct SvmSamples {
+    int first, problems, rows;
+};
+/// out [problems, rows, d + 1] = (x, 1) of up to `rows` listed rows of x [R, n, d], spread over the list, and zeros
+/// after them. Where the list is longer, all of them times sqrt(its length / rows): their Gram matrix is an estimate of
+/// that of the whole list.
+Status svm_gather_rows(float* out, const float* x, const SvmActive& active, const SvmSamples& samples, std::size_t n,
+                       int K, int d, Stream stream);
 /// correct[f] += how many rows of fold f have their label's score + bias largest (lowest class of equals) in fit f + 1,
 /// which must be among `fits`; where rows.folds is null, correct[0] counts all rows by fit `first`. correct [256],
 /// scores [chunks, K, count, rows], bias [K, count]. Scores must be finite.

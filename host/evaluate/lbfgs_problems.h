@@ -25,6 +25,15 @@ struct LbfgsEnd {
     int max_iterations;
 };
 
+/// Calls body(first, count) for each run of neighbours among 0..n-1 of which is_due(i) is true.
+template <class IsDue, class Body>
+void for_runs(int n, IsDue is_due, Body body) {
+    for (int begin = 0, end = 0; begin < n; begin = end + 1) {
+        for (end = begin; end < n && is_due(end);) ++end;
+        if (end > begin) body(begin, end - begin);
+    }
+}
+
 /// Q problems of P unknowns each, on the device: what two classifiers share. Memory is named for its user, `what`.
 struct LbfgsProblems {
     LbfgsProblems(int problems, std::size_t unknowns, const char* what);

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kChunk = RowChunks::kRows;
 constexpr std::size_t kSample = 16384;  // rows that a Hessian is made of, at most
+/// Of the rows of Hessians that are computed together, on the CPU device: what stays in its caches.
+constexpr std::size_t kCurvatureFloats = std::size_t{1} << 22;
 const std::string kName = "linear SVM: ";
 
 std::string rows_of_class(std::size_t count, int label) {
@@ -66,8 +68,10 @@ class Solver {
         inverse_ = DeviceBuffer<double>(rows * d1 * d1, "linear SVM's preconditioner");
         active_ = DeviceBuffer<unsigned>(rows * n, "linear SVM's active rows");
         active_counts_ = DeviceBuffer<unsigned>(rows);
-        sample_ = DeviceBuffer<float>(samples * d1, "linear SVM's curvature");
-        gram_ = DeviceBuffer<float>(RowChunks(samples).count * d1 * d1);
+        const std::size_t most = (device_is_gpu() ? 16 : 1) * kCurvatureFloats / (std::max(samples, d1) * d1);
+        at_once_ = int(std::clamp<std::size_t>(most, 1, K_));
+        sample_ = DeviceBuffer<float>(at_once_ * samples * d1, "linear SVM's curvature");
+        gram_ = DeviceBuffer<float>(at_once_ * d1 * d1);
     }
 
     LinearSvmFit run() {
@@ -168,33 +172,34 @@ class Solver {
                                   scores_.data(), bias_.data() + r * K_, labels_.data(), K_, n_, kChunk, stream_));
         }
         const std::vector<unsigned> counts = active_counts_.download(stream_);
-        for (int rk = 0; rk < rows; ++rk)
-            if (is_due(rk)) compute_hessian(rk, counts[rk]);
-        for (int begin = 0, end = 0; begin < rows; begin = end + 1) {
-            for (end = begin; end < rows && is_due(end);) ++end;
-            check(spd_inverse(inverse_.data() + std::size_t(begin) * D * D, end - begin, D, stream_));
-        }
+        for (int r = 0; r < R_; ++r)  // a replica's classes together: others change none of its bits
+            for_runs(
+                K_, [&](int k) { return is_due(r * K_ + k); },
+                [&](int begin, int classes) {
+                    for (int first = 0; first < classes; first += at_once_)
+                        compute_hessians(r * K_ + begin + first, std::min(at_once_, classes - first), counts);
+                });
+        for_runs(rows, is_due, [&](int begin, int count) {
+            check(spd_inverse(inverse_.data() + std::size_t(begin) * D * D, count, D, stream_));
+        });
     }
 
-    /// inverse_[r, k] = 1 + 2 C X_A^T X_A with the `count` rows A of active_[r, k].
-    void compute_hessian(int rk, std::size_t count) {
+    /// inverse_[r, k] = 1 + 2 C X_A^T X_A with the rows A of active_[r, k], `counts` of them, for `problems` of (r, k)
+    /// from `first` on. Their samples of A are made equally long with zeros.
+    void compute_hessians(int first, int problems, const std::vector<unsigned>& counts) {
         const int D = d_ + 1;
-        const float* x = features_ + std::size_t(rk / K_) * n_ * std::size_t(d_);
-        const std::size_t samples = std::min(count, kSample), square = std::size_t(D) * D;
-        check(svm_gather_rows(sample_.data(), x, active_.data() + rk * n_, samples, count, d_, stream_));
-        const RowChunks chunks(samples);
-        for (const RowChunks::Part& part : chunks.parts) {
-            const float* rows = sample_.data() + part.first * kChunk * D;
-            check(warpvae::matmul(matmul_, gram_.data() + part.first * square, square, Op::kTranspose, rows, kChunk * D,
-                                  Op::kNone, rows, kChunk * D, part.count, D, D, part.rows));
-        }
-        if (samples == 0) gram_.zero(stream_);
-        const double scale = 2 * options_.C * double(count) / double(std::max<std::size_t>(samples, 1));
-        double* hessian = inverse_.data() + std::size_t(rk) * square;
-        const std::size_t grams = std::max<std::size_t>(chunks.count, 1);
-        for (std::size_t c = 0; c < grams; ++c)
-            check(accumulate_curvature(hessian, gram_.data() + c * square, scale, 1., 1., c == 0, c + 1 == grams, 1, D,
-                                       stream_));
+        const auto square = std::size_t(D) * D;
+        const unsigned most = *std::max_element(counts.begin() + first, counts.begin() + first + problems);
+        const std::size_t samples = std::clamp<std::size_t>(most, 1, kSample);
+        check(svm_gather_rows(sample_.data(), features_, {active_.data(), active_counts_.data()},
+                              {first, problems, int(samples)}, n_, K_, d_, stream_));
+        for_row_chunks(samples, [&](std::size_t row, int count) {
+            const float* from = sample_.data() + row * D;
+            check(warpvae::matmul(matmul_, gram_.data(), square, Op::kTranspose, from, samples * D, Op::kNone, from,
+                                  samples * D, problems, D, D, count));
+            check(accumulate_curvature(inverse_.data() + first * square, gram_.data(), 2 * options_.C, 1., 1., row == 0,
+                                       row + count == samples, problems, D, stream_));
+        });
     }
 
     void compute_direction(SvmFits fits) {
@@ -230,6 +235,7 @@ class Solver {
     const int d_, K_, Q_;
     const LinearSvmOptions options_;
     const RowChunks chunks_{n_};
+    int at_once_ = 1;            // Hessians of a replica that are computed together
     LbfgsProblems lbfgs_;        // of problem (r, k, f), as all that follows
     std::vector<double> sizes_;  // of the gradients at 0
     std::vector<LbfgsCertificate> certificates_;

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kChunk = RowChunks::kRows;
 constexpr std::size_t kSample = 8192;  // rows that the Hessian's blocks are estimated from
 constexpr std::size_t kSampleChunk = 1024;
+constexpr std::size_t kCurvatureFloats = std::size_t{1} << 26;  // of the scaled rows of problems taken together
 const std::string kName = "logistic regression: ";
 
 class Solver {
@@ -25,13 +26,15 @@ class Solver {
         : matmul_(matmul),
           stream_(matmul.stream()),
           features_(features),
+          labels_(labels),
           Q_(Q),
           n_(n),
           d_(d),
           options_(options),
+          is_fused_(logistic_is_fused(options.classes, d)),
           lbfgs_(Q, std::size_t(options.classes) * (std::size_t(d) + 1), "logistic regression") {
         allocate();
-        check_inputs(labels);
+        check_inputs();
     }
 
     LogisticRegressionFit run() {
@@ -49,21 +52,27 @@ class Solver {
         weights_ = DeviceBuffer<float>(Q * K * d), bias_ = DeviceBuffer<float>(Q * K);
         counts_ = DeviceBuffer<unsigned>(Q * 256);
 
-        logits_ = DeviceBuffer<float>(chunks_.rows() * K, "logits"), losses_ = DeviceBuffer<float>(chunks_.rows());
-        weight_sums_ = DeviceBuffer<float>(Q * chunks_.count * K * d),
-        bias_sums_ = DeviceBuffer<float>(Q * chunks_.count * K);
-        loss_sums_ = DeviceBuffer<double>(Q * chunks_.count);
-        ones_ = DeviceBuffer<float>(std::vector<float>(std::min(n_, kChunk), 1.f));
+        sums_count_ = is_fused_ ? fused_logistic_chunks(n_) : chunks_.count;
+        weight_sums_ = DeviceBuffer<float>(Q * sums_count_ * K * d),
+        bias_sums_ = DeviceBuffer<float>(Q * sums_count_ * K);
+        loss_sums_ = DeviceBuffer<double>(Q * sums_count_);
+        if (!is_fused_) {
+            logits_ = DeviceBuffer<float>(chunks_.rows() * K, "logits"), losses_ = DeviceBuffer<float>(chunks_.rows());
+            ones_ = DeviceBuffer<float>(std::vector<float>(std::min(n_, kChunk), 1.f));
+        }
 
-        const std::size_t rows = std::min(samples_, kSampleChunk);
-        sample_ = DeviceBuffer<float>(rows * d), sample_logits_ = DeviceBuffer<float>(rows * K);
-        scaled_ = DeviceBuffer<float>(K * rows * D, "logistic regression's curvature"),
-        gram_ = DeviceBuffer<float>(K * D * D);
+        const std::size_t rows = std::min(samples_, kSampleChunk),
+                          most = kCurvatureFloats / (K * std::max(rows, D) * D);
+        at_once_ = device_is_gpu() ? int(std::clamp<std::size_t>(most, 1, Q)) : 1;
+        const auto problems = std::size_t(at_once_);
+        sample_ = DeviceBuffer<float>(problems * rows * d), sample_logits_ = DeviceBuffer<float>(problems * rows * K);
+        scaled_ = DeviceBuffer<float>(problems * K * rows * D, "logistic regression's curvature"),
+        gram_ = DeviceBuffer<float>(problems * K * D * D);
     }
 
-    void check_inputs(const std::uint8_t* const* labels) {
+    void check_inputs() {
         counts_.zero(stream_);
-        check(label_counts(counts_.data(), labels, Q_, n_, stream_));
+        check(label_counts(counts_.data(), labels_, Q_, n_, stream_));
         const std::vector<unsigned> counts = counts_.download(stream_);
         const int K = options_.classes;
         for (int q = 0; q < Q_; ++q) {
@@ -77,15 +86,17 @@ class Solver {
             if (present < 2)
                 throw Error(kName + "all rows of problem " + std::to_string(q) +
                             " have the same label; it needs rows of two classes at least");
-            present_.push_back(int(present));
         }
         counts_of_ = counts;
 
         require_finite(kName, features_, Q_, n_, d_, "problem", stream_);
+        if (!is_fused_) list_chunk_labels();
+    }
 
-        // The chunks of a problem are a batch of their own: one label pointer for each.
+    /// The chunks of a problem are a batch of their own: one label pointer for each.
+    void list_chunk_labels() {
         std::vector<const std::uint8_t*> start(std::size_t(Q_), nullptr), table;
-        check(copy_to_host(start.data(), labels, start.size() * sizeof(start[0]), stream_));
+        check(copy_to_host(start.data(), labels_, start.size() * sizeof(start[0]), stream_));
         for (const std::uint8_t* label : start)
             for (std::size_t c = 0; c < chunks_.count; ++c) table.push_back(label + c * kChunk);
         chunk_labels_ = DeviceBuffer<const std::uint8_t*>(table);
@@ -109,16 +120,25 @@ class Solver {
     /// F, its slope and its gradient at the trial points.
     void evaluate() {
         const int K = options_.classes;
-        check(logistic_parameters(weights_.data(), bias_.data(), lbfgs_.trial.data(), counts_.data(), Q_, K, d_,
-                                  stream_));
+        const LogisticSums sums{weight_sums_.data(), bias_sums_.data(), loss_sums_.data(), int(sums_count_)};
+        if (is_fused_)
+            check(fused_logistic_sums(sums, lbfgs_.trial.data(), {features_, labels_, n_, d_}, counts_.data(),
+                                      lbfgs_.device_control.data(), Q_, K, stream_));
+        else
+            sum_by_products();
+        check(logistic_objective(lbfgs_.state, lbfgs_.device_scalars.data(), sums, counts_.data(),
+                                 lbfgs_.device_control.data(), 1 / (options_.C * double(n_)), n_, Q_, K, d_, stream_));
+    }
+
+    /// The sums by the library's products, where they are faster than a kernel of our own (on the CPU device) or that
+    /// has no room.
+    void sum_by_products() {
+        check(logistic_parameters(weights_.data(), bias_.data(), lbfgs_.trial.data(), counts_.data(), Q_,
+                                  options_.classes, d_, stream_));
         loss_sums_.zero(stream_);
         for (int q = 0; q < Q_; ++q)
-            if (lbfgs_.control[q].active)
+            if (lbfgs_.any_active(q, 1))
                 for (const RowChunks::Part& part : chunks_.parts) sum_over(q, part);
-        const double lambda = 1 / (options_.C * double(n_));
-        check(logistic_objective(lbfgs_.state, lbfgs_.device_scalars.data(),
-                                 {weight_sums_.data(), bias_sums_.data(), loss_sums_.data(), int(chunks_.count)},
-                                 counts_.data(), lbfgs_.device_control.data(), lambda, n_, Q_, K, d_, stream_));
     }
 
     /// Classes first: logits^T = W x^T, then sums of (p - onehot)^T (x, 1), each chunk for itself.
@@ -142,38 +162,38 @@ class Solver {
 
     /// The inverses of the Hessians' diagonal blocks at theta, of the problems that have not ended.
     void renew_preconditioners() {
-        check(logistic_parameters(weights_.data(), bias_.data(), lbfgs_.theta.data(), counts_.data(), Q_,
-                                  options_.classes, d_, stream_));
         const int K = options_.classes, D = d_ + 1;
-        for (int q = 0; q < Q_; ++q)
-            if (lbfgs_.any_active(q, 1)) estimate_hessian(q);
-        for (int begin = 0, end = 0; begin < Q_; begin = end + 1) {
-            for (end = begin; end < Q_ && lbfgs_.any_active(end, 1);) ++end;
-            check(spd_inverse(inverse_.data() + std::size_t(begin) * K * D * D, (end - begin) * K, D, stream_));
-        }
+        check(logistic_parameters(weights_.data(), bias_.data(), lbfgs_.theta.data(), counts_.data(), Q_, K, d_,
+                                  stream_));
+        const auto is_due = [&](int q) { return lbfgs_.any_active(q, 1); };
+        for_runs(Q_, is_due, [&](int begin, int problems) {
+            for (int first = 0; first < problems; first += at_once_)
+                estimate_hessians(begin + first, std::min(at_once_, problems - first));
+            check(spd_inverse(inverse_.data() + std::size_t(begin) * K * D * D, problems * K, D, stream_));
+        });
     }
 
-    /// inverse_[q] = the K diagonal blocks of F's Hessian at theta, whose parameters are in weights_ and bias_. With
-    /// the sum over classes held at 0, K' / (K' - 1) times a block is right where all classes are alike.
-    void estimate_hessian(int q) {
+    /// inverse_[q] = the K diagonal blocks of F's Hessian at theta, whose parameters are in weights_ and bias_, for
+    /// `count` problems from `first` on. With the sum over classes held at 0, K' / (K' - 1) times a block, which
+    /// logistic_curvature sees to, is right where all classes are alike.
+    void estimate_hessians(int first, int count) {
         const int K = options_.classes, D = d_ + 1;
-        const auto d = std::size_t(d_);
-        const float* W = weights_.data() + std::size_t(q) * K * d;
-        double* hessian = inverse_.data() + std::size_t(q) * K * D * D;
-        const double scale = double(present_[q]) / (present_[q] - 1) / double(samples_);
-        for (std::size_t first = 0; first < samples_; first += kSampleChunk) {
-            const int rows = int(std::min(kSampleChunk, samples_ - first));
-            const std::size_t stride = std::size_t(rows) * D;
-            check(sample_rows(sample_.data(), features_ + std::size_t(q) * n_ * d, first, samples_, rows, d_, n_,
-                              stream_));
-            check(warpvae::matmul(matmul_, sample_logits_.data(), 0, Op::kNone, W, 0, Op::kTranspose, sample_.data(), 0,
-                                  1, K, rows, d_));
-            check(logistic_curvature(scaled_.data(), sample_logits_.data(), bias_.data() + q * K, sample_.data(), rows,
-                                     K, d_, stream_));
+        const auto d = std::size_t(d_), q = std::size_t(first);
+        const float* x = features_ + q * n_ * d;
+        for (std::size_t row = 0; row < samples_; row += kSampleChunk) {
+            const int rows = int(std::min(kSampleChunk, samples_ - row));
+            const auto of_problem = std::size_t(rows) * d, stride = std::size_t(rows) * D;
+            check(sample_rows(sample_.data(), x, row, samples_, rows, d_, n_, count, stream_));
+            check(warpvae::matmul(matmul_, sample_logits_.data(), std::size_t(K) * rows, Op::kNone,
+                                  weights_.data() + q * K * d, K * d, Op::kTranspose, sample_.data(), of_problem, count,
+                                  K, rows, d_));
+            check(logistic_curvature(scaled_.data(), sample_logits_.data(), bias_.data() + q * K, sample_.data(),
+                                     counts_.data() + 256 * q, count, rows, K, d_, stream_));
             check(warpvae::matmul(matmul_, gram_.data(), std::size_t(D) * D, Op::kTranspose, scaled_.data(), stride,
-                                  Op::kNone, scaled_.data(), stride, K, D, D, rows));
-            check(accumulate_curvature(hessian, gram_.data(), scale, 1 / (options_.C * double(n_)), 1 / double(n_),
-                                       first == 0, first + kSampleChunk >= samples_, K, D, stream_));
+                                  Op::kNone, scaled_.data(), stride, count * K, D, D, rows));
+            check(accumulate_curvature(inverse_.data() + q * K * D * D, gram_.data(), 1 / double(samples_),
+                                       1 / (options_.C * double(n_)), 1 / double(n_), row == 0,
+                                       row + kSampleChunk >= samples_, count * K, D, stream_));
         }
     }
 
@@ -206,16 +226,18 @@ class Solver {
     const Matmul& matmul_;
     const Stream stream_;
     const float* features_;
+    const std::uint8_t* const* labels_;
     const int Q_;
     const std::size_t n_;
     const int d_;
     const LogisticRegressionOptions options_;
-    const RowChunks chunks_{n_};
-    std::size_t samples_ = 0;
-    LbfgsProblems lbfgs_;  // theta is [Q, K, d + 1]
+    const bool is_fused_;
+    const RowChunks chunks_{n_};                // of the library's products
+    std::size_t samples_ = 0, sums_count_ = 0;  // sums_count_: chunks that are summed apart
+    LbfgsProblems lbfgs_;                       // theta is [Q, K, d + 1]
 
-    std::vector<int> present_;         // classes that have rows
     std::vector<unsigned> counts_of_;  // rows of each class [Q, 256]
+    int at_once_ = 1;                  // problems whose Hessians are estimated together; a core's cache takes one
 
     DeviceBuffer<double> inverse_;  // [Q, K, d + 1, d + 1]
     DeviceBuffer<unsigned> counts_;

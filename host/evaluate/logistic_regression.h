@@ -5,9 +5,10 @@
 //
 // L-BFGS on the mean objective, F = that / (C n). Its initial inverse Hessian is the inverse of the Hessian's diagonal
 // blocks, one per class, estimated from a sample of rows and renewed in rounds 0, 1, 2, 4, 8, ...: some 20 evaluations
-// of F instead of the 60 to 140 that scaling or Boehning's bound need. Products are in float over chunks of
-// rows, the chunks' sums and all vectors of the optimiser in double. The problems run in lock-step, each with its own
-// line search and its own end; on the CPU device a problem's result does not depend on the others, bit for bit.
+// of F instead of the 60 to 140 that scaling or Boehning's bound need. On a GPU an evaluation is one launch for all
+// problems (cuda/fused_logistic.cuh), on the CPU device it is a library's products. Either sums in float over chunks of
+// rows; the chunks' sums and all vectors of the optimiser are in double. The problems run in lock-step, each with its
+// own line search and its own end; on the CPU device a problem's result does not depend on the others, bit for bit.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -254,6 +254,25 @@ TEST(LogisticRegression, AProblemDoesNotDependOnItsCompany) {
     }
 }
 
+TEST(LogisticRegression, OneLaunchAPassFindsTheOptimumOfTheProducts) {
+    Data without = clusters(15, 1100, 6, 4, 1.);
+    for (auto& label : without.y) label = static_cast<std::uint8_t>(label == 2 ? 3 : label);
+    const std::vector<Data> sets{clusters(14, 1100, 6, 4, 1.), without};
+    const LogisticRegressionFit by_products = fit(sets, classes(4));
+    test::LaunchOptionsScope restore;
+    launch_options().fused_dense = true;  // what a GPU does in any case
+    const LogisticRegressionFit fused = fit(sets, classes(4));
+    for (std::size_t q = 0; q < sets.size(); ++q) {
+        EXPECT_TRUE(fused.certificates[q].converged);
+        EXPECT_LT(gradient_size(sets[q], fused, 1, q), 6e-7);
+        EXPECT_NEAR(fused.certificates[q].objective, by_products.certificates[q].objective, 1e-7);
+    }
+    test::expect_close(fused.weights, by_products.weights, test::Tolerance{1e-4, 1e-3}, "weights");
+    const LogisticRegressionFit alone = fit({sets[1]}, classes(4));
+    if (!device_is_gpu())
+        test::expect_identical(test::slice(fused.weights, 24, 24), alone.weights, "weights of one alone");
+}
+
 /// The message that fitting these ends with; empty if it does not throw.
 std::string error_of(const std::vector<Data>& sets, const LogisticRegressionOptions& options) {
     try {

@@ -179,34 +179,43 @@ TEST(LinearSvmKernels, ActiveRowsAreListedInOrder) {
 
 TEST(LinearSvmKernels, GatheredRowsAreAllOrSpread) {
     test::at_all_block_sizes([] {
-        const int d = 3;
+        const std::size_t n = 500, D = 4;
+        const int R = 2, K = 2, d = 3;
         Random random(5);
-        const auto x = random.normals<float>(500 * d);
-        std::vector<unsigned> rows;
-        for (unsigned i = 0; i < 500; i += 2) rows.push_back(i);
+        const auto x = random.normals<float>(R * n * d);
+        // Problem 1 has 40 rows listed, problem 2 250, problem 3 none.
+        std::vector<unsigned> rows(R * K * n, 0xffffffffu);
+        for (unsigned i = 0; i < 40; ++i) rows[n + i] = 3 * i;
+        for (unsigned i = 0; i < 250; ++i) rows[2 * n + i] = 2 * i;
         const GuardedBuffer<float> values(x);
-        const GuardedBuffer<unsigned> listed(rows);
-        GuardedBuffer<float> all(rows.size() * (d + 1)), some(50 * (d + 1)), none(0);
-        check(svm_gather_rows(none.data(), values.data(), listed.data(), 0, 0, d, nullptr));
-        check(svm_gather_rows(all.data(), values.data(), listed.data(), rows.size(), rows.size(), d, nullptr));
-        check(svm_gather_rows(some.data(), values.data(), listed.data(), 50, rows.size(), d, nullptr));
-        std::vector<float> expected;
-        for (const unsigned row : rows) {
-            for (int j = 0; j < d; ++j) expected.push_back(x[row * d + j]);
-            expected.push_back(1.f);
+        const GuardedBuffer<unsigned> listed(rows), counts(std::vector<unsigned>{7, 40, 250, 0});
+        const std::size_t most = 100;
+        GuardedBuffer<float> out(3 * most * D);
+        check(svm_gather_rows(out.data(), values.data(), {listed.data(), counts.data()}, {1, 3, int(most)}, n, K, d,
+                              nullptr));
+        const auto gathered = out.download();
+        const auto row_of = [&](std::size_t r, std::size_t row, float factor) {
+            std::vector<float> expected;
+            for (int j = 0; j < d; ++j) expected.push_back(factor * x[(r * n + row) * d + j]);
+            expected.push_back(factor);
+            return expected;
+        };
+        for (std::size_t i = 0; i < most; ++i) {
+            test::expect_identical(test::slice(gathered, i * D, D),
+                                   i < 40 ? row_of(0, 3 * i, 1) : std::vector<float>(D, 0.f), "all of a short list");
+            test::expect_identical(test::slice(gathered, (2 * most + i) * D, D), std::vector<float>(D, 0.f), "no rows");
         }
-        test::expect_identical(all.download(), expected, "all rows");
-        const auto sampled = some.download();
         std::vector<int> tenth(10, 0);
-        for (std::size_t i = 0; i < 50; ++i) {
+        for (std::size_t i = 0; i < most; ++i) {
+            const auto found = test::slice(gathered, (most + i) * D, D);
+            const float factor = std::sqrt(2.5f);
             std::size_t row = 0;
-            while (row < rows.size() && expected[row * (d + 1)] != sampled[i * (d + 1)]) ++row;
-            ASSERT_LT(row, rows.size());
-            test::expect_identical(test::slice(sampled, i * (d + 1), d + 1),
-                                   test::slice(expected, row * (d + 1), d + 1), "a row");
-            ++tenth[row * 10 / rows.size()];
+            while (row < n && factor * x[(n + row) * d] != found[0]) row += 2;
+            ASSERT_LT(row, n);
+            test::expect_identical(found, row_of(1, row, factor), "a row");
+            ++tenth[row * 10 / n];
         }
-        for (const int count : tenth) EXPECT_NEAR(count, 5, 2);
+        for (const int count : tenth) EXPECT_NEAR(count, 10, 3);
     });
 }
 

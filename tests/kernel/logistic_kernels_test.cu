@@ -149,56 +149,66 @@ TEST(LogisticKernels, ObjectiveGradientAndSlope) {
 }
 
 TEST(LogisticKernels, SampleIsAllRowsOrSpreadOverThem) {
-    const std::size_t n = 20000, samples = 1000;
-    const int d = 2;
-    std::vector<float> x(n * d);
-    for (std::size_t i = 0; i < n; ++i) x[i * d] = float(i), x[i * d + 1] = -float(i);
-    const GuardedBuffer<float> values(x);
-    GuardedBuffer<float> rows(samples * d);
-    check(sample_rows(rows.data(), values.data(), 0, samples, samples, d, n, nullptr));
-    const auto sampled = rows.download();
-    std::vector<int> tenth(10, 0), residue(10, 0);
-    for (std::size_t i = 0; i < samples; ++i) {
-        const auto row = static_cast<std::size_t>(sampled[i * d]);
-        ASSERT_LT(row, n);
-        EXPECT_EQ(sampled[i * d + 1], -float(row));
-        ++tenth[row * 10 / n], ++residue[row % 10];
-    }
-    for (int i = 0; i < 10; ++i) {
-        EXPECT_NEAR(tenth[i], 100, 5);     // spread evenly,
-        EXPECT_NEAR(residue[i], 100, 60);  // and not in step with a period of 10
-    }
-    GuardedBuffer<float> part(40 * d);
-    check(sample_rows(part.data(), values.data(), 60, 100, 40, d, 100, nullptr));
-    test::expect_identical(part.download(), test::slice(x, 120, 80), "all of 100 rows");
+    test::at_all_block_sizes([] {
+        const std::size_t n = 20000, samples = 1000;
+        const int d = 2;
+        std::vector<float> x(2 * n * d);
+        for (std::size_t i = 0; i < 2 * n; ++i) x[i * d] = float(i), x[i * d + 1] = -float(i);
+        const GuardedBuffer<float> values(x);
+        GuardedBuffer<float> rows(2 * samples * d);
+        check(sample_rows(rows.data(), values.data(), 0, samples, samples, d, n, 2, nullptr));
+        const auto sampled = rows.download();
+        std::vector<int> tenth(10, 0), residue(10, 0);
+        for (std::size_t i = 0; i < samples; ++i) {
+            const auto row = static_cast<std::size_t>(sampled[i * d]);
+            ASSERT_LT(row, n);
+            EXPECT_EQ(sampled[i * d + 1], -float(row));
+            EXPECT_EQ(sampled[(samples + i) * d], float(n + row));  // the second problem's
+            ++tenth[row * 10 / n], ++residue[row % 10];
+        }
+        for (int i = 0; i < 10; ++i) {
+            EXPECT_NEAR(tenth[i], 100, 5);     // spread evenly,
+            EXPECT_NEAR(residue[i], 100, 60);  // and not in step with a period of 10
+        }
+        GuardedBuffer<float> part(40 * d);
+        check(sample_rows(part.data(), values.data(), 60, 100, 40, d, 100, 1, nullptr));
+        test::expect_identical(part.download(), test::slice(x, 120, 80), "all of 100 rows");
+    });
 }
 
 TEST(LogisticKernels, CurvatureIsTheHessiansBlock) {
     test::at_all_block_sizes([] {
-        const int K = 3;
+        const int Q = 2, K = 3;
         for (const int rows : {1, 65, 131})
-            for (const int d : {1, 7}) {
+            for (const int d : {1, 7, 40}) {
                 const int D = d + 1;
                 Random random(std::uint64_t(rows) * 10 + d);
-                const auto logits = random.normals<float>(std::size_t(K) * rows, 2.);
-                const auto x = random.normals<float>(std::size_t(rows) * d);
-                const std::vector<float> bias{0.5f, -INFINITY, 0.25f};
-                GuardedBuffer<float> L(logits), X(x), b(bias), scaled(std::size_t(K) * rows * D);
-                check(logistic_curvature(scaled.data(), L.data(), b.data(), X.data(), rows, K, d, nullptr));
+                const auto logits = random.normals<float>(std::size_t(Q) * K * rows, 2.);
+                const auto x = random.normals<float>(std::size_t(Q) * rows * d);
+                const std::vector<float> bias{0.5f, -INFINITY, 0.25f, 0.5f, -1.f, 0.25f};
+                const GuardedBuffer<float> L(logits), X(x), b(bias);
+                const GuardedBuffer<unsigned> counts(counts_without(Q, {{0, 1}}));
+                GuardedBuffer<float> scaled(std::size_t(Q) * K * rows * D);
+                check(logistic_curvature(scaled.data(), L.data(), b.data(), X.data(), counts.data(), Q, rows, K, d,
+                                         nullptr));
                 std::vector<double> expected(scaled.size());
-                for (int i = 0; i < rows; ++i) {
+                for (int row = 0; row < Q * rows; ++row) {
+                    const int q = row / rows, i = row % rows;
+                    const double factor = q == 0 ? 2. : 1.5;  // 2 and 3 classes
+                    std::vector<double> e(K);
                     double total = 0;
-                    for (int k = 0; k < K; ++k) total += std::exp(double(logits[k * rows + i]) + double(bias[k]));
+                    for (int k = 0; k < K; ++k)
+                        total += e[k] = std::exp(double(logits[(q * K + k) * rows + i]) + double(bias[q * K + k]));
                     for (int k = 0; k < K; ++k) {
-                        const double p = std::exp(double(logits[k * rows + i]) + double(bias[k])) / total;
+                        const double p = e[k] / total;
                         for (int j = 0; j < D; ++j)
-                            expected[(std::size_t(k) * rows + i) * D + j] =
-                                std::sqrt(p * (1 - p)) * (j < d ? double(x[std::size_t(i) * d + j]) : 1.);
+                            expected[((std::size_t(q) * K + k) * rows + i) * D + j] =
+                                std::sqrt(factor * p * (1 - p)) * (j < d ? double(x[std::size_t(row) * d + j]) : 1.);
                     }
                 }
-                // 1 - p loses up to 4 roundings of 1, which the root and x of at most 5 widen.
+                // 1 - p loses up to 4 roundings of 1, which the root and x of at most 5 widen, and the factor by 2.
                 test::expect_close(scaled.download(), expected,
-                                   test::Tolerance{5 * std::sqrt(8 * test::kRounding<float>), 1e-5}, "scaled rows");
+                                   test::Tolerance{5 * std::sqrt(16 * test::kRounding<float>), 1e-5}, "scaled rows");
             }
     });
 }

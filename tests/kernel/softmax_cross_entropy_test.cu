@@ -97,6 +97,9 @@ TEST(SoftmaxCrossEntropy, MatchesTheReference) {
         for (const ClassAxis axis : {ClassAxis::kLast, ClassAxis::kFirst})
             for (const int N : {1, 2, 63, 64, 65, 127, 257})
                 for (const int K : {1, 2, 10}) compare<float>({2, N, K, axis}, K != 2, N % 2 == 0);
+        // The most that a block brings into shared memory, and more than that.
+        for (const int K : {32, 33})
+            for (const int N : {255, 513}) compare<float>({2, N, K, ClassAxis::kLast}, true, N == 255);
     });
 }
 TEST(SoftmaxCrossEntropy, MatchesTheReferenceInDouble) {

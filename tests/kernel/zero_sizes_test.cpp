@@ -337,17 +337,29 @@ void linear_models() {
     const auto trial_scalars = [](double objective, double slope, double size) {
         return Output{4, {kNaN, kNaN, kNaN, objective, slope, size}};
     };
-    TAKES(logistic_objective(trial(none), none, {ones, ones, ones, 2}, ones, ones, 1, 2, 0, 3, 4, S));
-    TAKES(logistic_objective(trial(zeros(4)), trial_scalars(0, 0, 0), {ones, ones, ones, 0}, ones, ones, 0, 5, 4, 1, 0,
+    TAKES(logistic_objective(trial(none), none, {none, none, none, 2}, ones, ones, 1, 2, 0, 3, 4, S));
+    TAKES(logistic_objective(trial(zeros(4)), trial_scalars(0, 0, 0), {none, none, none, 0}, ones, ones, 0, 5, 4, 1, 0,
                              S));
-    REFUSES(logistic_objective(trial(none), none, {ones, ones, ones, 2}, ones, ones, 1, 0, 2, 3, 4, S));
-    TAKES(sample_rows(none, ones, 0, 2, 0, 3, 5, S));
-    TAKES(sample_rows(none, ones, 0, 0, 0, 3, 0, S));
-    TAKES(sample_rows(none, ones, 0, 2, 2, 0, 5, S));
-    REFUSES(sample_rows(none, ones, 0, 0, 1, 3, 0, S));
-    TAKES(logistic_curvature(none, ones, ones, ones, 0, 2, 3, S));
-    TAKES(logistic_curvature(none, ones, ones, ones, 4, 0, 3, S));
-    TAKES(logistic_curvature(all(8, 0.5), ones, ones, ones, 4, 2, 0, S));
+    REFUSES(logistic_objective(trial(none), none, {none, none, none, 2}, ones, ones, 1, 0, 2, 3, 4, S));
+    TAKES(fused_logistic_sums({none, none, none, 1}, ones, {ones, ones, 3, 4}, ones, ones, 0, 2, S));
+    TAKES(fused_logistic_sums({none, none, none, 0}, ones, {ones, ones, 0, 4}, ones, ones, 2, 2, S));
+    // With labels of 1 and equal scores.
+    TAKES(fused_logistic_sums({none, Output{2, {1.5, -1.5}}, all(1, 3 * double(std::log(2.f))), 1}, ones,
+                              {ones, ones, 3, 0}, ones, ones, 1, 2, S));
+    REFUSES(fused_logistic_sums({none, none, none, 1}, ones, {ones, ones, 3, 4}, ones, ones, 1, 0, S));
+    REFUSES(fused_logistic_sums({none, none, none, 1}, ones, {ones, ones, 3, 4}, ones, ones, 1, 17, S));
+    REFUSES(fused_logistic_sums({none, none, none, 2}, ones, {ones, ones, 3, 4}, ones, ones, 1, 2, S));
+    REFUSES(fused_logistic_sums({none, none, none, 1}, ones, {ones, ones, 3, -1}, ones, ones, 1, 2, S));
+    TAKES(sample_rows(none, ones, 0, 2, 0, 3, 5, 2, S));
+    TAKES(sample_rows(none, ones, 0, 0, 0, 3, 0, 2, S));
+    TAKES(sample_rows(none, ones, 0, 2, 2, 0, 5, 2, S));
+    TAKES(sample_rows(none, ones, 0, 2, 2, 3, 5, 0, S));
+    REFUSES(sample_rows(none, ones, 0, 0, 1, 3, 0, 2, S));
+    TAKES(logistic_curvature(none, ones, ones, ones, ones, 0, 4, 2, 3, S));
+    TAKES(logistic_curvature(none, ones, ones, ones, ones, 2, 0, 2, 3, S));
+    TAKES(logistic_curvature(none, ones, ones, ones, ones, 2, 4, 0, 3, S));
+    TAKES(logistic_curvature(all(16, std::sqrt(0.5f)), ones, ones, ones, ones, 2, 4, 2, 0, S));
+    REFUSES(logistic_curvature(none, ones, ones, ones, ones, 1, 4, 257, 3, S));
     TAKES(accumulate_curvature(none, ones, 1, 1, 1, true, true, 0, 3, S));
     TAKES(accumulate_curvature(none, ones, 1, 1, 1, true, true, 2, 0, S));
 
@@ -368,9 +380,11 @@ void linear_models() {
     TAKES(svm_active_rows(none, zeros(2), ones, ones, ones, 2, 0, 2, S));
     TAKES(svm_active_rows(none, zeros(2), ones, ones, ones, 2, 0, 0, S));
     REFUSES(svm_active_rows(none, none, ones, ones, ones, 2, 3, 0, S));
-    TAKES(svm_gather_rows(none, ones, ones, 0, 0, 3, S));
-    TAKES(svm_gather_rows(all(2, 1), ones, ones, 2, 2, 0, S));
-    REFUSES(svm_gather_rows(none, ones, ones, 1, 0, 3, S));
+    TAKES(svm_gather_rows(none, ones, {ones, ones}, {0, 0, 2}, 5, 2, 3, S));
+    TAKES(svm_gather_rows(none, ones, {ones, ones}, {0, 2, 0}, 5, 2, 3, S));
+    TAKES(svm_gather_rows(Output{4, {1, 0}}, ones, {ones, ones}, {0, 2, 2}, 5, 2, 0, S));  // one row of each is listed
+    REFUSES(svm_gather_rows(none, ones, {ones, ones}, {0, 2, -1}, 5, 2, 3, S));
+    REFUSES(svm_gather_rows(none, ones, {ones, ones}, {0, -1, 2}, 5, 2, 3, S));
     TAKES(svm_correct(kept(256), ones, ones, {ones, nullptr, 0, 3}, fits, 0, S));
     TAKES(svm_correct(kept(256), ones, ones, {ones, nullptr, 0, 3}, fits, 2, S));
     TAKES(svm_correct(kept(256), ones, ones, {ones, nullptr, 2, 0}, fits, 2, S));
@@ -568,7 +582,8 @@ TEST(ZeroSizes, OfEveryLauncherThatAHeaderDeclares) {
         if (convolution_library() != "no cuDNN") convolutions<float>(), convolutions<double>();
         products<float>(), products<double>();
         for (const char* launches_nothing :
-             {"convolution_is_fused", "dense_is_fused", "fused_gaussian_head_fits", "fused_posterior_backward_fits"})
+             {"convolution_is_fused", "dense_is_fused", "fused_gaussian_head_fits", "fused_posterior_backward_fits",
+              "fused_logistic_fits", "logistic_is_fused"})
             called.insert(launches_nothing);
         dense();
         fused_convolutions();

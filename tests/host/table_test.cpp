@@ -70,7 +70,7 @@ TEST(Table, JsonHasTheDocumentedShape) {
 
 TEST(Table, Markdown) {
     EXPECT_EQ(to_markdown(sample()),
-              "**Mills 2024, Table 2 on mnist (cpu)**\n\n"
+              "**Mills (2024), Table 2 on mnist (cpu)**\n\n"
               "| train | latents | MNIST-s | MNIST-fr |\n"
               "| --- | --- | ---: | ---: |\n"
               "| MNIST-s | 10 | 0.8812 ± 0.0021 (0.8799) | 0.7246 ± 0.0101 (0.6846) ✗ |\n"

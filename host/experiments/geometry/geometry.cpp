@@ -10,7 +10,7 @@
 namespace warpvae {
 namespace {
 
-constexpr int kEvaluationVersion = 2;
+constexpr int kEvaluationVersion = 3;
 constexpr std::size_t kHeldOut = 10000;  // the last images of the training set, as in mnist.pkl
 constexpr std::uint64_t kBinariseSeed = 1706;
 

@@ -14,7 +14,7 @@
 namespace warpvae {
 namespace {
 
-constexpr int kEvaluationVersion = 2;
+constexpr int kEvaluationVersion = 3;
 
 const Choices<Variant> kTrainSets = {
     {"s", Variant::kStandard}, {"fr", Variant::kFixedRotation}, {"fs", Variant::kFixedScale}, {"rt", Variant::kRandom}};

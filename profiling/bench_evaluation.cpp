@@ -4,6 +4,9 @@
 //   bench_evaluation regression|svm|umap [--replicas R] [--rows N] [--features D] [--rounds 3]
 //       prints the median, lowest and highest milliseconds, the most evaluations of an objective that a problem took
 //       (epochs of UMAP), and how many problems there are and have converged
+//   bench_evaluation ... --export FILE
+//       writes rows, labels, folds and what was fitted, for scikit-learn and umap-learn to fit and compare
+//       (peers/evaluation_sklearn.py)
 //
 // Without options: 20 regressions of 60,000 x 100; 9 folds, 10 classes and 8 models of 60,000 x 20; 5,000 points of 784
 // features. On the CPU device 2 of 6,000 x 100, 1 model of 6,000 x 20, and 1,000 points.
@@ -17,6 +20,7 @@
 #include "host/evaluate/linear_svm.h"
 #include "host/evaluate/logistic_regression.h"
 #include "host/evaluate/umap.h"
+#include "host/files/safetensors.h"
 #include "profiling/stopwatch.h"
 
 namespace warpvae {
@@ -25,7 +29,7 @@ namespace {
 constexpr int kClasses = 10, kFolds = 9;
 
 struct Options {
-    std::string part;
+    std::string part, export_to;
     int replicas, rows, features, rounds = 3;
 };
 
@@ -43,6 +47,10 @@ Options parse(int argc, char** argv) {
         throw DeviceError("what is measured is regression, svm or umap, not \"" + o.part + "\"");
     for (int i = 2; i < argc; i += 2) {
         const std::string name = argv[i];
+        if (name == "--export" && i + 1 < argc) {
+            o.export_to = argv[i + 1];
+            continue;
+        }
         int* const value = name == "--replicas"   ? &o.replicas
                            : name == "--rows"     ? &o.rows
                            : name == "--features" ? &o.features
@@ -78,9 +86,10 @@ struct Rows {
     std::vector<std::uint8_t> labels;
 };
 
-/// How it ended.
+/// How it ended, and what was fitted.
 struct Outcome {
     int steps = 0, problems = 0, converged = 0;
+    std::vector<Tensor> fitted;
     void add(const std::vector<LbfgsCertificate>& certificates) {
         for (const LbfgsCertificate& c : certificates)
             steps = std::max(steps, c.evaluations), ++problems, converged += c.converged;
@@ -91,26 +100,40 @@ Outcome regression(const Matmul& matmul, const Options& o, const Rows& rows) {
     const DeviceBuffer<std::uint8_t> labels(rows.labels);
     const DeviceBuffer<const std::uint8_t*> table(
         std::vector<const std::uint8_t*>(std::size_t(o.replicas), labels.data()));
+    const LogisticRegressionFit fit =
+        fit_logistic_regression(matmul, rows.x.data(), table.data(), o.replicas, std::size_t(o.rows), o.features);
     Outcome outcome;
-    outcome.add(
-        fit_logistic_regression(matmul, rows.x.data(), table.data(), o.replicas, std::size_t(o.rows), o.features)
-            .certificates);
+    outcome.add(fit.certificates);
+    outcome.fitted = {Tensor::of<float>("weights", {o.replicas, kClasses, o.features}, fit.weights),
+                      Tensor::of<float>("intercepts", {o.replicas, kClasses}, fit.intercepts)};
     return outcome;
 }
 
 Outcome svm(const Matmul& matmul, const Options& o, const Rows& rows) {
+    const std::vector<std::uint8_t> folds = stratified_folds(rows.labels, kFolds);
+    const LinearSvmFit fit =
+        fit_linear_svm(matmul, rows.x.data(), rows.labels, folds, o.replicas, std::size_t(o.rows), o.features);
     Outcome outcome;
-    outcome.add(fit_linear_svm(matmul, rows.x.data(), rows.labels, stratified_folds(rows.labels, kFolds), o.replicas,
-                               std::size_t(o.rows), o.features)
-                    .certificates);
+    outcome.add(fit.certificates);
+    outcome.fitted = {Tensor::of<float>("weights", {o.replicas, kClasses, fit.fits, o.features}, fit.weights),
+                      Tensor::of<float>("intercepts", {o.replicas, kClasses, fit.fits}, fit.intercepts),
+                      Tensor::of<std::uint8_t>("folds", {o.rows}, folds)};
     return outcome;
 }
 
 Outcome layout(const Matmul& matmul, const Options& o, const Rows& rows) {
     UmapOptions options;
     options.epochs = 500;
-    umap(matmul, rows.x.data(), std::size_t(o.rows), o.features, options);
-    return {options.epochs, 1, 1};
+    const DeviceBuffer<float> at = umap(matmul, rows.x.data(), std::size_t(o.rows), o.features, options);
+    return {options.epochs, 1, 1, {Tensor::of<float>("positions", {o.rows, options.components}, at.download())}};
+}
+
+void write_down(const Options& o, const Rows& rows, Outcome outcome) {
+    SafeTensors file;
+    file.tensors = std::move(outcome.fitted);
+    file.tensors.push_back(Tensor::of<float>("rows", {o.replicas, o.rows, o.features}, rows.x.download()));
+    file.tensors.push_back(Tensor::of<std::uint8_t>("labels", {o.rows}, rows.labels));
+    write_safetensors(o.export_to, file);
 }
 
 int run(int argc, char** argv) {
@@ -121,6 +144,10 @@ int run(int argc, char** argv) {
     const Rows rows(o);
     const auto part = o.part == "regression" ? regression : o.part == "svm" ? svm : layout;
     Outcome outcome = part(matmul, o, rows);  // loads kernels and touches memory
+    if (!o.export_to.empty()) {
+        write_down(o, rows, std::move(outcome));
+        return 0;
+    }
     std::vector<double> milliseconds;
     for (int i = 0; i < o.rounds; ++i)
         milliseconds.push_back(microseconds(stream, [&] { outcome = part(matmul, o, rows); }) / 1000);

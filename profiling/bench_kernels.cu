@@ -19,7 +19,7 @@ namespace warpvae {
 namespace {
 
 constexpr int N = 128, D = 784, H = 400, Z = 20;
-constexpr int kClasses = 10, kNeighbours = 20;
+constexpr int kClasses = 10, kNeighbours = 20, kFeatures = 100, kReduced = 20;
 constexpr std::size_t P = 653824;  // parameters of 784-400-20-400-784, padded as in the arena
 
 /// Everything that the operations read and write, for R models.
@@ -36,7 +36,10 @@ struct Data {
     DeviceBuffer<LbfgsControl> controls;
     DeviceBuffer<LbfgsScalars> scalars;
     DeviceBuffer<unsigned> listed, counts, offsets;  // svm_active_rows' result, layout_half_epoch's graph
+    DeviceBuffer<unsigned> all_rows, all_labels;     // lengths of svm_gather_rows' lists, rows of each class
     DeviceBuffer<int> neighbours;
+    DeviceBuffer<float> scaled;
+    DeviceBuffer<double> centred, losses;
 
     explicit Data(int R_)
         : R(R_),
@@ -67,10 +70,15 @@ struct Data {
           searches(std::vector<LbfgsSearch>(R_ * kClasses, endless())),
           controls(std::vector<LbfgsControl>(R_ * kClasses, LbfgsControl{1, 0, 1, 0, 0, 1.})),
           scalars(std::vector<LbfgsScalars>(R_ * kClasses, LbfgsScalars{-1, 1, 1, 0, 0, 1})),
-          listed(rows_of(kClasses)),
+          listed(std::vector<unsigned>(rows_of(kClasses), 0)),
           counts(std::size_t(R_) * kClasses),
           offsets(multiples(rows_of(1) + 1)),
-          neighbours(neighbours_of(int(rows_of(1)))) {
+          all_rows(std::vector<unsigned>(std::size_t(R_) * kClasses, N)),
+          all_labels(std::vector<unsigned>(std::size_t(R_) * 256, 1)),
+          neighbours(neighbours_of(int(rows_of(1)))),
+          scaled(rows_of(kClasses * (kFeatures + 1))),
+          centred(rows_of(D)),
+          losses(2 * std::size_t(R_)) {
         bytes.zero(), m.zero(), v.zero(), sums.zero(), weights.zero();
         for (DeviceBuffer<float>* b : {&x, &y, &h, &dh, &moments, &dmoments, &z, &dz, &rows, &parameters, &gradients})
             check(philox_uniform(b->data(), b->size(), 0.f, 0.1f, 1, Purpose::kTest, 0, nullptr));
@@ -100,6 +108,17 @@ struct Operation {
     double bytes, flops;  // of one model
     std::function<Status(Data&)> call;
 };
+
+/// What a GPU alone has a kernel for: the CPU device takes a library's products.
+std::vector<Operation> fused_operations() {
+    constexpr int kRows = 1000;
+    return {{"fused_logistic_sums (1,000 rows of 100 features, 10 classes)", kRows * (4.0 * kFeatures + 1),
+             4.0 * kRows * kClasses * (kFeatures + 1), [](Data& d) {
+                 const LogisticSums sums{d.h.data(), d.rows.data(), d.losses.data(), int(fused_logistic_chunks(kRows))};
+                 return fused_logistic_sums(sums, d.sums.data(), {d.x.data(), d.images.data(), kRows, kFeatures},
+                                            d.all_labels.data(), d.controls.data(), d.R, kClasses, nullptr);
+             }}};
+}
 
 std::vector<Operation> operations(const Matmul& matmul) {
     const double pixels = double(N) * D, hidden = double(N) * H, latents = double(N) * Z, product = 2.0 * N * D * H;
@@ -228,6 +247,28 @@ std::vector<Operation> operations(const Matmul& matmul) {
              return svm_active_rows(d.listed.data(), d.counts.data(), d.x.data(), d.h.data(), d.bytes.data(),
                                     d.R * kClasses, N, N, nullptr);
          }},
+        {"svm_gather_rows (20 features, 10 classes)", 2 * 4.0 * N * kClasses * kReduced, 0,
+         [](Data& d) {
+             return svm_gather_rows(d.y.data(), d.x.data(), {d.listed.data(), d.all_rows.data()},
+                                    {0, d.R * kClasses, N}, N, kClasses, kReduced, nullptr);
+         }},
+        {"sample_rows (100 features)", 2 * 4.0 * N * kFeatures, 0,
+         [](Data& d) { return sample_rows(d.y.data(), d.x.data(), 0, N, N, kFeatures, N, d.R, nullptr); }},
+        {"logistic_curvature (100 features, 10 classes)", 4.0 * N * (kFeatures + kClasses + kClasses * (kFeatures + 1)),
+         0,
+         [](Data& d) {
+             return logistic_curvature(d.scaled.data(), d.h.data(), d.parameters.data(), d.x.data(),
+                                       d.all_labels.data(), d.R, N, kClasses, kFeatures, nullptr);
+         }},
+        {"centre_rows (784, to double)", 12 * pixels, 0,
+         [](Data& d) { return centre_rows<double>(d.centred.data(), d.x.data(), nullptr, d.R, N * D, nullptr); }},
+        {"squared_norms (784)", 4 * pixels, 0,
+         [](Data& d) { return squared_norms(d.rows.data(), d.x.data(), d.rows_of(1), D, nullptr); }},
+        {"fuzzy_membership (20 neighbours)", 8.0 * N * (kNeighbours + 1), 0,
+         [](Data& d) {
+             return fuzzy_membership(d.h.data(), d.rows.data(), d.dh.data(), d.x.data(), 0.05, d.rows_of(1),
+                                     kNeighbours, nullptr);
+         }},
         {"layout_half_epoch (20 neighbours, all due)", N * (16.0 + kNeighbours * 8), 0,
          [](Data& d) {
              const LayoutGraph graph{d.offsets.data(), d.neighbours.data(), d.ones.data(), int(d.rows_of(1))};
@@ -263,7 +304,10 @@ int run() {
     std::printf("| operation, 128 rows | bytes | 1 model, us | %d models, us | floor, us | share | GFLOP/s |\n", many);
     std::printf("| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     Data one(1), all(many);
-    for (const Operation& operation : operations(matmul)) {
+    std::vector<Operation> measured = operations(matmul);
+    if (device_is_gpu())
+        for (const Operation& operation : fused_operations()) measured.push_back(operation);
+    for (const Operation& operation : measured) {
         const Timing alone = time_call(nullptr, [&] { check(operation.call(one)); });
         std::vector<double> operation_times, copy_rates;
         check(operation.call(all));

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run_benchmarks.sh [--quick] [BUILD]   (default: build/cpu)
 #
-# Measures beside PyTorch (and JAX, where it is installed): the training step of Mills' VAE, those of Vive's models, of
+# Measures beside PyTorch (and JAX, scikit-learn and umap-learn, where they are installed): the training step of Mills' VAE, those of Vive's models, of
 # EQUIVAE and of Peste's VAE, log p(x) by importance sampling, what evaluation fits, the warps, the operations in PyTorch, EQUIVAE's convolutions;
 # then each operation beside its floor. Prints one table and keeps it in profiling/results/<device>-<date>/: table.md, or
 # PART-step.md where PARTS is one of spatial, equivae and renyi.
@@ -243,17 +243,35 @@ part_likelihood() {
 }
 
 part_evaluation() {
-    local part median lowest highest steps problems converged
+    local part peer ours median lowest highest steps problems converged checked size
     echo "## What evaluation fits, from features on the device to the result"
     echo
-    echo "Medians of $rounds fits, ms, sizes as bench_evaluation.cpp has them. Steps: the most evaluations of an objective that a problem"
-    echo "took, or UMAP's epochs."
+    echo "Medians of $rounds fits (peers: one fit of one replica, times the replicas, by CPU threads), ms, sizes as"
+    echo "bench_evaluation.cpp has them. Steps: the most evaluations of an objective that a problem took, or epochs; of peers,"
+    echo "iterations. Both end at the same size of the gradient."
     echo
-    echo "| | ms | lowest to highest | steps | problems | converged |"
-    echo "| --- | ---: | ---: | ---: | ---: | ---: |"
     for part in regression svm umap; do
-        read -r median lowest highest steps problems converged < <("$build/bin/bench_evaluation" "$part" --rounds "$rounds")
-        echo "| $part | $median | $lowest to $highest | $steps | $problems | $converged |"
+        peer=sklearn size="--rows 3000 --features 20"
+        if [[ $part == umap ]]; then peer=umap size="--rows 1000 --features 10"; fi
+        if ! has "$peer" || ! has safetensors; then continue; fi
+        # shellcheck disable=SC2086
+        "$build/bin/bench_evaluation" "$part" $size --export "$scratch/check.safetensors"
+        checked=$("$python" "$peers/evaluation_sklearn.py" "$part" "$scratch/check.safetensors" --check) || { echo "$part: $checked" >&2; exit 1; }
+        echo "$checked."
+    done
+    echo
+    echo "| | | ms | lowest to highest | times warpvae | steps | problems | converged |"
+    echo "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for part in regression svm umap; do
+        read -r ours lowest highest steps problems converged < <("$build/bin/bench_evaluation" "$part" --rounds "$rounds")
+        echo "| $part | warpvae | $ours | $lowest to $highest | 1.00 | $steps | $problems | $converged |"
+        peer=sklearn
+        if [[ $part == umap ]]; then peer=umap; fi
+        if ! has "$peer" || ! has safetensors; then continue; fi
+        "$build/bin/bench_evaluation" "$part" --export "$scratch/rows.safetensors"
+        read -r median lowest highest steps problems converged < <(
+            "$python" "$peers/evaluation_sklearn.py" "$part" "$scratch/rows.safetensors" "${threads[@]}")
+        echo "| $part | ${peer/sklearn/scikit}-learn, one replica fitted | $median | $lowest to $highest | $(over "$median" "$ours") | $steps | $problems | $converged |"
     done
 }
 

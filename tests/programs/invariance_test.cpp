@@ -4,6 +4,7 @@
 #include "data/data_set.h"
 #include "data/idx.h"
 #include "data/sha256.h"
+#include "host/core/checkpoint.h"
 #include "host/files/json.h"
 #include "host/files/safetensors.h"
 #include "tests/support/gnuplot.h"

@@ -165,8 +165,8 @@ Status dense_backward_input(const Matmul& context, T* dx, const T* dy, const T* 
 
 template <class T>
 Status dense_to_gaussian_backward(const Matmul& context, T* dmoments, T* dz, const T* dy, const T* W, std::size_t P,
-                                  const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int R,
-                                  int N, int Z, int out) {
+                                  const T* z, const T* moments, const GaussianLatent<T>& latent, KlWeight<T> kl_weight,
+                                  int R, int N, int Z, int out) {
     const Stream stream = context.stream();
     if constexpr (std::is_same_v<T, float>)
         if (dense_is_fused<T>(context))
@@ -218,7 +218,7 @@ Status dense_dropout(const Matmul& context, T* x, const DropoutMask& mask, int R
     template Status dense_backward_input(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation,    \
                                          int, int, int, int, const T*, const RowWeights<T>&);                         \
     template Status dense_to_gaussian_backward(const Matmul&, T*, T*, const T*, const T*, std::size_t, const T*,      \
-                                               const T*, const GaussianLatent<T>&, T, int, int, int, int);            \
+                                               const T*, const GaussianLatent<T>&, KlWeight<T>, int, int, int, int);  \
     template Status dense_backward_weights(const Matmul&, T*, const DenseWeightGradient<T>&, int, std::size_t);       \
     template Status dense_dropout(const Matmul&, T*, const DropoutMask&, int, int, int);
 WARPVAE_INSTANTIATE(float)

@@ -217,8 +217,8 @@ Status DenseChain<T>::gaussian_sample_forward(T* z, T* kl, const T* moments, con
                                                matmul_.stream());
 }
 template <class T>
-Status DenseChain<T>::gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight,
-                                               int N, int Z, const T* row_weights) {
+Status DenseChain<T>::gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments,
+                                               KlWeight<T> kl_weight, int N, int Z, const T* row_weights) {
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_) {
             if (!are_sizes(N, Z)) return {kInvalidValue};

@@ -210,7 +210,7 @@ struct SampleForward {
 struct SampleBackward {
     float* dmoments;
     const float *dz, *z, *moments, *row_weights;  ///< row_weights [R, N], or null
-    float kl_weight;
+    KlWeight<float> kl_weight;
     int N, Z;
     __device__ void run(int r, int row0, int rows) const {
         for (int e = threadIdx.x; e < rows * Z; e += blockDim.x) {
@@ -218,9 +218,10 @@ struct SampleBackward {
             const std::size_t row = std::size_t(r) * N + row0 + e / Z;
             const float* const mu = moments + row * 2 * Z + j;
             float* const dmu = dmoments + row * 2 * Z + j;
-            const float weight = row_weights ? kl_weight * row_weights[row] : kl_weight;
+            KlWeight<float> weight = kl_weight;
+            if (row_weights) weight.of_all *= row_weights[row];
             through_sample<Spread::kLogVariance>(dmu[0], dmu[Z], dz[row * Z + j], z[row * Z + j], mu[0], mu[Z],
-                                                 PriorEntry<float>{0.f, 1.f, 0.f}, weight);
+                                                 PriorEntry<float>{0.f, 1.f, 0.f}, weight.of(r, j, Z));
         }
     }
 };

@@ -145,8 +145,8 @@ Status fused_dense_backward_input(float* dx, const float* dy, const float* x, co
 }
 
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
-                                    const float* moments, const GaussianLatent<float>& latent, float kl_weight, int R,
-                                    int N, int Z, int out, MathStream stream) {
+                                    const float* moments, const GaussianLatent<float>& latent,
+                                    KlWeight<float> kl_weight, int R, int N, int Z, int out, MathStream stream) {
     if (!is_sound(R, N, Z, out)) return {kInvalidValue};
     return product<Along::kSlow>(rows_of(dy, N, out), {W, P, Z, out}, R,
                                  GaussianHeadBackward{dmoments, z, moments, latent, kl_weight, N, Z}, stream);

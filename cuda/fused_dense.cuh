@@ -268,7 +268,7 @@ struct GaussianHeadBackward {
     float* dmoments;
     const float *z, *moments;
     GaussianLatent<float> latent;
-    float kl_weight;
+    KlWeight<float> kl_weight;
     int N, Z;
     template <class Tile>
     __device__ void finish(int r, const float* tile, int row0, int column0) const {
@@ -283,7 +283,8 @@ struct GaussianHeadBackward {
                 for (int i = 0; i < 4; ++i)
                     if (i < count)
                         through_sample<decltype(of)::value>(dmu[i], ds[i], v[i], sample[i], mu[i], s[i],
-                                                            prior_entry(latent.prior, r, column + i), kl_weight);
+                                                            prior_entry(latent.prior, r, column + i),
+                                                            kl_weight.of(r, column + i, Z));
             });
             store_quad(dmoments + at * 2 * Z + column, dmu, count);
             store_quad(dmoments + at * 2 * Z + Z + column, ds, count);
@@ -312,7 +313,7 @@ struct PosteriorBackward {
             const float *const mu = path.moments + image * 2 * Z + j, *const z = path.z + image * K * Z + j;
             const float *const weights = path.weights + image * K, *const dz = tile + i * K * Tile::kPitch + across;
             PathSums<float> sums;
-            sums.begin(scales.of_kl, mu[0], mu[Z]);
+            sums.begin(scales.of_kl.of(r, j, Z), mu[0], mu[Z]);
 #pragma unroll 4
             for (int k = 0; k < K; ++k)
                 sums.add(dz[k * Tile::kPitch], scales.of_draws * weights[k], z[std::size_t(k) * Z], mu[0]);

@@ -21,7 +21,8 @@ Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrio
 
 template <class T>
 Status gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments, const GaussianPrior<T>& prior,
-                                Spread spread, T kl_weight, int R, int N, int Z, Stream stream, const T* row_weights) {
+                                Spread spread, KlWeight<T> kl_weight, int R, int N, int Z, Stream stream,
+                                const T* row_weights) {
     const auto with = [&](auto kernel) {
         return launch(kernel, for_blocks(N, R, Block::any(32)), stream, dmoments, dz, z, moments, prior, kl_weight,
                       row_weights, Z);
@@ -34,7 +35,7 @@ Status gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* m
 
 template <class T>
 Status gaussian_prior_backward(T* dmean, T* dlog_deviation, std::size_t P, const T* moments,
-                               const GaussianPrior<T>& prior, Spread spread, T kl_weight, int R, int N, int Z,
+                               const GaussianPrior<T>& prior, Spread spread, KlWeight<T> kl_weight, int R, int N, int Z,
                                Stream stream) {
     return with_spread(spread, [&](auto of) {
         return launch(gaussian_prior_backward_kernel<decltype(of)::value, T>, for_blocks(Z, R, Block::any(128)), stream,
@@ -62,10 +63,10 @@ Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise no
 #define WARPVAE_INSTANTIATE(T)                                                                                        \
     template Status gaussian_sample_forward(T*, T*, const T*, const GaussianPrior<T>&, Spread, LatentNoise, int, int, \
                                             int, Stream);                                                             \
-    template Status gaussian_sample_backward(T*, const T*, const T*, const T*, const GaussianPrior<T>&, Spread, T,    \
-                                             int, int, int, Stream, const T*);                                        \
-    template Status gaussian_prior_backward(T*, T*, std::size_t, const T*, const GaussianPrior<T>&, Spread, T, int,   \
-                                            int, int, Stream);                                                        \
+    template Status gaussian_sample_backward(T*, const T*, const T*, const T*, const GaussianPrior<T>&, Spread,       \
+                                             KlWeight<T>, int, int, int, Stream, const T*);                           \
+    template Status gaussian_prior_backward(T*, T*, std::size_t, const T*, const GaussianPrior<T>&, Spread,           \
+                                            KlWeight<T>, int, int, int, Stream);                                      \
     template Status gaussian_prior_sample(T*, const GaussianPrior<T>&, LatentNoise, int, int, int, Stream);           \
     template Status gaussian_log_ratio(T*, const T*, const T*, const GaussianPrior<T>&, Spread, int, int, int, Stream);
 WARPVAE_INSTANTIATE(float)

@@ -85,17 +85,18 @@ __device__ inline void through_sample(T& dmu, T& ds, T g, T z, T mu, T s, const 
 
 template <Spread spread, bool standard, class T>
 __global__ void gaussian_sample_backward_kernel(T* dmoments, const T* dz, const T* z, const T* moments,
-                                                GaussianPrior<T> prior, T kl_weight, const T* row_weights, int Z) {
+                                                GaussianPrior<T> prior, KlWeight<T> kl_weight, const T* row_weights,
+                                                int Z) {
     const int r = blockIdx.y;
     const std::size_t row = std::size_t(r) * gridDim.x + blockIdx.x;
-    if (row_weights) kl_weight *= row_weights[row];
+    if (row_weights) kl_weight.of_all *= row_weights[row];
     const T* mu = moments + row * 2 * Z;
     T* out = dmoments + row * 2 * Z;
     const auto latents = block_stride(Z);
     WARPVAE_SIMD()
     for (int j = latents.first; j < latents.last; j += latents.step) {
         through_sample<spread>(out[j], out[Z + j], dz[row * Z + j], z[row * Z + j], mu[j], mu[Z + j],
-                               prior_entry<standard>(prior, r, j), kl_weight);
+                               prior_entry<standard>(prior, r, j), kl_weight.of(r, j, Z));
     }
 }
 
@@ -118,7 +119,7 @@ __global__ void gaussian_prior_sample_kernel(T* z, GaussianPrior<T> prior, Laten
 /// dmean[r, j], dlog_deviation[r, j] at stride P, either null: sums over the rows.
 template <Spread spread, class T>
 __global__ void gaussian_prior_backward_kernel(T* dmean, T* dlog_deviation, std::size_t P, const T* moments,
-                                               GaussianPrior<T> prior, T kl_weight, int N, int Z) {
+                                               GaussianPrior<T> prior, KlWeight<T> kl_weight, int N, int Z) {
     const int j = blockIdx.x, r = blockIdx.y;
     const PriorEntry<T> p = prior_entry(prior, r, j);
     T to_mean = T(0), to_deviation = T(0);
@@ -131,8 +132,8 @@ __global__ void gaussian_prior_backward_kernel(T* dmean, T* dlog_deviation, std:
     to_mean = block_sum(to_mean);
     to_deviation = block_sum(to_deviation);
     if (threadIdx.x != 0) return;
-    if (dmean) dmean[r * P + j] = kl_weight * to_mean;
-    if (dlog_deviation) dlog_deviation[r * P + j] = kl_weight * to_deviation;
+    if (dmean) dmean[r * P + j] = kl_weight.of(r, j, Z) * to_mean;
+    if (dlog_deviation) dlog_deviation[r * P + j] = kl_weight.of(r, j, Z) * to_deviation;
 }
 
 /// ratio[r, n] += sum_j log prior(z_j) - log q(z_j): what an importance weight needs besides the likelihood.

@@ -159,12 +159,13 @@ __global__ void posterior_samples_kernel(PosteriorDraws<T> draws, const T* momen
 /// What a draw weighs in the gradient, and the divergence where it is analytic.
 template <class T>
 struct PathScales {
-    T of_draws, of_kl;
+    T of_draws;
+    KlWeight<T> of_kl;
 };
 template <class T>
 __device__ inline PathScales<T> path_scales(const PosteriorPath<T>& path, int r) {
     const bool analytic = path.orders.analytic_kl && path.orders.alphas[r] == 1;
-    return {analytic ? T(0) : path.scale, analytic ? path.scale : T(0)};
+    return {analytic ? T(0) : path.scale, {analytic ? path.scale : T(0), path.kl_factors}};
 }
 /// One latent's dmu and dlog sigma: the divergence's part, then the draws one by one, w = scale W.
 template <class T>
@@ -199,7 +200,7 @@ __global__ void __launch_bounds__(1024)  // for registers enough to have the loa
         const int count = kLatentTile == 1 || left > kLatentTile ? kLatentTile : left;
         const T *mean = mu + first, *variance = mean + Z;
         PathSums<T> sums[kLatentTile];
-        for (int c = 0; c < count; ++c) sums[c].begin(scales.of_kl, mean[c], variance[c]);
+        for (int c = 0; c < count; ++c) sums[c].begin(scales.of_kl.of(blockIdx.y, first + c, Z), mean[c], variance[c]);
 #pragma unroll 8
         for (int k = 0; k < K; ++k) {
             const T w = scales.of_draws * weights[k];

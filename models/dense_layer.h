@@ -78,7 +78,8 @@ class DenseLayer {
     /// [R, N, in] is scratch.
     template <class T>
     void backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, T* dz, const T* dy,
-                              const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int N) const {
+                              const T* z, const T* moments, const GaussianLatent<T>& latent, KlWeight<T> kl_weight,
+                              int N) const {
         backward<T>(matmul, parameters, nullptr, dy, z, Activation::kNone, N);
         check(dense_to_gaussian_backward(matmul, d_moments, dz, dy, weight(parameters), parameters.stride(), z, moments,
                                          latent, kl_weight, parameters.replicas(), N, in_, out_));

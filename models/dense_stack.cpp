@@ -95,8 +95,8 @@ T* DenseStack<T>::backward(const Matmul& matmul, ParameterArena<T>& parameters, 
 
 template <class T>
 void DenseStack<T>::backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
-                                         const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight,
-                                         int N) {
+                                         const T* z, const T* moments, const GaussianLatent<T>& latent,
+                                         KlWeight<T> kl_weight, int N) {
     for (std::size_t i = layers_.size(); i-- > 1;) {
         layers_[i].backward(matmul, parameters, d_inputs_[i].data(), dy,
                             static_cast<const T*>(activations_[i - 1].data()), hidden_, N);

@@ -52,7 +52,8 @@ class DenseStack {
 
     /// `backward` of a decoder, whose x is z, through z to the moments it was drawn from (dense_to_gaussian_backward).
     void backward_to_gaussian(const Matmul& matmul, ParameterArena<T>& parameters, T* d_moments, const T* dy,
-                              const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int N);
+                              const T* z, const T* moments, const GaussianLatent<T>& latent, KlWeight<T> kl_weight,
+                              int N);
     /// `backward` of a decoder of K draws of each of N images: to the moments that they were drawn from
     /// (dense_to_posterior_backward). The rows of dy do not count as path.weights says yet: the last hidden layer's
     /// output is multiplied by them here, or, in a stack of one layer, z, into weighted_z [R, N K, Z].

@@ -40,6 +40,7 @@ DenseVae<T>::DenseVae(const DenseVaeConfig& config, int R, int max_rows, const M
     tiles_arrived_ = DeviceBuffer<unsigned int>(R * row_sum_tiles(max_rows), "tiles arrived");
     tiles_arrived_.zero();
     d_hidden_ = DeviceBuffer<T>(rows * heads_.in(), "hidden gradients");
+    divergence_ = DivergenceWeight<T>(R, config.latents);
 }
 
 template <class T>
@@ -112,12 +113,14 @@ void DenseVae<T>::gradients(int N, const LatentNoise& noise) {
     this->encode(N, noise);
     decode_to_loss(N);
     T* d_output = output();
+    const KlWeight<T> kl_weight =
+        divergence_.at(T(config_.beta / N), noise.step, moments_.data(), {}, N, this->stream());
     {
         // Each layer: dW = dy^T a, db = sum dy, da = dy W * (a > 0), from the image back to z, and through z = mu +
         // sigma epsilon and the divergence to (mu, log sigma^2).
         const Range range("decoder.backward");
         decoder_.backward_to_gaussian(matmul_, parameters_, d_moments_.data(), d_output, z_.data(), moments_.data(), {},
-                                      T(config_.beta / N), N);
+                                      kl_weight, N);
     }
     const Range range("encoder.backward");
     // Through the heads to the image.

@@ -3,6 +3,7 @@
 #pragma once
 #include "models/autoencoder.h"
 #include "models/dense_stack.h"
+#include "models/divergence_weight.h"
 #include "models/likelihood.h"
 
 namespace warpvae {
@@ -25,6 +26,7 @@ class DenseVae : public Autoencoder<T> {
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
+    void schedule_divergence(const KlSchedule& schedule) override { divergence_.follow(schedule); }
 
     int latents() const override { return config_.latents; }
     void encode_draws(int N, int K, const LatentNoise& noise) override;
@@ -51,6 +53,7 @@ class DenseVae : public Autoencoder<T> {
     DenseStack<T> encoder_, decoder_;
     DenseLayer heads_;
     PixelLikelihood<T> likelihood_;
+    DivergenceWeight<T> divergence_;
     DeviceBuffer<T> moments_, image_moments_, z_, reconstruction_, kl_;
     DeviceBuffer<float> loss_parts_;            // of dense_bernoulli and dense_bernoulli_nll
     DeviceBuffer<unsigned int> tiles_arrived_;  // of the same

@@ -126,6 +126,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
     moments_ = DeviceBuffer<T>(pairs * 2 * Z, "moments");
     v_ = DeviceBuffer<T>(pairs * Z, "equivariant latents");
     kl_ = DeviceBuffer<T>(pairs, "divergence");
+    divergence_ = DivergenceWeight<T>(R, Z);
     decoder_in_ = DeviceBuffer<T>(pairs * flat, "joined latents");
     nll_ = DeviceBuffer<T>(pairs, "reconstruction");
     d_inv_ = DeviceBuffer<T>(r * set_images * config.trunk_hidden, "embedding gradients");
@@ -144,6 +145,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
     labels_ = DeviceBuffer<std::uint8_t>(r * std::max(max_labelled_, 1), "labels");
     log_prior_ = DeviceBuffer<T>(std::vector<T>(K, T(-std::log(double(K)))), "class prior");
     pair_weights_ = DeviceBuffer<T>(pairs, "pair weights");
+    counted_kl_ = DeviceBuffer<T>(pairs, "divergence that counts");
     reconstruction_ = DeviceBuffer<T>(r * max_rows, "expected reconstruction");
     expected_kl_ = DeviceBuffer<T>(r * max_rows, "expected divergence");
     class_kl_ = DeviceBuffer<T>(r * max_rows, "class divergence");
@@ -336,18 +338,37 @@ T Equivae<T>::labelled_scale() const {
     return T(1) / T(pairs_.unlabelled);
 }
 
-/// Fills the rows of the loss terms (eq. 4 to 7). With `weights` it also gives each pair's weight in the gradient, and
-/// overwrites the classifier's logits with their gradient.
+/// The rows of the loss terms over classes, without gradients.
 template <class T>
-void Equivae<T>::class_loss(T* weights) {
-    const ClassExpectation<T> out{weights,
-                                  weights ? class_head_.output() : nullptr,
-                                  reconstruction_.data(),
-                                  expected_kl_.data(),
-                                  class_kl_.data(),
-                                  cross_entropy_.data()};
-    check(class_expectation<T>(out, class_head_.output(), nll_.data(), kl_.data(), labels_.data(), log_prior_.data(),
+ClassExpectation<T> Equivae<T>::class_rows() {
+    ClassExpectation<T> rows;
+    rows.reconstruction = reconstruction_.data(), rows.kl = expected_kl_.data();
+    rows.class_kl = class_kl_.data(), rows.cross_entropy = cross_entropy_.data();
+    return rows;
+}
+
+/// The loss over classes (eq. 4 to 7) of pairs with these divergences.
+template <class T>
+void Equivae<T>::class_loss(const ClassExpectation<T>& out, const T* kl) {
+    check(class_expectation<T>(out, class_head_.output(), nll_.data(), kl, labels_.data(), log_prior_.data(),
                                labelled_scale(), pairs_, R_, this->stream()));
+}
+
+/// Each pair's weight in the gradient, and the classifier's logits overwritten by theirs. How much of the divergence
+/// counts follows from the weights, and the logits' gradient from that. Returns the divergence's weight.
+template <class T>
+KlWeight<T> Equivae<T>::class_gradients(const LatentNoise& noise) {
+    ClassExpectation<T> out = class_rows(), logits;
+    out.pair_weights = pair_weights_.data();
+    (divergence_.counts_all() ? out : logits).dlogits = class_head_.output();
+    class_loss(out, kl_.data());
+    if (divergence_.counts_all()) return {T(1)};
+    const KlWeight<T> weight =
+        divergence_.at(T(1), noise.step, moments_.data(), {}, pairs_.pairs(), this->stream(), pair_weights_.data());
+    check(counted_divergence<T>(counted_kl_.data(), moments_.data(), {}, weight.factors, R_, pairs_.pairs(),
+                                config_.latents, this->stream()));
+    class_loss(logits, counted_kl_.data());
+    return weight;
 }
 
 /// -L_lab, or -L_semi, a row at a time.
@@ -355,27 +376,29 @@ template <class T>
 void Equivae<T>::evaluate(int N, const LatentNoise& noise) {
     forward(N, noise);
     likelihood(nll_.data(), nullptr, input_.data(), pairs_, T(1), nullptr);
-    if (config_.semi_supervised) class_loss(nullptr);
+    if (config_.semi_supervised) class_loss(class_rows(), kl_.data());
 }
 
 template <class T>
 void Equivae<T>::gradients(int N, const LatentNoise& noise) {
     forward(N, noise);
     T* d_pixels = output();  // in the pixels' place
+    KlWeight<T> kl_weight = T(1);
     if (config_.semi_supervised) {
         // How much a class's reconstruction counts follows from all ten: first the losses, then their gradient.
         likelihood(nll_.data(), nullptr, input_.data(), pairs_, T(1), nullptr);
-        class_loss(pair_weights_.data());
+        kl_weight = class_gradients(noise);
         likelihood(nullptr, d_pixels, input_.data(), pairs_, T(1), pair_weights_.data());
     } else {
         likelihood(nll_.data(), d_pixels, input_.data(), pairs_, T(1) / T(N), nullptr);
+        kl_weight = divergence_.at(T(1) / T(N), noise.step, moments_.data(), {}, N, this->stream());
     }
     T* const d_joint = pixels_backward(d_pixels);
     {
         const Range range("encoder.backward");
         const int images = pairs_.images(), set_images = pairs_.sets() * m_;
         DenseChain<T> chain(matmul_, R_);
-        equivariant_backward(chain, decoder_backward(chain, d_joint), N);
+        equivariant_backward(chain, decoder_backward(chain, d_joint), kl_weight);
         T* const d_cov = cov_trunk_.dense_backward(matmul_, parameters_, d_cov_hidden_.data(), R_, images);
         invariant_backward(chain);
         T* const d_inv = inv_trunk_.dense_backward(matmul_, parameters_, d_inv_.data(), R_, set_images);
@@ -409,11 +432,10 @@ const T* Equivae<T>::decoder_backward(DenseChain<T>& chain, T* d_joint) {
 
 /// Through v = mu + sigma epsilon and the divergence to what q(v | r, x) made of x and of r.
 template <class T>
-void Equivae<T>::equivariant_backward(DenseChain<T>& chain, const T* d_v, int N) {
+void Equivae<T>::equivariant_backward(DenseChain<T>& chain, const T* d_v, KlWeight<T> kl_weight) {
     const int pairs = pairs_.pairs(), Z = config_.latents;
-    const bool semi = config_.semi_supervised;
-    check(chain.gaussian_sample_backward(d_moments_.data(), d_v, v_.data(), moments_.data(), semi ? T(1) : T(1) / T(N),
-                                         pairs, Z, semi ? pair_weights_.data() : nullptr));
+    check(chain.gaussian_sample_backward(d_moments_.data(), d_v, v_.data(), moments_.data(), kl_weight, pairs, Z,
+                                         config_.semi_supervised ? pair_weights_.data() : nullptr));
     const auto head_backward = [&](DenseStack<T>& head, T* d_head, const T* d_moments) {
         check(chain.concatenate_pairs_backward({d_head, nullptr, PairRows::kPairs, Z}, d_moments, 2 * Z, pairs_));
         return head.backward(matmul_, parameters_, d_head, cov_joint_.data(), Activation::kNone, true, R_, pairs);

@@ -17,6 +17,7 @@
 #include "models/autoencoder.h"
 #include "models/class_sets.h"
 #include "models/device_images.h"
+#include "models/divergence_weight.h"
 #include "models/image_trunk.h"
 #include "models/likelihood.h"
 
@@ -76,6 +77,8 @@ class Equivae : public Autoencoder<T> {
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
+    /// Of v; with few labels a latent's mean is over all pairs, by what each weighs in the loss.
+    void schedule_divergence(const KlSchedule& schedule) override { divergence_.follow(schedule); }
 
     // As an auto-encoder it is a model of x given r. Fill r(), row n for image n, before `encode` or `decode`.
     int latents() const override { return config_.latents; }
@@ -129,10 +132,12 @@ class Equivae : public Autoencoder<T> {
     void likelihood(T* nll, T* d_pixels, const T* target, PairShape pairs, T scale, const T* weights);
     void forward(int N, const LatentNoise& noise);
     T labelled_scale() const;
-    void class_loss(T* weights);
+    ClassExpectation<T> class_rows();
+    void class_loss(const ClassExpectation<T>& out, const T* kl);
+    KlWeight<T> class_gradients(const LatentNoise& noise);
     T* pixels_backward(T* d_pixels);
     const T* decoder_backward(DenseChain<T>& chain, T* d_joint);
-    void equivariant_backward(DenseChain<T>& chain, const T* d_v, int N);
+    void equivariant_backward(DenseChain<T>& chain, const T* d_v, KlWeight<T> kl_weight);
     void invariant_backward(DenseChain<T>& chain);
     void classifier_backward(const LatentNoise& drop);
     void encode_pairs(const T* x, const LatentNoise& noise);
@@ -152,6 +157,7 @@ class Equivae : public Autoencoder<T> {
     ConvStack<T> decoder_;
     DenseStack<T> class_head_;
     PixelLikelihood<T> likelihood_;
+    DivergenceWeight<T> divergence_;
 
     int m_ = 1, labelled_ = 0;  // of the running step
     MinibatchOrder order_, labelled_order_;
@@ -161,7 +167,7 @@ class Equivae : public Autoencoder<T> {
     DeviceBuffer<T> embedding_, r_, r_before_, cov_joint_, moments_, v_, kl_, decoder_in_, nll_, class_in_;
     DeviceBuffer<std::uint8_t> labels_;  // [R, labelled]
     DeviceBuffer<T> log_prior_;          // [classes]
-    DeviceBuffer<T> pair_weights_, reconstruction_, expected_kl_, class_kl_, cross_entropy_;
+    DeviceBuffer<T> pair_weights_, counted_kl_, reconstruction_, expected_kl_, class_kl_, cross_entropy_;
     DeviceBuffer<T> d_inv_, d_cov_hidden_, d_cov_r_, d_moments_, d_mu_, d_logvar_, d_decoder_r_, d_decoder_v_,
         d_class_hidden_;
 };

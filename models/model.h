@@ -1,5 +1,6 @@
 // The interface between a trainer and a model: the trainer fills the model's minibatch and asks for the gradients.
 #pragma once
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,11 @@ class Model {
     /// Forward alone: fills the rows of loss_terms().
     virtual void evaluate(int N, const LatentNoise& noise) = 0;
     virtual std::vector<LossTerm<T>> loss_terms() const = 0;
+    /// How much of its latents' divergence `gradients` counts from now on, by the noise's step; `evaluate` and the loss
+    /// terms count all of it. Throws std::invalid_argument where the loss has no divergence to weigh.
+    virtual void schedule_divergence(const KlSchedule& schedule) {
+        if (!schedule.counts_all()) throw std::invalid_argument("this model's loss has no divergence to weigh");
+    }
 
   protected:
     static GatherOptions image_shape(int height, int width, int channels = 1, const PixelScale& pixels = {}) {

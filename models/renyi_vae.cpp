@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "cuda/device/device.h"
 
@@ -33,7 +34,8 @@ RenyiVae<T>::RenyiVae(const RenyiVaeConfig& config, const std::vector<double>& a
       config_(config),
       host_alphas_(alphas),
       alphas_(alphas, "alphas"),
-      orders_{alphas_.data(), config.analytic_kl} {
+      orders_{alphas_.data(), config.analytic_kl},
+      divergence_(R_, config.latents) {
     parameters_ = ParameterArena<T>(make_layout(), R_);
     const std::size_t rows = std::size_t(R_) * max_rows, draws = rows * config.samples;
     encoder_.allocate(rows);
@@ -56,6 +58,14 @@ RenyiVae<T>::RenyiVae(const RenyiVaeConfig& config, const std::vector<double>& a
 template <class T>
 std::vector<LossTerm<T>> RenyiVae<T>::loss_terms() const {
     return {{"negative_bound", loss_.data(), 1.0}, {"negative_elbo", negative_elbo_.data(), 0.0}};
+}
+
+template <class T>
+void RenyiVae<T>::schedule_divergence(const KlSchedule& schedule) {
+    const bool is_elbo = std::all_of(host_alphas_.begin(), host_alphas_.end(), [](double alpha) { return alpha == 1; });
+    if (!schedule.counts_all() && !(is_elbo && config_.analytic_kl))
+        throw std::invalid_argument("a bound without an analytic divergence has none to weigh");
+    divergence_.follow(schedule);
 }
 
 /// q(z | x) = N(mu(x), diag variance(x)), and z_k = mu + sigma epsilon_k with log p(z_k) - log q(z_k | x).
@@ -158,12 +168,14 @@ void RenyiVae<T>::gradients(int N, const LatentNoise& noise) {
     decode_to_loss(N);
     bound_draws(N);
     if (likelihood_.has_deviation()) deviation_to_loss(N);
+    const KlWeight<T> kl_weight =
+        divergence_.at(T(1), noise.step, moments_.data(), {Spread::kVariance, {}}, N, this->stream());
     {
         // The weights of the draws need all of their likelihoods. They commute with the products, so the decoder's last
         // layer applies them on the way back.
         const Range range("decoder.backward");
-        const PosteriorPath<T> path{z_.data(), moments_.data(),  weights_.data(),
-                                    orders_,   config_.variance, T(1) / T(N)};
+        const PosteriorPath<T> path{z_.data(),        moments_.data(), weights_.data(),  orders_,
+                                    config_.variance, T(1) / T(N),     kl_weight.factors};
         decoder_.backward_to_posterior(matmul_, parameters_, d_moments_.data(), output(), path, weighted_z_.data(), R_,
                                        N, config_.samples);
     }

@@ -4,6 +4,7 @@
 #pragma once
 #include "models/autoencoder.h"
 #include "models/dense_stack.h"
+#include "models/divergence_weight.h"
 #include "models/likelihood.h"
 
 namespace warpvae {
@@ -32,6 +33,8 @@ class RenyiVae : public Autoencoder<T> {
     void evaluate(int N, const LatentNoise& noise) override;
     /// Minus the bound, which is the loss, and minus the mean log weight of the same draws, which is only reported.
     std::vector<LossTerm<T>> loss_terms() const override;
+    /// Only the ELBO with its divergence in closed form has one to weigh: alpha = 1 and analytic_kl, in every replica.
+    void schedule_divergence(const KlSchedule& schedule) override;
 
     int latents() const override { return config_.latents; }
     /// config().samples of each of max_rows() images.
@@ -79,6 +82,7 @@ class RenyiVae : public Autoencoder<T> {
     std::vector<double> host_alphas_;
     DeviceBuffer<double> alphas_;
     RenyiOrders orders_;
+    DivergenceWeight<T> divergence_;
     DeviceBuffer<T> moments_, kl_, z_, ratio_, nll_, weights_, loss_, negative_elbo_;
     DeviceBuffer<float> loss_parts_;            // of dense_bernoulli and dense_bernoulli_nll
     DeviceBuffer<unsigned int> tiles_arrived_;  // of the same

@@ -109,6 +109,7 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
     z_ = DeviceBuffer<T>(rows * Z, "latents");
     reconstruction_ = DeviceBuffer<T>(rows, "reconstruction");
     kl_ = DeviceBuffer<T>(rows, "divergence");
+    divergence_ = DivergenceWeight<T>(R, Z);
     d_logits_ = DeviceBuffer<T>(rows * D_, "logit gradients");
     d_hidden_ = DeviceBuffer<T>(rows * heads_.in(), "hidden gradients");
     if (!this->has_pose()) {
@@ -131,6 +132,7 @@ SpatialVae<T>::SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, c
     if (has_pose_prior()) {
         pose_moments_ = DeviceBuffer<T>(rows * pose_heads_.out(), "pose moments");
         d_pose_moments_ = DeviceBuffer<T>(rows * pose_heads_.out(), "pose moment gradients");
+        pose_divergence_ = DivergenceWeight<T>(R, V_);
     }
     if (config.prior == PosePrior::kFull) {
         drawn_ = DeviceBuffer<T>(rows * V_, "drawn pose");
@@ -151,6 +153,12 @@ std::vector<LossTerm<T>> SpatialVae<T>::loss_terms() const {
         {"kl", many ? mean_kl_.data() : kl_.data(), 1.0}};
     if (has_pose_prior()) terms.push_back({"pose_kl", many ? mean_pose_kl_.data() : pose_kl_.data(), 1.0});
     return terms;
+}
+
+template <class T>
+void SpatialVae<T>::schedule_divergence(const KlSchedule& schedule) {
+    divergence_.follow(schedule);
+    pose_divergence_.follow({schedule.warmup_steps, 0});
 }
 
 template <class T>
@@ -313,7 +321,7 @@ void SpatialVae<T>::evaluate(int N, const LatentNoise& noise) {
 
 /// From d u back to the features that u was made from, ReLUs. Returns their gradient, plus `more` where that is given.
 template <class T>
-const T* SpatialVae<T>::pose_backward(const T* features, T weight, int M, const T* more) {
+const T* SpatialVae<T>::pose_backward(const T* features, KlWeight<T> kl_weight, int M, const T* more) {
     const std::size_t rows = std::size_t(R_) * M;
     if (config_.limit != RangeLimit::kNone)
         check(range_limit_backward<T>(d_u_.data(), d_u_.data(), free_.data(), range_.data(),
@@ -321,15 +329,15 @@ const T* SpatialVae<T>::pose_backward(const T* features, T weight, int M, const 
     const T* d_moments = has_pose_prior() ? d_pose_moments_.data() : d_u_.data();  // P0: the heads are u itself
     if (config_.prior == PosePrior::kFull) {
         pose_map_.backward_to_gaussian<T>(matmul_, parameters_, d_pose_moments_.data(), d_drawn_.data(), d_u_.data(),
-                                          drawn(), pose_moments_.data(), pose_latent(), weight, M);
+                                          drawn(), pose_moments_.data(), pose_latent(), kl_weight, M);
     } else if (has_pose_prior()) {
         const GaussianPrior<T> prior = pose_latent().prior;
         check(gaussian_sample_backward<T>(d_pose_moments_.data(), d_u_.data(), drawn(), pose_moments_.data(), prior,
-                                          config_.spread, weight, R_, M, V_, this->stream()));
+                                          config_.spread, kl_weight, R_, M, V_, this->stream()));
         check(gaussian_prior_backward<T>(
             config_.prior == PosePrior::kFitted ? parameters_.gradient(prior_mean_) : nullptr,
             parameters_.gradient(prior_deviation_), parameters_.stride(), pose_moments_.data(), prior, config_.spread,
-            weight, R_, M, V_, this->stream()));
+            kl_weight, R_, M, V_, this->stream()));
     }
     pose_heads_.backward(matmul_, parameters_, d_pose_hidden_.data(), d_moments, features, Activation::kRelu, M, more);
     return d_pose_hidden_.data();
@@ -377,21 +385,26 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
 
     decode_to_loss(x, weight, M);
     average_draws(N);
+    const KlWeight<T> kl_weight = divergence_.at(weight, noise.step, moments_.data(), z_latent(), M, this->stream());
+    KlWeight<T> pose_kl_weight = weight;
+    if (has_pose_prior())
+        pose_kl_weight =
+            pose_divergence_.at(weight, noise.step, pose_moments_.data(), pose_latent(), M, this->stream());
     {
         // From d logits back to z, and through z = mu + sigma epsilon and KL(q(z | x) || N(0, I)) (eq. 6).
         const Range range("decoder.backward");
         decoder_.backward_to_gaussian(matmul_, parameters_, d_moments_.data(), d_logits_.data(), z_.data(),
-                                      moments_.data(), z_latent(), weight, M);
+                                      moments_.data(), z_latent(), kl_weight, M);
     }
     const Range range("encoder.backward");
     heads_.backward(matmul_, parameters_, d_hidden_.data(), static_cast<const T*>(d_moments_.data()),
                     static_cast<const T*>(trunk_.output()), Activation::kRelu, M);
     const T* d_features = d_hidden_.data();
     if (config_.kind == SpatialKind::kTransformer && config_.separate_trunk) {
-        const T* d_pose = pose_backward(pose_trunk_.output(), weight, M, nullptr);
+        const T* d_pose = pose_backward(pose_trunk_.output(), pose_kl_weight, M, nullptr);
         pose_trunk_.backward(matmul_, parameters_, d_pose, x, Activation::kNone, false, R_, M);
     } else if (config_.kind == SpatialKind::kTransformer) {
-        d_features = pose_backward(trunk_.output(), weight, M, d_features);
+        d_features = pose_backward(trunk_.output(), pose_kl_weight, M, d_features);
     }
     const T* seen = twice ? upright_.data() : x;
     const T* d_upright = trunk_.backward(matmul_, parameters_, d_features, seen, Activation::kNone, twice, R_, M);
@@ -399,7 +412,7 @@ void SpatialVae<T>::gradients(int N, const LatentNoise& noise) {
     // d u through y = T_u(x) joins d u through x' = T_u^-1(y').
     check(warp_backward<T>(nullptr, d_u_.data(), true, d_upright, x, u_.data(), first_warp(), rows, sampled_, sampling_,
                            this->stream()));
-    const T* d_pose = pose_backward(pose_trunk_.output(), weight, M, nullptr);
+    const T* d_pose = pose_backward(pose_trunk_.output(), pose_kl_weight, M, nullptr);
     pose_trunk_.backward(matmul_, parameters_, d_pose, x, Activation::kNone, false, R_, M);
 }
 

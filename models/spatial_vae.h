@@ -10,6 +10,7 @@
 #pragma once
 #include "models/autoencoder.h"
 #include "models/dense_stack.h"
+#include "models/divergence_weight.h"
 #include "models/likelihood.h"
 
 namespace warpvae {
@@ -72,6 +73,8 @@ class SpatialVae : public Autoencoder<T> {
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
+    /// The pose's divergence, where it has a prior, is warmed up too; none of its bits are free.
+    void schedule_divergence(const KlSchedule& schedule) override;
 
     int latents() const override { return config_.latents; }
     Pose pose() const override;
@@ -108,7 +111,7 @@ class SpatialVae : public Autoencoder<T> {
     void pose_from_drawn(int M);
     void average_draws(int N);
     void decode_to_loss(const T* x, T weight, int M);
-    const T* pose_backward(const T* features, T weight, int M, const T* more);
+    const T* pose_backward(const T* features, KlWeight<T> kl_weight, int M, const T* more);
     GaussianLatent<T> z_latent() const { return {config_.spread, {}}; }
     GaussianLatent<T> pose_latent() const;
     T* unlimited();
@@ -122,6 +125,7 @@ class SpatialVae : public Autoencoder<T> {
     DenseStack<T> trunk_, pose_trunk_, decoder_;
     DenseLayer heads_, pose_heads_, pose_map_;
     PixelLikelihood<T> likelihood_;
+    DivergenceWeight<T> divergence_, pose_divergence_;
     std::size_t prior_mean_ = 0, prior_deviation_ = 0;
     SampleShape sampled_;
     SampleOptions sampling_;

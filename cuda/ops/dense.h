@@ -83,8 +83,8 @@ Status dense_backward_input(const Matmul& matmul, T* dx, const T* dy, const T* x
 /// [R, N, 2Z] as gaussian_sample_backward has it of dz = dy W. dz [R, N, Z] is scratch. dy [R, N, out]; W [out, Z].
 template <class T>
 Status dense_to_gaussian_backward(const Matmul& matmul, T* dmoments, T* dz, const T* dy, const T* W, std::size_t P,
-                                  const T* z, const T* moments, const GaussianLatent<T>& latent, T kl_weight, int R,
-                                  int N, int Z, int out);
+                                  const T* z, const T* moments, const GaussianLatent<T>& latent, KlWeight<T> kl_weight,
+                                  int R, int N, int Z, int out);
 /// What the gradient of a layer's parameters is made of: dW = dy^T x, db = sum of row_weights[n] dy[n].
 template <class T>
 struct DenseWeightGradient {

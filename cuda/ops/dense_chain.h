@@ -39,8 +39,8 @@ class DenseChain {
     Status set_mean_backward(T* dx, const T* dy, const T* x, int m, int sets, int D);
     /// The prior is N(0, I), the spread Spread::kLogVariance.
     Status gaussian_sample_forward(T* z, T* kl, const T* moments, const LatentNoise& noise, int N, int Z);
-    Status gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments, T kl_weight, int N, int Z,
-                                    const T* row_weights);
+    Status gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments, KlWeight<T> kl_weight,
+                                    int N, int Z, const T* row_weights);
 
     // What dense layers on the Matmul call.
     Status dense_forward(T* y, const T* x, const T* W, const T* b, std::size_t P, Activation activation, int N, int in,

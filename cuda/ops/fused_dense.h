@@ -35,8 +35,8 @@ Status fused_posterior(const Posterior<float>& out, const float* h, const float*
                        MathStream stream);
 /// As dense_to_gaussian_backward, in one launch.
 Status fused_gaussian_head_backward(float* dmoments, const float* dy, const float* W, std::size_t P, const float* z,
-                                    const float* moments, const GaussianLatent<float>& latent, float kl_weight, int R,
-                                    int N, int Z, int out, MathStream stream);
+                                    const float* moments, const GaussianLatent<float>& latent,
+                                    KlWeight<float> kl_weight, int R, int N, int Z, int out, MathStream stream);
 /// Whether a tile has room for K draws of an image: from 1 to 64.
 bool fused_posterior_backward_fits(int K);
 /// As dense_to_posterior_backward, in one launch, where that fits.

@@ -47,21 +47,31 @@ struct GaussianLatent {
     GaussianPrior<T> prior;
     bool is_plain() const { return spread == Spread::kLogVariance && !prior.mean && !prior.log_deviation; }
 };
+/// What the divergence weighs in a loss: the same for all latents, or each replica's latent j times a factor.
+template <class T>
+struct KlWeight {
+    T of_all;
+    const T* factors = nullptr;  ///< device [R, Z], as kl_factors has them; null: 1
+    WARPVAE_HOST_DEVICE KlWeight(T of_all_, const T* factors_ = nullptr) : of_all(of_all_), factors(factors_) {}
+    WARPVAE_HOST_DEVICE T of(int r, int j, int Z) const {
+        return factors ? of_all * factors[std::size_t(r) * Z + j] : of_all;
+    }
+};
 /// z = mu + sigma epsilon and kl[r, n] = KL(N(mu, sigma^2) || prior), from moments as `spread` says:
 /// gaussian_sample.cuh. z [R, N, Z]; kl [R, N], or null; moments [R, N, 2Z].
 template <class T>
 Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrior<T>& prior, Spread spread,
                                LatentNoise noise, int R, int N, int Z, Stream stream);
-/// dmoments [R, N, 2Z] from dz [R, N, Z]: the gradient of L = f(z) + sum_n w_n kl_n, through z and the divergence, with
-/// w_n = kl_weight, times row_weights[r, n] where that is given.
+/// dmoments [R, N, 2Z] from dz [R, N, Z]: the gradient of L = f(z) + sum_n sum_j w_nj kl_nj, through z and the
+/// divergence, with w_nj = kl_weight of latent j, times row_weights[r, n] where that is given.
 template <class T>
 Status gaussian_sample_backward(T* dmoments, const T* dz, const T* z, const T* moments, const GaussianPrior<T>& prior,
-                                Spread spread, T kl_weight, int R, int N, int Z, Stream stream,
+                                Spread spread, KlWeight<T> kl_weight, int R, int N, int Z, Stream stream,
                                 const T* row_weights = nullptr);
 /// The prior's own gradients of the same L without row weights: dmean, dlog_deviation [Z] at stride P, either null.
 template <class T>
 Status gaussian_prior_backward(T* dmean, T* dlog_deviation, std::size_t P, const T* moments,
-                               const GaussianPrior<T>& prior, Spread spread, T kl_weight, int R, int N, int Z,
+                               const GaussianPrior<T>& prior, Spread spread, KlWeight<T> kl_weight, int R, int N, int Z,
                                Stream stream);
 /// z [R, N, Z] = draws of the prior; noise.seeds must be there.
 template <class T>
@@ -71,6 +81,28 @@ Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise no
 template <class T>
 Status gaussian_log_ratio(T* ratio, const T* z, const T* moments, const GaussianPrior<T>& prior, Spread spread, int R,
                           int N, int Z, Stream stream);
+
+// --- each latent's divergence: latent_divergence.cuh -----------------------------------------------------------------
+
+/// How much of the divergence a training step counts.
+struct KlSchedule {
+    double warmup_steps = 0;  ///< its weight rises in a line from 0 at step 0 to all of it at this one; 0: always all
+    double free_nats = 0;     ///< a latent whose divergence is so many nats or fewer, in the step's mean, is left alone
+    bool counts_all() const { return warmup_steps <= 0 && free_nats <= 0; }
+};
+/// factors [R, Z]: what each latent's divergence counts at step `*step` (0 where that is null), from 0 to 1. The mean
+/// is over the N rows, each by its row_weights[r, n] where those are given. moments [R, N, 2Z].
+template <class T>
+Status kl_factors(T* factors, const T* moments, const GaussianLatent<T>& latent, const KlSchedule& schedule,
+                  const std::uint64_t* step, int R, int N, int Z, Stream stream, const T* row_weights = nullptr);
+/// kl [R, N] = the sum over latents of factors[r, j] times the row's divergence of latent j.
+template <class T>
+Status counted_divergence(T* kl, const T* moments, const GaussianLatent<T>& latent, const T* factors, int R, int N,
+                          int Z, Stream stream);
+/// sums [R, Z] += the sum over N rows of each latent's divergence, in nats and in double.
+template <class T>
+Status accumulate_divergences(double* sums, const T* moments, const GaussianLatent<T>& latent, int R, int N, int Z,
+                              Stream stream);
 
 // --- marginal likelihood: importance_weights.cuh ---------------------------------------------------------------------
 

@@ -66,12 +66,12 @@ Status set_mean_backward(T* dx, const T* dy, const T* x, int m, std::size_t sets
 /// The row losses that class_expectation writes; each may be null.
 template <class T>
 struct ClassExpectation {
-    T* pair_weights;    ///< [R, pairs]: dL/d(nll + kl) of each pair
-    T* dlogits;         ///< [R, images, K]: dL/dlogits; logits' place allowed
-    T* reconstruction;  ///< [R, U]: E_q(y|x) nll of each unlabelled image
-    T* kl;              ///< [R, U]: E_q(y|x) kl
-    T* class_kl;        ///< [R, U]: KL(q(y|x) || p(y))
-    T* cross_entropy;   ///< [R, L]: -log q(y|x) of each labelled image
+    T* pair_weights = nullptr;    ///< [R, pairs]: dL/d(nll + kl) of each pair
+    T* dlogits = nullptr;         ///< [R, images, K]: dL/dlogits; logits' place allowed
+    T* reconstruction = nullptr;  ///< [R, U]: E_q(y|x) nll of each unlabelled image
+    T* kl = nullptr;              ///< [R, U]: E_q(y|x) kl
+    T* class_kl = nullptr;        ///< [R, U]: KL(q(y|x) || p(y))
+    T* cross_entropy = nullptr;   ///< [R, L]: -log q(y|x) of each labelled image
 };
 /// The semi-supervised loss (eq. 4 to 7) from each pair's cost e and q(y|x) = softmax(logits), with its gradients. The
 /// sum over classes is exact:

@@ -73,6 +73,7 @@ struct PosteriorPath {
     RenyiOrders orders;
     VarianceHead head;
     T scale;
+    const T* kl_factors = nullptr;  ///< [R, Z]: of a divergence that is analytic (KlWeight); null: 1
 };
 /// dheads [R, N, 2Z] = dL/d(mu, raw) from dz [R, N, K, Z], L's gradient through the likelihood alone (it carries scale
 /// and weights). Where the variance is at its bound, that by raw is 0.

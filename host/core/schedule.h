@@ -48,6 +48,12 @@ class Schedule {
             if (next.phase.first_epoch <= epoch) s = &next;
         return s->step + (epoch - s->phase.first_epoch) * steps_of(s->phase.batch);
     }
+    /// Steps of the first `epochs`; of a part of an epoch, the same part of its steps.
+    double steps_of_epochs(double epochs) const {
+        const std::uint64_t whole = std::uint64_t(epochs);
+        const double before = double(epoch_start(whole)), after = double(epoch_start(whole + 1));
+        return before + (epochs - double(whole)) * (after - before);
+    }
     MinibatchOrder order_of(std::uint64_t step) const {
         const Start& s = start_of(step);
         MinibatchOrder order = MinibatchOrder::epochs(count_, s.phase.batch);

@@ -29,6 +29,8 @@ Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vec
     if (schedule_.largest_batch() > model.max_rows() || options_.learning_rates.size() != seeds.size() ||
         seeds.size() != std::size_t(model.replicas()))
         throw std::invalid_argument("trainer: batch, images, learning rates and seeds do not fit the model");
+    const DivergenceOptions& divergence = options_.divergence;
+    model.schedule_divergence({schedule_.steps_of_epochs(divergence.warmup_epochs), divergence.free_nats});
     gather_.binarise = options_.binarise;
     gather_.augmentation = options_.augmentation;
     first_moments_.zero();

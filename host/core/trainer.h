@@ -5,6 +5,7 @@
 #include <map>
 #include <tuple>
 
+#include "host/core/divergence_options.h"
 #include "host/core/schedule.h"
 #include "models/device_images.h"
 #include "models/model.h"
@@ -22,6 +23,7 @@ struct TrainerOptions {
     AdadeltaOptions adadelta;
     float clip_norm = 0;    ///< largest norm of a replica's gradient; 0: not clipped
     bool binarise = false;  ///< dynamic binarisation of the images
+    DivergenceOptions divergence;
     Augmentation augmentation;
     bool graph = true;  ///< capture steps as CUDA graphs; off for profiling
     /// Steps that are launched as one, where so many of one shape follow each other; at most StepsInFlight::kHalf.

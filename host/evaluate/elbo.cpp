@@ -1,5 +1,8 @@
 #include "host/evaluate/elbo.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace warpvae {
 namespace {
 
@@ -41,22 +44,38 @@ int active_units(const std::vector<float>& means, int Z) {
     return active_units(sums.data(), Z, double(means.size()) / Z);
 }
 
+int latents_above(const std::vector<double>& latent_kl, double nats) {
+    return int(std::count_if(latent_kl.begin(), latent_kl.end(), [nats](double kl) { return kl > nats; }));
+}
+
+std::vector<double> latent_kl_of(const double* sums, int Z, double n) {
+    std::vector<double> kl(sums, sums + Z);
+    for (double& nats : kl) nats /= n;
+    std::sort(kl.begin(), kl.end(), std::greater<>());
+    return kl;
+}
+
 std::vector<ElboSummary> evaluate_elbo(Autoencoder<float>& model, const GivenImages& images,
                                        const DeviceBuffer<std::uint64_t>& seeds) {
     const Range range("evaluate");
     const int R = model.replicas(), Z = model.latents(), posteriors = model.posteriors_per_image();
     const Stream stream = model.stream();
     const auto terms = model.bound_terms();
-    DeviceBuffer<double> sums(R * terms.size(), "evaluation's sums"), moments(std::size_t(R) * 2 * Z, "latent moments");
+    DeviceBuffer<double> sums(R * terms.size(), "evaluation's sums"), moments(std::size_t(R) * 2 * Z, "latent moments"),
+        divergences(std::size_t(R) * Z, "latent divergences");
     sums.zero(stream);
     moments.zero(stream);
+    divergences.zero(stream);
     for_batches(model, images, images.set.count(), model.max_rows(), [&](std::size_t first, int rows) {
         model.bound(rows, {.seeds = seeds.data(), .purpose = Purpose::kEvaluate, .first_row = first});
         for (std::size_t i = 0; i < terms.size(); ++i)
             check(accumulate_sum(sums.data() + i, terms.size(), terms[i].rows, R, rows, stream));
         check(accumulate_moments(moments.data(), model.moments(), R, rows * posteriors, Z, 2 * Z, stream));
+        check(accumulate_divergences<float>(divergences.data(), model.moments(), {model.spread(), {}}, R,
+                                            rows * posteriors, Z, stream));
     });
-    const std::vector<double> totals = sums.download(stream), latent = moments.download(stream);
+    const std::vector<double> totals = sums.download(stream), latent = moments.download(stream),
+                              nats = divergences.download(stream);
     const double n = double(images.set.count());
     std::vector<ElboSummary> out;
     for (int r = 0; r < R; ++r) {
@@ -64,6 +83,7 @@ std::vector<ElboSummary> evaluate_elbo(Autoencoder<float>& model, const GivenIma
         for (std::size_t i = 0; i < terms.size(); ++i) means.push_back(totals[r * terms.size() + i] / n);
         out.push_back(summary_of(terms, means));
         out.back().active_units = active_units(latent.data() + std::size_t(r) * 2 * Z, Z, n * posteriors);
+        out.back().latent_kl = latent_kl_of(nats.data() + std::size_t(r) * Z, Z, n * posteriors);
     }
     return out;
 }

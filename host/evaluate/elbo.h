@@ -1,6 +1,7 @@
 // The bound of a set of images under any auto-encoder, its parts, and how many latents are in use.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "host/evaluate/batches.h"
@@ -15,6 +16,9 @@ struct ElboSummary {
     double pose_kl = 0;                 ///< the pose's share of kl
     double negative_bound = 0;          ///< what training minimises: beta applied, Renyi's bound of the model's order
     int active_units = 0;               ///< latents in use (active_units)
+    /// KL(q(z_j | x) || N(0, 1)) of each latent of z, in nats, the largest first; none where an earlier version wrote
+    /// the result.
+    std::optional<std::vector<double>> latent_kl;
 };
 
 /// One summary per replica. `seeds` [R] as the trainer's; the noise (kEvaluate) is the same at every call.
@@ -24,5 +28,12 @@ std::vector<ElboSummary> evaluate_elbo(Autoencoder<float>& model, const GivenIma
 /// Latents in use: their posterior mean, rows [n, Z], varies over the images with variance above 0.01 (Burda et al.
 /// 2016).
 int active_units(const std::vector<float>& means, int Z);
+
+/// Latents whose divergence is above so many nats: unlike active units, it counts what the decoder can have been told.
+int latents_above(const std::vector<double>& latent_kl, double nats);
+/// The thresholds at which tables count them.
+inline constexpr double kCountedNats[] = {0.01, 0.1};
+/// The means over n images of `sums` [Z], the largest first.
+std::vector<double> latent_kl_of(const double* sums, int Z, double n);
 
 }  // namespace warpvae

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "host/evaluate/elbo.h"
+
 namespace warpvae {
 namespace {
 
@@ -38,9 +40,12 @@ std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceI
     const Range range("latents");
     const int R = model.replicas(), Z = model.latents();
     std::vector<std::vector<float>> r(R), v(R), v_sample(R), nll(R), kl(R);
+    DeviceBuffer<double> divergences(std::size_t(R) * Z, "latent divergences");
+    divergences.zero(model.stream());
     const GivenImages given = complements_of(model, images, classes, m, seeds);
     for_batches(model, given, images.count(), model.max_rows(), [&](std::size_t first, int rows) {
         model.bound(rows, {});
+        check(accumulate_divergences<float>(divergences.data(), model.moments(), {}, R, rows, Z, model.stream()));
         append(r, model.r(), rows, Z, model.stream());
         append(v, model.v(), rows, Z, model.stream());
         append(nll, model.nll(), rows, 1, model.stream());
@@ -48,9 +53,11 @@ std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceI
         model.encode(rows, {.seeds = seeds.data(), .purpose = Purpose::kEvaluate, .first_row = first});
         append(v_sample, model.v(), rows, Z, model.stream());
     });
+    const std::vector<double> nats = divergences.download(model.stream());
     std::vector<EquivaeLatents> out(R);
     for (int i = 0; i < R; ++i)
-        out[i] = {std::move(r[i]), std::move(v[i]), std::move(v_sample[i]), std::move(nll[i]), std::move(kl[i])};
+        out[i] = {std::move(r[i]),   std::move(v[i]),  std::move(v_sample[i]),
+                  std::move(nll[i]), std::move(kl[i]), latent_kl_of(nats.data() + i * Z, Z, double(images.count()))};
     return out;
 }
 

@@ -228,6 +228,7 @@ Experiment::Started Experiment::start(const std::vector<Replica*>& replicas) {
     TrainerOptions options;
     options.batch = run_.options.batch;
     options.learning_rates.assign(replicas.size(), float(run_.options.learning_rate));
+    options.divergence = run_.options.divergence;
     options.graph = !run_.options.no_graph;
     group.choose(options);
     // Where minibatches grow, most of the time goes into the last ones.

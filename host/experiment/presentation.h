@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "host/core/phase.h"
+#include "host/evaluate/elbo.h"
 #include "host/evaluate/features.h"
 #include "host/evaluate/statement.h"
 #include "host/experiment/experiment.h"
@@ -31,6 +33,20 @@ std::vector<double> values_over(const std::vector<M>& members, V value) {
 template <class M, class V>
 Cell cell_over(const std::string& test, const std::vector<M>& members, V value, std::optional<double> paper = {}) {
     return measured_cell(test, values_over(members, value), paper);
+}
+/// How many latents' divergence is above each of kCountedNats, of the members whose `latent_kl` (ElboSummary's) is
+/// known.
+template <class M, class V>
+std::vector<Cell> counted_nats_cells(const std::vector<M>& members, V latent_kl) {
+    std::vector<Cell> cells;
+    for (const double nats : kCountedNats) {
+        std::vector<double> counts;
+        for (const M& member : members)
+            if (const std::optional<std::vector<double>>& kl = std::invoke(latent_kl, member))
+                counts.push_back(latents_above(*kl, nats));
+        if (!counts.empty()) cells.push_back(measured_cell("above " + number_text(nats) + " nats", counts));
+    }
+    return cells;
 }
 /// Without the cells that were not measured and have no paper's value beside them, and without rows that have no
 /// others: what needs labels, of images that have none.

@@ -87,6 +87,13 @@ void add_run_settings(Settings& s, RunOptions& o) {
         .may_grow();
     s.add("batch", o.batch, kTraining, whole(4, 65536), "images per minibatch");
     s.add("learning-rate", o.learning_rate, kTraining, number(positive()), "the optimiser's step size");
+    s.add("kl-warmup", o.divergence.warmup_epochs, kTraining, number({0, 100000}),
+          "epochs over which the weight of the divergence rises in a line from 0 to the model's; 0: none")
+        .came_as("0");
+    s.add("free-bits", o.divergence.free_nats, kTraining, number(at_least(0)),
+          "nats of each latent that the loss does not push down: where a minibatch's mean divergence is not above "
+          "them, it has no gradient (Kingma et al. 2016); 0: none; never of a pose")
+        .came_as("0");
     s.add("math", o.math, kTraining,
           one_of<Math>({{"fp32", Math::kFp32}, {"tf32", Math::kTf32}, {"bf16", Math::kBf16}}),
           "precision of the GPU's matrix products");

@@ -6,6 +6,7 @@
 
 #include "cuda/ops/dense.h"
 #include "data/data_set.h"
+#include "host/core/divergence_options.h"
 #include "host/experiment/own_images.h"
 #include "host/experiment/settings.h"
 
@@ -21,6 +22,7 @@ struct RunOptions {
     std::uint64_t seed = 1;  ///< the first
     int epochs = 10, batch = 128;
     double learning_rate = 1e-3;
+    DivergenceOptions divergence = {};
     Math math = Math::kFp32;
     int together = 0;              ///< replicas trained at once; 0: all of one shape on a GPU, one on the CPU device
     std::string grid = "default";  ///< "quick", "paper", or the program's defaults

@@ -2,8 +2,10 @@
 // likelihoods of shared targets, log p(x) by two ways of sampling, bounds, features, reconstructions.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <numeric>
 
 #include "host/evaluate/denoising.h"
 #include "host/evaluate/elbo.h"
@@ -282,10 +284,15 @@ TEST(AutoencoderEvaluation, TheBoundIsReconstructionAndDivergenceAndItsMeanWeigh
         const auto likely = estimate_likelihood(*s.model, s.given, options, s.seeds);
         for (std::size_t r = 0; r < 2; ++r) {
             const ElboSummary& e = elbo[r];
+            ASSERT_TRUE(e.latent_kl);
+            EXPECT_EQ(e.latent_kl->size(), std::size_t(kLatents));
+            EXPECT_TRUE(std::is_sorted(e.latent_kl->rbegin(), e.latent_kl->rend()));
+            const double of_z = std::accumulate(e.latent_kl->begin(), e.latent_kl->end(), 0.);
             if (!name.starts_with("renyi")) {
                 EXPECT_DOUBLE_EQ(e.negative_elbo, e.reconstruction + e.kl);
                 EXPECT_DOUBLE_EQ(e.negative_bound, e.negative_elbo);
                 EXPECT_GE(e.kl, e.pose_kl);
+                EXPECT_NEAR(of_z, e.kl - e.pose_kl, 1e-4 * (1 + of_z));
             }
             EXPECT_NEAR(e.negative_elbo, likely[r].negative_elbo, 0.6) << "one draw beside many";
             EXPECT_LE(e.active_units, kLatents);

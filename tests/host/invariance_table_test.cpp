@@ -131,6 +131,21 @@ TEST(MillsReduced, SetsAreShuffledBySeedAndFewerAreAmongTheMore) {
     EXPECT_NE(reduced_set(all, 20, 8).images, few.images);
 }
 
+TEST(ActiveUnits, StandBesideLatentsCountedByTheirNats) {
+    auto replicas = paper_replicas(2);
+    Table table = active_units_table(replicas, "mnist");
+    ASSERT_EQ(table.rows.size(), 2u) << "results of earlier versions have no nats";
+    EXPECT_EQ(table.rows[0].cells[1].mean, 15);
+    for (InvarianceReplica& r : replicas) r.test_elbo.latent_kl = {2, 0.5, 0.1, 0.02, double(r.seed) * 0.006, 0};
+    table = active_units_table(replicas, "mnist");
+    ASSERT_EQ(table.rows.size(), 6u);
+    EXPECT_EQ(table.rows[0].keys.at("counted"), "active");
+    EXPECT_EQ(table.rows[1].keys.at("counted"), "above 0.01 nats");
+    EXPECT_EQ(table.rows[1].cells[0].values, (std::vector<double>{4, 5}));
+    EXPECT_EQ(table.rows[2].keys.at("counted"), "above 0.1 nats");
+    EXPECT_EQ(table.rows[2].cells[3].values, (std::vector<double>{2, 2}));
+}
+
 TEST(MillsClaims, OnThePapersOwnNumbers) {
     const auto claims = invariance_claims(paper_replicas(10), FeatureKind::kSample);
     ASSERT_EQ(claims.size(), 5u);

@@ -85,15 +85,17 @@ TEST(FusedGaussian, BackwardTakesEverySpreadAndPrior) {
         const std::size_t rows = std::size_t(R) * N;
         const Priors priors(Z);
         const std::vector<float> some_moments = Random(5).normals<float>(rows * 2 * Z);
+        GuardedBuffer<float> factors(Random(6).uniforms<float>(R * Z, 0, 1));
+        const KlWeight<float> kl_weight(0.25f, factors.data());
         with_all_latents(priors, [&](const GaussianLatent<float>& latent) {
             GuardedBuffer<float> z(l.x), dy(l.dy), arena(l.arena), moments(sound_moments(some_moments, latent.spread)),
                 dz(l.x.size()), expected(rows * 2 * Z), d(expected.size());
             check(fused_dense_backward_input(dz.data(), dy.data(), z.data(), arena.data(), l.P, Activation::kNone, R, N,
                                              Z, out, nullptr));
             check(gaussian_sample_backward<float>(expected.data(), dz.data(), z.data(), moments.data(), latent.prior,
-                                                  latent.spread, 0.25f, R, N, Z, nullptr));
+                                                  latent.spread, kl_weight, R, N, Z, nullptr));
             check(fused_gaussian_head_backward(d.data(), dy.data(), arena.data(), l.P, z.data(), moments.data(), latent,
-                                               0.25f, R, N, Z, out, nullptr));
+                                               kl_weight, R, N, Z, out, nullptr));
             expect_close(d.download(), as<double>(expected.download()), Tolerance{1e-5, 1e-6}, "moment gradients");
         });
     }

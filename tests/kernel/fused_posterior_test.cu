@@ -96,6 +96,7 @@ TEST(FusedPosteriorBackward, AgreesWithItsParts) {
         std::vector<double> orders(R, 1);
         orders[0] = 0.5;
         GuardedBuffer<double> alphas(orders);
+        GuardedBuffer<float> factors(random.uniforms<float>(R * Z, 0, 1));
         for (const VarianceHead head : {VarianceHead::kExp, VarianceHead::kSoftplus}) {
             const auto path_of = [&](int r) {
                 const std::size_t row = std::size_t(r) * N;
@@ -104,7 +105,8 @@ TEST(FusedPosteriorBackward, AgreesWithItsParts) {
                                             weights.data() + row * K,
                                             {alphas.data() + r, true},
                                             head,
-                                            0.25f};
+                                            0.25f,
+                                            factors.data() + r * Z};
             };
             check(fused_dense_backward_input(dz.data(), dy.data(), z.data(), arena.data(), P, Activation::kNone, R,
                                              N * K, Z, out, nullptr));

@@ -105,7 +105,7 @@ struct Latent {
     }
     std::vector<T> backward(const std::vector<T>& dz, const std::vector<T>& z, T weight) const {
         GuardedBuffer<T> g(dz), Z(z), m(moments), a(arena), out(moments.size());
-        check(gaussian_sample_backward(out.data(), g.data(), Z.data(), m.data(), prior(a), spread, weight, s.R, s.N,
+        check(gaussian_sample_backward(out.data(), g.data(), Z.data(), m.data(), prior(a), spread, {weight}, s.R, s.N,
                                        s.Z, nullptr));
         return out.download();
     }
@@ -113,7 +113,7 @@ struct Latent {
     std::vector<T> prior_backward(T weight, bool to_mean = true, bool to_deviation = true) const {
         GuardedBuffer<T> m(moments), a(arena), out(s.R * P);
         check(gaussian_prior_backward(to_mean ? out.data() : nullptr, to_deviation ? out.data() + s.Z : nullptr, P,
-                                      m.data(), prior(a), spread, weight, s.R, s.N, s.Z, nullptr));
+                                      m.data(), prior(a), spread, {weight}, s.R, s.N, s.Z, nullptr));
         return out.download();
     }
     std::vector<T> log_ratio(const std::vector<T>& z, const std::vector<T>& start) const {

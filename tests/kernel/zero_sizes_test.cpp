@@ -263,6 +263,16 @@ void gaussians() {
     TAKES(gaussian_log_ratio<float>(none, ones, ones, prior, spread, 0, 2, 3, S));
     TAKES(gaussian_log_ratio<float>(none, ones, ones, prior, spread, 2, 0, 3, S));
     TAKES(gaussian_log_ratio<float>(kept(4), ones, ones, prior, spread, 2, 2, 0, S));
+    const GaussianLatent<float> latent{spread, prior};
+    TAKES(kl_factors<float>(none, ones, latent, {2, 1}, ones, 0, 2, 3, S));
+    TAKES(kl_factors<float>(zeros(6), ones, latent, {2, 1}, ones, 2, 0, 3, S));
+    TAKES(kl_factors<float>(none, ones, latent, {2, 1}, ones, 2, 2, 0, S));
+    TAKES(counted_divergence<float>(none, ones, latent, ones, 0, 2, 3, S));
+    TAKES(counted_divergence<float>(none, ones, latent, ones, 2, 0, 3, S));
+    TAKES(counted_divergence<float>(zeros(4), ones, latent, ones, 2, 2, 0, S));
+    TAKES(accumulate_divergences<float>(none, ones, latent, 0, 2, 3, S));
+    TAKES(accumulate_divergences<float>(kept(6), ones, latent, 2, 0, 3, S));
+    TAKES(accumulate_divergences<float>(none, ones, latent, 2, 2, 0, S));
     TAKES(log_mean_exp<float>(none, ones, ones, 0, 3, S));
     REFUSES(log_mean_exp<float>(none, ones, ones, 2, 0, S));
     TAKES(accumulate_log_weights<float>(none, ones, ones, 0, 3, S));

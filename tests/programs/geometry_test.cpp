@@ -203,6 +203,8 @@ TEST_F(GeometryProgram, WrongUsageIsStatus2) {
     expect_failure(2, "tabel", "tabel" + out);
     expect_failure(2, "--out", "table");
     expect_failure(2, "--alphas", "table --alphas 0,half" + out);
+    expect_failure(2, "--alphas 1", "train --kl-warmup 2 --alphas 0,1" + out);
+    expect_failure(2, "--kl analytic", "train --free-bits 0.1 --alphas 1 --kl mc" + out);
     expect_failure(2, "a number, inf or -inf", "table --alphas nan" + out);
     expect_failure(2, "--latents", "table --latents 0" + out);
     expect_failure(2, "--activation", "table --activation gelu" + out);

@@ -4,6 +4,7 @@
 #include "data/data_set.h"
 #include "data/idx.h"
 #include "data/sha256.h"
+#include "host/core/checkpoint.h"
 #include "host/files/json.h"
 #include "host/files/safetensors.h"
 #include "tests/support/gnuplot.h"
@@ -255,6 +256,8 @@ TEST_F(Invariance, WrongUsageIsStatus2) {
     expect_failure(2, "--hidden", "table --hidden 0" + out);
     expect_failure(2, "--learning-rate", "table --learning-rate -1" + out);
     expect_failure(2, "--train-images", "table --train-images -5" + out);
+    expect_failure(2, "--kl-warmup", "table --kl-warmup -1" + out);
+    expect_failure(2, "--free-bits", "table --free-bits many" + out);
     expect_failure(2, "train-set", "table --train-set zz" + out);
     expect_failure(2, "--benchmark", "table --benchmark forest" + out);
     expect_failure(2, "--reduced-to", "reduced --reduced-to 1000,0" + out);
@@ -271,6 +274,23 @@ TEST_F(Invariance, AFolderThatHoldsARunIsNotOverwritten) {
     expect_failure(2, "--resume", train + " --seed 9");
     EXPECT_EQ(digest("run/s-z3-seed1/model.safetensors"), before);
     EXPECT_EQ(run(train + " --overwrite").status, 0);
+}
+
+TEST_F(Invariance, WarmUpAndFreeBitsAreOfTheWeights) {
+    const std::string train = std::string("train --latents 3 --train-set s --epochs 1 --quiet") + kSmall + " --out ";
+    ASSERT_EQ(run(train + at("plain")).status, 0);
+    ASSERT_EQ(run(train + at("warm") + " --kl-warmup 1.5 --free-bits 0.1").status, 0);
+    const fs::path weights = "s-z3-seed1/model.safetensors";
+    const auto has = [](const Metadata& values, const std::pair<std::string, std::string>& value) {
+        return std::find(values.begin(), values.end(), value) != values.end();
+    };
+    const Metadata warm = read_metadata(folder / "warm" / weights);
+    EXPECT_TRUE(has(warm, {"kl-warmup", "1.5"}) && has(warm, {"free-bits", "0.1"}));
+    for (const auto& [name, value] : read_metadata(folder / "plain" / weights))
+        EXPECT_TRUE(name != "kl-warmup" && name != "free-bits") << "runs of earlier versions go on";
+    EXPECT_NE(digest("warm/s-z3-seed1/model.safetensors"), digest("plain/s-z3-seed1/model.safetensors"));
+    expect_failure(1, "kl-warmup", "train --quiet --kl-warmup 2 --resume " + at("warm"));
+    expect_failure(1, "free-bits", "train --quiet --free-bits 2 --resume " + at("plain"));
 }
 
 TEST_F(Invariance, BadDataIsOneLine) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -63,9 +64,12 @@ inline std::vector<double> model_loss(Model<double>& model, int N, const LatentN
     return out;
 }
 
-/// Every parameter of every replica; `x` [R, N, D] is put into the minibatch. Returns the largest relative error.
-inline double expect_model_gradient(Model<double>& model, const std::vector<double>& x, int N, const LatentNoise& noise,
-                                    double scale, const std::string& name) {
+/// Every parameter of every replica; `x` [R, N, D] is put into the minibatch. `loss` is what the gradient is of.
+/// Returns the largest relative error.
+inline double expect_model_gradient(
+    Model<double>& model, const std::vector<double>& x, int N, const LatentNoise& noise, double scale,
+    const std::string& name,
+    const std::function<std::vector<double>(Model<double>&, int, const LatentNoise&, double)>& loss = model_loss) {
     const auto fill = [&] { check(copy_to_device(model.minibatch(), x.data(), x.size() * sizeof(double))); };
     fill();
     model.gradients(N, noise);
@@ -82,7 +86,7 @@ inline double expect_model_gradient(Model<double>& model, const std::vector<doub
                     values[at] = kept + (s ? h : -h);
                     model.parameters().upload(r, values);
                     fill();
-                    side[s] = model_loss(model, N, noise, scale)[r];
+                    side[s] = loss(model, N, noise, scale)[r];
                 }
                 values[at] = kept;
                 const double numeric = (side[1] - side[0]) / (2 * h);

@@ -76,7 +76,8 @@ std::vector<double> EquivaeExperiment::benchmarks(const std::vector<EquivaeRepli
         const Values own = {
             {"kind", "benchmark"}, {"seed", seed},         {"epochs", epochs}, {"labels", labels},
             {"latents", latents},  {"batch", ""},          {"phases", ""},     {"batches", text_of(training.phases)},
-            {"mixing", ""},        {"max-complement", ""}, {"likelihood", ""}};
+            {"mixing", ""},        {"max-complement", ""}, {"likelihood", ""}, {"kl-warmup", ""},
+            {"free-bits", ""}};
         results.push_back({names[i] + "/result.json", origin(own, {{"benchmark-steps", ""}}),
                            [&error = errors[i]](Fields& f) { f("error", error); }});
     }

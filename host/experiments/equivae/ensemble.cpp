@@ -115,6 +115,7 @@ class EquivaeEnsemble : public Ensemble {
         for (int r = 0; r < size(); ++r) {
             replicas_[r]->validation_nll = mean_of(latents[r].nll);
             replicas_[r]->validation_kl = mean_of(latents[r].kl);
+            replicas_[r]->latent_kl = latents[r].latent_kl;
             replicas_[r]->active_units = active_units(latents[r].v, replicas_[r]->latents);
         }
     }

@@ -146,6 +146,7 @@ void EquivaeReplica::fields(Fields& f) {
     f("probe_v", probe_v);
     f("probe_v_sample", probe_v_sample);
     f("active_units", active_units);
+    f("latent_kl", latent_kl);
 }
 
 // --- which models ----------------------------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ struct EquivaeReplica : Replica {
     std::optional<double> probe_r, probe_v;        ///< accuracy of a linear classifier on f_inv(x), on v
     std::optional<double> probe_v_sample;          ///< on draws of q(v | r, x)
     std::optional<double> active_units;            ///< of v: means that vary by more than 0.01 over validation images
+    std::optional<std::vector<double>> latent_kl;  ///< nats of each latent of v, of the same images, largest first
     double validation_nll = 0, validation_kl = 0;  ///< means over the validation images, r from 5 others of the class
 
     std::string group() const override;  ///< "semi100-paired-z8"

@@ -141,6 +141,10 @@ Table equivae_latents_table(const std::vector<EquivaeReplica>& replicas, const s
         Row row{{{"model", members[0]->group()}, {"epochs", members[0]->epochs}},
                 {cell_over("validation nll", members, &EquivaeReplica::validation_nll),
                  cell_over("validation KL", members, &EquivaeReplica::validation_kl)}};
+        for (Cell& cell : counted_nats_cells(members, &EquivaeReplica::latent_kl)) {
+            cell.test = "v " + cell.test;
+            row.cells.push_back(std::move(cell));
+        }
         for (const auto& [name, score] : scores)
             if (const auto values = values_of(members, score); !values.empty())
                 row.cells.push_back(measured_cell(name, values));

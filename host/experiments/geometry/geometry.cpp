@@ -126,6 +126,7 @@ void GeometryReplica::fields(Fields& f) {
     f("negative_bound", bound.negative_bound);
     f("negative_elbo", bound.negative_elbo);
     f("active_units", bound.active_units);
+    f("latent_kl", bound.latent_kl);
     f("accuracy", accuracy);
     f("sgd_mean", sgd_mean);
     f("sgd_std", sgd_std);

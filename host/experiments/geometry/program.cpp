@@ -79,6 +79,7 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
         if (paper_.model.likelihood != Likelihood::kBernoulli)
             preset({{"binarise", "grey"}, {"clip-probability", "0"}}, "--likelihood");
         paper_.interpolation.seed = options.seed;
+        require_divergence();
     }
     void check(const DataSet& data) const override {
         require_classes(data, 1);
@@ -88,6 +89,17 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
     }
 
   private:
+    /// Only the ELBO with its divergence in closed form has one that a setting could weigh.
+    void require_divergence() const {
+        if (options.divergence.counts_all()) return;
+        const std::string setting = options.divergence.warmup_epochs > 0 ? "--kl-warmup" : "--free-bits";
+        for (const double alpha : paper_.alphas)
+            if (alpha != 1)
+                throw UsageError(setting + " weighs the divergence of the ELBO, and a bound of order " +
+                                 number_text(alpha) + " has none of its own: choose --alphas 1");
+        if (!paper_.model.analytic_kl)
+            throw UsageError(setting + " weighs the divergence, which --kl mc has not: choose --kl analytic");
+    }
     LatentSupply latent_supply() {
         LatentSupply supply;
         supply.all = [this] { return geometry_latents(*experiment_, trained()); };

@@ -225,6 +225,15 @@ Statement geodesic(const TransitionStatistics& t) {
 
 using Columns = std::vector<std::pair<std::string, Value>>;
 
+/// Of each of kCountedNats, where all members know their latents' divergence.
+void add_counted_nats(Columns& columns, const Members& members) {
+    for (const GeometryReplica* r : members)
+        if (!r->bound.latent_kl) return;
+    for (const double nats : kCountedNats)
+        columns.push_back({"above " + number_text(nats) + " nats",
+                           [nats](auto* r) { return double(latents_above(*r->bound.latent_kl, nats)); }});
+}
+
 std::vector<Cell> cells(const Members& members, const Columns& columns) {
     std::vector<Cell> cells;
     for (const auto& [name, value] : columns) cells.push_back(cell_over(name, members, value));
@@ -247,19 +256,21 @@ Table table_of(const char* title, const std::string& dataset, int decimals,
 
 Table geometry_components_table(const std::vector<GeometryReplica>& replicas, const GeometryOptions& options,
                                 const std::string& dataset) {
-    return table_of(
-        "Figures 1 and 2: informative components, bounds and log p(x) of the test set", dataset, 3, replicas,
-        [&](const Members& members) -> Columns {
-            if (!have_likelihood(members)) return {};
-            return {{"components", informative},
-                    {"alignment", [](auto* r) { return r->spectrum.alignment; }},
-                    {formatted("bound (%d)", options.bound_samples), [](auto* r) { return -r->bound.negative_bound; }},
-                    {"ELBO", [](auto* r) { return -r->bound.negative_elbo; }},
-                    {formatted("log p (%d)", members[0]->likelihood.samples), log_likelihood},
-                    {"95 % +-", [](auto* r) { return r->likelihood.half_interval(); }},
-                    {"gap", &GeometryReplica::gap},
-                    {"ESS", effective_sample_size}};
-        });
+    return table_of("Figures 1 and 2: informative components, bounds and log p(x) of the test set", dataset, 3,
+                    replicas, [&](const Members& members) -> Columns {
+                        if (!have_likelihood(members)) return {};
+                        Columns columns = {{"components", informative},
+                                           {"alignment", [](auto* r) { return r->spectrum.alignment; }},
+                                           {formatted("bound (%d)", options.bound_samples),
+                                            [](auto* r) { return -r->bound.negative_bound; }},
+                                           {"ELBO", [](auto* r) { return -r->bound.negative_elbo; }},
+                                           {formatted("log p (%d)", members[0]->likelihood.samples), log_likelihood},
+                                           {"95 % +-", [](auto* r) { return r->likelihood.half_interval(); }},
+                                           {"gap", &GeometryReplica::gap},
+                                           {"ESS", effective_sample_size}};
+                        add_counted_nats(columns, members);
+                        return columns;
+                    });
 }
 
 Table geometry_separability_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset) {

@@ -124,6 +124,7 @@ void InvarianceReplica::fields(Fields& f) {
     f("test_reconstruction", test_elbo.reconstruction);
     f("test_kl", test_elbo.kl);
     f("active_units", test_elbo.active_units);
+    f("latent_kl", test_elbo.latent_kl);
 }
 
 // --- replicas on the device ------------------------------------------------------------------------------------------
@@ -256,6 +257,8 @@ std::vector<InvarianceBenchmark> InvarianceExperiment::benchmarks() {
                                    {"hidden", *kind == BenchmarkKind::kDense ? std::to_string(options_.hidden[0]) : ""},
                                    {"latents", ""},
                                    {"beta", ""},
+                                   {"kl-warmup", ""},
+                                   {"free-bits", ""},
                                    {"likelihood", ""},
                                    {"binarise", ""},
                                    {"classifier", code}});

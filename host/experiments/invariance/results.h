@@ -19,7 +19,8 @@ const TestAccuracies* invariance_table2(Variant train, int latents);
 /// Table 2 beside the measured one: one row per feature kind, train set and N, then one per benchmark and train set.
 Table invariance_table(const std::vector<InvarianceReplica>& replicas,
                        const std::vector<InvarianceBenchmark>& benchmarks, const std::string& dataset);
-/// Latents in use (ElboSummary::active_units) by training set and N: what the paper suspects behind its N = 10.
+/// Latents in use by training set and N, by their means' variance (ElboSummary::active_units) and by their divergence
+/// (latent_kl): what the paper suspects behind its N = 10.
 Table active_units_table(const std::vector<InvarianceReplica>& replicas, const std::string& dataset);
 /// C1 to C5 (checklist), the first four on this kind of feature.
 std::vector<Statement> invariance_claims(const std::vector<InvarianceReplica>& replicas, FeatureKind features);

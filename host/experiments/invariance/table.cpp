@@ -209,14 +209,28 @@ Table invariance_table(const std::vector<InvarianceReplica>& replicas,
 }
 
 Table active_units_table(const std::vector<InvarianceReplica>& replicas, const std::string& dataset) {
-    Table table = empty_table(
-        "Mills 2024", "Active units: latents whose mean varies over the test set (variance above 0.01)", dataset, 1);
-    std::map<Variant, std::map<int, std::vector<double>>> by;
-    for (const InvarianceReplica& r : replicas) by[r.train][r.latents].push_back(r.test_elbo.active_units);
+    Table table = empty_table("Mills 2024",
+                              "Latents in use on the test set: active units, whose mean varies (variance above 0.01), "
+                              "and latents whose divergence is above so many nats",
+                              dataset, 1);
+    std::map<Variant, std::map<int, std::vector<const InvarianceReplica*>>> by;
+    for (const InvarianceReplica& r : replicas) by[r.train][r.latents].push_back(&r);
+    const auto active = [](const InvarianceReplica* r) { return r->test_elbo.active_units; };
+    const auto latent_kl = [](const InvarianceReplica* r) -> const auto& { return r->test_elbo.latent_kl; };
     for (const auto& [train, sizes] : by) {
-        Row& row = table.rows.emplace_back(Row{{{"train", set_name(train)}}, {}});
-        for (const auto& [latents, values] : sizes)
-            row.cells.push_back(measured_cell("N = " + std::to_string(latents), values));
+        std::vector<std::pair<std::string, Row>> rows;  // by what counts a latent as used
+        const auto add = [&, &of_set = train](const std::string& counted, int latents, Cell cell) {
+            auto at = std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.first == counted; });
+            if (at == rows.end())
+                at = rows.insert(at, {counted, Row{{{"train", set_name(of_set)}, {"counted", counted}}, {}}});
+            cell.test = "N = " + std::to_string(latents);
+            at->second.cells.push_back(std::move(cell));
+        };
+        for (const auto& [latents, members] : sizes) {
+            add("active", latents, cell_over("", members, active));
+            for (const Cell& cell : counted_nats_cells(members, latent_kl)) add(cell.test, latents, cell);
+        }
+        for (auto& [counted, row] : rows) table.rows.push_back(std::move(row));
     }
     return table;
 }

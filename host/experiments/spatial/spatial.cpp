@@ -133,6 +133,7 @@ void list(Fields& f, ElboSummary& e) {
     f("kl", e.kl);
     f("pose_kl", e.pose_kl);
     f("active_units", e.active_units);
+    f("latent_kl", e.latent_kl);
 }
 void list(Fields& f, SvmScores& s) {
     f("cv_mean", s.cv_mean);

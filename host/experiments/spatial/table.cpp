@@ -100,8 +100,10 @@ Table spatial_models_table(const std::vector<SpatialReplica>& replicas, const st
             cell_over("-ELBO", members, [](R r) { return r->test_elbo.negative_elbo; }),
             cell_over("reconstruction", members, [](R r) { return r->test_elbo.reconstruction; }),
             cell_over("KL", members, [](R r) { return r->test_elbo.kl; }),
-            cell_over("active units", members, [](R r) { return r->test_elbo.active_units; }),
-            cell_over("bad minima", members, [](R r) { return !bad_minimum(*r).empty(); })};
+            cell_over("active units", members, [](R r) { return r->test_elbo.active_units; })};
+        const auto latent_kl = [](R r) -> const auto& { return r->test_elbo.latent_kl; };
+        for (Cell& cell : counted_nats_cells(members, latent_kl)) cells.push_back(std::move(cell));
+        cells.push_back(cell_over("bad minima", members, [](R r) { return !bad_minimum(*r).empty(); }));
         if (members[0]->has_pose())
             cells.push_back(
                 cell_over("largest correlation in u", members, [](R r) { return r->pose.largest_correlation; }));

@@ -7,17 +7,21 @@ namespace warpvae {
 
 template <class T>
 ConvStack<T>::ConvStack(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> layers,
-                        Activation last)
+                        Activation last, InitialRule rule)
     : layers_(std::move(layers)), last_(last) {
+    if (rule == InitialRule::kXavier) throw std::invalid_argument("convolutions begin as kLasagne or kTorch has them");
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         ConvLayer& layer = layers_[i];
         const ConvolutionShape& s = layer.shape;
         const std::string name = prefix + std::to_string(2 * i);
         const int window = s.kernel * s.kernel;
-        layer.weight =
-            layout.add(name + ".weight", {s.y_channels, s.x_channels, s.kernel, s.kernel},
-                       Initial::glorot(window * s.x_channels, window * s.y_channels), MemoryFormat::kChannelsLast);
-        layer.bias = layout.add(name + ".bias", {layer.out_channels()}, Initial());
+        // torch takes the weight's second axis for what a unit reads, of a transposed convolution too.
+        const bool is_torch = rule == InitialRule::kTorch;
+        const Initial weight = is_torch ? Initial::torch(window * s.x_channels)
+                                        : Initial::glorot(window * s.x_channels, window * s.y_channels);
+        layer.weight = layout.add(name + ".weight", {s.y_channels, s.x_channels, s.kernel, s.kernel}, weight,
+                                  MemoryFormat::kChannelsLast);
+        layer.bias = layout.add(name + ".bias", {layer.out_channels()}, is_torch ? weight : Initial());
     }
 }
 

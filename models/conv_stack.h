@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "models/parameters.h"
+#include "models/dense_layer.h"
 
 namespace warpvae {
 
@@ -24,9 +24,10 @@ template <class T>
 class ConvStack {
   public:
     ConvStack() = default;
-    /// Layers PREFIX0, PREFIX2, ... as torch.nn.Sequential numbers them, ReLUs counted; weights Glorot uniform, biases
-    /// 0. `last` follows the last layer; not a sigmoid.
-    ConvStack(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> layers, Activation last);
+    /// Layers PREFIX0, PREFIX2, ... as torch.nn.Sequential numbers them, ReLUs counted. `last` follows the last layer;
+    /// not a sigmoid. `rule`: kLasagne, or kTorch, which is torch.nn.Conv2d's and ConvTranspose2d's.
+    ConvStack(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> layers, Activation last,
+              InitialRule rule = InitialRule::kLasagne);
     /// Makes room for `rows` images of each of R replicas; before the first call of forward. The calls that follow run
     /// on `convolver`, or on the fused kernels where all layers do (convolution_is_fused).
     void allocate(const Convolver& convolver, int R, int rows);

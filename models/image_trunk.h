@@ -11,10 +11,10 @@ class ImageTrunk {
   public:
     ImageTrunk() = default;
     /// Tensors PREFIXconv.0, PREFIXconv.2, ... and PREFIXdense.0.
-    ImageTrunk(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> convolutions, int hidden)
-        : convolutions_(layout, prefix + "conv.", std::move(convolutions), Activation::kRelu),
-          dense_(layout, prefix + "dense.", {int(convolutions_.out()), hidden}, Activation::kRelu,
-                 InitialRule::kLasagne) {}
+    ImageTrunk(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> convolutions, int hidden,
+               InitialRule rule = InitialRule::kLasagne)
+        : convolutions_(layout, prefix + "conv.", std::move(convolutions), Activation::kRelu, rule),
+          dense_(layout, prefix + "dense.", {int(convolutions_.out()), hidden}, Activation::kRelu, rule) {}
     void allocate(const Convolver& convolver, int R, int rows) {
         convolutions_.allocate(convolver, R, rows);
         dense_.allocate(std::size_t(R) * rows);

@@ -141,6 +141,23 @@ std::vector<float> gradients_of(std::vector<ConvLayer> layers, Activation x_acti
     return out;
 }
 
+TEST(ConvStack, BeginsAsTorchsLayersDo) {
+    for (const bool transposed : {false, true}) {
+        ParameterLayout layout;
+        ConvLayer layer;
+        layer.shape = {6, 9, 9, 11, 5, 1, 2}, layer.transposed = transposed;
+        const ConvStack<double> stack(layout, "conv.", {layer}, Activation::kNone, InitialRule::kTorch);
+        // torch.nn.Conv2d(6, 11, 5) and ConvTranspose2d(11, 6, 5) both draw from U(-b, b) with b = 1 / sqrt(6 * 25).
+        for (const ParameterInfo& tensor : layout.tensors()) {
+            EXPECT_DOUBLE_EQ(tensor.initial.bound, 1 / std::sqrt(150.)) << tensor.name;
+            EXPECT_TRUE(tensor.initial.centre.empty());
+        }
+    }
+    ParameterLayout layout;
+    EXPECT_THROW(ConvStack<double>(layout, "conv.", {}, Activation::kNone, InitialRule::kXavier),
+                 std::invalid_argument);
+}
+
 TEST(ConvStack, FusedGradientsAreTheLibrarys) {
     const auto expect_same = [](const std::vector<ConvLayer>& layers, Activation x_activation, int R, int N) {
         const std::vector<float> library = gradients_of(layers, x_activation, R, N);

@@ -58,24 +58,24 @@ ParameterLayout Equivae<T>::make_layout() {
     const auto convolutions = encoder_convolutions(c.height, c.width, c.channels, c.filters);
     const auto dense = [&](const std::string& name, const std::vector<int>& widths, Activation last,
                            Dropout dropout = {}) {
-        return DenseStack<T>(layout, name, widths, last, InitialRule::kLasagne, dropout);
+        return DenseStack<T>(layout, name, widths, last, c.initial, dropout);
     };
     const int Z = c.latents, joint = c.trunk_hidden + c.hidden, flat = 2 * c.decoder_hidden;
-    inv_trunk_ = ImageTrunk<T>(layout, "inv.", convolutions, c.trunk_hidden);
+    inv_trunk_ = ImageTrunk<T>(layout, "inv.", convolutions, c.trunk_hidden, c.initial);
     inv_tail_ = dense("inv.tail.", {c.trunk_hidden, c.hidden, Z}, Activation::kNone);
-    cov_trunk_ = ImageTrunk<T>(layout, "cov.", convolutions, c.trunk_hidden);
+    cov_trunk_ = ImageTrunk<T>(layout, "cov.", convolutions, c.trunk_hidden, c.initial);
     cov_r_ = dense("cov.r.", {Z, c.hidden}, Activation::kRelu);
     mu_ = dense("cov.mu.", {joint, c.hidden, Z}, Activation::kNone);
     logvar_ = dense("cov.logvar.", {joint, c.hidden, Z}, Activation::kNone);
     decoder_r_ = dense("decoder.r.", {Z, c.decoder_hidden}, Activation::kRelu);
     decoder_v_ = dense("decoder.v.", {Z, c.decoder_hidden}, Activation::kRelu);
     decoder_joint_ = dense("decoder.joint.", {flat, flat}, Activation::kRelu);
-    decoder_ =
-        ConvStack<T>(layout, "decoder.conv.",
-                     decoder_convolutions(flat, c.height, c.width, c.channels, c.decoder_filters), Activation::kNone);
+    decoder_ = ConvStack<T>(layout, "decoder.conv.",
+                            decoder_convolutions(flat, c.height, c.width, c.channels, c.decoder_filters),
+                            Activation::kNone, c.initial);
     likelihood_ = PixelLikelihood<T>(layout, c.likelihood, c.height * c.width, c.channels);
     if (c.semi_supervised) {
-        class_trunk_ = ImageTrunk<T>(layout, "class.", convolutions, c.trunk_hidden);
+        class_trunk_ = ImageTrunk<T>(layout, "class.", convolutions, c.trunk_hidden, c.initial);
         std::vector<int> widths = {c.trunk_hidden + Z};
         widths.insert(widths.end(), c.classifier_hidden.begin(), c.classifier_hidden.end());
         widths.push_back(c.classes);
@@ -160,7 +160,7 @@ std::vector<LossTerm<T>> Equivae<T>::loss_terms() const {
     const bool paired = config_.mixing == LabelledMixing::kPaired;
     const double count = data_.images ? double(data_.images->count()) : 1;
     const double scale = paired ? 1. / std::max(pairs_.labelled, 1) : double(labelled_order_.steps) / count;
-    const double weight = paired ? 1 : count / double(std::max<std::size_t>(data_.unlabelled, 1));
+    const double weight = labelled_share();
     const auto labelled = [&](const char* name, const T* rows, int stride) {
         return LossTerm<T>{name, rows, weight, true, pairs_.labelled, std::size_t(stride), scale};
     };
@@ -331,11 +331,20 @@ void Equivae<T>::forward(int N, const LatentNoise& noise) {
 
 // --- loss and backward -----------------------------------------------------------------------------------------------
 
-/// The weight of one labelled image's loss beside the mean over the unlabelled ones.
+/// What the mean over the labelled images weighs beside the mean over the unlabelled ones.
+template <class T>
+double Equivae<T>::labelled_share() const {
+    const std::optional<double>& weight = config_.labelled_weight;
+    if (!weight && config_.mixing == LabelledMixing::kPaired) return 1;
+    const double labelled = data_.images ? double(data_.images->count()) : 1;
+    return weight.value_or(1) * labelled / double(std::max<std::size_t>(data_.unlabelled, 1));
+}
+
+/// The same of one labelled image of the step: with kSum steps have more or fewer of them.
 template <class T>
 T Equivae<T>::labelled_scale() const {
-    if (config_.mixing == LabelledMixing::kPaired) return T(1) / T(std::max(pairs_.labelled, 1));
-    return T(1) / T(pairs_.unlabelled);
+    if (config_.mixing == LabelledMixing::kPaired) return T(labelled_share()) / T(std::max(pairs_.labelled, 1));
+    return T(config_.labelled_weight.value_or(1)) / T(pairs_.unlabelled);
 }
 
 /// The rows of the loss terms over classes, without gradients.

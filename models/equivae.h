@@ -11,6 +11,7 @@
 // unlabelled images with an exact sum over classes, plus -L_lab - log q(y|x) of labelled ones. equivae.cpp writes
 // forward, loss and backward out, from top to bottom.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,11 +41,15 @@ struct EquivaeConfig {
     int decoder_hidden = 64;  ///< of the decoder's first dense layers; its second has twice as many units
     std::vector<int> classifier_hidden = {128, 64};  ///< of q(y | x)
     double dropout = 0.5;
+    InitialRule initial = InitialRule::kLasagne;  ///< or kTorch
     Likelihood likelihood = Likelihood::kBernoulli;
     PixelScale pixels;                           ///< device memory; none: bytes / 255
     int min_complement = 1, max_complement = 7;  ///< m is uniform in these, one draw a step
     bool semi_supervised = false;
     LabelledMixing mixing = LabelledMixing::kPaired;
+    /// What a labelled image weighs in the loss, in multiples of an unlabelled one: 1 in the paper's sum (eq. 7, 16).
+    /// None: as the mixing has it, 1 with kSum, and unlabelled / labelled images with kPaired, whose losses are means.
+    std::optional<double> labelled_weight;
     bool self_complement = false;  ///< the ablation of section 3: r = f_inv(x) of the image itself
     /// For images of this shape. The paper's filters are for 28 and 32 pixels a side: each of the decoder's doubles the
     /// side, from 2 on. Larger images have more layers of 64 filters, at the small end of both nets; smaller ones have
@@ -131,6 +136,7 @@ class Equivae : public Autoencoder<T> {
     void classify_images(const LatentNoise& drop);
     void likelihood(T* nll, T* d_pixels, const T* target, PairShape pairs, T scale, const T* weights);
     void forward(int N, const LatentNoise& noise);
+    double labelled_share() const;
     T labelled_scale() const;
     ClassExpectation<T> class_rows();
     void class_loss(const ClassExpectation<T>& out, const T* kl);

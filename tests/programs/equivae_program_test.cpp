@@ -128,6 +128,43 @@ TEST_F(EquivaeProgram, BenchmarksAreOfTheirOwnRun) {
     EXPECT_EQ(Json::parse(read_file(at(name))).at("training").at("learning-rate"), "0.01");
 }
 
+TEST_F(EquivaeProgram, EachWeightOfLabelledImagesIsAModel) {
+    const std::string table =
+        "table --which semi --labels 20 --labelled-weight auto,2.5 --mixing paired --seeds 1 --epochs 1"
+        " --benchmark-steps 0 --out " +
+        at("run") + kSmall;
+    ASSERT_EQ(run(table).status, 0);
+    EXPECT_NE(digest("run/semi20-paired-z8-seed1/model.safetensors"),
+              digest("run/semi20-paired-w2.5-z8-seed1/model.safetensors"));
+    const Json rows = Json::parse(read_file(at("run/table_semi.json"))).at("rows");
+    EXPECT_EQ(rows[0].at("mixing"), "paired");
+    EXPECT_EQ(rows[1].at("mixing"), "paired, weight 2.5");
+    for (const auto& [name, value] : read_metadata(folder / "run/semi20-paired-z8-seed1/model.safetensors"))
+        EXPECT_NE(name, "labelled-weight") << "runs of earlier versions go on";
+    const std::string out = kSmall + std::string(" --out ") + at("x");
+    expect_failure(2, "auto or a number", "train --which semi --labelled-weight 0" + out);
+}
+
+TEST_F(EquivaeProgram, TheBenchmarkIsTrainedAsItsSettingsSay) {
+    const std::string table =
+        "table --which semi --labels 20 --seeds 1 --epochs 1 --benchmark-steps 0 --out " + at("run") + kSmall;
+    ASSERT_EQ(run(table + " --benchmark-passes 3").status, 0);
+    const std::string name = "run/benchmark-labels20-z8-3epochs-seed1/result.json",
+                      of_model = "run/benchmark-labels20-z8-1epochs-seed1/result.json";
+    EXPECT_TRUE(fs::exists(at(name)));
+    EXPECT_TRUE(fs::exists(at(of_model))) << "for as many passes as the model";
+    const std::string before = read_file(at(name)), resume = " --quiet --resume " + at("run");
+    ASSERT_EQ(run("table --benchmark-steps 5" + resume).status, 0);  // one step a pass: the larger of both
+    EXPECT_TRUE(fs::exists(at("run/benchmark-labels20-z8-5epochs-seed1/result.json")));
+    ASSERT_EQ(run("table --benchmark-steps 0 --benchmark-dropout 0" + resume).status, 0);
+    EXPECT_NE(read_file(at(name)), before);
+    EXPECT_EQ(Json::parse(read_file(at(name))).at("evaluation").at("benchmark-dropout"), "0");
+    EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 1) << "the model is trained once";
+    const std::string out = kSmall + std::string(" --out ") + at("x");
+    expect_failure(2, "--benchmark-dropout", "table --benchmark-dropout 1" + out);
+    expect_failure(2, "--benchmark-passes", "table --benchmark-passes -1" + out);
+}
+
 TEST_F(EquivaeProgram, BenchmarksTrainedTogetherAreThoseTrainedAlone) {
     const std::string table =
         std::string("table --which semi --labels 20 --seeds 3 --epochs 1 --benchmark-steps 20") + kSmall;

@@ -56,12 +56,12 @@ std::vector<double> EquivaeExperiment::benchmarks(const std::vector<EquivaeRepli
     const EquivaeReplica& first = *of[0];
     const bool semi = first.kind == EquivaeKind::kSemiSupervised;
     ClassifierTraining training;
-    training.epochs = first.planned;
-    training.phases = first.phases;
+    training.epochs = converged && options_.benchmark_passes ? options_.benchmark_passes : first.planned;
+    training.phases = phases_of(training.epochs);
     training.learning_rate = options().learning_rate;
     if (semi) {
         const int batch = options().batch, steps = (first.labels + batch - 1) / batch;
-        if (converged) training.epochs = std::max(first.planned, (options_.benchmark_steps + steps - 1) / steps);
+        if (converged) training.epochs = std::max(training.epochs, (options_.benchmark_steps + steps - 1) / steps);
         training.phases = {{0, std::min(batch, first.labels)}};
     }
     const std::string epochs = std::to_string(training.epochs), labels = semi ? std::to_string(first.labels) : "",
@@ -73,12 +73,15 @@ std::vector<double> EquivaeExperiment::benchmarks(const std::vector<EquivaeRepli
         const std::string seed = std::to_string(of[i]->seed);
         names.push_back("benchmark-" + (semi ? "labels" + labels : "supervised") + "-z" + latents + "-" + epochs +
                         "epochs-seed" + seed);
-        const Values own = {
-            {"kind", "benchmark"}, {"seed", seed},         {"epochs", epochs}, {"labels", labels},
-            {"latents", latents},  {"batch", ""},          {"phases", ""},     {"batches", text_of(training.phases)},
-            {"mixing", ""},        {"max-complement", ""}, {"likelihood", ""}, {"kl-warmup", ""},
-            {"free-bits", ""}};
-        results.push_back({names[i] + "/result.json", origin(own, {{"benchmark-steps", ""}}),
+        const Values own = {{"kind", "benchmark"}, {"seed", seed},
+                            {"epochs", epochs},    {"labels", labels},
+                            {"latents", latents},  {"batch", ""},
+                            {"phases", ""},        {"batches", text_of(training.phases)},
+                            {"mixing", ""},        {"max-complement", ""},
+                            {"likelihood", ""},    {"kl-warmup", ""},
+                            {"free-bits", ""},     {"labelled-weight", ""},
+                            {"initialisation", ""}};
+        results.push_back({names[i] + "/result.json", origin(own, {{"benchmark-steps", ""}, {"benchmark-passes", ""}}),
                            [&error = errors[i]](Fields& f) { f("error", error); }});
     }
     read_or_make(results, [&](const std::vector<std::size_t>& which) {
@@ -90,7 +93,9 @@ std::vector<double> EquivaeExperiment::benchmarks(const std::vector<EquivaeRepli
             training.seeds.push_back(replica.seed);
             if (semi) labelled[r] = &(drawn[r] = labelled_images(replica));
         }
-        BenchmarkClassifier classifier(*this, first.config, labelled, training.phases.back().batch, options().math);
+        EquivaeConfig like = first.config;
+        like.dropout = options_.benchmark_dropout;
+        BenchmarkClassifier classifier(*this, like, labelled, training.phases.back().batch, options().math);
         classifier.train(training, group_label(names[which[0]], which.size()));
         const std::vector<double> accuracy = classifier.accuracy(data().test);
         for (std::size_t r = 0; r < which.size(); ++r) errors[which[r]] = 1 - accuracy[r];

@@ -15,6 +15,7 @@ const Choices<EquivaeKind> kKinds = {{"supervised", EquivaeKind::kSupervised},
                                      {"unsupervised", EquivaeKind::kUnsupervised}};
 const Choices<LabelledMixing> kMixings = {{"paired", LabelledMixing::kPaired}, {"sum", LabelledMixing::kSum}};
 constexpr const char* kPapersLikelihood = "auto";
+constexpr const char* kMixingsWeight = "auto";
 constexpr const char* kChannelGaussian = "gaussian-per-channel";
 /// What earlier versions knew: `deviation`, of colour images alone. Files of weights still have it, of these Gaussians.
 const Choices<Likelihood> kDeviations = {{"unit", Likelihood::kGaussian},
@@ -40,6 +41,20 @@ Format<std::optional<Likelihood>> likelihood_format() {
     return format;
 }
 
+std::string weight_text(const std::optional<double>& weight) { return weight ? number_text(*weight) : kMixingsWeight; }
+
+/// A number above 0, or none: the mixing's own.
+Format<std::optional<double>> weight_format() {
+    const Format<double> finite = number(positive());
+    return {[finite](const std::string& text) {
+                std::optional<std::optional<double>> read;  // empty: neither
+                if (text == kMixingsWeight) read.emplace();
+                if (const std::optional<double> weight = finite.read(text)) read.emplace(weight);
+                return read;
+            },
+            weight_text, "{auto} or NUMBER", "auto or " + finite.wanted};
+}
+
 }  // namespace
 
 // --- settings and names ----------------------------------------------------------------------------------------------
@@ -54,6 +69,10 @@ void add_settings(Settings& s, EquivaeOptions& o) {
           "semi: numbers of labelled images, shared equally by the classes");
     s.add("mixing", o.mixing, kTraining, one_of(kMixings),
           "semi: paired (labelled images beside each minibatch) or sum (each once an epoch)");
+    s.add("labelled-weight", o.labelled_weight, kTraining, weight_format(),
+          "semi: what a labelled image weighs in the loss, in multiples of an unlabelled one (eq. 7: 1); auto: 1 with "
+          "sum, the number of unlabelled images over that of labelled ones with paired")
+        .came_as(kMixingsWeight);
     s.add("latents", o.latents, kTraining, whole(0, 784), "dimensions of r and of v; 0: the paper's");
     s.add("max-complement", o.max_complement, kTraining, whole(0, 1000),
           "images of a class that make r, at most; each step draws their number; 0: the paper's");
@@ -64,10 +83,24 @@ void add_settings(Settings& s, EquivaeOptions& o) {
           "gaussian-learned "
           "(one deviation, learned), gaussian-per-channel (several)")
         .renamed_from("deviation");
+    s.add("initialisation", o.initial, kTraining,
+          one_of<InitialRule>({{"glorot", InitialRule::kLasagne}, {"torch", InitialRule::kTorch}}),
+          "initial values: glorot (biases 0) or torch (torch.nn.Linear's and Conv2d's)")
+        .came_as("glorot");
     s.group("Evaluation");
     s.add("benchmark-steps", o.benchmark_steps, kEvaluation, whole(0, 1000000),
-          "semi: the benchmark is trained for so many steps at least, that it converges; 0: as long as the model")
+          "semi: the benchmark is trained for so many steps at least, that it converges; 0: for --benchmark-passes "
+          "alone")
         .only({"table", "evaluate", "report"});
+    s.add("benchmark-passes", o.benchmark_passes, kEvaluation, whole(0, 100000),
+          "over its images that the benchmark is trained for, unless --benchmark-steps are more; 0: as many as the "
+          "model")
+        .only({"table", "evaluate", "report"})
+        .came_as("0");
+    s.add("benchmark-dropout", o.benchmark_dropout, kEvaluation, number({0, 0.99}),
+          "the share of units that the benchmark drops after each hidden layer in training")
+        .only({"table", "evaluate", "report"})
+        .came_as("0.5");
     s.add("judge-steps", o.judge_steps, kNothing, whole(0, 1000000),
           "of the classifier that judges samples; 0: 2600 for each channel")
         .only({"figures", "report"});
@@ -106,9 +139,14 @@ std::string text_of(const std::vector<BatchPhase>& phases) {
 
 std::string EquivaeReplica::group() const {
     const std::string name = kind == EquivaeKind::kSemiSupervised
-                                 ? "semi" + std::to_string(labels) + "-" + name_of(mixing)
+                                 ? "semi" + std::to_string(labels) + "-" + name_of(mixing) +
+                                       (labelled_weight ? "-w" + number_text(*labelled_weight) : "")
                                  : name_in(kKinds, kind);
     return name + "-z" + std::to_string(latents);
+}
+
+std::string EquivaeReplica::mixing_text() const {
+    return name_of(mixing) + (labelled_weight ? ", weight " + number_text(*labelled_weight) : "");
 }
 
 Values EquivaeReplica::own() const {
@@ -118,6 +156,7 @@ Values EquivaeReplica::own() const {
     return {{"kind", name_in(kKinds, kind)},
             {"labels", semi ? std::to_string(labels) : ""},
             {"mixing", semi ? name_of(mixing) : ""},
+            {"labelled-weight", semi ? weight_text(labelled_weight) : ""},
             {"latents", std::to_string(latents)},
             {"max-complement", config.self_complement ? "" : std::to_string(config.max_complement)},
             {"likelihood", has_name ? likelihood_name(config.likelihood) : ""},
@@ -161,8 +200,10 @@ std::vector<EquivaeReplica> EquivaeExperiment::replicas(EquivaeKind kind) const 
         for (int s = 0; s < options().seeds; ++s) all.push_back(replica(kind, s));
     else
         for (const LabelledMixing mixing : options_.mixing)
-            for (const int labels : options_.labels)
-                for (int s = 0; s < options().seeds; ++s) all.push_back(replica(kind, s, 0, labels, mixing));
+            for (const std::optional<double>& weight : options_.labelled_weight)
+                for (const int labels : options_.labels)
+                    for (int s = 0; s < options().seeds; ++s)
+                        all.push_back(replica(kind, s, 0, labels, mixing, weight));
     return all;
 }
 
@@ -173,13 +214,13 @@ std::vector<EquivaeReplica> EquivaeExperiment::shown_replicas() const {
 }
 
 /// The `seed`-th of the run, everything that the options leave to the paper resolved.
-EquivaeReplica EquivaeExperiment::replica(EquivaeKind kind, int seed, int latents, int labels,
-                                          LabelledMixing mixing) const {
+EquivaeReplica EquivaeExperiment::replica(EquivaeKind kind, int seed, int latents, int labels, LabelledMixing mixing,
+                                          std::optional<double> labelled_weight) const {
     const bool semi = kind == EquivaeKind::kSemiSupervised, colour = split_.train.channels > 1;
     if (!latents) latents = options_.latents ? options_.latents : semi && !colour ? 8 : 16;
     EquivaeReplica r;
     r.seed = options().seed + seed;
-    r.kind = kind, r.labels = labels, r.mixing = mixing, r.latents = latents;
+    r.kind = kind, r.labels = labels, r.mixing = mixing, r.labelled_weight = labelled_weight, r.latents = latents;
     r.planned = options().epochs ? options().epochs : paper_epochs(r);
     r.phases = phases_of(r.planned);
     r.config = EquivaeConfig::for_latents(latents);
@@ -188,7 +229,8 @@ EquivaeReplica EquivaeExperiment::replica(EquivaeKind kind, int seed, int latent
     r.config.likelihood = options_.pixels.value_or(papers_likelihood(colour));
     r.config.max_complement = options_.max_complement ? options_.max_complement : colour ? 10 : semi ? 4 : 7;
     r.config.semi_supervised = semi;
-    r.config.mixing = mixing;
+    r.config.initial = options_.initial;
+    r.config.mixing = mixing, r.config.labelled_weight = labelled_weight;
     r.config.self_complement = kind == EquivaeKind::kUnsupervised;
     return r;
 }

@@ -30,11 +30,15 @@ struct EquivaeOptions {
     EquivaeKind which = EquivaeKind::kSupervised;  ///< Table 1, or Table 2
     std::vector<int> labels = {100, 600, 1000, 3000};
     std::vector<LabelledMixing> mixing = {LabelledMixing::kPaired};
-    int latents = 0;                   ///< 0: the paper's, 16, and 8 for grey images and few labels
+    std::vector<std::optional<double>> labelled_weight = {std::nullopt};  ///< none: as the mixing has it
+    int latents = 0;  ///< 0: the paper's, 16, and 8 for grey images and few labels
+    InitialRule initial = InitialRule::kLasagne;
     int max_complement = 0;            ///< 0: the paper's, 7, 4 with few labels, 10 in colour
     int phases = 0;                    ///< 0: the paper's, 4, on SVHN 5
     std::optional<Likelihood> pixels;  ///< none: the paper's, Bernoulli, and Gaussian in colour
     int benchmark_steps = 2000;
+    int benchmark_passes = 0;  ///< 0: as many as the model
+    double benchmark_dropout = 0.5;
     int judge_steps = 0;  ///< 0: kJudgeSteps for each channel
     Reduction reduction = Reduction::kUmap;
     std::vector<int> classes;  ///< the columns of a sheet of samples; none: all
@@ -49,6 +53,7 @@ struct EquivaeReplica : Replica {
     EquivaeKind kind = EquivaeKind::kSupervised;
     int labels = 0;  ///< of kSemiSupervised
     LabelledMixing mixing = LabelledMixing::kPaired;
+    std::optional<double> labelled_weight;  ///< none: as the mixing has it
     int latents = 16;
     int planned = 0;                 ///< epochs that it is to be trained for
     std::vector<BatchPhase> phases;  ///< its minibatches
@@ -67,7 +72,9 @@ struct EquivaeReplica : Replica {
     std::optional<std::vector<double>> latent_kl;  ///< nats of each latent of v, of the same images, largest first
     double validation_nll = 0, validation_kl = 0;  ///< means over the validation images, r from 5 others of the class
 
-    std::string group() const override;  ///< "semi100-paired-z8"
+    std::string group() const override;  ///< "semi100-paired-z8", "semi100-paired-w10-z8"
+    /// The mixing, and the weight of a labelled image where it is not the mixing's own: "paired, weight 10".
+    std::string mixing_text() const;
     Values own() const override;
     Values own_evaluation() const override;
     void fields(Fields& f) override;
@@ -77,15 +84,15 @@ class EquivaeExperiment : public Experiment {
   public:
     EquivaeExperiment(const Run& run, const EquivaeOptions& options);
 
-    /// Every (mixing, labels, seed) of the options; one model of the ablation.
+    /// Every (mixing, weight, labels, seed) of the options; one model of the ablation.
     std::vector<EquivaeReplica> replicas(EquivaeKind kind) const;
     /// What the figures show, one seed each: 16 latents (or the options') for Figures 3 and 4, 2 for Figure 5.
     std::vector<EquivaeReplica> shown_replicas() const;
     /// The images whose labels a replica may see.
     ImageSet labelled_images(const EquivaeReplica& replica) const;
     /// The error rates of the paper's benchmarks of replicas of one group, each trained on the same labels unless its
-    /// result is on disk. For how long the paper does not say: until they have `converged`, or for the models' own
-    /// number of passes.
+    /// result is on disk. For how long the paper does not say: until they have `converged`, as the options say, or for
+    /// the models' own number of passes.
     std::vector<double> benchmarks(const std::vector<EquivaeReplica*>& replicas, bool converged) const;
 
     /// "32 at the beginning, which we double successively": equal phases of so many epochs.
@@ -99,7 +106,8 @@ class EquivaeExperiment : public Experiment {
 
   private:
     EquivaeReplica replica(EquivaeKind kind, int seed, int latents = 0, int labels = 0,
-                           LabelledMixing mixing = LabelledMixing::kPaired) const;
+                           LabelledMixing mixing = LabelledMixing::kPaired,
+                           std::optional<double> labelled_weight = {}) const;
     int paper_epochs(const EquivaeReplica& replica) const;
     bool is_svhn() const { return data().name == "svhn"; }
 

@@ -112,7 +112,7 @@ Table equivae_semi_table(const std::vector<EquivaeReplica>& replicas, const std:
         table.rows.push_back(
             {{{"data", shown_name(dataset)},
               {"labels", first.labels},
-              {"mixing", name_of(first.mixing)},
+              {"mixing", first.mixing_text()},
               {"run", run_of(members)}},
              {scored("EQUIVAE", members, &EquivaeReplica::classifier, paper ? &paper->equivae : nullptr),
               scored("benchmark, converged", members, &EquivaeReplica::benchmark, paper ? &paper->benchmark : nullptr),
@@ -219,8 +219,9 @@ std::vector<Statement> equivae_claims(const std::vector<EquivaeReplica>& replica
                 ++seen, good += *r.classifier < *(r.*benchmark);
                 leads.push_back(*(r.*benchmark) - *r.classifier);
                 if (evidence.size() < 250)
-                    evidence += formatted("%s%d labels %s: %.2f against %.2f %%", evidence.empty() ? "" : "; ",
-                                          r.labels, name_of(r.mixing), 100 * *r.classifier, 100 * *(r.*benchmark));
+                    evidence +=
+                        formatted("%s%d labels %s: %.2f against %.2f %%", evidence.empty() ? "" : "; ", r.labels,
+                                  r.mixing_text().c_str(), 100 * *r.classifier, 100 * *(r.*benchmark));
             }
         claims.push_back(judged(name, statement, evidence + ".", good, seen, {"lead over the benchmark", leads}));
     };

@@ -8,6 +8,7 @@
 
 #include "data/files.h"
 #include "host/experiment/statements.h"
+#include "host/experiments/equivae/results.h"
 #include "host/experiments/geometry/results.h"
 #include "host/experiments/invariance/results.h"
 #include "host/experiments/spatial/results.h"
@@ -107,6 +108,40 @@ TEST(Findings, ALongerCurveIsNoGeodesic) {
     EXPECT_EQ(verdict_of(geometry_findings(run)[0]), Verdict::holds) << geometry_findings(run)[0].reason;
     run.transitions->length_of_circles = {1.0002, 1.0001, 1.05};
     EXPECT_EQ(verdict_of(geometry_findings(run)[0]), Verdict::fails) << "roundings are no length";
+}
+
+TEST(Findings, LoadingsAreHeldAgainstRandomRotations) {
+    GeometryReport run;
+    EXPECT_EQ(verdict_of(geometry_findings(run)[1]), Verdict::untested);
+    AgainstRotations& loading = run.replicas.emplace_back().axes.loading;
+    loading.value = 0.6, loading.axes = 1, loading.random_mean = 0.5, loading.random_std = 0.02;
+    EXPECT_EQ(verdict_of(geometry_findings(run)[1]), Verdict::holds);
+    EXPECT_NEAR(geometry_findings(run)[1].measured.mean(), 0.2, 1e-12);
+    loading.value = 0.95;
+    EXPECT_EQ(verdict_of(geometry_findings(run)[1]), Verdict::fails);
+}
+
+TEST(Findings, OfFewLabelsWhatIsLeftOpenIsWeighed) {
+    std::vector<EquivaeReplica> replicas;
+    for (const Statement& s : equivae_findings(replicas)) EXPECT_EQ(verdict_of(s), Verdict::untested) << s.id;
+    for (const LabelledMixing mixing : {LabelledMixing::kPaired, LabelledMixing::kSum}) {
+        EquivaeReplica& r = replicas.emplace_back();
+        r.kind = EquivaeKind::kSemiSupervised, r.labels = 100, r.seed = 1, r.mixing = mixing;
+        r.short_benchmark = 0.5, r.benchmark = 0.12;
+        r.classifier = mixing == LabelledMixing::kPaired ? 0.11 : 0.25;
+    }
+    EquivaeReplica& all = replicas.emplace_back();
+    all.latent_kl = std::vector<double>{3, 2, 0.05, 0.01, 0};
+    std::vector<Statement> found = equivae_findings(replicas);
+    ASSERT_EQ(found.size(), 3u);
+    for (const Statement& s : found) EXPECT_EQ(verdict_of(s), Verdict::holds) << s.id << s.reason;
+    EXPECT_NEAR(found[1].measured.mean(), 0.4, 1e-12);
+    EXPECT_NEAR(found[2].measured.mean(), 0.14, 1e-12);
+    replicas[0].benchmark = replicas[1].benchmark = 0.4;
+    replicas[1].classifier = 0.12;
+    all.latent_kl = std::vector<double>{3, 2, 1, 1, 0};
+    found = equivae_findings(replicas);
+    for (const Statement& s : found) EXPECT_EQ(verdict_of(s), Verdict::fails) << s.id << s.reason;
 }
 
 TEST(Findings, AreReadAgainWithTheirPictures) {

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 Table sample() {
     Table table;
-    table.paper = "Mills (2024)";
+    table.paper = "Mills 2024";
     table.table = "Table 2";
     table.dataset = "mnist";
     table.device = "cpu";
@@ -60,7 +60,7 @@ TEST(Table, JsonHasTheDocumentedShape) {
     const Json json = to_json(sample());
     EXPECT_EQ(
         json.dump(),
-        R"({"paper":"Mills (2024)","table":"Table 2","dataset":"mnist","device":"cpu","rows":[)"
+        R"({"paper":"Mills 2024","table":"Table 2","dataset":"mnist","device":"cpu","rows":[)"
         R"({"train":"MNIST-s","latents":10,"cells":[)"
         R"({"test":"MNIST-s","paper":0.8799,"mean":0.88125,"std":0.0021,"n":3,"tolerance":0.01,"allowed":0.01,"verdict":"agrees"},)"
         R"({"test":"MNIST-fr","paper":0.6846,"mean":0.7246,"std":0.0101,"n":3,"tolerance":0.02,"allowed":0.02,"verdict":"differs"}]},)"
@@ -70,7 +70,7 @@ TEST(Table, JsonHasTheDocumentedShape) {
 
 TEST(Table, Markdown) {
     EXPECT_EQ(to_markdown(sample()),
-              "**Mills (2024), Table 2 on mnist (cpu)**\n\n"
+              "**Mills 2024, Table 2 on mnist (cpu)**\n\n"
               "| train | latents | MNIST-s | MNIST-fr |\n"
               "| --- | --- | ---: | ---: |\n"
               "| MNIST-s | 10 | 0.8812 ± 0.0021 (0.8799) | 0.7246 ± 0.0101 (0.6846) ✗ |\n"

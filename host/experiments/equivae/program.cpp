@@ -1,6 +1,7 @@
 // equivae: Feige (2019), "Invariant-Equivariant Representation Learning for Multi-Class Data", from data to report.
 #include <cstdio>
 
+#include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
 #include "host/experiments/equivae/results.h"
@@ -58,7 +59,8 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
                {"labels", "100"},
                {"train-images", "6000"},
                {"test-images", "2000"},
-               {"benchmark-steps", "0"},
+               {"mixing", "paired,sum"},
+               {"benchmark-steps", "500"},
                {"judge-steps", "130"}},
               {{"epochs", "0"}, {"seeds", "5"}, {"labels", "100,600,1000,3000"}});
         teach(kLesson);
@@ -92,7 +94,8 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
     /// Trains and reads these replicas, prints and writes the tables that they have rows in.
     EquivaeReport show(std::vector<EquivaeReplica> replicas) {
         experiment_->train_and_evaluate(replicas);
-        EquivaeReport run{replicas, {}, {}, {}, {}};
+        EquivaeReport run;
+        run.replicas = replicas;
         const auto has = [&](EquivaeKind kind) {
             return std::any_of(replicas.begin(), replicas.end(), [&](const auto& r) { return r.kind == kind; });
         };
@@ -120,6 +123,8 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
     void report() {
         EquivaeReport run = show(all_replicas());
         run.figures = figures();
+        show_findings(experiment_->out(), "Feige (2019)", run.findings = equivae_findings(run.replicas));
+        draw_equivae_findings(*experiment_, run.replicas);
         write_equivae_report(*experiment_, run);
     }
     std::vector<EquivaeReplica> trained() const { return experiment_->trained(experiment_->replicas(paper_.which)); }

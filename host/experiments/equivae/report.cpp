@@ -1,4 +1,5 @@
 // report.html of the `equivae` experiment.
+#include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/equivae/results.h"
 #include "host/show/format.h"
@@ -54,6 +55,8 @@ void write_equivae_report(const EquivaeExperiment& experiment, const EquivaeRepo
     add_section(report, "Figure 3: both latents, and learning", "", {}, run.figures, {"figure3"});
     add_section(report, "Figure 4: samples, interpolations, swaps", "", {}, run.figures, {"figure4"});
     add_section(report, "Figure 5: two-dimensional latents", "", {}, run.figures, {"figure5"});
+    report.section("What the paper could not say");
+    add_findings(report, experiment.out(), run.findings);
     finish(report, experiment);
 }
 

@@ -1,5 +1,6 @@
-// What Pește, Malagò and Sârbu (2017) could not say: S9.
+// What Pește, Malagò and Sârbu (2017) could not say: S9 and S10.
 #include <algorithm>
+#include <cmath>
 
 #include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
@@ -36,6 +37,42 @@ Statement published_geodesic(const TransitionStatistics& t) {
     return s;
 }
 
+/// Models whose largest loadings were measured.
+std::vector<const GeometryReplica*> with_loadings(const std::vector<GeometryReplica>& replicas) {
+    std::vector<const GeometryReplica*> found;
+    for (const GeometryReplica& r : replicas)
+        if (!std::isnan(r.axes.loading.value)) found.push_back(&r);
+    return found;
+}
+
+Statement loadings_beside_chance(const std::vector<GeometryReplica>& replicas) {
+    std::vector<double> scores, values, random;
+    for (const GeometryReplica* r : with_loadings(replicas)) {
+        scores.push_back(r->axes.loading.score());
+        values.push_back(r->axes.loading.value), random.push_back(r->axes.loading.random_mean);
+    }
+    const auto near_chance = std::ranges::count_if(scores, [](double score) { return score < 0.5; });
+    Statement s =
+        judged("S10", "Eigenvectors with a largest loading of 0.6 are nearer to a random rotation than to the axes",
+               formatted("Their largest loading is %.2f on average; of random rotations of as many latents it is %.2f.",
+                         mean_of(values), mean_of(random)),
+               int(near_chance), int(scores.size()),
+               {"way from random rotations (0) to axes (1) by the largest loading, of each model", scores});
+    s.rule = "less than half of the way from random rotations to axes, in most of the models";
+    s.picture = picture_of_finding(s.id);
+    return s;
+}
+
+std::vector<ComparisonSeries> loadings(const std::vector<GeometryReplica>& replicas) {
+    ComparisonSeries model{"the model's eigenvectors", {}}, chance{"random rotations", {}};
+    for (const GeometryReplica* r : with_loadings(replicas)) {
+        const AgainstRotations& loading = r->axes.loading;
+        model.points.push_back({r->group(), loading.value, 0, {}});
+        chance.points.push_back({r->group(), loading.random_mean, loading.random_std, {}});
+    }
+    return model.points.empty() ? std::vector<ComparisonSeries>{} : std::vector{model, chance};
+}
+
 Series sorted_excess(const char* name, std::vector<double> ratios) {
     std::sort(ratios.begin(), ratios.end());
     Series line{.name = name, .x = {}, .y = {}, .std = {}};
@@ -47,12 +84,16 @@ Series sorted_excess(const char* name, std::vector<double> ratios) {
 }  // namespace
 
 std::vector<Statement> geometry_findings(const GeometryReport& run) {
-    return {published_geodesic(run.transitions.value_or(TransitionStatistics{}))};
+    return {published_geodesic(run.transitions.value_or(TransitionStatistics{})), loadings_beside_chance(run.replicas)};
 }
 
 void draw_geometry_findings(const GeometryExperiment& experiment, const GeometryReport& run) {
-    if (!run.transitions || run.transitions->length_of_circles.empty()) return;
     Drawings drawings(experiment);
+    if (const auto series = loadings(run.replicas); !series.empty())
+        comparison_plot(drawings.path("finding-S10"),
+                        {.title = "Largest loading of an eigenvector; 1: on an axis", .x = "model", .y = "loading"},
+                        series);
+    if (!run.transitions || run.transitions->length_of_circles.empty()) return;
     const Axes axes{
         .title = "How much longer than the Fisher-Rao distance", .x = "pairs of posteriors, sorted", .y = "percent"};
     drawings.add_lines("finding-S9", axes,

@@ -53,7 +53,8 @@ struct GeometryReport {
     std::optional<TransitionStatistics> transitions;
     std::vector<FigureFile> figures;
 };
-/// What the paper could not say (findings.cpp). S9: a published geodesic is not one.
+/// What the paper could not say (findings.cpp). S9: a published geodesic is not one. S10: largest loadings
+/// beside those of random rotations.
 std::vector<Statement> geometry_findings(const GeometryReport& run);
 /// Their pictures, written to figures/.
 void draw_geometry_findings(const GeometryExperiment& experiment, const GeometryReport& run);

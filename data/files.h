@@ -35,8 +35,8 @@ class FileWriter {
     int file_ = -1;
 };
 
-/// A folder of many files, which gets its name when all of them are there: one wait for the disk in place of one for each
-/// file. Nothing is left of one that was not finished.
+/// A folder of many files, which gets its name when all of them are there: it waits for the disk once, not once a file.
+/// Nothing is left of one that was not finished.
 class FolderWriter {
   public:
     /// `path` must not be there. Throws Error naming it.

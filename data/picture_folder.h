@@ -30,9 +30,9 @@ struct PartFolders {
 };
 PartFolders find_parts(const std::filesystem::path& folder);
 
-/// What is in one part. `table_above`: the metadata.csv that names its files with their folder before them, as
-/// train/7.png; empty: none does. Throws Error with one line for a class without pictures, a loop of links, a picture of
-/// a kind that is not read, a name that is not UTF-8, and what metadata.csv says wrongly.
+/// What is in one part. `table_above`: a metadata.csv that names its files with their folder before them, train/7.png;
+/// empty: none does. Throws Error with one line for a class without pictures, a loop of links, a picture of a kind that
+/// is not read, a name that is not UTF-8, and what metadata.csv says wrongly.
 PictureFolder list_pictures(const std::filesystem::path& folder, const std::string& label_column,
                             const std::filesystem::path& table_above = {});
 

@@ -42,8 +42,9 @@ Examples
                                                 a set as folders of PNG: train/ and test/, a folder for each class
 
 Your own images are a folder with a folder of PNG, JPEG, PGM or PPM files for each class; a flat folder, without labels
-or with metadata.csv (file_name,label); train/ and test/ with any of these; IDX files; images_train.npy,
-labels_train.npy, images_test.npy, labels_test.npy; .npy, .npz, .csv or .amat. Every program takes them: --dataset PATH.
+or with metadata.csv (file_name,label); train/ and test/ with any of these, or metadata.csv above them; IDX files;
+images_train.npy, labels_train.npy, images_test.npy, labels_test.npy; .npy, .npz, .csv or .amat. Every program takes
+them, grey or in colour: --dataset PATH.
 
 The data folder is --data DIR, else $WARPVAE_DATA, else ~/.cache/warpvae; a set lives in DIR/<name>/.
 mnist-rot is made from the data folder's mnist. glyphs and glyphs-colour write *-poses.npy too: float32 [count, 8],

@@ -121,9 +121,9 @@ Status channels_last(T* out, const T* in, std::size_t N, int P, int C, Stream st
 enum class DegradationKind : std::uint32_t { kSaltAndPepper, kGaussian, kOcclusion };
 struct Degradation {
     DegradationKind kind = DegradationKind::kGaussian;
-    /// Salt and pepper: the probability of each pixel to become 0 or 1, all channels of it. Gaussian: the standard
-    /// deviation, of each channel by itself, the result clamped to [0, 1]. Occlusion: the side of a square of 0, in shares of the image's smaller side. 0 changes
-    /// nothing.
+    /// Salt and pepper: the probability of each pixel to become 0 or 1, all channels of it. Gaussian: the deviation, of
+    /// each channel by itself, the result clamped to [0, 1]. Occlusion: the side of a square of 0, in shares of the
+    /// image's smaller side. 0 changes nothing.
     float amount = 0;
 };
 /// y = x spoilt, both [R, N, H, W, C] in [0, 1], H, W and C from 1, in place allowed. Row n is image `first_row + n`:

@@ -56,7 +56,7 @@ const Program::Command& Program::resolve_settings(const std::vector<std::string>
     const std::size_t train_images = options.train_images, test_images = options.test_images;
     if (!line_.config.empty()) settings_.apply(read_settings(line_.config), Setting::Source::kConfig, line_.config);
     for (const auto& [name, value] : line_.values) settings_.at(name).assign(value, Setting::Source::kCommandLine);
-    // The digests in config.toml are of as many images as it says. Results depend on the images' own, whoever holds them.
+    // The digests in config.toml are of as many images as it says. Results depend on the images themselves in any case.
     if (options.train_images != train_images) options.training_digest.clear();
     if (options.test_images != test_images) options.test_digest.clear();
     if (options.quick) preset({{"grid", "quick"}}, "--quick");

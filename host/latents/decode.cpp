@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 constexpr int kColumns = 10;             // of a sheet
 constexpr std::size_t kMostShown = 100;  // images on it
 
-/// Numbers [n, width] of a .npy file of any number type and order. Throws Error naming the file, its shape and the model that wants another, or the
-/// place of a number that is not finite.
+/// Numbers [n, width] of a .npy file of any number type and order. Throws Error naming the file, its shape and the
+/// model that wants another, or the place of a number that is not finite.
 std::vector<float> read_rows(const fs::path& path, std::size_t width, const std::string& what,
                              const LatentSubject& subject) {
     const std::unique_ptr<ByteStream> stream = open_stream(path);

@@ -123,6 +123,7 @@ write("csv/header.csv", b'label,a,b,c,d,e,f\nx,0,1,2,3,4,5\n"y, z",255,1,2,3,4,5
 write("csv/fractions.csv", b"0,0.5,1,0,0,1\n")
 
 write("user_images/idx", idx(2, 5, 3))
+write("user_images/colour", idx(2, 5, 3, 3))
 write("user_images/idx.gz", packed(idx(2, 28, 28)))
 write("user_images/many.gz", packed(idx(100000, 1, 1)))
 

@@ -128,6 +128,11 @@ constexpr Reader kReaders[] = {
          read_npy_of<float>(input);
          read_npy_of<double>(input);
          read_npy_of<std::uint8_t>(input);
+         attempt([&] {
+             const std::unique_ptr<ByteStream> stream = open_stream(input.file());
+             const NpyHeader header = read_npy_header(*stream);
+             require(read_npy_floats(*stream, header).size() == header.count(), "every number");
+         });
      }},
     {"png",
      [](const Input& input) {

@@ -200,7 +200,7 @@ void expect_deviations(LatentModel& model, const std::vector<float>& sigma) {
 TEST(LatentPosteriors, DeviationsAreSigmaForEveryModel) {
     const float s = std::log(0.5f), t = std::log(2.f);
     {
-        auto loaded = std::make_unique<OnDevice<DenseVae<float>>>(DenseVaeConfig{28, 28, {4}, 2}, 1, 16);
+        auto loaded = std::make_unique<OnDevice<DenseVae<float>>>(DenseVaeConfig{28, 28, 1, {4}, 2}, 1, 16);
         set_only(loaded->model, "heads.bias", {0.5f, -1, 2 * s, 2 * t});
         Plain<DenseVae<float>> model(std::move(loaded));
         expect_deviations(model, {0.5f, 2});

@@ -87,6 +87,8 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
     }
     void check(const DataSet& data) const override {
         require_classes(data, 1);
+        if (data.train.channels > 1 && paper_.binarisation != Binarisation::kGrey)
+            log_info("of each colour every pixel is drawn black or white; --binarise grey keeps the levels");
         if (data.test.count() < 2)
             throw UsageError("--test-images " + std::to_string(data.test.count()) +
                              ": the covariance of posterior means needs two test images at least");

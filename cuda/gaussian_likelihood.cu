@@ -12,8 +12,9 @@ Status gaussian_likelihood(const GaussianLoss<T>& out, const T* mean, const T* t
     if (deviation.values ? deviation.count < 1 || (per_channel && deviation.count != C) : out.dlog_deviation != nullptr)
         return {kInvalidValue};
     if (!per_channel) pixels *= C, C = 1;
+    const bool of_rows = out.dlog_deviation && out.nll && !per_channel;
     Status status;
-    if (out.dlog_deviation) {  // first: dmean may overwrite the mean
+    if (out.dlog_deviation && !of_rows) {  // first: dmean may overwrite the mean
         const auto kernel =
             per_channel ? gaussian_deviation_backward_kernel<T, true> : gaussian_deviation_backward_kernel<T, false>;
         status = launch(kernel, for_blocks(C, R, Block::any(1024)), stream, out.dlog_deviation, mean, target,
@@ -21,8 +22,11 @@ Status gaussian_likelihood(const GaussianLoss<T>& out, const T* mean, const T* t
     }
     if (!status.ok() || (!out.nll && !out.dmean)) return status;
     const auto kernel = per_channel ? gaussian_likelihood_kernel<T, true> : gaussian_likelihood_kernel<T, false>;
-    return launch(kernel, for_blocks(N, R), stream, out.nll, out.dmean, mean, target, deviation.values, deviation.P,
-                  scale, pixels, C, rows);
+    status = launch(kernel, for_blocks(N, R), stream, out.nll, out.dmean, mean, target, deviation.values, deviation.P,
+                    scale, pixels, C, rows, !of_rows);
+    if (!status.ok() || !of_rows) return status;
+    return launch(gaussian_deviation_of_rows_kernel<T>, for_blocks(R), stream, out.dlog_deviation, out.nll,
+                  deviation.values, deviation.P, scale, N, pixels, rows.weights);
 }
 
 #define WARPVAE_INSTANTIATE(T)                                                                                      \

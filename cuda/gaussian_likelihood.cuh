@@ -11,8 +11,10 @@
 //
 // Contract: block any; no shared memory but the reductions'; deterministic. gaussian_likelihood_kernel: one block per
 // row, which sums each channel's squares and adds the constants once at the end; reads 8 bytes a number and writes 4.
-// gaussian_deviation_backward_kernel: one block per channel and replica, whose warps share the rows; reads 8 bytes a
-// number.
+// Of one deviation for all pixels the gradient needs no more than these sums: gaussian_deviation_of_rows_kernel, one
+// block per replica, finds them where nll will be, and reads and writes 4 bytes a row. Of several deviations, and where
+// no nll is wanted: gaussian_deviation_backward_kernel, one block per channel and replica, whose warps share the rows;
+// it reads 8 bytes a number.
 #pragma once
 #include "cuda/device/reduce.cuh"
 #include "cuda/math.cuh"
@@ -26,11 +28,18 @@ __device__ T bounded_log_deviation(T log_s) {
     return log_s < T(kLeastLogDeviation) ? T(kLeastLogDeviation) : log_s;
 }
 
-/// nll and dmean as in ops.h, either null. log_deviation [C] at stride P, or null: 0.
+/// What `count` numbers of one deviation cost at least.
+template <class T>
+__device__ T gaussian_constants(int count, T log_s) {
+    return T(count) * (log_s + T(0.9189385332046727));  // log(2 pi) / 2
+}
+
+/// nll and dmean as in ops.h, either null. log_deviation [C] at stride P, or null: 0. Without the constants nll is half
+/// the sum of squares.
 template <class T, bool kPerChannel>
 __global__ void gaussian_likelihood_kernel(T* nll, T* dmean, const T* mean, const T* target, const T* log_deviation,
-                                           std::size_t P, T scale, int pixels, int C, LossRows<T> rows) {
-    constexpr T half_log_2_pi = T(0.9189385332046727);
+                                           std::size_t P, T scale, int pixels, int C, LossRows<T> rows,
+                                           bool with_constants) {
     const int r = blockIdx.y, step = kPerChannel ? C : 1;
     const std::size_t row = std::size_t(r) * gridDim.x + blockIdx.x, D = std::size_t(pixels) * step;
     const T* m = mean + row * D;
@@ -58,11 +67,34 @@ __global__ void gaussian_likelihood_kernel(T* nll, T* dmean, const T* mean, cons
             }
         }
         total += T(0.5) * inverse_variance * squares;
-        constants += T(pixels) * (log_s + half_log_2_pi);
+        constants += gaussian_constants(pixels, log_s);
     }
     if (!nll) return;
     total = block_sum(total);
-    if (threadIdx.x == 0) nll[row] = total + constants;
+    if (threadIdx.x == 0) nll[row] = with_constants ? total + constants : total;
+}
+
+/// Of one deviation, below its bound too: nothing that pushes it further down.
+template <class T>
+__device__ T held_deviation_gradient(T log_s, T gradient) {
+    return log_s < T(kLeastLogDeviation) && gradient > T(0) ? T(0) : gradient;
+}
+
+/// dlog_deviation[r] at stride P from half the sums of squares that nll [R, N] holds; then nll as it is meant to be. D
+/// numbers a row. One block for each replica.
+template <class T>
+__global__ void gaussian_deviation_of_rows_kernel(T* dlog_deviation, T* nll, const T* log_deviation, std::size_t P,
+                                                  T scale, int N, int D, const T* weights) {
+    const std::size_t r = blockIdx.x, first = r * N;
+    const T log_s = log_deviation[r * P], constants = gaussian_constants(D, bounded_log_deviation(log_s));
+    T total = T(0);
+    for (int n : block_stride(N)) {
+        const T half_squares = nll[first + n];
+        total += (weights ? scale * weights[first + n] : scale) * (T(D) - T(2) * half_squares);
+        nll[first + n] = half_squares + constants;
+    }
+    total = block_sum(total);
+    if (threadIdx.x == 0) dlog_deviation[r * P] = held_deviation_gradient(log_s, total);
 }
 
 /// dlog_deviation[r, c] at stride P; N rows. One block for each channel and replica.
@@ -87,8 +119,7 @@ __global__ void gaussian_deviation_backward_kernel(T* dlog_deviation, const T* m
         total += (rows.weights ? scale * rows.weights[first + n] : scale) * sum;  // no rows: 0, whatever the scale
     }
     total = block_sum(total);
-    const bool held = log_s < T(kLeastLogDeviation) && total > T(0);
-    if (threadIdx.x == 0) dlog_deviation[r * P + c] = held ? T(0) : total;
+    if (threadIdx.x == 0) dlog_deviation[r * P + c] = held_deviation_gradient(log_s, total);
 }
 
 }  // namespace warpvae

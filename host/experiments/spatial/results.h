@@ -90,7 +90,7 @@ std::vector<PriorScore> measure_priors(const SpatialExperiment& experiment,
 Table priors_table(const std::vector<PriorScore>& scores, const SpatialExperiment& experiment);
 /// The likelihood table's names of log p(x) in the rows of such models; `replicas` as the rows' groups.
 void name_given_pose(Table& likelihoods, const std::vector<SpatialReplica>& replicas);
-/// V9: correlations of an affine u that has a prior; V10: log p(x) - ELBO beside KL(q || prior).
+/// V9: correlations of an affine u with the priors P1 and P2; V10: log p(x) - ELBO beside KL(q || prior).
 std::vector<Statement> prior_claims(const std::vector<SpatialReplica>& replicas, const std::vector<PriorScore>& scores);
 
 // --- spoilt images: denoise.cpp --------------------------------------------------------------------------------------

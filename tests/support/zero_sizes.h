@@ -1,8 +1,11 @@
 // Calls of launchers with what they have to leave behind: outputs that begin as NaN between guard words, inputs of
 // ones.
 #pragma once
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
+#include <regex>
 #include <set>
 #include <string>
 
@@ -69,6 +72,24 @@ inline void expect_call(const std::string& text, Status status, int code) {
     for (const auto& expectation : expectations) expectation();
     expectations.clear();
 }
+/// A header of cuda/ops/ of evaluation's launchers: these have a test of their own.
+inline bool is_of_evaluation(const std::filesystem::path& header) {
+    return header.stem() == "linear_models" || header.stem() == "umap";
+}
+/// What the headers that are `meant` declare at the start of a line as returning a Status (or, some, a bool).
+template <class Meant>
+std::set<std::string> declared_launchers(Meant meant) {
+    std::set<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(WARPVAE_GOLDENS "/../../cuda/ops")) {
+        if (!meant(file.path())) continue;
+        std::ifstream in(file.path());
+        std::smatch match;
+        for (std::string line; std::getline(in, line);)
+            if (std::regex_search(line, match, std::regex("^(Status|bool) (\\w+)\\("))) names.insert(match[2]);
+    }
+    return names;
+}
+
 #define TAKES(...) expect_call(#__VA_ARGS__, __VA_ARGS__, 0)
 #define REFUSES(...) expect_call(#__VA_ARGS__, __VA_ARGS__, kInvalidValue)
 

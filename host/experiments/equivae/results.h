@@ -84,8 +84,8 @@ struct EquivaeReport {
     std::vector<Statement> findings;
     std::vector<FigureFile> figures;
 };
-/// What the paper could not say (findings.cpp). S6: what a benchmark's budget is worth. S7: what v carries. S8: what the
-/// weight of a labelled image is worth.
+/// What the paper could not say (findings.cpp). S6: what a benchmark's budget is worth. S7: what v carries. S8: what
+/// the weight of a labelled image is worth.
 std::vector<Statement> equivae_findings(const std::vector<EquivaeReplica>& replicas);
 /// Their pictures, written to figures/.
 void draw_equivae_findings(const EquivaeExperiment& experiment, const std::vector<EquivaeReplica>& replicas);

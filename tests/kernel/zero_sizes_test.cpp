@@ -1,6 +1,7 @@
-// Sizes of 0, for every launcher of cuda/ops/ but evaluation's (zero_sizes_evaluation_test.cpp): what has no elements is
-// left alone, a sum over nothing is 0, a total stays as it was, and what makes no sense (a mean over nothing) is refused
-// (cuda/ops.h). Outputs begin as NaN between guard words and inputs are ones, so that nothing is right by chance.
+// Sizes of 0, for every launcher of cuda/ops/ but evaluation's (zero_sizes_evaluation_test.cpp): what has no elements
+// is left alone, a sum over nothing is 0, a total stays as it was, and what makes no sense (a mean over nothing) is
+// refused (cuda/ops.h). Outputs begin as NaN between guard words and inputs are ones, so that nothing is right by
+// chance.
 #include <array>
 
 #include "cuda/ops.h"

@@ -57,7 +57,7 @@ TEST_F(EquivaeProgram, AReportHoldsEverything) {
     const std::string page = read_file(at("run/report.html"));
     EXPECT_NE(page.find("data:image/png;base64,"), std::string::npos);
     EXPECT_EQ(page.find("src=\"http"), std::string::npos) << "the page must open without a network";
-    EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 4) << "four models, each trained once";
+    EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 5) << "five models, each trained once";
     const SafeTensors weights = read_safetensors(at("run/supervised-z16-seed1/model.safetensors"));
     EXPECT_EQ(weights.at("inv.conv.2.weight").shape, (std::vector<std::int64_t>{16, 8, 5, 5}));
     EXPECT_EQ(weights.at("decoder.conv.0.weight").shape, (std::vector<std::int64_t>{32, 64, 5, 5}));
@@ -100,7 +100,7 @@ TEST_F(EquivaeProgram, AReportHoldsEverything) {
     ASSERT_EQ(run("evaluate --test-images 100" + resume).status, 0);
     EXPECT_NE(read_file(at("run/latents.json")), latents);
     EXPECT_EQ(digest("run/supervised-z16-seed1/model.safetensors"), weights_before);
-    EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 4);
+    EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 5);
 }
 
 TEST_F(EquivaeProgram, BenchmarksAreOfTheirOwnRun) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "data/error.h"
+#include "host/evaluate/leading_eigenvectors.h"
 #include "host/evaluate/rows.h"
 
 namespace warpvae {
@@ -19,6 +20,22 @@ std::vector<double> sum_of_chunks(const DeviceBuffer<double>& sums, std::size_t 
     total = DeviceBuffer<double>(count, "PCA");
     check(column_sum(total.data(), sums.data(), count, 1, int(chunks), int(count), stream));
     return total.download(stream);
+}
+
+/// The leading `count` of a covariance [D, D], by a library where subspace iteration does not pay.
+LeadingEigenvectors eigenvectors(const Matmul& matmul, const DeviceBuffer<double>& matrix, int D, int count) {
+    if (auto leading = leading_eigenvectors(matmul, matrix.data(), D, count)) return std::move(*leading);
+    const auto d = std::size_t(D);
+    DeviceBuffer<double> values(d), vectors(d * d, "PCA");
+    check(symmetric_eigen(values.data(), vectors.data(), matrix.data(), D, matmul.stream()));
+    const std::vector<double> all = values.download(matmul.stream()), rows = vectors.download(matmul.stream());
+    LeadingEigenvectors found;
+    for (std::size_t z = 1; z <= std::size_t(count); ++z) {  // they ascend
+        const auto row = rows.begin() + std::ptrdiff_t((d - z) * d);
+        found.values.push_back(all[d - z]);
+        found.vectors.insert(found.vectors.end(), row, row + D);
+    }
+    return found;
 }
 
 }  // namespace
@@ -63,15 +80,13 @@ Pca fit_pca(const Matmul& matmul, const float* x, std::size_t n, int D, int comp
     const std::vector<double> scatter = sum_of_chunks(sums, chunks, d * d, matrix, stream);
     for (std::size_t j = 0; j < d; ++j) pca.total_variance += scatter[j * d + j] / double(n - 1);
 
-    DeviceBuffer<double> values_of(d), vectors(d * d, "PCA");
-    check(symmetric_eigen(values_of.data(), vectors.data(), matrix.data(), D, stream));
-    const std::vector<double> eigenvalues = values_of.download(stream), rows = vectors.download(stream);
-    for (std::size_t z = 1; z <= std::size_t(components); ++z) {  // they ascend
-        const auto first = rows.begin() + std::ptrdiff_t((d - z) * d), last = first + D;
+    const LeadingEigenvectors found = eigenvectors(matmul, matrix, D, components);
+    for (std::size_t z = 0; z < std::size_t(components); ++z) {
+        const auto first = found.vectors.begin() + std::ptrdiff_t(z * d), last = first + D;
         const double largest =
             *std::max_element(first, last, [](double a, double b) { return std::abs(a) < std::abs(b); });
         for (auto value = first; value != last; ++value) pca.directions.push_back(largest < 0 ? -*value : *value);
-        pca.variances.push_back(std::max(0., eigenvalues[d - z] / double(n - 1)));
+        pca.variances.push_back(std::max(0., found.values[z] / double(n - 1)));
     }
     return pca;
 }

@@ -1,6 +1,6 @@
-// Principal component analysis, exact, on the device: the covariance in double, its eigenvectors by LAPACK or cuSOLVER.
-// As scikit-learn's PCA(svd_solver="covariance_eigh"), but for the sign: the entry of largest magnitude of every
-// component is positive.
+// Principal component analysis, exact, on the device: the covariance in double, its leading eigenvectors by subspace
+// iteration (leading_eigenvectors.h), or all of them by LAPACK or cuSOLVER. As scikit-learn's
+// PCA(svd_solver="covariance_eigh"), but for the sign: the entry of largest magnitude of every component is positive.
 #pragma once
 #include <cstddef>
 #include <vector>

@@ -87,16 +87,16 @@ TEST(Findings, ThePublishedCentreIsTheOneThatComesNearer) {
     EXPECT_EQ(spatial_findings(run, PcaCentre::kOwn, "glyphs").size(), 2u);
 }
 
-TEST(Findings, AGapBelowTheDivergenceIsNotRoughlyEqual) {
-    const auto with_gap = [](double gap) {
+TEST(Findings, FewDrawsOfThePriorCount) {
+    const auto verdict = [](double of_prior) {
         SpatialResults run;
         run.likelihood.rows.push_back({{{"model", "VAE"}, {"latents", 8}},
-                                       {measured_cell("gap, q", {gap}), measured_cell("gap, prior", {-10.}),
-                                        measured_cell("KL to prior", {15.})}});
+                                       {measured_cell("gap, q", {7.}), measured_cell("gap, prior", {-10.}),
+                                        measured_cell("ESS, q", {40.}), measured_cell("ESS, prior", {of_prior})}});
         return verdict_of(spatial_findings(run, PcaCentre::kOwn, "mnist")[1]);
     };
-    EXPECT_EQ(with_gap(7), Verdict::holds);
-    EXPECT_EQ(with_gap(14), Verdict::fails);
+    EXPECT_EQ(verdict(1.2), Verdict::holds);
+    EXPECT_EQ(verdict(20), Verdict::fails);
 }
 
 TEST(Findings, ALongerCurveIsNoGeodesic) {

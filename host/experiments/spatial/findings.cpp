@@ -11,7 +11,7 @@ namespace warpvae {
 namespace {
 
 constexpr std::size_t kSampled = 0;  // of kFeatureKinds
-constexpr double kLoose = 0.75;      // of KL(q || prior): below it the gap is not "roughly equal"
+constexpr double kFew = 0.2;         // of the draws that count in importance sampling
 
 std::string input_name(const char* title, int latents) {
     return std::string(title) + " (" + std::to_string(latents) + ")";
@@ -73,20 +73,21 @@ std::string model_of(const Row& row) {
     return input_name(row.keys.at("model").get<std::string>().c_str(), row.keys.at("latents").get<int>());
 }
 
-Statement gap_of_the_bound(const Table& likelihood) {
+Statement draws_of_the_prior(const Table& likelihood) {
     std::vector<double> shares;
     std::string reason;
     for (const Row& row : likelihood.rows) {
-        const double kl = cell_of(row, "KL to prior"), gap = cell_of(row, "gap, q"), naive = cell_of(row, "gap, prior");
-        if (std::isnan(gap) || std::isnan(kl)) continue;
-        shares.push_back(gap / kl);
-        reason += formatted("%s: KL %.1f nats; the gap is %.1f by importance sampling, %.1f by sampling the prior. ",
-                            model_of(row).c_str(), kl, gap, naive);
+        const double ours = cell_of(row, "ESS, q"), naive = cell_of(row, "ESS, prior");
+        if (std::isnan(ours) || std::isnan(naive)) continue;
+        shares.push_back(naive / ours);
+        reason +=
+            formatted("%s: %.1f of the prior's draws count, %.0f of as many of q; the gap is %.1f and %.1f nats. ",
+                      model_of(row).c_str(), naive, ours, cell_of(row, "gap, prior"), cell_of(row, "gap, q"));
     }
-    const auto good = std::count_if(shares.begin(), shares.end(), [](double share) { return share < kLoose; });
-    return of_most("S4", "The bound's gap is not roughly KL(q || prior), as the paper finds it, but well below it",
-                   reason, good, {"gap by importance sampling over KL(q || prior), of each model", shares},
-                   formatted("below %.2f of KL(q || prior) in most of the models", kLoose));
+    const auto good = std::count_if(shares.begin(), shares.end(), [](double share) { return share < kFew; });
+    return of_most("S4", "A gap of the bound found by sampling the prior hangs on few draws, and may come out below 0",
+                   reason, good, {"effective sample size of the prior's draws over that of q's, of each model", shares},
+                   formatted("below %.1f in most of the models", kFew));
 }
 
 /// Deviation over seeds of one model's cross-validated accuracy on samples, and the mean deviation over its folds.
@@ -180,7 +181,7 @@ void draw_spreads(const std::filesystem::path& path, const std::vector<Spread>& 
 std::vector<Statement> spatial_findings(const SpatialResults& run, PcaCentre centre, const std::string& dataset) {
     std::vector<Statement> findings;
     if (dataset == "mnist") findings.push_back(published_centre(centred_rows(run.fixed, centre)));
-    findings.push_back(gap_of_the_bound(run.likelihood));
+    findings.push_back(draws_of_the_prior(run.likelihood));
     findings.push_back(what_plus_minus_is(spreads_of(run.replicas)));
     for (Statement& finding : findings) finding.picture = picture_of_finding(finding.id);
     return findings;

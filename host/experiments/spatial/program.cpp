@@ -70,7 +70,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
                       });
         add({"report", "all of these and report.html, one page with everything", [&] { report(); }});
         grids({{"epochs", "2"},
-               {"seeds", "1"},
+               {"seeds", "2"},
                {"latents", "8"},
                {"rows", "pca,vae,affine-tvae,tps-tvae,affine-dtvae"},
                {"draws", "500"},

@@ -155,7 +155,7 @@ struct SpatialResults {
 };
 /// The claims V1 to V10, those of features on both kinds, then every cell of the paper's Table 1.
 std::vector<Statement> spatial_statements(const SpatialResults& run, const std::string& dataset);
-/// What the paper could not say (findings.cpp). S3, of MNIST: with which centre a published row was made. S4: what the
+/// What the paper could not say (findings.cpp). S3, of MNIST: with which centre a published row was made. S4: what a
 /// gap of the bound is worth that is found by sampling the prior. S5: what "±" is of.
 std::vector<Statement> spatial_findings(const SpatialResults& run, PcaCentre centre, const std::string& dataset);
 /// Their pictures, written to figures/.

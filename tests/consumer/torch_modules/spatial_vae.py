@@ -5,37 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import weights
-
-
-def spline_basis(g, height, width):
-    """[g^2, H W]: what each control point's place adds to the grid (cuda/thin_plate_spline.cpp)."""
-    line = torch.linspace(-1, 1, g, dtype=torch.float64)
-    source = torch.stack([line.repeat(g), line.repeat_interleave(g)])
-    across, down = (torch.linspace(-1, 1, size, dtype=torch.float64) for size in (width, height))
-    pixels = torch.stack([across.repeat(height), down.repeat_interleave(width)])
-
-    def rows(points):
-        r2 = ((source[:, :, None] - points[:, None, :]) ** 2).sum(0)
-        return torch.cat([torch.ones_like(points[:1]), points, torch.where(r2 > 0, r2 * r2.clamp_min(1e-300).log(), 0)])
-
-    left = torch.zeros(g * g + 3, g * g + 3, dtype=torch.float64)
-    left[:, 3:], left[3:, :3] = rows(source), rows(source)[:3].T
-    return (torch.linalg.inv(left)[:, 3:].T @ rows(pixels)).float()
-
-
-def pose_matrix(u):
-    angle, sx, sy, tx, ty = u[:, 0], u[:, 1].exp(), u[:, 2].exp(), u[:, 3], u[:, 4]
-    rows = [sx * angle.cos(), -sx * angle.sin(), sx * tx, sy * angle.sin(), sy * angle.cos(), sy * ty]
-    return torch.stack(rows, -1).view(-1, 2, 3)
-
-
-def inverse_matrix(theta):
-    """The map that undoes theta; its determinant is kept from 1e-4 upwards."""
-    (a, b, x), (c, d, y) = theta.permute(1, 2, 0)
-    determinant = a * d - b * c
-    least = torch.where(determinant < 0, -1e-4, 1e-4)
-    a, b, c, d = torch.stack([d, -b, -c, a]) / torch.where(determinant.abs() < 1e-4, least, determinant)
-    return torch.stack([a, b, -(a * x + b * y), c, d, -(c * x + d * y)], -1).view(-1, 2, 3)
+from warp import Warp
 
 
 class SpatialVae(nn.Module):
@@ -43,7 +13,7 @@ class SpatialVae(nn.Module):
         super().__init__()
         self.settings, tensors = weights.read(path)
         pose, _, kind = self.settings["rows"].rpartition("-")  # "affine-tvae", "tps-dtvae", "vae"
-        self.kind, self.form, self.prior, self.limit = kind, pose, self.settings.get("prior", "none"), self.settings.get("limit", "none")
+        self.kind, self.prior, self.limit = kind, self.settings.get("prior", "none"), self.settings.get("limit", "none")
         self.encoder = weights.stack(tensors, "encoder", last=nn.ReLU)
         self.heads = weights.linear(tensors, "heads")
         for name in ("localisation", "pose_encoder"):
@@ -60,16 +30,11 @@ class SpatialVae(nn.Module):
         self.load_state_dict(tensors)
         self.is_gaussian = weights.is_gaussian(self.settings)
         self.shape = weights.image_shape(self.settings)
-        self.numbers = {"affine": 6, "pose": 5}.get(pose, 0)  # of one warp
-        if pose == "tps":
-            g = int(self.settings["control-points"])
-            self.numbers = 2 * g * g
-            self.register_buffer("basis", spline_basis(g, *self.shape[:2]), persistent=False)
-            line = torch.linspace(-1, 1, g)
-            self.register_buffer("source", torch.stack([line.repeat(g), line.repeat_interleave(g)]), persistent=False)
-        one = [1.0, 0, 0, 0, 1, 0] if pose == "affine" else [0.0] * self.numbers
+        g = int(self.settings["control-points"]) if pose == "tps" else 0
+        self.warp = Warp(pose, self.shape, g) if pose else None
         twice = self.settings.get("second-transform") == "independent"
-        self.register_buffer("identity", torch.tensor(one * (2 if twice else 1)), persistent=False)
+        identity = self.warp.identity if self.warp else []
+        self.register_buffer("identity", torch.tensor(identity * (2 if twice else 1)), persistent=False)
         self.is_inverse = kind == "dtvae" and not twice
 
     def deviation(self, s):
@@ -91,26 +56,16 @@ class SpatialVae(nn.Module):
         slope = 2 if self.limit == "tanh" else 1
         return self.identity + float(self.settings["limit-range"]) * (2 * torch.sigmoid(slope * u) - 1)
 
-    def warp(self, images, u, inverse):
-        """images [N, H W C] in the pose of the warp's numbers u."""
-        images = images.view(-1, *self.shape).permute(0, 3, 1, 2)
-        if self.form == "tps":
-            grid = ((self.source + u.view(len(u), 2, -1)) @ self.basis).view(-1, 2, *self.shape[:2]).permute(0, 2, 3, 1)
-        else:
-            theta = pose_matrix(u) if self.form == "pose" else u.view(-1, 2, 3)
-            grid = F.affine_grid(inverse_matrix(theta) if inverse else theta, images.shape, align_corners=True)
-        return F.grid_sample(images, grid, padding_mode="border", align_corners=True).permute(0, 2, 3, 1).flatten(1)
-
     def moments(self, x, u=None):
         """Mean and deviation of q(z | x), x [N, H W C] in [0, 1]; a DT-VAE's of x with the pose u taken off."""
         if self.kind == "dtvae":
-            x = self.warp(x, u[:, : self.numbers], False)
+            x = self.warp(x, u[:, : self.warp.numbers])
         mean, s = self.heads(self.encoder(x)).chunk(2, -1)
         return mean, self.deviation(s)
 
     def images(self, z, u=None):
         y = self.decoder(z)
-        return y if self.kind == "vae" else self.warp(y, u[:, -self.numbers :], self.is_inverse)
+        return y if self.kind == "vae" else self.warp(y, u[:, -self.warp.numbers :], self.is_inverse)
 
     def pose_kl(self, x):
         if self.prior == "none":

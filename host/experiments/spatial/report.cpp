@@ -49,7 +49,9 @@ void write_spatial_report(const SpatialExperiment& experiment, const SpatialResu
     add_section(
         report, "Denoising",
         "A noisy image is encoded, the mean of its posterior decoded and held against the clean image. The mean "
-        "of -ELBO over images may be that of a few: the second table is of the image that costs most.",
+        "of -ELBO over images may be that of a few, so the median stands beside it. The second table is of the image "
+        "that costs most: a posterior's deviation is the exponential of what the encoder says, and on an image unlike "
+        "those of training it may be hundreds, at half its square in nats.",
         denoising_table(run.denoising, data.name));
     if (!run.denoising.empty()) report.table(denoising_worst_table(run.denoising, data.name));
     add_section(report, "Pose recovery",

@@ -14,6 +14,7 @@
 // A size of 0 is no error unless a comment asks for 1 at least. An output without elements is left alone. A sum over
 // nothing is 0, and so is a weight's gradient from no rows. A launcher that adds to a total leaves it as it is.
 #pragma once
+#include "cuda/ops/batch_norm.h"
 #include "cuda/ops/convolution.h"
 #include "cuda/ops/dense.h"
 #include "cuda/ops/dense_chain.h"

@@ -7,13 +7,14 @@ namespace warpvae {
 
 template <class T>
 ConvStack<T>::ConvStack(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> layers,
-                        Activation last, InitialRule rule)
-    : layers_(std::move(layers)), last_(last) {
+                        Activation last, InitialRule rule, Normalisation normalisation)
+    : layers_(std::move(layers)), last_(last), normalisation_(normalisation) {
     if (rule == InitialRule::kXavier) throw std::invalid_argument("convolutions begin as kLasagne or kTorch has them");
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         ConvLayer& layer = layers_[i];
         const ConvolutionShape& s = layer.shape;
-        const std::string name = prefix + std::to_string(2 * i);
+        const int stride = normalisation == Normalisation::kBatch ? 3 : 2;  // torch.nn.Sequential counts all modules
+        const std::string name = prefix + std::to_string(stride * i);
         const int window = s.kernel * s.kernel;
         // torch takes the weight's second axis for what a unit reads, of a transposed convolution too.
         const bool is_torch = rule == InitialRule::kTorch;
@@ -22,6 +23,12 @@ ConvStack<T>::ConvStack(ParameterLayout& layout, const std::string& prefix, std:
         layer.weight = layout.add(name + ".weight", {s.y_channels, s.x_channels, s.kernel, s.kernel}, weight,
                                   MemoryFormat::kChannelsLast);
         layer.bias = layout.add(name + ".bias", {layer.out_channels()}, is_torch ? weight : Initial());
+        if (!is_normalised(i)) continue;
+        const std::string norm = prefix + std::to_string(stride * i + 1);
+        layer.scale = layout.add(norm + ".weight", {layer.out_channels()}, Initial::constant({1}));
+        layer.shift = layout.add(norm + ".bias", {layer.out_channels()}, Initial());
+        layer.running_mean = layout.add(norm + ".running_mean", {layer.out_channels()}, Initial());
+        layer.running_variance = layout.add(norm + ".running_var", {layer.out_channels()}, Initial::constant({1}));
     }
 }
 
@@ -30,8 +37,17 @@ void ConvStack<T>::allocate(const Convolver& convolver, int R, int rows) {
     const std::size_t images = std::size_t(R) * rows;
     is_fused_ = true;
     for (const ConvLayer& layer : layers_) is_fused_ &= convolution_is_fused<T>(convolver, layer.shape, rows);
-    std::size_t widest = 1, partials = 1;
-    for (const ConvLayer& layer : layers_) {
+    std::size_t widest = 1, partials = 1, scratch = 1;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        const ConvLayer& layer = layers_[i];
+        const std::size_t channels = layer.out_channels();
+        // Empty where nothing is normalised, so that layer i has number i in all of them.
+        const std::size_t normalised = is_normalised(i) ? R : 0;
+        unnormalised_.emplace_back(normalised * rows * layer.out(), "what is normalised");
+        statistics_.emplace_back(normalised * 2 * channels, "batch statistics");
+        averages_before_.emplace_back(normalised * 2 * channels, "running averages");
+        next_steps_.emplace_back(normalised, "steps of running averages").zero();
+        if (normalised) scratch = std::max(scratch, R * batch_norm_scratch(rows * layer.out_pixels(), int(channels)));
         activations_.emplace_back(images * layer.out(), "activations");
         if (is_fused_) {
             const PartialGradientSizes sizes = partial_gradients(layer.shape, layer.transposed, rows);
@@ -42,6 +58,7 @@ void ConvStack<T>::allocate(const Convolver& convolver, int R, int rows) {
         widest = std::max(widest, layer.in());
         partials = std::max(partials, R * channel_bias_partials(rows * layer.out_pixels(), layer.out_channels()));
     }
+    norm_scratch_ = DeviceBuffer<double>(scratch, "sums of batch statistics");
     if (is_fused_) return;
     for (int i = 0; i < 2; ++i) d_inputs_.emplace_back(images * widest, "activation gradients");
     partials_ = DeviceBuffer<T>(partials, "partial bias gradients");
@@ -51,10 +68,11 @@ template <class T>
 void ConvStack<T>::forward_layer(std::size_t i, const Convolver& convolver, const ParameterArena<T>& parameters,
                                  const T* x, int R, int N) {
     const ConvLayer& layer = layers_[i];
-    const Activation activation = i + 1 < layers_.size() ? Activation::kRelu : last_;
+    const bool normalised = is_normalised(i);
+    const Activation activation = normalised ? Activation::kNone : activation_of(i);
     const std::size_t P = parameters.stride();
     const T *W = parameters.value(layer.weight), *b = parameters.value(layer.bias);
-    T* const y = activations_[i].data();
+    T* const y = normalised ? unnormalised_[i].data() : activations_[i].data();
     const MathStream stream = convolver.math_stream();
     if constexpr (std::is_same_v<T, float>)
         if (is_fused_)
@@ -68,9 +86,62 @@ void ConvStack<T>::forward_layer(std::size_t i, const Convolver& convolver, cons
 }
 
 template <class T>
-void ConvStack<T>::forward(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x, int R, int N) {
-    for (std::size_t i = 0; i < layers_.size(); ++i)
+NormStatistics<T> ConvStack<T>::batch_statistics(std::size_t i) const {
+    const std::size_t channels = layers_[i].out_channels();
+    return {statistics_[i].data(), statistics_[i].data() + channels, 2 * channels};
+}
+
+/// Layer i's output from what its convolution made.
+template <class T>
+void ConvStack<T>::normalise(std::size_t i, const Convolver& convolver, const ParameterArena<T>& parameters, int R,
+                             int N, NormMode mode) {
+    const ConvLayer& layer = layers_[i];
+    const std::size_t pixels = N * layer.out_pixels(), P = parameters.stride();
+    const T* const x = unnormalised_[i].data();
+    NormStatistics<T> statistics{parameters.value(layer.running_mean), parameters.value(layer.running_variance), P};
+    if (mode == NormMode::kBatch) {
+        check(batch_norm_statistics(statistics_[i].data(), norm_scratch_.data(), x, R, pixels, layer.out_channels(),
+                                    convolver.stream()));
+        statistics = batch_statistics(i);
+    }
+    check(batch_norm_forward<T>(activations_[i].data(), x, statistics,
+                                {parameters.value(layer.scale), parameters.value(layer.shift), P}, activation_of(i), R,
+                                pixels, layer.out_channels(), convolver.stream()));
+}
+
+/// dy in place, from the gradient before layer i's ReLU, or, where it `masks`, after it.
+template <class T>
+void ConvStack<T>::normalise_backward(std::size_t i, const Convolver& convolver, ParameterArena<T>& parameters, T* dy,
+                                      bool masks, int R, int N) {
+    const ConvLayer& layer = layers_[i];
+    check(batch_norm_backward<T>(dy, parameters.gradient(layer.scale), parameters.gradient(layer.shift),
+                                 norm_scratch_.data(), unnormalised_[i].data(),
+                                 masks ? activations_[i].data() : nullptr, batch_statistics(i),
+                                 {parameters.value(layer.scale), parameters.value(layer.shift), parameters.stride()}, R,
+                                 N * layer.out_pixels(), layer.out_channels(), convolver.stream()));
+}
+
+template <class T>
+void ConvStack<T>::update_running(const Convolver& convolver, ParameterArena<T>& parameters, const std::uint64_t* step,
+                                  int R, int N) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        const ConvLayer& layer = layers_[i];
+        if (!is_normalised(i)) continue;
+        T* const values = parameters.values();
+        const RunningStatistics<T> running{values + layer.running_mean, values + layer.running_variance,
+                                           parameters.stride(), averages_before_[i].data(), next_steps_[i].data()};
+        check(batch_norm_update<T>(running, statistics_[i].data(), step, R, N * layer.out_pixels(),
+                                   layer.out_channels(), convolver.stream()));
+    }
+}
+
+template <class T>
+void ConvStack<T>::forward(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x, int R, int N,
+                           NormMode mode) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
         forward_layer(i, convolver, parameters, i ? activations_[i - 1].data() : x, R, N);
+        if (is_normalised(i)) normalise(i, convolver, parameters, R, N, mode);
+    }
 }
 
 template <class T>
@@ -82,7 +153,7 @@ T* ConvStack<T>::backward(const Convolver& convolver, ParameterArena<T>& paramet
 
 template <class T>
 T* ConvStack<T>::backward_fused([[maybe_unused]] const Convolver& convolver,
-                                [[maybe_unused]] ParameterArena<T>& parameters, [[maybe_unused]] const T* dy,
+                                [[maybe_unused]] ParameterArena<T>& parameters, [[maybe_unused]] T* dy,
                                 [[maybe_unused]] const T* x, [[maybe_unused]] Activation x_activation,
                                 [[maybe_unused]] bool want_dx, [[maybe_unused]] int R, [[maybe_unused]] int N) {
     T* dx = nullptr;
@@ -90,6 +161,7 @@ T* ConvStack<T>::backward_fused([[maybe_unused]] const Convolver& convolver,
         for (std::size_t i = layers_.size(); i-- > 0; dy = dx) {
             const ConvLayer& layer = layers_[i];
             const T* const in = i ? activations_[i - 1].data() : x;
+            if (is_normalised(i)) normalise_backward(i, convolver, parameters, dy, false, R, N);
             parameters.fill_gradient(convolver, {layer.weight,
                                                  layer.bias,
                                                  layer.transposed ? in : dy,
@@ -118,8 +190,10 @@ T* ConvStack<T>::backward_by_library(const Convolver& convolver, ParameterArena<
         const ConvLayer& layer = layers_[i];
         const T* in = i ? activations_[i - 1].data() : x;
         const T* W = parameters.value(layer.weight);
+        const bool masks = i + 1 < layers_.size(), normalised = is_normalised(i);
+        if (normalised) normalise_backward(i, convolver, parameters, dy, masks, R, N);
         check(channel_bias_backward(dy, parameters.gradient(layer.bias), partials_.data(),
-                                    i + 1 < layers_.size() ? activations_[i].data() : nullptr, P, R,
+                                    masks && !normalised ? activations_[i].data() : nullptr, P, R,
                                     N * layer.out_pixels(), layer.out_channels(), convolver.stream()));
         T* dW = parameters.gradient(layer.weight);
         check(layer.transposed ? transposed_convolution_backward_weights(convolver, dW, dy, in, P, layer.shape, R, N)

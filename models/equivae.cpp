@@ -61,9 +61,9 @@ ParameterLayout Equivae<T>::make_layout() {
         return DenseStack<T>(layout, name, widths, last, c.initial, dropout);
     };
     const int Z = c.latents, joint = c.trunk_hidden + c.hidden, flat = 2 * c.decoder_hidden;
-    inv_trunk_ = ImageTrunk<T>(layout, "inv.", convolutions, c.trunk_hidden, c.initial);
+    inv_trunk_ = ImageTrunk<T>(layout, "inv.", convolutions, c.trunk_hidden, c.initial, c.normalisation);
     inv_tail_ = dense("inv.tail.", {c.trunk_hidden, c.hidden, Z}, Activation::kNone);
-    cov_trunk_ = ImageTrunk<T>(layout, "cov.", convolutions, c.trunk_hidden, c.initial);
+    cov_trunk_ = ImageTrunk<T>(layout, "cov.", convolutions, c.trunk_hidden, c.initial, c.normalisation);
     cov_r_ = dense("cov.r.", {Z, c.hidden}, Activation::kRelu);
     mu_ = dense("cov.mu.", {joint, c.hidden, Z}, Activation::kNone);
     logvar_ = dense("cov.logvar.", {joint, c.hidden, Z}, Activation::kNone);
@@ -72,10 +72,10 @@ ParameterLayout Equivae<T>::make_layout() {
     decoder_joint_ = dense("decoder.joint.", {flat, flat}, Activation::kRelu);
     decoder_ = ConvStack<T>(layout, "decoder.conv.",
                             decoder_convolutions(flat, c.height, c.width, c.channels, c.decoder_filters),
-                            Activation::kNone, c.initial);
+                            Activation::kNone, c.initial, c.normalisation);
     likelihood_ = PixelLikelihood<T>(layout, c.likelihood, c.height * c.width, c.channels);
     if (c.semi_supervised) {
-        class_trunk_ = ImageTrunk<T>(layout, "class.", convolutions, c.trunk_hidden, c.initial);
+        class_trunk_ = ImageTrunk<T>(layout, "class.", convolutions, c.trunk_hidden, c.initial, c.normalisation);
         std::vector<int> widths = {c.trunk_hidden + Z};
         widths.insert(widths.end(), c.classifier_hidden.begin(), c.classifier_hidden.end());
         widths.push_back(c.classes);
@@ -283,12 +283,12 @@ void Equivae<T>::decoder_features(DenseChain<T>& chain) {
 
 /// Logits of q(y | x) from x and f_inv(x).
 template <class T>
-void Equivae<T>::classify_images(const LatentNoise& drop) {
+void Equivae<T>::classify_images(const LatentNoise& drop, NormMode mode) {
     const Range range("classifier.forward");
     const int images = pairs_.images();
     DenseChain<T> chain(matmul_, R_);
-    inv_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images);
-    class_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images);
+    inv_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images, mode);
+    class_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images, mode);
     inv_tail_.forward(matmul_, parameters_, inv_trunk_.output(), R_, images, {}, embedding_.data());
     check(chain.concatenate_pairs_forward(class_in_.data(),
                                           {class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
@@ -311,13 +311,13 @@ template <class T>
 void Equivae<T>::forward(int N, const LatentNoise& noise) {
     pairs_ = pairs_of(N);
     gather_sets(noise);
-    if (config_.semi_supervised) classify_images(noise);
+    if (config_.semi_supervised) classify_images(noise, NormMode::kBatch);
     {
         const Range range("encoder.forward");
         const int sets = pairs_.sets();
         DenseChain<T> chain(matmul_, R_);  // of every dense layer from here on, and of what joins them
-        inv_trunk_.forward(convolver_, matmul_, parameters_, sets_images(), R_, sets * m_);
-        cov_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, pairs_.images());
+        inv_trunk_.forward(convolver_, matmul_, parameters_, sets_images(), R_, sets * m_, NormMode::kBatch);
+        cov_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, pairs_.images(), NormMode::kBatch);
         invariant_latents(chain, sets, m_);
         read_r(cov_r_);
         read_r(decoder_r_);
@@ -326,7 +326,16 @@ void Equivae<T>::forward(int N, const LatentNoise& noise) {
         check(chain.launch());
     }
     const Range range("decoder.forward");
-    decoder_.forward(convolver_, parameters_, decoder_joint_.output(), R_, pairs_.pairs());
+    decoder_.forward(convolver_, parameters_, decoder_joint_.output(), R_, pairs_.pairs(), NormMode::kBatch);
+}
+
+/// The averages that evaluation normalises by: f_inv's are of its sets' images, the decoder's of all pairs.
+template <class T>
+void Equivae<T>::update_running(const std::uint64_t* step) {
+    inv_trunk_.update_running(convolver_, parameters_, step, R_, pairs_.sets() * m_);
+    cov_trunk_.update_running(convolver_, parameters_, step, R_, pairs_.images());
+    decoder_.update_running(convolver_, parameters_, step, R_, pairs_.pairs());
+    if (config_.semi_supervised) class_trunk_.update_running(convolver_, parameters_, step, R_, pairs_.images());
 }
 
 // --- loss and backward -----------------------------------------------------------------------------------------------
@@ -391,6 +400,7 @@ void Equivae<T>::evaluate(int N, const LatentNoise& noise) {
 template <class T>
 void Equivae<T>::gradients(int N, const LatentNoise& noise) {
     forward(N, noise);
+    update_running(noise.step);
     T* d_pixels = output();  // in the pixels' place
     KlWeight<T> kl_weight = T(1);
     if (config_.semi_supervised) {
@@ -555,7 +565,7 @@ template <class T>
 void Equivae<T>::classify(int N) {
     if (!config_.semi_supervised) throw std::invalid_argument("EQUIVAE: a supervised model has no q(y|x)");
     pairs_ = rows_alone(N);
-    classify_images({});
+    classify_images({}, NormMode::kRunning);
 }
 
 template class Equivae<float>;

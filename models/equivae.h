@@ -42,6 +42,7 @@ struct EquivaeConfig {
     std::vector<int> classifier_hidden = {128, 64};  ///< of q(y | x)
     double dropout = 0.5;
     InitialRule initial = InitialRule::kLasagne;  ///< or kTorch
+    Normalisation normalisation = Normalisation::kNone;
     Likelihood likelihood = Likelihood::kBernoulli;
     PixelScale pixels;                           ///< device memory; none: bytes / 255
     int min_complement = 1, max_complement = 7;  ///< m is uniform in these, one draw a step
@@ -133,9 +134,10 @@ class Equivae : public Autoencoder<T> {
     void read_r(DenseStack<T>& layers);
     void equivariant_latents(DenseChain<T>& chain, const LatentNoise& noise);
     void decoder_features(DenseChain<T>& chain);
-    void classify_images(const LatentNoise& drop);
+    void classify_images(const LatentNoise& drop, NormMode mode);
     void likelihood(T* nll, T* d_pixels, const T* target, PairShape pairs, T scale, const T* weights);
     void forward(int N, const LatentNoise& noise);
+    void update_running(const std::uint64_t* step);
     double labelled_share() const;
     T labelled_scale() const;
     ClassExpectation<T> class_rows();

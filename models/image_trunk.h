@@ -12,8 +12,8 @@ class ImageTrunk {
     ImageTrunk() = default;
     /// Tensors PREFIXconv.0, PREFIXconv.2, ... and PREFIXdense.0.
     ImageTrunk(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> convolutions, int hidden,
-               InitialRule rule = InitialRule::kLasagne)
-        : convolutions_(layout, prefix + "conv.", std::move(convolutions), Activation::kRelu, rule),
+               InitialRule rule = InitialRule::kLasagne, Normalisation normalisation = Normalisation::kNone)
+        : convolutions_(layout, prefix + "conv.", std::move(convolutions), Activation::kRelu, rule, normalisation),
           dense_(layout, prefix + "dense.", {int(convolutions_.out()), hidden}, Activation::kRelu, rule) {}
     void allocate(const Convolver& convolver, int R, int rows) {
         convolutions_.allocate(convolver, R, rows);
@@ -21,9 +21,13 @@ class ImageTrunk {
     }
     /// output() [R, N, hidden] from x [R, N, H, W, C]. A DenseChain takes the dense layer; convolutions run at once.
     void forward(const Convolver& convolver, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x,
-                 int R, int N) {
-        convolutions_.forward(convolver, parameters, x, R, N);
+                 int R, int N, NormMode mode = NormMode::kRunning) {
+        convolutions_.forward(convolver, parameters, x, R, N, mode);
         dense_.forward(matmul, parameters, convolutions_.output(), R, N);
+    }
+    void update_running(const Convolver& convolver, ParameterArena<T>& parameters, const std::uint64_t* step, int R,
+                        int N) {
+        convolutions_.update_running(convolver, parameters, step, R, N);
     }
     T* output() { return dense_.output(); }
     int hidden() const { return dense_.out(); }

@@ -111,9 +111,10 @@ TEST(ConvStack, TakesTorchsWeightsFused) {
 }
 
 /// dx, then the gradients of all replicas, of a stack that gets these numbers.
-std::vector<float> gradients_of(std::vector<ConvLayer> layers, Activation x_activation, int R, int N) {
+std::vector<float> gradients_of(std::vector<ConvLayer> layers, Activation x_activation, int R, int N,
+                                Normalisation normalisation) {
     ParameterLayout layout;
-    ConvStack<float> stack(layout, "conv.", std::move(layers), Activation::kRelu);
+    ConvStack<float> stack(layout, "conv.", std::move(layers), Activation::kRelu, InitialRule::kLasagne, normalisation);
     ParameterArena<float> parameters(layout, R);
     const Convolver convolver;
     stack.allocate(convolver, R, N + 2);  // room for more
@@ -127,7 +128,7 @@ std::vector<float> gradients_of(std::vector<ConvLayer> layers, Activation x_acti
     const std::size_t images = std::size_t(R) * N;
     const GuardedBuffer<float> x(random.normals<float>(images * stack.in()));
     GuardedBuffer<float> dy(random.normals<float>(images * stack.out()));
-    stack.forward(convolver, parameters, x.data(), R, N);
+    stack.forward(convolver, parameters, x.data(), R, N, NormMode::kBatch);
     const float* dx = stack.backward(convolver, parameters, dy.data(), x.data(), x_activation, true, R, N);
     std::vector<float> out(images * stack.in());
     check(copy_to_host(out.data(), dx, out.size() * sizeof(float)));
@@ -159,15 +160,90 @@ TEST(ConvStack, BeginsAsTorchsLayersDo) {
 }
 
 TEST(ConvStack, FusedGradientsAreTheLibrarys) {
-    const auto expect_same = [](const std::vector<ConvLayer>& layers, Activation x_activation, int R, int N) {
-        const std::vector<float> library = gradients_of(layers, x_activation, R, N);
+    const auto expect_same = [](const std::vector<ConvLayer>& layers, Activation x_activation, int R, int N,
+                                Normalisation normalisation = Normalisation::kNone) {
+        const std::vector<float> library = gradients_of(layers, x_activation, R, N, normalisation);
         const FusedDense fused;
-        expect_close(gradients_of(layers, x_activation, R, N), as<double>(library), Tolerance{2e-4, 2e-5}, "gradients");
+        expect_close(gradients_of(layers, x_activation, R, N, normalisation), as<double>(library),
+                     Tolerance{2e-4, 2e-5}, "gradients");
     };
     expect_same(encoder_convolutions(9, 7, 3, {4, 5}), Activation::kNone, 2, 3);
     expect_same(decoder_convolutions(12, 8, 8, 3, {5, 4}), Activation::kRelu, 2, 3);
     expect_same(decoder_convolutions(16, 4, 4, 1, {5, 3}), Activation::kRelu, 1, 17);
     expect_same({layer_of({2, 5, 4, 3, 1, 1, 0}, false)}, Activation::kRelu, 3, 1);
+    expect_same(encoder_convolutions(9, 7, 3, {4, 5}), Activation::kNone, 2, 3, Normalisation::kBatch);
+    expect_same(decoder_convolutions(12, 8, 8, 3, {5, 4}), Activation::kRelu, 2, 3, Normalisation::kBatch);
+}
+
+/// Two replicas of one normalised convolution, with the numbers of an arena, and what its ReLU gives.
+struct NormalisedLayer {
+    static constexpr int R = 2, N = 3, kPixels = N * 6 * 5, C = 4;
+    ParameterLayout layout;
+    ConvStack<double> stack{layout,
+                            "conv.",
+                            {layer_of({2, 6, 5, C, 3, 1, 1}, false)},
+                            Activation::kRelu,
+                            InitialRule::kLasagne,
+                            Normalisation::kBatch};
+    ParameterArena<double> parameters{layout, R};
+    Convolver convolver;
+    std::vector<double> x = Random(1).normals<double>(std::size_t(R) * N * stack.in());
+    NormalisedLayer() {
+        stack.allocate(convolver, R, N);
+        parameters.initialise({3, 4}, nullptr);
+    }
+    std::vector<double> output(NormMode mode) {
+        const GuardedBuffer<double> in(x);
+        stack.forward(convolver, parameters, in.data(), R, N, mode);
+        std::vector<double> out(std::size_t(R) * N * stack.out());
+        check(copy_to_host(out.data(), stack.output(), out.size() * sizeof(double)));
+        return out;
+    }
+    std::vector<double> tensor(const std::string& name, int r) const {
+        for (const ParameterInfo& t : layout.tensors())
+            if (t.name == name) return t.get(parameters.download(r));
+        throw std::out_of_range(name);
+    }
+};
+
+TEST(ConvStack, HasTorchsNamesForItsNormalisations) {
+    ParameterLayout layout;
+    ConvStack<float>(layout, "decoder.", decoder_convolutions(12, 8, 8, 3, {5, 4}), Activation::kNone,
+                     InitialRule::kLasagne, Normalisation::kBatch);
+    std::vector<std::string> names;
+    for (const ParameterInfo& tensor : layout.tensors()) names.push_back(tensor.name.substr(8));
+    EXPECT_EQ(names, (std::vector<std::string>{"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean",
+                                               "1.running_var", "3.weight", "3.bias", "4.weight", "4.bias",
+                                               "4.running_mean", "4.running_var", "6.weight", "6.bias"}));
+}
+
+TEST(ConvStack, NormalisesByTheBatchOrByRunningAverages) {
+    NormalisedLayer layer;
+    // With scale 1 and shift 0 each channel of the batch has mean 0 and variance 1, before the ReLU halves it.
+    const std::vector<double> by_batch = layer.output(NormMode::kBatch);
+    const DeviceBuffer<std::uint64_t> step(std::vector<std::uint64_t>{0});
+    layer.stack.update_running(layer.convolver, layer.parameters, step.data(), layer.R, layer.N);
+    const std::vector<double> by_average = layer.output(NormMode::kRunning);
+    for (int r = 0; r < layer.R; ++r) {
+        const auto mean = layer.tensor("conv.1.running_mean", r), variance = layer.tensor("conv.1.running_var", r);
+        for (int c = 0; c < layer.C; ++c) {
+            // A tenth of the way from 0 and 1 to the batch's.
+            const double batch_mean = mean[c] / 0.1,
+                         batch_variance = (variance[c] - 0.9) / 0.1 * (layer.kPixels - 1) / layer.kPixels;
+            ASSERT_GT(batch_variance, 0);
+            std::vector<double> batch, average, expected;
+            for (int i = 0; i < layer.kPixels; ++i) {
+                const std::size_t at = (std::size_t(r) * layer.kPixels + i) * layer.C + c;
+                if (by_batch[at] == 0 || by_average[at] == 0) continue;  // the ReLU has lost it
+                const double x = by_batch[at] * std::sqrt(batch_variance + kNormEpsilon) + batch_mean;
+                average.push_back(by_average[at]);
+                expected.push_back((x - mean[c]) / std::sqrt(variance[c] + kNormEpsilon));
+            }
+            EXPECT_GT(average.size(), 5u);
+            expect_close(average, expected, Tolerance{1e-12, 1e-12}, "by running averages");
+        }
+    }
+    EXPECT_NE(by_batch, by_average);
 }
 
 }  // namespace

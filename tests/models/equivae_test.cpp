@@ -214,6 +214,8 @@ TEST(Equivae, FusedStepIsTheLibrarysStep) {
     compare(config, "semi-supervised, paired");
     config.mixing = LabelledMixing::kSum;
     compare(config, "semi-supervised, sum");
+    config.normalisation = Normalisation::kBatch;
+    compare(config, "semi-supervised, batch normalisation");
 }
 
 /// Seeds, trainer and model of one run.
@@ -344,12 +346,19 @@ std::vector<std::vector<float>> trained(const EquivaeConfig& config, const Data&
 
 TEST(Equivae, SameBitsTogetherAloneAndResumed) {
     if (device_is_gpu()) GTEST_SKIP() << "bit for bit on the CPU device";
-    for (const auto& [semi, fused] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
+    constexpr Normalisation kNone = Normalisation::kNone, kBatch = Normalisation::kBatch;
+    for (const auto& [semi, fused, normalisation] : {std::tuple{false, false, kNone},
+                                                     {true, false, kNone},
+                                                     {false, true, kNone},
+                                                     {true, true, kNone},
+                                                     {true, false, kBatch},
+                                                     {false, true, kBatch}}) {
         std::optional<test::FusedDense> on;
         if (fused) on.emplace();
         EquivaeConfig config = is_fast() && !fused ? EquivaeConfig::for_latents(8) : tiny_config();
         config.classes = 3;
         config.semi_supervised = semi;
+        config.normalisation = normalisation;
         const int size = config.height * config.width, epochs = is_fast() && !fused ? 3 : 2;
         const Data all(3, 14, 3, size, 6), one(1, 14, 3, size, 6);
         const Data rest(3, 10, 3, size, 7), rest_one(1, 10, 3, size, 7);

@@ -145,6 +145,24 @@ TEST_F(EquivaeProgram, EachWeightOfLabelledImagesIsAModel) {
     expect_failure(2, "auto or a number", "train --which semi --labelled-weight 0" + out);
 }
 
+TEST_F(EquivaeProgram, ANormalisedModelGoesOnWithTheSameBits) {
+    const std::string train = std::string("train --seeds 1 --phases 1 --normalisation batch --initialisation torch") +
+                              kSmall,
+                      weights = "supervised-z16-seed1/model.safetensors";
+    ASSERT_EQ(run(train + " --epochs 2 --out " + at("whole")).status, 0);
+    ASSERT_EQ(run(train + " --epochs 1 --out " + at("parts")).status, 0);
+    const std::string after_one = digest("parts/" + weights);
+    ASSERT_EQ(run("train --epochs 2 --quiet --resume " + at("parts")).status, 0);
+    EXPECT_NE(digest("parts/" + weights), after_one);
+    EXPECT_EQ(digest("parts/" + weights), digest("whole/" + weights));
+    const SafeTensors tensors = read_safetensors(folder / "whole" / weights);
+    EXPECT_EQ(tensors.at("inv.conv.3.weight").shape, (std::vector<std::int64_t>{16, 8, 5, 5}));
+    EXPECT_EQ(tensors.at("inv.conv.1.running_mean").shape, (std::vector<std::int64_t>{8}));
+    EXPECT_EQ(tensors.at("decoder.conv.10.running_var").shape, (std::vector<std::int64_t>{8}));
+    expect_failure(1, "normalisation", "train --quiet --normalisation none --resume " + at("whole"));
+    expect_failure(1, "initialisation", "train --quiet --initialisation glorot --resume " + at("whole"));
+}
+
 TEST_F(EquivaeProgram, TheBenchmarkIsTrainedAsItsSettingsSay) {
     const std::string table =
         "table --which semi --labels 20 --seeds 1 --epochs 1 --benchmark-steps 0 --out " + at("run") + kSmall;

@@ -73,14 +73,14 @@ std::vector<double> EquivaeExperiment::benchmarks(const std::vector<EquivaeRepli
         const std::string seed = std::to_string(of[i]->seed);
         names.push_back("benchmark-" + (semi ? "labels" + labels : "supervised") + "-z" + latents + "-" + epochs +
                         "epochs-seed" + seed);
-        const Values own = {{"kind", "benchmark"}, {"seed", seed},
-                            {"epochs", epochs},    {"labels", labels},
-                            {"latents", latents},  {"batch", ""},
-                            {"phases", ""},        {"batches", text_of(training.phases)},
-                            {"mixing", ""},        {"max-complement", ""},
-                            {"likelihood", ""},    {"kl-warmup", ""},
-                            {"free-bits", ""},     {"labelled-weight", ""},
-                            {"initialisation", ""}};
+        const Values own = {{"kind", "benchmark"},  {"seed", seed},
+                            {"epochs", epochs},     {"labels", labels},
+                            {"latents", latents},   {"batch", ""},
+                            {"phases", ""},         {"batches", text_of(training.phases)},
+                            {"mixing", ""},         {"max-complement", ""},
+                            {"likelihood", ""},     {"kl-warmup", ""},
+                            {"free-bits", ""},      {"labelled-weight", ""},
+                            {"initialisation", ""}, {"normalisation", ""}};
         results.push_back({names[i] + "/result.json", origin(own, {{"benchmark-steps", ""}, {"benchmark-passes", ""}}),
                            [&error = errors[i]](Fields& f) { f("error", error); }});
     }

@@ -87,6 +87,11 @@ void add_settings(Settings& s, EquivaeOptions& o) {
           one_of<InitialRule>({{"glorot", InitialRule::kLasagne}, {"torch", InitialRule::kTorch}}),
           "initial values: glorot (biases 0) or torch (torch.nn.Linear's and Conv2d's)")
         .came_as("glorot");
+    s.add("normalisation", o.normalisation, kTraining,
+          one_of<Normalisation>({{"none", Normalisation::kNone}, {"batch", Normalisation::kBatch}}),
+          "before the ReLUs of convolutions: none, or batch, by each minibatch in training and by running averages "
+          "in evaluation")
+        .came_as("none");
     s.group("Evaluation");
     s.add("benchmark-steps", o.benchmark_steps, kEvaluation, whole(0, 1000000),
           "semi: the benchmark is trained for so many steps at least, that it converges; 0: for --benchmark-passes "
@@ -229,7 +234,7 @@ EquivaeReplica EquivaeExperiment::replica(EquivaeKind kind, int seed, int latent
     r.config.likelihood = options_.pixels.value_or(papers_likelihood(colour));
     r.config.max_complement = options_.max_complement ? options_.max_complement : colour ? 10 : semi ? 4 : 7;
     r.config.semi_supervised = semi;
-    r.config.initial = options_.initial;
+    r.config.initial = options_.initial, r.config.normalisation = options_.normalisation;
     r.config.mixing = mixing, r.config.labelled_weight = labelled_weight;
     r.config.self_complement = kind == EquivaeKind::kUnsupervised;
     return r;

@@ -33,6 +33,7 @@ struct EquivaeOptions {
     std::vector<std::optional<double>> labelled_weight = {std::nullopt};  ///< none: as the mixing has it
     int latents = 0;  ///< 0: the paper's, 16, and 8 for grey images and few labels
     InitialRule initial = InitialRule::kLasagne;
+    Normalisation normalisation = Normalisation::kNone;
     int max_complement = 0;            ///< 0: the paper's, 7, 4 with few labels, 10 in colour
     int phases = 0;                    ///< 0: the paper's, 4, on SVHN 5
     std::optional<Likelihood> pixels;  ///< none: the paper's, Bernoulli, and Gaussian in colour

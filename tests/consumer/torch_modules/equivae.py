@@ -16,7 +16,8 @@ def trunk(tensors, prefix):
     """Convolutions and one dense layer, as ImageTrunk (models/image_trunk.h)."""
     shapes = [w.shape for w in weights.layers_of(tensors, prefix + ".conv")]
     convolutions = [nn.Conv2d(c, out, 5, 2 if i else 1, 2) for i, (out, c, _, _) in enumerate(shapes)]
-    return {"conv": weights.sequential(convolutions, last=nn.ReLU), "dense": weights.stack(tensors, prefix + ".dense", last=nn.ReLU)}
+    normalised = weights.is_normalised(tensors, prefix + ".conv")
+    return {"conv": weights.sequential(convolutions, last=nn.ReLU, normalised=normalised), "dense": weights.stack(tensors, prefix + ".dense", last=nn.ReLU)}
 
 
 def features(network, x):
@@ -36,11 +37,13 @@ class Equivae(nn.Module):
         out, c, _, _ = shapes[-1]
         last = nn.Conv2d(c, out, 5, padding=0 if out == 1 else 2)  # 32 pixels a side become 28 in grey models
         self.decoder = nn.ModuleDict({part: relu["decoder." + part] for part in ("r", "v", "joint")})
-        self.decoder["conv"] = weights.sequential([*doubling, last])
+        normalised = weights.is_normalised(tensors, "decoder.conv")
+        self.decoder["conv"] = weights.sequential([*doubling, last], normalised=normalised)
         weights.add_deviation(self.decoder, tensors)
         if "class.dense.0.weight" in tensors:  # q(y | x) of a semi-supervised model
             self.add_module("class", nn.ModuleDict({**trunk(tensors, "class"), "head": weights.stack(tensors, "class.head")}))
         self.load_state_dict(tensors)
+        self.eval()  # a normalisation is by its running averages
         self.is_gaussian = weights.is_gaussian(self.settings)
 
     def invariant(self, sets):

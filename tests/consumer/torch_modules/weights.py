@@ -1,4 +1,5 @@
 """Reads model.safetensors of a run (the format: a header of JSON, then the tensors), and builds layers of it."""
+import itertools
 import json
 import struct
 
@@ -32,15 +33,27 @@ def linear(tensors, name):
 
 
 def layers_of(tensors, prefix):
-    """Weights of PREFIX.0, PREFIX.2, ..., as an nn.Sequential with activations between numbers them."""
-    count = sum(name.startswith(prefix + ".") and name.endswith(".weight") for name in tensors)
-    return [tensors[f"{prefix}.{2 * i}.weight"] for i in range(count)]
+    """Weights of PREFIX.0, PREFIX.2, ..., as an nn.Sequential with activations between numbers them, or of PREFIX.0,
+    PREFIX.3, ... with normalisations before those."""
+    step = 3 if is_normalised(tensors, prefix) else 2
+    names = (f"{prefix}.{i}.weight" for i in itertools.count(0, step))
+    return [tensors[name] for name in itertools.takewhile(tensors.__contains__, names)]
 
 
-def sequential(layers, activation=nn.ReLU, last=None):
-    """An activation after each layer but the last, which has its own or none."""
-    all_layers = [module for layer in layers for module in (layer, activation())]
-    return nn.Sequential(*all_layers[:-1], *([last()] if last else []))
+def is_normalised(tensors, prefix):
+    return f"{prefix}.1.running_mean" in tensors
+
+
+def sequential(layers, activation=nn.ReLU, last=None, normalised=False):
+    """An activation after each layer but the last, which has its own or none; normalised: before each activation."""
+    modules = []
+    for layer, follows in zip(layers, [activation] * (len(layers) - 1) + [last]):
+        modules.append(layer)
+        if follows and normalised:
+            modules.append(nn.BatchNorm2d(layer.out_channels))
+        if follows:
+            modules.append(follows())
+    return nn.Sequential(*modules)
 
 
 def stack(tensors, prefix, activation=nn.ReLU, last=None):

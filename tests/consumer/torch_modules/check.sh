@@ -37,6 +37,7 @@ train spatial-fitted spatial --rows "$poses" "${small[@]}" --prior fitted --limi
 train spatial-full spatial --rows "$poses" "${small[@]}" --prior full --rank 4 --limit sigmoid --deviation-bound logarithm --control-points 4
 train equivae-supervised equivae --which supervised
 train equivae-semi equivae --which semi --labels 20
+train equivae-normalised equivae --which semi --labels 20 --normalisation batch
 for likelihood in bernoulli gaussian gaussian-learned gaussian-per-channel; do
     train "equivae-$likelihood" equivae --which supervised --dataset glyphs-colour --likelihood "$likelihood"
 done

@@ -166,6 +166,7 @@ void equivae(Reference& to, const SafeTensors& file) {
     fit(config, file);
     config.likelihood = options.pixels.value_or(config.channels > 1 ? Likelihood::kGaussian : Likelihood::kBernoulli);
     config.semi_supervised = *setting(file, "kind") == "semi-supervised";
+    config.normalisation = options.normalisation;
     const ConvolutionDevice device;
     Equivae<float> model(config, 1, kImages, {}, device.matmul, device.convolver);
     const std::int64_t H = config.height, W = config.width, C = config.channels, Z = config.latents;

@@ -91,7 +91,7 @@ class Models(unittest.TestCase):
             if "class_logits" in t:
                 self.agrees("class_logits", model.class_logits(x), t["class_logits"])
 
-        self.each("equivae", 5, compare)
+        self.each("equivae", 7, compare)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ what it would write.
 
 In a text, {{...}} is replaced; FILE is below profiling/results:
   {{table FILE.md}}               a recorded table with its legend
-  {{claims FILE.json}}            a list of the paper's statements with their verdicts (statements.json)
+  {{claims FILE.json [IDS]}}      a list of the paper's statements, or of these, with their verdicts (statements.json)
   {{findings FILE.json}}          a list of statements of our own (findings.json), each with its picture if that was recorded
   {{agree FILE.json [WORDS]}}     "26 of 32": cells of the paper's table that agree, of those whose name has these words
   {{distance FILE.json [WORDS]}}  mean distance of those cells from the paper's, in the table's unit
@@ -56,8 +56,8 @@ def listed(entries):
     return "\n".join(line.replace("|", "\\|") for line in lines)
 
 
-def claims(file):
-    return listed([s for s in statements(file) if not is_cell(s)])
+def claims(file, *ids):
+    return listed([s for s in statements(file) if s["id"] in ids or (not ids and not is_cell(s))])
 
 
 def findings(file):

@@ -19,6 +19,7 @@ mkdir -p "$to"
 for file in "$run"/config.toml "$run"/*.md "$run"/statements.json "$run"/findings.json; do
     if [[ -f $file ]]; then cp "$file" "$to/"; fi
 done
+sed -i 's/^data = .*/data = ""/' "$to/config.toml"  # a folder of this machine
 for figure in "$@" $(cd "$run/figures" 2>/dev/null && ls finding-*.png 2>/dev/null | sed 's/\.png$//'); do
     mkdir -p "$to/figures"
     cp "$run/figures/$figure.png" "$to/figures/"

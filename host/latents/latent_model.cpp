@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "host/evaluate/features.h"
+#include "models/image_warp.h"
 
 namespace warpvae {
 namespace {
@@ -123,7 +124,8 @@ void LatentModel::put(const Codes& codes, std::size_t first, int n) {
 /// reference() in these poses: a pose may be one that the numbers of u have no way to say (a shear of
 /// PoseKind::kPose5).
 std::vector<float> LatentModel::placed(const std::vector<AffinePose>& poses, std::size_t first, int n) {
-    const int height = model().input_shape().height, width = model().input_shape().width;
+    const GatherOptions& shape = model().input_shape();
+    const int height = shape.height, width = shape.width;
     const PoseReader reader = pose_reader();
     std::vector<float> matrices;
     for (std::size_t i = first; i < first + std::size_t(n); ++i)
@@ -131,8 +133,9 @@ std::vector<float> LatentModel::placed(const std::vector<AffinePose>& poses, std
     const std::vector<double> axes = affine_basis(height, width);
     const DeviceBuffer<float> u(matrices, "poses"), basis(std::vector<float>(axes.begin(), axes.end()), "basis");
     DeviceBuffer<float> out(std::size_t(n) * D(), "placed images");
-    check(warp_forward<float>(out.data(), model().reference(), u.data(), {WarpForm::kAffine, basis.data(), 3, 6},
-                              std::size_t(n), {1, height, width, height, width}, {}, model().stream()));
+    ImageWarp<float> warp({shape.channels, height, width, height, width}, std::size_t(n));
+    check(warp.forward(out.data(), model().reference(), u.data(), {WarpForm::kAffine, basis.data(), 3, 6},
+                       std::size_t(n), model().stream()));
     return take(out.data(), n, D());
 }
 

@@ -34,23 +34,26 @@ void set_only(M& model, const std::string& name, const std::vector<float>& value
 
 // --- poses -----------------------------------------------------------------------------------------------------------
 
-/// A digit as every code decodes to it, and the same changed by data/affine_change.h.
+/// A digit as every code decodes to it, and the same changed by data/affine_change.h. In colour its channels are the
+/// digit, darker and darker.
 struct Shown {
     ImageSet digit = make_glyphs(1, 3, Part::kTest).set;
 
-    std::vector<float> changed(const AffineChange& change) const {
+    static float darker(std::uint8_t byte, int channel) { return float(byte) / 255 * (1 - 0.3f * float(channel)); }
+    std::vector<float> changed(const AffineChange& change, int channels = 1) const {
         std::vector<float> out;
         for (const std::uint8_t byte : warp_images(digit, {affine_map(change)}, Interpolation::kBilinear))
-            out.push_back(float(byte) / 255);
+            for (int c = 0; c < channels; ++c) out.push_back(darker(byte, c));
         return out;
     }
     std::unique_ptr<LatentModel> model(const SpatialVaeConfig& config) const {
         auto loaded = std::make_unique<OnDevice<SpatialVae<float>>>(config, 1, 8);
         std::vector<float> logits;
-        for (const std::uint8_t byte : digit.images) {
-            const float level = std::clamp(float(byte) / 255, 1e-4f, 1 - 1e-4f);
-            logits.push_back(std::log(level / (1 - level)));
-        }
+        for (const std::uint8_t byte : digit.images)
+            for (int c = 0; c < config.channels; ++c) {
+                const float level = std::clamp(darker(byte, c), 1e-4f, 1 - 1e-4f);
+                logits.push_back(std::log(level / (1 - level)));
+            }
         set_only(loaded->model, "decoder.2.bias", logits);
         return std::make_unique<Plain<SpatialVae<float>>>(std::move(loaded));
     }
@@ -131,9 +134,12 @@ TEST(LatentPose, APoseThatIsAskedForIsWhatAppears) {
                                 {-0.2, 0.1, -0.15, 0.25, 1, 0.5}};
     for (const SpatialKind kind : {SpatialKind::kTransformer, SpatialKind::kDoubleTransformer})
         for (const PoseKind pose : {PoseKind::kAffine, PoseKind::kPose5, PoseKind::kSpline}) {
-            const auto model = shown.model(spatial(kind, pose));
-            for (const AffinePose& asked : poses) {
-                SCOPED_TRACE(int(kind) * 10 + int(pose));
+            for (int i = 0; i < 2 * int(std::size(poses)); ++i) {
+                const AffinePose& asked = poses[i / 2];
+                SpatialVaeConfig config = spatial(kind, pose);
+                config.channels = i % 2 ? 3 : 1;
+                const auto model = shown.model(config);
+                SCOPED_TRACE(int(kind) * 100 + int(pose) * 10 + config.channels);
                 const AffineChange change{.scale_x = std::exp(asked[1]),
                                           .scale_y = std::exp(asked[2]),
                                           .shear = asked[3],
@@ -143,7 +149,9 @@ TEST(LatentPose, APoseThatIsAskedForIsWhatAppears) {
                 Codes codes;
                 codes.z.assign(2, 0);
                 codes.poses = {asked};
-                EXPECT_LT(worst(model->decode(codes), shown.changed(change)), 0.02);
+                const std::vector<float> seen = model->decode(codes), wanted = shown.changed(change, config.channels);
+                ASSERT_EQ(seen.size(), wanted.size());
+                EXPECT_LT(worst(seen, wanted), 0.02);
             }
         }
 }

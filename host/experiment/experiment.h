@@ -55,6 +55,8 @@ std::vector<std::vector<const R*>> by_group(const std::vector<R>& replicas) {
     }
     return groups;
 }
+template <class R>
+void by_group(std::vector<R>&& replicas) = delete;  // they would be gone before their groups
 /// The first of each group: the first seed's.
 template <class R>
 std::vector<R> first_of_each(const std::vector<R>& replicas) {

@@ -98,7 +98,8 @@ struct Spread {
 };
 std::vector<Spread> spreads_of(const std::vector<SpatialReplica>& replicas) {
     std::vector<Spread> spreads;
-    for (const auto& members : by_group(best_restarts(replicas))) {
+    const std::vector<SpatialReplica> best = best_restarts(replicas);
+    for (const auto& members : by_group(best)) {
         const SpatialReplica& first = *members[0];
         const auto score = [](auto* r) { return r->svm[kSampled].cv_mean; };
         const Cell of_seeds = cell_over("", members, score);

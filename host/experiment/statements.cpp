@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "data/files.h"
+#include "data/sha256.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -96,6 +97,7 @@ Json to_json(const Statement& s) {
                  {"reason", s.reason},
                  {"p", s.p},
                  {"measured", std::move(measured)}};
+    if (!s.origin.empty()) json["origin"] = s.origin;
     if (!s.picture.empty()) json["picture"] = s.picture;
     return json;
 }
@@ -107,6 +109,7 @@ Statement statement_from(const Json& json) {
     s.tested = verdict != verdict_text(Verdict::untested);
     s.holds = verdict == verdict_text(Verdict::holds);
     s.p = json.at("p");
+    s.origin = json.value("origin", "");
     s.picture = json.value("picture", "");
     const Json& measured = json.at("measured");
     s.measured.quantity = measured.at("quantity");
@@ -125,11 +128,18 @@ void write_statements(const std::filesystem::path& folder, const std::string& pa
     write_file(folder / (name + ".json"), json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-std::vector<Statement> with_earlier(std::vector<Statement> statements, const std::filesystem::path& folder) {
+std::vector<Statement> with_earlier(std::vector<Statement> statements, const std::filesystem::path& folder,
+                                    const Origin& origin) {
+    std::string decided_by;
+    for (const Values* values : {&origin.training, &origin.evaluation})
+        for (const auto& [name, value] : *values) decided_by += name + "=" + value + "\n";
+    const std::string digest = sha256_hex(decided_by);
+    for (Statement& now : statements) now.origin = digest;
     if (!std::filesystem::exists(folder / "statements.json")) return statements;
     for (const Statement& earlier : read_statements(folder / "statements.json"))
         for (Statement& now : statements)
-            if (!now.tested && now.id == earlier.id && now.text == earlier.text) now = earlier;
+            if (!now.tested && now.id == earlier.id && now.text == earlier.text && now.origin == earlier.origin)
+                now = earlier;
     return statements;
 }
 

@@ -207,15 +207,19 @@ TEST(SpatialStatements, AnEarlierCommandsVerdictStays) {
     SpatialResults first, second;
     first.replicas = sizes(25);
     second.denoising = as_hoped();
-    EXPECT_EQ(with_earlier(spatial_statements(first, "mnist"), folder.path()).size(),
+    const Origin origin{{{"epochs", "50"}}, {{"test-images", "a digest"}}},
+        other{{{"epochs", "60"}}, origin.evaluation};
+    EXPECT_EQ(with_earlier(spatial_statements(first, "mnist"), folder.path(), origin).size(),
               spatial_statements(first, "mnist").size())
         << "there is none";
-    write_statements(folder.path(), "Vivé", spatial_statements(first, "mnist"));
-    const std::vector<Statement> both = with_earlier(spatial_statements(second, "mnist"), folder.path());
+    write_statements(folder.path(), "Vivé", with_earlier(spatial_statements(first, "mnist"), folder.path(), origin));
+    const std::vector<Statement> both = with_earlier(spatial_statements(second, "mnist"), folder.path(), origin);
     EXPECT_TRUE(claim_of(both, "V8").tested);
     EXPECT_EQ(claim_of(both, "V8").measured.values.size(), 3u);
     EXPECT_TRUE(claim_of(both, "V7").tested);
     EXPECT_FALSE(claim_of(both, "V10").tested);
+    EXPECT_FALSE(claim_of(with_earlier(spatial_statements(second, "mnist"), folder.path(), other), "V8").tested)
+        << "it was trained otherwise";
 }
 
 }  // namespace

@@ -183,7 +183,8 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         std::vector<Statement> all = spatial_statements(run, data().name), printed;
         for (const Statement& statement : all)
             if (std::ranges::find(own, statement.id) != own.end()) printed.push_back(statement);
-        write_statements(experiment_->out(), kPaper, with_earlier(std::move(all), experiment_->out()));
+        write_statements(experiment_->out(), kPaper,
+                         with_earlier(std::move(all), experiment_->out(), experiment_->origin(Values())));
         print_claims("\nThe paper's claims:", printed);
     }
     void dimensions() {

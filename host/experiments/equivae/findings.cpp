@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <tuple>
 
 #include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
@@ -20,11 +19,15 @@ double mean_of(const std::vector<double>& values) { return measured_cell("", val
 
 // --- S6: how long a benchmark is trained -----------------------------------------------------------------------------
 
-/// Models with few labels whose benchmark was trained for two lengths.
+/// Models with few labels whose benchmark was trained for two lengths; of those that share one, as models of several
+/// weights do, the first.
 std::vector<const EquivaeReplica*> with_two_benchmarks(const std::vector<EquivaeReplica>& replicas) {
     std::vector<const EquivaeReplica*> found;
-    for (const EquivaeReplica& r : replicas)
-        if (r.benchmark && r.short_benchmark && *r.benchmark != *r.short_benchmark) found.push_back(&r);
+    for (const EquivaeReplica& r : replicas) {
+        const bool has_two = r.benchmark && r.short_benchmark && *r.benchmark != *r.short_benchmark;
+        const auto shares = [&](const EquivaeReplica* o) { return o->labels == r.labels && o->seed == r.seed; };
+        if (has_two && std::ranges::none_of(found, shares)) found.push_back(&r);
+    }
     return found;
 }
 

@@ -90,7 +90,8 @@ void write_invariance_report(const InvarianceExperiment& experiment, const std::
             *reduced, figures, {"reduced-"});
 
     report.section("The paper's claims");
-    report.paragraph(std::string("Tried on the features that fit the paper better: the posterior's ") +
+    report.paragraph(std::string(fits.has_paper() ? "Tried on the features that fit the paper better: the posterior's "
+                                                  : "Tried on the posterior's ") +
                      name_of(fits.headline) + ".");
     add_claims(report, claims);
     if (fits.has_paper()) {

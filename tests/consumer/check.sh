@@ -13,6 +13,8 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 fail() { echo "consumer: $1" >&2; exit 1; }
 launcher=()
+quick=(-DCMAKE_CXX_FLAGS_RELEASE=-O0)  # what is built here to be linked, once more, need not run fast
+if ! nvidia-smi -L >/dev/null 2>&1; then quick+=(-DCMAKE_CUDA_ARCHITECTURES=90a-real); fi
 if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache); fi
 quietly() { "$@" >"$scratch/log" 2>&1 || { tail -30 "$scratch/log" >&2; fail "failed: $*"; }; }
 
@@ -57,7 +59,7 @@ refuses() {
 shared() {
     local options=()
     while read -r line; do options+=("-D$line"); done < <(grep -E '^(WARPVAE_(CUDA|NATIVE)|CMAKE_(BUILD_TYPE|CUDA_ARCHITECTURES|CUDA_COMPILER)):' "$1/CMakeCache.txt")
-    quietly cmake -S "$root" -B "$2-build" -G Ninja "${launcher[@]}" "${options[@]}" -DBUILD_SHARED_LIBS=ON -DWARPVAE_TESTS=OFF -DWARPVAE_PROGRAMS=OFF
+    quietly cmake -S "$root" -B "$2-build" -G Ninja "${launcher[@]}" "${options[@]}" "${quick[@]}" -DBUILD_SHARED_LIBS=ON -DWARPVAE_TESTS=OFF -DWARPVAE_PROGRAMS=OFF
     quietly cmake --build "$2-build" -j "${JOBS:-$(nproc)}" --target warpvae_kernels
     quietly cmake --install "$2-build" --prefix "$2" --component kernels
     [[ -e $2/lib/libwarpvae_kernels.so.${version%.*} && ! -e $2/lib/libwarpvae_kernels.a ]] || fail "no shared library of version ${version%.*}"
@@ -77,7 +79,7 @@ configure_within() {
     local way=$1 cuda=OFF
     shift
     if [[ $device == cuda ]]; then cuda=ON; fi
-    quietly cmake -S "$here" -B "$scratch/$device-within" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launcher[@]}" \
+    quietly cmake -S "$here" -B "$scratch/$device-within" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launcher[@]}" "${quick[@]}" \
         -DWARPVAE_CUDA=$cuda -DWARPVAE_FROM="$way" "$@"
     ! ninja -C "$scratch/$device-within" -t targets all | grep -E '^([a-z_]+_tests?|bench_[a-z_]+|warpvae_(host|data)):' ||
         fail "$way brings more than the library"

@@ -9,8 +9,8 @@ Status gaussian_sample_forward(T* z, T* kl, const T* moments, const GaussianPrio
                                LatentNoise noise, int R, int N, int Z, Stream stream) {
     if (noise.first_row % 4) return {kInvalidValue};
     const auto with = [&](auto kernel) {
-        return launch(kernel, for_blocks(sample_blocks(N), R, Block::any(32)), stream, z, kl, moments, prior, noise, N,
-                      Z);
+        return launch(kernel, for_blocks(gaussian_sample_blocks(N), R, Block::any(32)), stream, z, kl, moments, prior,
+                      noise, N, Z);
     };
     // The usual VAE's prior is known when compiling, so that the loop over latents vectorises.
     if (GaussianLatent<T>{spread, prior}.is_plain())
@@ -56,8 +56,8 @@ template <class T>
 Status gaussian_prior_sample(T* z, const GaussianPrior<T>& prior, LatentNoise noise, int R, int N, int Z,
                              Stream stream) {
     if (!noise.seeds || noise.first_row % 4) return {kInvalidValue};
-    return launch(gaussian_prior_sample_kernel<T>, for_blocks(sample_blocks(N), R, Block::any(32)), stream, z, prior,
-                  noise, N, Z);
+    return launch(gaussian_prior_sample_kernel<T>, for_blocks(gaussian_sample_blocks(N), R, Block::any(32)), stream, z,
+                  prior, noise, N, Z);
 }
 
 #define WARPVAE_INSTANTIATE(T)                                                                                        \

@@ -21,7 +21,7 @@
 namespace warpvae {
 
 /// Blocks (x) of four rows for each replica (y): gaussian_sample_forward and gaussian_prior_sample.
-constexpr int sample_blocks(int N) { return (N + 3) / 4; }
+constexpr int gaussian_sample_blocks(int N) { return (N + 3) / 4; }
 
 /// Entry j of replica r's prior; `standard`: N(0, 1), known when compiling.
 template <class T>

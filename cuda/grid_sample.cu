@@ -97,7 +97,7 @@ Status backward(const SampleGradients<T>& to, const T* dout, const T* images, co
 }
 
 template <class T, class Grid>
-Status loss(const PixelLikelihood<T>& likelihood, const SampleGradients<T>& to, const T* images, const Grid& grid,
+Status loss(const WarpedPixelLikelihood<T>& likelihood, const SampleGradients<T>& to, const T* images, const Grid& grid,
             std::size_t N, const SampleShape& shape, const SampleOptions& options, Stream stream) {
     const Block block = threads_for(shape);
     return with_way<T>(stages_images(shape) && stages_channels(shape), block, [&](auto way) {
@@ -161,7 +161,7 @@ Status warp_sigmoid_bernoulli(const WarpLoss<T>& to, const T* images, const T* u
     if (!fits(shape, N) || !fits(warp)) return {kInvalidValue};
     if (shape.H * shape.W <= kBandPixels)
         return with_linear_grid(warp, u, [&](const auto& grid) {
-            return loss(PixelLikelihood<T>{{to.out}, to.nll, to.dout, target, scale},
+            return loss(WarpedPixelLikelihood<T>{{to.out}, to.nll, to.dout, target, scale},
                         SampleGradients<T>{to.dlogits, to.du, false}, images, grid, N, shape, options, stream);
         });
     // A large image has several blocks in its backward, and each of them reads all of dout: it must be there first.

@@ -31,8 +31,8 @@ Status svm_active_rows(unsigned* rows, unsigned* counts, const float* scores, co
 Status svm_gather_rows(float* out, const float* x, const SvmActive& active, const SvmSamples& samples, std::size_t n,
                        int K, int d, Stream stream) {
     if (samples.first < 0 || samples.rows < 0) return {kInvalidValue};
-    return launch(svm_gather_rows_kernel<float>, for_blocks(sample_blocks(samples.rows), samples.problems), stream, out,
-                  x, active, samples, n, K, d);
+    return launch(svm_gather_rows_kernel<float>, for_blocks(sampled_row_blocks(samples.rows), samples.problems), stream,
+                  out, x, active, samples, n, K, d);
 }
 Status svm_correct(unsigned* correct, const float* scores, const float* bias, const SvmRows& rows, SvmFits fits, int K,
                    Stream stream) {

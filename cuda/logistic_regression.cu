@@ -28,15 +28,15 @@ Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars
 Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
                    int Q, Stream stream) {
     if (count < 0 || samples > n || first > samples || std::size_t(count) > samples - first) return {kInvalidValue};
-    return launch(sample_rows_kernel<float>, for_blocks(sample_blocks(count), Q), stream, rows, x, first, samples,
+    return launch(sample_rows_kernel<float>, for_blocks(sampled_row_blocks(count), Q), stream, rows, x, first, samples,
                   count, d, n);
 }
 Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, const unsigned* counts,
                           int Q, int rows, int K, int d, Stream stream) {
     if (rows < 0 || K < 0 || K > 256) return {kInvalidValue};
     const std::size_t roots = sizeof(float) * std::size_t(K) * kSampledAtOnce;
-    return launch(logistic_curvature_kernel<float>, for_blocks(sample_blocks(rows), Q, Block::any(256), roots), stream,
-                  scaled, logits, bias, x, counts, rows, K, d);
+    return launch(logistic_curvature_kernel<float>, for_blocks(sampled_row_blocks(rows), Q, Block::any(256), roots),
+                  stream, scaled, logits, bias, x, counts, rows, K, d);
 }
 Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
                             bool is_first, bool is_last, int K, int D, Stream stream) {

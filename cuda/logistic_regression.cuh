@@ -121,7 +121,7 @@ __global__ void logistic_objective_kernel(T* gradient, LbfgsScalars* scalars, co
 }
 
 inline constexpr int kSampledAtOnce = 64;  ///< rows that one block gathers or scales
-constexpr int sample_blocks(int rows) { return (rows + kSampledAtOnce - 1) / kSampledAtOnce; }
+constexpr int sampled_row_blocks(int rows) { return (rows + kSampledAtOnce - 1) / kSampledAtOnce; }
 /// Row of a sample that has no period: all rows if they are few, else a golden ratio sequence over them.
 __device__ inline std::size_t sample_row(std::size_t i, std::size_t samples, std::size_t n) {
     if (samples == n) return i;

@@ -43,8 +43,9 @@ __device__ inline T affine_product(const T* w, const T* x, int d) {
 
 /// One block per problem. weights [Q, K, d + 1]; features, labels and seeds [Q].
 template <class T>
-__global__ void softmax_sgd_kernel(T* weights, const T* const* features, const std::uint8_t* const* labels,
-                                   const std::uint64_t* seeds, SoftmaxSgdOptions options, MinibatchOrder order, int d) {
+__global__ void __launch_bounds__(1024)
+    softmax_sgd_kernel(T* weights, const T* const* features, const std::uint8_t* const* labels,
+                       const std::uint64_t* seeds, SoftmaxSgdOptions options, MinibatchOrder order, int d) {
     const int K = options.classes, batch = options.batch, D = d + 1;
     const int tiles = (d + kSgdTile - 1) / kSgdTile;
     const T rate = T(options.learning_rate) / T(batch);

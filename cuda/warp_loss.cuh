@@ -13,7 +13,7 @@ namespace warpvae {
 /// Sampled pixels are stored and are the probabilities of a likelihood: its gradient goes to dout, its sum over image n
 /// to nll[n].
 template <class T>
-struct PixelLikelihood {
+struct WarpedPixelLikelihood {
     PixelOutput<T> output;
     T *nll, *dout;
     const T* target;
@@ -39,7 +39,7 @@ struct PixelLikelihood {
 /// From a decoder's images, which are sigmoids, through the warp to the likelihood and back to logits. One band only.
 /// staged: the launch gives shared memory for `plan` and, at another time, for an image of all its channels.
 template <class T, class Grid, Padding padding, bool staged, class Fixed>
-__global__ void warp_loss_kernel(PixelLikelihood<T> likelihood, SampleGradients<T> to, const T* images, Grid grid,
+__global__ void warp_loss_kernel(WarpedPixelLikelihood<T> likelihood, SampleGradients<T> to, const T* images, Grid grid,
                                  SampleShape shape, SampleOptions options, BackwardPlan plan) {
     wait_for_previous_launch();
     sample_image<padding, staged>(likelihood, images, grid, shape, options, dynamic_shared<T>());

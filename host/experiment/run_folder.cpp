@@ -29,18 +29,30 @@ bool is_of_replicas(const fs::path& folder) {
     return false;
 }
 
-/// Removes all that programs write into a run's folder; a user's own files stay.
+/// Whether a program has written this config.toml: others, too, have files of that name.
+bool is_of_run(const fs::path& config) {
+    return fs::exists(config) && read_file(config).find("\n[provenance]\n") != std::string::npos;
+}
+
+/// Removes all that programs write into a run's folder, where there is a run; a user's own files stay. Tables, and
+/// nothing else that is written here, are pairs of a .json and a .md.
 void remove_run(const fs::path& folder) {
+    if (!is_of_run(folder / kConfig)) return;
     std::vector<fs::path> written;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
         const std::string name = entry.path().filename().string(), ending = entry.path().extension().string();
         if (entry.is_directory()) {
             const bool made = name == "figures" || name == "latents" || name == "denoised" || name == "reduced";
             if (made || is_of_replicas(entry.path())) written.push_back(entry.path());
-        } else if (name == kConfig || ending == ".jsonl" || name == "report.html" || ending == ".json" ||
-                   ending == ".md") {
-            written.push_back(entry.path());
+            continue;
         }
+        fs::path other = entry.path();
+        other.replace_extension(ending == ".md" ? ".json" : ".md");
+        const bool is_table = (ending == ".md" || ending == ".json") && fs::exists(other);
+        const bool is_metrics = ending == ".jsonl" && name.starts_with("metrics");
+        if (is_table || is_metrics || name == kConfig || name == "report.html" || name == "statements.json" ||
+            name == "findings.json")
+            written.push_back(entry.path());
     }
     for (const fs::path& path : written) {
         std::error_code error;
@@ -79,6 +91,8 @@ RunFolder::RunFolder(fs::path path, Entry entry, bool shared) : path_(std::move(
     if (holds_run && entry == Entry::kNew)
         throw UsageError("--out " + path_.string() + " already holds a run: go on with --resume " + path_.string() +
                          ", start anew with --overwrite, or choose another folder");
+    if (holds_run && entry == Entry::kOverwrite && !is_of_run(path_ / kConfig))
+        throw UsageError("--overwrite: " + (path_ / kConfig).string() + " is not of a run; choose another folder");
     lock_ = RunLock(path_, shared);
     if (!shared) remove_leftovers(path_);  // else they may be files that another is writing
 }

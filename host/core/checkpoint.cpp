@@ -98,6 +98,13 @@ void save_checkpoint(const fs::path& folder, const ParameterLayout& layout, cons
     write_file(folder / kCheckpoint, bytes);
 }
 
+void drop_checkpoint_after(const fs::path& folder, std::uint64_t step) {
+    const fs::path path = folder / kCheckpoint;
+    if (!fs::exists(path) || read_safetensors(path).at("step").values<std::uint64_t>()[0] <= step) return;
+    std::error_code ignored;  // a folder that cannot be written is found at the next save
+    fs::remove(path, ignored);
+}
+
 std::optional<std::vector<Trainer::State>> common_checkpoints(const std::vector<fs::path>& folders,
                                                               const ParameterLayout& layout,
                                                               const std::vector<Metadata>& expected) {

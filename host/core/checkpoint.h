@@ -17,7 +17,10 @@ inline constexpr const char* kWeights = "model.safetensors";
 inline constexpr const char* kCheckpoint = "checkpoint.safetensors";
 inline constexpr const char* kPreviousCheckpoint = "checkpoint.previous.safetensors";
 
-/// What the file says that it was made with.
+// Every file is written under another name and renamed when it is whole. Writing throws Error naming the file, on a
+// full disk for instance, and leaves what was there.
+
+/// What the file says that it was made with. Throws Error where it is absent or damaged.
 Metadata read_metadata(const std::filesystem::path& path);
 
 /// model.safetensors says this beside what the model was made with, for who reads the file elsewhere: the image's
@@ -35,6 +38,10 @@ std::vector<float> load_weights(const std::filesystem::path& path, const Paramet
 /// common_checkpoints).
 void save_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout, const Trainer::State& state,
                      const Metadata& metadata);
+
+/// Removes checkpoint.safetensors where it is of a later step than `step`, which others of its group have not: else the
+/// next one to be saved would take the place of the last that they share.
+void drop_checkpoint_after(const std::filesystem::path& folder, std::uint64_t step);
 
 /// The states of all `folders` at the latest step that every one of them holds; nothing if some folder has none.
 /// Throws Error on a damaged file, or one whose metadata differ from `expected` (another seed, another setting).

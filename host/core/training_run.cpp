@@ -70,7 +70,10 @@ void resume(Trainer& trainer, const ParameterLayout& layout, const TrainingRunOp
     }
     const auto states = common_checkpoints(folders, layout, settings);
     if (states)
-        for (std::size_t r = 0; r < states->size(); ++r) trainer.restore(int(r), (*states)[r]);
+        for (std::size_t r = 0; r < states->size(); ++r) {
+            trainer.restore(int(r), (*states)[r]);
+            drop_checkpoint_after(folders[r], (*states)[r].step);
+        }
     for (const ReplicaFiles& replica : options.replicas) metrics.cut_to(std::int64_t(trainer.epoch()), replica.name);
 }
 

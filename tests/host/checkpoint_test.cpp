@@ -105,6 +105,29 @@ TEST(Checkpoint, MomentsHaveTorchsOrderInTheFile) {
     expect_state(checkpoint_bytes("adadelta.squares.", "adadelta.updates."), Optimiser::kAdadelta);
 }
 
+// Two replicas; the disk is full when the second is to be saved, again and again: they keep sharing a step.
+TEST(Checkpoint, SavesThatFailBetweenReplicasLoseNoCommonStep) {
+    const test::TemporaryFolder folder;
+    const ParameterLayout layout = convolution();
+    const std::vector<std::filesystem::path> folders = {folder / "a", folder / "b"};
+    Trainer::State state;
+    state.values = state.first_moments = state.second_moments = arena_of(layout, 0, 100);
+    state.loss_sums = {0.};
+    const auto save = [&](std::size_t replica, std::uint64_t step) {
+        std::filesystem::create_directories(folders[replica]);
+        state.step = step;
+        save_checkpoint(folders[replica], layout, state, {});
+    };
+    save(0, 100), save(1, 100);
+    for (const std::uint64_t step : {200, 300, 400}) {
+        save(0, step);
+        const auto states = common_checkpoints(folders, layout, {{}, {}});
+        ASSERT_TRUE(states) << "at step " << step;
+        EXPECT_EQ((*states)[0].step, 100u);
+        for (const auto& of_replica : folders) drop_checkpoint_after(of_replica, 100);
+    }
+}
+
 TEST(Checkpoint, RefusesATensorOfAnotherShape) {
     const test::TemporaryFolder folder;
     const std::string weights = folder / "given.safetensors";

@@ -245,12 +245,11 @@ bool scatter_plot(const fs::path& path, const Axes& axes, std::span<const float>
     }
     // All points are one block in the order they came, so no class is drawn over all others.
     Points points;
-    std::array<bool, kColourCount> seen{};
+    std::array<bool, 256> seen{};
     for (std::size_t i = 0; i < x.size(); i++) {
-        if (classes[i] >= kColourCount) cannot_draw(path, "class " + std::to_string(classes[i]) + " is not in 0..9");
         if (!has_place(axes, x[i], y[i])) continue;
         seen[classes[i]] = true;
-        points.add(x[i], y[i], " " + std::to_string(std::stoul(kColours[classes[i]] + 1, nullptr, 16)));
+        points.add(x[i], y[i], " " + std::to_string(std::stoul(kColours[classes[i] % kColourCount] + 1, nullptr, 16)));
     }
     if (points.lines.empty()) return draw(path, nothing_to_draw(axes));
     Script script;
@@ -258,8 +257,9 @@ bool scatter_plot(const fs::path& path, const Axes& axes, std::span<const float>
     const double size = std::clamp(1.6 - 0.3 * std::log10(count + 1), 0.35, 1.2);
     script.add(script.block(points.lines) + " using 1:2:3 with points pointtype 7 pointsize " + number(size) +
                " linecolor rgb variable notitle");
+    const bool has_key = std::ranges::count(seen, true) <= 2 * kColourCount;  // of more no key tells them apart
     for (std::size_t c = 0; c < seen.size(); c++) {
-        if (seen[c]) {
+        if (seen[c] && has_key) {
             script.add("NaN with points pointtype 7 pointsize 1.6 linecolor " + colour(c) + " title " +
                        gnuplot_string(std::to_string(c)));
         }

@@ -43,7 +43,8 @@ struct ComparisonSeries {
 /// Throws Error naming the file if gnuplot fails or the file cannot be written.
 bool line_plot(const std::filesystem::path& path, const Axes& axes, const std::vector<Series>& series);
 
-/// x, y [N], classes [N] in 0..9, one colour each, one key entry for each class that occurs.
+/// x, y [N], classes [N], one colour each (of more than ten the colours begin anew), one key entry for each class
+/// that occurs, unless they are more than twenty.
 bool scatter_plot(const std::filesystem::path& path, const Axes& axes, std::span<const float> x,
                   std::span<const float> y, std::span<const std::uint8_t> classes);
 

@@ -93,6 +93,7 @@ PoseSummary summarise_poses(const std::vector<float>& poses, const Pose& pose) {
     const std::size_t S = pose.numbers, n = poses.size() / S;
     const bool is_affine = pose.form == WarpForm::kAffine || pose.form == WarpForm::kInverseAffine;
     const bool is_pose = pose.form == WarpForm::kPose || pose.form == WarpForm::kInversePose;
+    const bool is_inverse = pose.form == WarpForm::kInverseAffine || pose.form == WarpForm::kInversePose;
     PoseSummary out;
     std::vector<double> product(S * S, 0.);
     out.mean.assign(S, 0.);
@@ -102,8 +103,9 @@ PoseSummary summarise_poses(const std::vector<float>& poses, const Pose& pose) {
         const float* u = poses.data() + i * S;
         for (std::size_t a = 0; a < S; ++a)
             for (std::size_t b = 0; b <= a; ++b) product[a * S + b] += (u[a] - out.mean[a]) * (u[b] - out.mean[b]);
-        if (is_affine) out.mean_determinant += (u[0] * u[4] - u[1] * u[3]) / double(n);
-        if (is_pose) out.mean_determinant += std::exp(u[1] + u[2]) / double(n);
+        const float* p = u + pose.first;  // the warp that makes x', of a DT-VAE the second
+        const double area = is_affine ? p[0] * p[4] - p[1] * p[3] : is_pose ? std::exp(p[1] + p[2]) : 0;
+        out.mean_determinant += (is_inverse ? 1 / area : area) / double(n);
     }
     int pairs = 0;
     for (std::size_t a = 0; a < S; ++a) {

@@ -39,7 +39,8 @@ struct PoseSummary {
     std::vector<double> mean, deviation;  ///< [S] over the set
     /// Between two numbers of u over the set, in size: the largest, and the mean over pairs that vary.
     double largest_correlation = 0, mean_correlation = 0;
-    /// Of an affine u's 2 x 2 part: above 1 the warp shrinks what it is given; 0 for splines.
+    /// Of the 2 x 2 part of the affine warp that makes x' (of a DT-VAE the second): above 1 the warp shrinks what it is
+    /// given; 0 for splines.
     double mean_determinant = 0;
 };
 /// poses [n, S].

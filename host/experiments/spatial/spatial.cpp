@@ -10,7 +10,7 @@
 namespace warpvae {
 namespace {
 
-constexpr int kEvaluationVersion = 3;
+constexpr int kEvaluationVersion = 4;
 constexpr double kFolded = 0.05;  // of all pixels: from there on a warp counts as folded over
 
 struct RowNames {

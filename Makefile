@@ -34,10 +34,11 @@ endif
 
 .PHONY: help build run reproduce test check fuzz soak bench install docs format clean dependencies
 help:
-	@echo "make run       train, evaluate and write a report: $(RUN_COMMAND)"
-	@echo "make reproduce GRID=quick MINUTES= OUT=runs/reproduce: every table, figure and statement of the four papers"
-	@echo "make test      build everything, then run all tests on the device at hand"
-	@echo "make check     the long checks: sanitizers, lanes in three orders, fuzzers, nvcc, lint, format"
+	@echo "make run       train, evaluate and write a report, in a few minutes: $(RUN_COMMAND)"
+	@echo "make reproduce GRID=quick MINUTES= OUT=runs/reproduce: every table, figure and statement of the four papers (quick: 20 minutes)"
+	@echo "make build     compile everything into $(BUILD)"
+	@echo "make test      make build, then all tests on the device at hand"
+	@echo "make check     the long checks, half an hour: sanitizers, lanes in three orders, fuzzers, nvcc, lint, format"
 	@echo "make fuzz      SECONDS=60: so long every reader of files gets damaged files, under libFuzzer"
 	@echo "make soak      MINUTES=5 SEED=1: runs killed, or on full disks, and resumed end with the same weights"
 	@echo "make bench     measure and write a table into profiling/results/"

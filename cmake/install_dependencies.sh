@@ -5,7 +5,7 @@
 set -euo pipefail
 
 packages=(cmake ninja-build g++ pkg-config libeigen3-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev libstb-dev
-          librandom123-dev zlib1g-dev libcurl4-openssl-dev libmatio-dev libpng-dev libjpeg62-turbo-dev libzip-dev libgif-dev libdnnl-dev libgtest-dev gnuplot-nox fonts-dejavu-core)
+          librandom123-dev zlib1g-dev libcurl4-openssl-dev libmatio-dev libpng-dev libjpeg-dev libzip-dev libgif-dev libdnnl-dev libgtest-dev gnuplot-nox fonts-dejavu-core)
 if [[ ${1:-} == check ]]; then packages+=(clang-format python3); fi
 if [[ ${1:-} == fuzz ]]; then packages+=(clang libclang-rt-dev); fi
 

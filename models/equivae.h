@@ -36,8 +36,8 @@ struct EquivaeConfig {
     int latents = 16;  ///< of r, and of v
     std::vector<int> filters = {8, 16, 32, 64, 64};
     std::vector<int> decoder_filters = {64, 32, 16, 8};
-    int trunk_hidden = 128;   ///< after the convolutions: 64 with 8 latents or fewer
-    int hidden = 64;          ///< of the dense layers of f_inv and q(v | r, x): 32 with 8 latents or fewer
+    int trunk_hidden = 128;   ///< after the convolutions: 64 with fewer than 16 latents
+    int hidden = 64;          ///< of the dense layers of f_inv and q(v | r, x): 32 with fewer than 16 latents
     int decoder_hidden = 64;  ///< of the decoder's first dense layers; its second has twice as many units
     std::vector<int> classifier_hidden = {128, 64};  ///< of q(y | x)
     double dropout = 0.5;
@@ -58,7 +58,7 @@ struct EquivaeConfig {
     void fit(int height, int width);
     /// 2^(n+1) and 2^(n+1) - 4 for n up to 7, upwards.
     static std::vector<int> sides();
-    /// The paper's widths for so many latents: dense layers of f_inv and q(v | r, x) are halved below 16.
+    /// The paper's widths for so many latents: below 16 trunk_hidden and hidden are halved.
     static EquivaeConfig for_latents(int latents);
 };
 

@@ -161,6 +161,7 @@ Status add(T* y, const T* x, std::size_t n, Stream stream);
 /// y = centre + range (2 sigmoid(slope x) - 1) for rows of S numbers, in place allowed; centre, range [S].
 template <class T>
 Status range_limit(T* y, const T* x, const T* centre, const T* range, T slope, std::size_t rows, int S, Stream stream);
+/// dx = dy times range_limit's derivative at x, which does not depend on the centre; in place allowed.
 template <class T>
 Status range_limit_backward(T* dx, const T* dy, const T* x, const T* range, T slope, std::size_t rows, int S,
                             Stream stream);

@@ -7,7 +7,8 @@ namespace warpvae {
 
 // --- forward and input gradient: fused_convolution.cuh ---------------------------------------------------------------
 
-/// Whether the fused kernels take this shape: strides up to 3, 128 channels, and images of 2^31 - 1 numbers in a batch.
+/// Whether the fused kernels take this shape: strides up to 3, at most 128 channels on either side, and N images of at
+/// most 2^31 - 1 numbers in all on either side.
 bool fused_convolution_fits(const ConvolutionShape& shape, int N);
 /// Whether a layer of T runs them: float on a GPU at Math::kFp32 or kTf32 where it fits, for up to N images. It is
 /// never decided by timing, for the libraries' sums have other bits. Larger shapes are a library's, whose tiles for

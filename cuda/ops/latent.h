@@ -15,7 +15,7 @@ struct LatentNoise {
     const std::uint64_t* seeds = nullptr;  ///< [R]; null: no noise, z = mu
     const std::uint64_t* step = nullptr;
     Purpose purpose = Purpose::kLatent;
-    std::size_t first_row = 0;  ///< a multiple of 4
+    std::size_t first_row = 0;  ///< a multiple of 4; others are refused (kInvalidValue)
 };
 /// Every diagonal Gaussian here is given by moments [.., 2Z]: means mu, then spreads s. What s is, its maker decides:
 enum class Spread {

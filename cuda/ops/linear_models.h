@@ -91,11 +91,14 @@ bool logistic_is_fused(int K, int d);
 /// has the probability 0. to.chunks must be fused_logistic_chunks(rows.n), and K and d such as fit.
 Status fused_logistic_sums(const LogisticSums& to, const double* theta, const LogisticRows& rows,
                            const unsigned* counts, const LbfgsControl* control, int Q, int K, Stream stream);
-/// state.trial_gradient and the last three scalars where control[q].active, from sums over all n rows, n from 1.
+/// The objective F = mean loss + lambda / 2 |W|^2 (intercepts are free; lambda is 1 / (C n) of scikit-learn's C) and
+/// its gradient: state.trial_gradient and the last three scalars where control[q].active, from sums over all n rows, n
+/// from 1.
 Status logistic_objective(const LbfgsState<double>& state, LbfgsScalars* scalars, const LogisticSums& sums,
                           const unsigned* counts, const LbfgsControl* control, double lambda, std::size_t n, int Q,
                           int K, int d, Stream stream);
-/// rows [Q, count, d] = rows first..first+count-1 of a sample of `samples` (at most n) rows of x [Q, n, d].
+/// rows [Q, count, d] = rows first..first+count-1 of a sample of `samples` (at most n) rows of x [Q, n, d]: all of
+/// them, or where they are fewer a golden ratio sequence over them, which may take a row twice.
 Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t samples, int count, int d, std::size_t n,
                    int Q, Stream stream);
 /// scaled[q, k, i, :] = sqrt(f p_ik (1 - p_ik)) (x_i, 1) with p = softmax(logits + bias) over classes, K at most 256,
@@ -103,8 +106,8 @@ Status sample_rows(float* rows, const float* x, std::size_t first, std::size_t s
 /// scaled [Q, K, rows, d + 1], logits [Q, K, rows], bias [Q, K], x [Q, rows, d].
 Status logistic_curvature(float* scaled, const float* logits, const float* bias, const float* x, const unsigned* counts,
                           int Q, int rows, int K, int d, Stream stream);
-/// curvature [K, D, D] += scale * gram, from 0 if `is_first`; if `is_last` its diagonal grows by a millionth of itself
-/// and by lambda, the last entry by intercept_ridge.
+/// curvature [K, D, D] += scale * gram [K, D, D], from 0 if `is_first`; if `is_last` its diagonal grows by a millionth
+/// of itself and by lambda, the last entry by intercept_ridge.
 Status accumulate_curvature(double* curvature, const float* gram, double scale, double lambda, double intercept_ridge,
                             bool is_first, bool is_last, int K, int D, Stream stream);
 

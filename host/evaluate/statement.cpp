@@ -8,19 +8,6 @@ namespace warpvae {
 
 constexpr double kSignificant = 0.05;
 
-double Measured::mean() const {
-    double sum = 0;
-    for (const double v : values) sum += v;
-    return values.empty() ? NAN : sum / double(values.size());
-}
-
-double Measured::std() const {
-    if (values.size() < 2) return 0;
-    double squares = 0;
-    for (const double v : values) squares += (v - mean()) * (v - mean());
-    return std::sqrt(squares / double(values.size() - 1));
-}
-
 std::vector<Statement> as_far_as_measured(std::vector<Statement> statements) {
     for (Statement& s : statements) {
         const std::vector<double>& values = s.measured.values;
@@ -34,10 +21,10 @@ std::vector<Statement> as_far_as_measured(std::vector<Statement> statements) {
 }
 
 double sign_test(int successes, int trials) {
-    double p = 0, term = std::pow(0.5, trials);  // C(trials, trials) / 2^trials, then downwards
+    double p = 0, log_term = -trials * std::log(2.);  // of C(trials, trials) / 2^trials, then downwards
     for (int k = trials; k >= successes; --k) {
-        p += term;
-        term *= double(k) / double(trials - k + 1);
+        p += std::exp(log_term);  // the term itself would underflow from 1075 trials on
+        log_term += std::log(double(k) / double(trials - k + 1));
     }
     return std::min(p, 1.0);
 }

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "host/mean.h"
+
 namespace warpvae {
 
 /// The number that a statement is about.
@@ -13,8 +15,8 @@ struct Measured {
     std::vector<double> values = {};  ///< one for each seed, or each model
     std::optional<double> paper = {};
 
-    double mean() const;  ///< NaN without values
-    double std() const;   ///< n - 1 in the denominator; 0 for fewer than two values
+    double mean() const { return mean_of(values); }
+    double std() const { return std_of(values); }
 };
 
 /// One statement of a paper and what the measured replicas say of it.

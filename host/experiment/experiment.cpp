@@ -15,6 +15,7 @@
 #include "host/evaluate/elbo.h"
 #include "host/experiment/own_images.h"
 #include "host/experiment/rehearsal.h"
+#include "host/experiment/statements.h"
 #include "host/files/metrics_log.h"
 #include "host/log.h"
 
@@ -306,14 +307,24 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
         replica->epochs = int(trainer.epoch());
         replica->seconds = seconds[replica->name()];
     }
+    evaluates_group_ = true;
     group->evaluate();
+    evaluates_group_ = false;
     for (Replica* replica : replicas)
         write_result(folder_of(*replica) / "result.json", origin(*replica), result_of(*replica));
+}
+
+void Experiment::publish(const std::string& paper, std::vector<Statement> statements,
+                         const std::vector<std::string>& choosing) const {
+    Values left_out;
+    for (const std::string& name : choosing) left_out.emplace_back(name, "");
+    write_statements(out_, paper, with_earlier(std::move(statements), out_, origin(left_out)));
 }
 
 void Experiment::read_or_make(const std::vector<OtherResult>& results,
                               const std::function<void(const std::vector<std::size_t>&)>& make) const {
     begin();  // first: a run that is overwritten has no results to read
+    const bool deals = !evaluates_group_ && !share().is_alone();  // a group's own results are its process's alone
     std::vector<std::size_t> missing;
     for (std::size_t i = 0; i < results.size(); ++i) {
         const auto& [file, expected, fields] = results[i];
@@ -323,12 +334,12 @@ void Experiment::read_or_make(const std::vector<OtherResult>& results,
         if (result.found == Found::kOtherTraining && run_.folder.resumes())
             if (const std::string other = difference(expected.training, result.training, kGrows); !other.empty())
                 refuse(out_ / file, other);
-        if (share().takes(i)) missing.push_back(i);
+        if (!deals || share().takes(i)) missing.push_back(i);
     }
     if (run_.options.dry_run) {
-        std::printf("%zu results would be made before any model is trained, %s first\n", missing.size(),
-                    missing.empty() ? "none" : results[missing[0]].file.c_str());
-        throw ProgramEnd{0};
+        if (!missing.empty())
+            std::printf("%zu classifiers come first, from %s on\n", missing.size(), results[missing[0]].file.c_str());
+        return;
     }
     const std::size_t together = most_together(options().together, results.size());
     for (std::size_t first = 0; first < missing.size(); first += together) {
@@ -337,7 +348,7 @@ void Experiment::read_or_make(const std::vector<OtherResult>& results,
         make(which);
         for (const std::size_t i : which) write_result(out_ / results[i].file, results[i].origin, results[i].fields);
     }
-    if (share().is_alone()) return;
+    if (!deals) return;
     wait_for_job();
     for (const auto& [file, expected, fields] : results) read_result(out_ / file, expected, fields);  // the others' too
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/core/trainer.h"
+#include "host/evaluate/statement.h"
 #include "host/experiment/result.h"
 #include "host/experiment/run_folder.h"
 #include "host/experiment/run_options.h"
@@ -175,8 +176,14 @@ class Experiment {
     const DataSet& data() const { return run_.data; }
     const Run& run() const { return run_; }
 
+    /// OUT/statements.json: what this command measured, and what earlier ones did and this one did not. `choosing` are
+    /// settings that only say which models there are: other models of the same settings may have been measured before.
+    void publish(const std::string& paper, std::vector<Statement> statements,
+                 const std::vector<std::string>& choosing) const;
+
     /// Results that are no replicas'. Each is read where all of its origin agrees. make(numbers of the others) makes
-    /// them, as many at once as replicas train together; they are written as soon as they are made.
+    /// them, as many at once as replicas train together; they are written as soon as they are made. The processes of a
+    /// shared run divide them, but for those that an ensemble's evaluate() asks for.
     void read_or_make(const std::vector<OtherResult>& results,
                       const std::function<void(const std::vector<std::size_t>&)>& make) const;
 
@@ -213,6 +220,7 @@ class Experiment {
     const Run run_;
     const int version_;
     const std::filesystem::path out_;
+    bool evaluates_group_ = false;           // of replicas, which are this process's share already
     std::set<std::filesystem::path> begun_;  // folders of replicas that this experiment has trained: it goes on there
 };
 

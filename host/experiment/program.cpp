@@ -1,6 +1,9 @@
 #include "host/experiment/program.h"
 
+#include <algorithm>
+
 #include "cuda/device/device.h"
+#include "host/core/interrupt.h"
 #include "host/core/phase.h"
 #include "host/core/program_end.h"
 #include "host/core/shares.h"
@@ -8,6 +11,23 @@
 
 namespace warpvae {
 namespace fs = std::filesystem;
+namespace {
+
+/// Images that are all of one class leave nothing to tell apart: they are as those without labels.
+void drop_single_class(DataSet& set) {
+    const auto& labels = set.train.labels;
+    const auto is_first = [&](std::uint8_t label) { return label == labels[0]; };
+    if (!set.labelled || labels.empty() || !std::ranges::all_of(labels, is_first) ||
+        !std::ranges::all_of(set.test.labels, is_first))
+        return;
+    log_info(set.name + " has one class only, which is as good as none");
+    set.labelled = false;
+    set.class_names.clear();
+    std::ranges::fill(set.train.labels, std::uint8_t(0));
+    std::ranges::fill(set.test.labels, std::uint8_t(0));
+}
+
+}  // namespace
 
 Program::Program(std::string name, std::string title, RunOptions defaults)
     : options(std::move(defaults)), name_(std::move(name)), title_(std::move(title)) {
@@ -28,8 +48,19 @@ int Program::main(int argc, char** argv) {
     });
 }
 
+std::string Program::footer() const {
+    if (quick_.empty() && paper_grid_.empty()) return examples_;
+    std::string text = "\nGrids (what --grid sets, unless you say otherwise)\n";
+    for (const auto& [name, values] : {std::pair("quick", &quick_), std::pair("paper", &paper_grid_)}) {
+        text += "  " + std::string(name) + "       ";
+        for (const auto& [setting, value] : *values) text += " --" + setting + " " + value;
+        text += "\n";
+    }
+    return text + examples_;
+}
+
 const Program::Command& Program::resolve_settings(const std::vector<std::string>& arguments) {
-    CommandLine::Form form{name_, title_, {}, footer_};
+    CommandLine::Form form{name_, title_, {}, footer()};
     for (const Command& c : commands_) form.commands.push_back({c.name, c.help, c.operands});
     line_ = parse_command_line(form, settings_, arguments);
     const Command* command = &commands_.front();
@@ -115,8 +146,17 @@ void Program::require_labelled(const DataSet& data) const {
                      "` learns from them; a folder for each class gives them (dataset --help)");
 }
 
-std::string Program::go_on_command(const Command& command) const {
+std::string Program::go_on_command(const Command& command) {
     std::string words = name_ + " " + command.name + " --resume " + shell_quoted(folder_.path().string());
+    if (options.resume) {  // what a run begins with stands in its config.toml
+        if (!line_.config.empty()) words += " --config " + shell_quoted(line_.config);
+        for (const auto& [name, value] : line_.values) {
+            const Setting& setting = settings_.at(name);
+            if (setting.is_flag && value != "true") continue;
+            words += " --" + setting.word();
+            if (!setting.is_flag) words += (value.starts_with('-') ? "=" : " ") + shell_quoted(value);
+        }
+    }
     if (!line_.operands.empty()) words += " --";  // one may begin with a dash
     for (const std::string& word : line_.operands) words += " " + shell_quoted(word);
     return words;
@@ -127,6 +167,7 @@ void Program::run(const std::vector<std::string>& arguments) {
     require_device();
     std::optional<InPhase> phase(std::in_place, Phase::kData);
     data_ = load_data(options);
+    drop_single_class(*data_);
     check(*data_);
     if (!data_->labelled)
         log_info(data_->name + " has no labels: classifiers, their columns and the claims about them are left out");
@@ -140,6 +181,9 @@ void Program::run(const std::vector<std::string>& arguments) {
         command.body();
         folder_.begin(settings_);
     } catch (const ShareDone&) {
+    } catch (const Interrupted&) {
+        if (!fs::exists(folder_.path() / "config.toml")) set_go_on_command("");
+        throw;
     }
     phase.reset();
     if (const std::string times = run_times().line(); !times.empty()) log_info(times);

@@ -43,10 +43,10 @@ class Program {
     const Run& run() const { return *run_; }
 
   protected:
-    /// Below the settings in --help: what the words mean, then "Examples" and lines that begin with the program's name.
-    void teach(std::string footer) { footer_ = std::move(footer); }
+    /// Below the settings in --help, after what the grids set: "Examples" and lines that begin with the program's name.
+    void teach(std::string examples) { examples_ = std::move(examples); }
 
-    /// What --grid sets.
+    /// What --grid sets; --help lists it.
     void grids(Values quick, Values paper) { quick_ = std::move(quick), paper_grid_ = std::move(paper); }
 
     /// Values that follow from others (--preset), as presets: what a user says stands.
@@ -70,14 +70,16 @@ class Program {
     Settings settings_;
 
   private:
+    /// What stands below the settings in --help.
+    std::string footer() const;
     const Command& resolve_settings(const std::vector<std::string>& arguments);
     /// What to type to go on with this call after it was left.
-    std::string go_on_command(const Command& command) const;
+    std::string go_on_command(const Command& command);
     void take_share_of(const std::string& text) const;
     RunFolder take_folder() const;
 
     const std::string name_, title_;
-    std::string footer_;
+    std::string examples_;
     Values quick_, paper_grid_;
     std::vector<Command> commands_;
     CommandLine line_;

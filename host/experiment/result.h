@@ -98,6 +98,7 @@ struct ResultOnDisk {
 /// Calls `read` with the file's fields if all of `origin` agrees. Throws Error naming a damaged file.
 ResultOnDisk read_result(const std::filesystem::path& path, const Origin& origin,
                          const std::function<void(Fields&)>& read);
+/// Replaces the file as a whole. Throws Error naming it where that fails.
 void write_result(const std::filesystem::path& path, const Origin& origin, const std::function<void(Fields&)>& write);
 
 }  // namespace warpvae

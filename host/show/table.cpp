@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "data/files.h"
+#include "host/mean.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -45,11 +46,7 @@ Cell measured_cell(std::string test, const std::vector<double>& values, std::opt
     cell.paper = paper;
     cell.tolerance = tolerance;
     cell.values = values;
-    double sum = 0, squares = 0;
-    for (const double v : values) sum += v;
-    cell.mean = values.empty() ? std::numeric_limits<double>::quiet_NaN() : sum / cell.n;
-    for (const double v : values) squares += (v - cell.mean) * (v - cell.mean);
-    cell.std = cell.n > 1 ? std::sqrt(squares / (cell.n - 1)) : 0;
+    cell.mean = mean_of(values), cell.std = std_of(values);
     return cell;
 }
 

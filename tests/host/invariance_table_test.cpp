@@ -151,12 +151,17 @@ TEST(ActiveUnits, StandBesideLatentsCountedByTheirNats) {
 
 TEST(MillsClaims, OnThePapersOwnNumbers) {
     const auto claims = invariance_claims(paper_replicas(10), FeatureKind::kSample);
-    ASSERT_EQ(claims.size(), 5u);
+    ASSERT_EQ(claims.size(), 6u);
     EXPECT_TRUE(claims[0].holds) << claims[0].reason;
     EXPECT_TRUE(claims[1].holds) << claims[1].reason;
     EXPECT_NEAR(claims[1].p, std::pow(0.5, 10), 1e-12);
     EXPECT_TRUE(claims[2].holds) << claims[2].reason;
     EXPECT_TRUE(claims[3].holds) << claims[3].reason;
+    EXPECT_TRUE(claims[4].holds) << claims[4].reason;
+    auto without_largest = paper_replicas(10);
+    std::erase_if(without_largest, [](const InvarianceReplica& r) { return r.latents == 100; });
+    for (const Statement& claim : invariance_claims(without_largest, FeatureKind::kSample))
+        EXPECT_EQ(claim.tested, claim.id != "C3") << claim.id;
 }
 
 TEST(MillsClaims, FailWhereTheNumbersSayOtherwise) {
@@ -184,6 +189,8 @@ TEST(SignTest, Probabilities) {
     EXPECT_NEAR(sign_test(3, 3), 0.125, 1e-15);
     EXPECT_NEAR(sign_test(9, 10), 11.0 / 1024, 1e-15);
     EXPECT_NEAR(sign_test(0, 7), 1, 1e-15);
+    EXPECT_NEAR(sign_test(1000, 2000), 0.5 + 0.5 * 0.01783901, 1e-6)
+        << "half of the probability, and half of the middle's";
 }
 
 }  // namespace

@@ -119,6 +119,19 @@ TEST_F(Invariance, CtrlCLosesNothing) {
     EXPECT_EQ(digest("whole/s-z4-seed1/model.safetensors"), digest("stopped/s-z4-seed1/model.safetensors"));
 }
 
+TEST_F(Invariance, WhatGoesOnHasTheSettingsOfTheCallThatWasLeft) {
+    ASSERT_EQ(
+        run(std::string("train --latents 4 --train-set s --epochs 1 --quiet") + kSmall + " --out " + at("run")).status,
+        0);
+    const pid_t child = start("train --resume " + at("run") + " --seeds 2 --epochs 20000 2>" + at("said"));
+    ASSERT_TRUE(appears(folder / "run" / "s-z4-seed1" / "checkpoint.previous.safetensors"));
+    ::kill(child, SIGINT);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    const std::string said = read_file(at("said"));
+    EXPECT_NE(said.find("train --resume " + at("run") + " --seeds 2 --epochs 20000\n"), std::string::npos) << said;
+}
+
 TEST_F(Invariance, AnInterruptedTableGoesOnWhereItWas) {
     const std::string table = std::string("table --latents 3,4 --epochs 1 --quiet") + kSmall;
     ASSERT_EQ(run(table + " --out " + at("run")).status, 0);
@@ -146,6 +159,11 @@ TEST_F(Invariance, BenchmarksStandInTheTableAndAreNotTrainedTwice) {
     EXPECT_EQ(read_file(at("run/table.json")), before);
     EXPECT_EQ(fs::last_write_time(folder / "run" / "s-cnn-seed1" / "result.json"), untouched);
     EXPECT_EQ(Json::parse(read_file(at("run/rt-cnn-seed1/result.json"))).at("training").at("classifier"), "cnn");
+    ASSERT_EQ(run("evaluate --resume " + at("run") + " --quiet").status, 0);
+    EXPECT_EQ(read_file(at("run/table.json")), before) << "the table of all that the run has";
+    const Result plan = run(std::string("table --latents 3 --epochs 1 --dry-run") + kFew);
+    EXPECT_NE(plan.out.find("2 classifiers come first"), std::string::npos) << plan.out;
+    EXPECT_NE(plan.out.find("in all"), std::string::npos) << plan.out;
     expect_failure(1, "training-images", "table --resume " + at("run") + " --train-images 200 --quiet");
 }
 
@@ -188,6 +206,10 @@ TEST_F(Invariance, ReducedTrainingDataIsACurveOfTheReport) {
     }
     EXPECT_EQ(Json::parse(read_file(at("run/reduced/60/s-cnn-seed1/result.json"))).at("training").at("epochs"), "5")
         << "as long as one epoch of 300";
+    fs::rename(folder / "run/reduced.json", folder / "reduced.json");  // as if it had been interrupted
+    ASSERT_EQ(run("figures --resume " + at("run") + " --quiet").status, 0);
+    EXPECT_FALSE(fs::exists(folder / "run" / "reduced.json"));
+    fs::rename(folder / "reduced.json", folder / "run/reduced.json");
     fs::remove(folder / "run/reduced/120/s-z3-seed1/result.json");
     ASSERT_EQ(run("report --resume " + at("run") + " --quiet").status, 0);
     EXPECT_NE(read_file(at("run/report.html")).find("Reduced training data"), std::string::npos);

@@ -56,6 +56,16 @@ struct OwnTraining : OwnImages {
     OwnTraining() : OwnImages("spatial") {}
 };
 
+TEST_F(OwnTraining, OneClassIsAsGoodAsNone) {
+    fill("mine");
+    fs::remove_all(folder / "mine" / "odd");
+    const Result result =
+        run("table --latents 2 --rows vae --epochs 1 --dataset " + at("mine") + " --out " + at("run"));
+    EXPECT_EQ(result.status, 0) << result.error;
+    EXPECT_NE(result.error.find("one class only"), std::string::npos) << result.error;
+    EXPECT_EQ(run("table --resume " + at("run")).status, 0) << read_file(at("error.txt"));
+}
+
 TEST_F(OwnTraining, IsHeldToItsImages) {
     fill("mine");
     const std::string train = "train --quick --epochs 1 --seeds 1 --quiet ", resume = train + "--resume " + at("run");

@@ -56,6 +56,18 @@ for n in 1 2 3; do
     [[ $(wc -l <"$folder/metrics.jsonl") -eq 8 ]] || fail "mpirun -n $n: metrics of 4 models, 2 epochs"
 done
 
+# What a model is compared with belongs to its share, wherever it stands in the run.
+few="--dataset glyphs --train-images 720 --test-images 150 --epochs 1 --seeds 2"
+# shellcheck disable=SC2086
+"$bin/equivae" table $few --quiet --out "$scratch/whole" >/dev/null 2>"$scratch/error" || fail "equivae: $(cat "$scratch/error")"
+for k in 1 2; do
+    # shellcheck disable=SC2086
+    "$bin/equivae" table $few --quiet --share "$k/2" --out "$scratch/parts" >/dev/null 2>"$scratch/error" ||
+        fail "equivae, share $k: $(cat "$scratch/error")"
+done
+"$bin/equivae" table --quiet --resume "$scratch/parts" >/dev/null || fail "equivae of two shares goes on"
+cmp -s "$scratch/whole/table.json" "$scratch/parts/table.json" || fail "equivae, two shares: another table"
+
 refused "K/N" table --share 3/2 --out "$scratch/new"
 refused "K/N" table --share half --out "$scratch/new"
 refused "overwrite" table --share 1/2 --overwrite --out "$scratch/one"

@@ -216,6 +216,20 @@ TEST_F(Spatial, RestartsKeepTheBestAndReportTheRest) {
               digest("run/affine-tvae-z3-seed1-restart1/model.safetensors"));
 }
 
+TEST_F(Spatial, ALaterCommandKeepsTheStatementsOfAnEarlierOne) {
+    ASSERT_EQ(run(std::string("table --latents 3 --epochs 1 --rows affine-tvae --out ") + at("run") + kSmall).status,
+              0);
+    const auto verdict = [&] {
+        for (const Json& statement : Json::parse(read_file(at("run/statements.json"))))
+            if (statement.at("id") == "V6") return statement.at("verdict").get<std::string>();
+        return std::string("missing");
+    };
+    const std::string before = verdict();
+    EXPECT_NE(before, "NOT RUN");
+    ASSERT_EQ(run("evaluate --rows pca --quiet --resume " + at("run")).status, 0);
+    EXPECT_EQ(verdict(), before);
+}
+
 TEST_F(Spatial, RowsWithoutAModelAreMeasuredOnce) {
     const std::string table = std::string("table --latents 3 --rows raw,pca --out ") + at("run") + kSmall;
     ASSERT_EQ(run(table).status, 0);

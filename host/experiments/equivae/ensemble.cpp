@@ -2,22 +2,19 @@
 // and the classifiers that the paper compares with.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "host/evaluate/elbo.h"
 #include "host/evaluate/logistic_regression.h"
 #include "host/experiment/classifier_run.h"
 #include "host/experiments/equivae/trained.h"
+#include "host/mean.h"
 
 namespace warpvae {
 namespace {
 
-constexpr std::size_t kProbeImages = 10000;  ///< that a linear probe is fitted to
-constexpr int kNeuralEpochs = 10;            ///< of the dropout net on frozen features
+constexpr int kNeuralEpochs = 10;  ///< of the dropout net on frozen features
 
 using Bytes = std::vector<std::uint8_t>;
-
-double mean_of(const std::vector<float>& x) { return std::accumulate(x.begin(), x.end(), 0.) / double(x.size()); }
 
 /// Accuracy on `test` of a logistic regression fitted to `train`, rows of d numbers with labels.
 double probe(const Matmul& matmul, const std::vector<float>& train, const Bytes& train_labels,

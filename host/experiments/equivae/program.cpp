@@ -71,7 +71,7 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         require_labelled(data);
         require_size(data);
         require_classes(data, 1);
-        require_split(data.train);
+        require_split(data);
         const bool of_table = command() == "table" || command() == "train";
         if (command() != "report" && !(of_table && paper_.which == EquivaeKind::kSemiSupervised)) return;
         for (const int labels : paper_.labels) require_labels(data.train, labels);
@@ -105,7 +105,8 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         show_table(experiment_->out(), run.supervised);
         show_table(experiment_->out(), run.semi, "table_semi");
         show_table(experiment_->out(), run.latents, "latents");
-        write_statements(experiment_->out(), "Feige (2019)", equivae_statements(replicas, data().name));
+        experiment_->publish("Feige (2019)", equivae_statements(replicas, data().name),
+                             {"labels", "mixing", "labelled-weight"});
         print_claims("The paper's claims:", equivae_claims(replicas));
         return run;
     }

@@ -2,6 +2,7 @@
 #include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/equivae/results.h"
+#include "host/mean.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -13,7 +14,7 @@ void add_highlights(Report& report, const std::vector<EquivaeReplica>& replicas,
         std::vector<double> values;
         for (const EquivaeReplica& r : replicas)
             if (r.kind == EquivaeKind::kSupervised && r.*score) values.push_back(100 * *(r.*score));
-        if (!values.empty()) numbers.push_back({name, formatted("%.2f %%", measured_cell("", values).mean)});
+        if (!values.empty()) numbers.push_back({name, formatted("%.2f %%", mean_of(values))});
     };
     add_mean("error by distance, all labels", &EquivaeReplica::distance);
     add_mean("class read from draws of v", &EquivaeReplica::probe_v_sample);

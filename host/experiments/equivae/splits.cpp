@@ -41,18 +41,20 @@ EquivaeSplit equivae_split(const ImageSet& train) {
     return {train.chosen({others, order.end()}), train.chosen({order.begin(), others}), train.classes()};
 }
 
-void require_split(const ImageSet& set) {
-    const Labels all(set.labels);
-    const std::size_t held_out = validation_count(set);
-    for (int k = 0; k < set.classes(); ++k)
-        for (const bool validates : {true, false}) {
-            const Labels part = validates ? all.first(held_out) : all.subspan(held_out);
+void require_split(const DataSet& data) {
+    const Labels all(data.train.labels), train = all.subspan(validation_count(data.train));
+    const auto require = [&](Labels part, const std::string& option, const char* what) {
+        for (int k = 0; k < data.train.classes(); ++k)
             if (const auto n = std::count(part.begin(), part.end(), k); n < 2)
-                throw UsageError("--train-images " + std::to_string(set.count()) + ": of class " + std::to_string(k) +
-                                 " only " + std::to_string(n) + " of the " + std::to_string(part.size()) +
-                                 (validates ? " validation" : " training") +
-                                 " images are left; two at least are needed, take more images");
-        }
+                throw UsageError(option + ": of class " + std::to_string(k) + " there " + (n == 1 ? "is " : "are ") +
+                                 std::to_string(n) + " among the " + std::to_string(part.size()) + " " + what +
+                                 " images; two at least are needed, take more images, in a random order");
+    };
+    const std::string of_train = "--train-images " + std::to_string(data.train.count());
+    require(all.first(validation_count(data.train)), of_train, "validation");
+    require(train, of_train, "training");
+    require(train.first(std::min(train.size(), kProbeImages)), of_train, "first training");
+    require(data.test.labels, "--test-images " + std::to_string(data.test.count()), "test");
 }
 
 void require_labels(const ImageSet& set, int labels) {

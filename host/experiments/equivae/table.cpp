@@ -5,6 +5,7 @@
 
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
+#include "host/mean.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -165,11 +166,11 @@ std::vector<Statement> equivae_claims(const std::vector<EquivaeReplica>& replica
             good += test(*(r.*a), *(r.*b));
             of_a.push_back(100 * *(r.*a)), of_b.push_back(100 * *(r.*b));
         }
-        const std::string evidence = formatted(format, measured_cell("", of_a).mean, measured_cell("", of_b).mean);
+        const std::string evidence = formatted(format, mean_of(of_a), mean_of(of_b));
         std::vector<double> both = of_a;
-        for (std::size_t i = 0; i < both.size(); ++i) both[i] = (both[i] - of_b[i]) / 100;
+        for (std::size_t i = 0; i < both.size(); ++i) both[i] -= of_b[i];
         claims.push_back(
-            judged(name, statement, evidence, good, int(of_a.size()), {"the first minus the second", both}));
+            judged(name, statement, evidence, good, int(of_a.size()), {"the first minus the second, points", both}));
     };
     supervised(
         "F1", "The nearest r_y classifies as well as a net on f_inv(x): error rates within 0.2 points.",
@@ -206,8 +207,8 @@ std::vector<Statement> equivae_claims(const std::vector<EquivaeReplica>& replica
                 kl.push_back(r.validation_kl);
             }
         const char* format = used ? "KL %.1f nats on validation images." : "KL %.2f nats on validation images.";
-        claims.push_back(judged(name, statement, formatted(format, measured_cell("", kl).mean), good, seen,
-                                {"divergence of v, nats", kl}));
+        claims.push_back(
+            judged(name, statement, formatted(format, mean_of(kl)), good, seen, {"divergence of v, nats", kl}));
     };
     divergence("F5", "v is used: its divergence from the prior does not vanish.", EquivaeKind::kSupervised, true);
     const auto against = [&](const char* name, const char* statement, Score benchmark) {
@@ -217,13 +218,14 @@ std::vector<Statement> equivae_claims(const std::vector<EquivaeReplica>& replica
         for (const EquivaeReplica& r : replicas)
             if (r.kind == EquivaeKind::kSemiSupervised && r.classifier && r.*benchmark) {
                 ++seen, good += *r.classifier < *(r.*benchmark);
-                leads.push_back(*(r.*benchmark) - *r.classifier);
+                leads.push_back(100 * (*(r.*benchmark) - *r.classifier));
                 if (evidence.size() < 250)
                     evidence +=
                         formatted("%s%d labels %s: %.2f against %.2f %%", evidence.empty() ? "" : "; ", r.labels,
                                   r.mixing_text().c_str(), 100 * *r.classifier, 100 * *(r.*benchmark));
             }
-        claims.push_back(judged(name, statement, evidence + ".", good, seen, {"lead over the benchmark", leads}));
+        claims.push_back(
+            judged(name, statement, evidence + ".", good, seen, {"lead over the benchmark, points", leads}, "models"));
     };
     against(
         "F6",

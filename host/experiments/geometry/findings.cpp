@@ -5,14 +5,13 @@
 #include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/geometry/results.h"
+#include "host/mean.h"
 #include "host/show/format.h"
 
 namespace warpvae {
 namespace {
 
 constexpr double kLonger = 1.001;  // times the distance: more than the roundings of a polygon's sides
-
-double mean_of(const std::vector<double>& values) { return measured_cell("", values).mean; }
 
 Statement published_geodesic(const TransitionStatistics& t) {
     const std::vector<double>& circles = t.length_of_circles;
@@ -57,7 +56,7 @@ Statement loadings_beside_chance(const std::vector<GeometryReplica>& replicas) {
                formatted("Their largest loading is %.2f on average; of random rotations of as many latents it is %.2f.",
                          mean_of(values), mean_of(random)),
                int(near_chance), int(scores.size()),
-               {"way from random rotations (0) to axes (1) by the largest loading, of each model", scores});
+               {"way from random rotations (0) to axes (1) by the largest loading, of each model", scores}, "models");
     s.rule = "less than half of the way from random rotations to axes, in most of the models";
     s.picture = picture_of_finding(s.id);
     return s;

@@ -11,7 +11,7 @@ namespace warpvae {
 namespace {
 
 constexpr int kEvaluationVersion = 3;
-constexpr std::size_t kHeldOut = 10000;  // the last images of the training set, as in mnist.pkl
+constexpr std::size_t kHeldOut = 10000;  // the last images of a known training set, as in mnist.pkl
 constexpr std::uint64_t kBinariseSeed = 1706;
 
 const Choices<Values> kPresets = {
@@ -145,7 +145,7 @@ GeometryRows evaluated_rows(const std::vector<GeometryReplica>& replicas) {
 
 GeometryExperiment::GeometryExperiment(const Run& run, const GeometryOptions& options)
     : Experiment(run, kEvaluationVersion), options_(options), train_(data().train), test_(data().test) {
-    if (train_.count() > 5 * kHeldOut) train_.truncate(train_.count() - kHeldOut);
+    if (!data().is_own && train_.count() > 5 * kHeldOut) train_.truncate(train_.count() - kHeldOut);
     seen_train_ = train_;
     if (options_.binarisation == Binarisation::kGrey) return;
     seen_train_.images = binarised(train_.images, kBinariseSeed, 0);

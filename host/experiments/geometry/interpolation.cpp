@@ -251,9 +251,9 @@ TransitionStatistics measure_transitions(const GeometryExperiment& experiment, c
             for (std::size_t i = 0; i < n; ++i) ratios->push_back(lengths[i] / distances[i]);
         }
         const std::vector<float> middle_of_line = curves(a, b, halfway, GaussianCurve::kStraight, Z, stream),
-                                 middle = curves(a, b, halfway, options.curve, Z, stream);
+                                 middle = curves(a, b, halfway, GaussianCurve::kFisherRao, Z, stream);
         std::vector<float> z = means_of(curves(a, b, times, GaussianCurve::kStraight, Z, stream), Z);
-        append(z, means_of(curves(a, b, times, options.curve, Z, stream), Z));
+        append(z, means_of(curves(a, b, times, GaussianCurve::kFisherRao, Z, stream), Z));
         const std::vector<float> decoded = decode_latents(loaded->model, z, 0);
         for (std::size_t i = 0; i < n; ++i) {
             const auto frames = [&](std::size_t at) { return std::span(decoded).subspan(at * S * D, S * D); };

@@ -14,10 +14,6 @@ namespace warpvae {
 namespace {
 
 constexpr const char* kLesson = R"(
-Grids (what --grid sets, unless you say otherwise)
-  quick        k = 30, alpha 0, 0.5, 1, K = 5, 20 epochs, 1 seed: some ten minutes on two cores (also --quick)
-  paper        all alphas and k, K = 10, 1000 epochs, 10 seeds: the defaults
-
 Examples
   geometry report --quick --out runs/geometry
   geometry table --alphas -inf,0,0.5,1 --latents 30 --epochs 50 --seeds 1 --out runs/orders
@@ -133,7 +129,7 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
             report.transitions =
                 measure_transitions(*experiment_, replicas.front(), paper_.pairs, paper_.interpolation);
         report.claims = geometry_claims(replicas, report.transitions);
-        write_statements(experiment_->out(), report.components.paper, report.claims);
+        experiment_->publish(report.components.paper, report.claims, {"alphas", "latents"});
         print_claims("The paper's statements:", report.claims);
         return report;
     }

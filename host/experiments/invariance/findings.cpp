@@ -6,6 +6,7 @@
 #include "host/experiment/findings.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/invariance/results.h"
+#include "host/mean.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -21,7 +22,7 @@ class PerSeed {
     void add(std::uint64_t seed, double value) { sums_[seed].push_back(value); }
     std::map<std::uint64_t, double> means() const {
         std::map<std::uint64_t, double> means;
-        for (const auto& [seed, values] : sums_) means[seed] = measured_cell("", values).mean;
+        for (const auto& [seed, values] : sums_) means[seed] = mean_of(values);
         return means;
     }
 
@@ -59,8 +60,7 @@ Statement more_latents_help(const std::vector<InvarianceReplica>& replicas, cons
     Statement s = judged(
         "S1", "That more latents do not help is an artefact of reading samples: read off posterior means, they do",
         formatted("From N = %d to %d accuracy on %s moves by %+.4f on samples and by %+.4f on means.", fewest, most,
-                  set_name(Variant::kStandard, dataset).c_str(), measured_cell("", gains[kSampled]).mean,
-                  measured_cell("", gains[kMeans]).mean),
+                  set_name(Variant::kStandard, dataset).c_str(), mean_of(gains[kSampled]), mean_of(gains[kMeans])),
         successes, int(differences.size()),
         {"gain from the fewest to the most latents, on means less on samples", differences});
     s.rule = formatted(
@@ -97,9 +97,8 @@ Statement scale_reading(const std::vector<InvarianceReplica>& replicas, const Va
     const auto nearer = std::count_if(differences.begin(), differences.end(), [](double d) { return d > 0; });
     Statement s = judged(
         "S2", std::string("The paper's “1.1x” is ") + told(options.fixed_scale) + ": the other reading fits worse",
-        formatted("MNIST-fs lies %.1f points from the paper's column on average, %.1f as %s.",
-                  100 * measured_cell("", chosen).mean, 100 * measured_cell("", other).mean,
-                  told(with_other_scale(options).fixed_scale)),
+        formatted("MNIST-fs lies %.1f points from the paper's column on average, %.1f as %s.", 100 * mean_of(chosen),
+                  100 * mean_of(other), told(with_other_scale(options).fixed_scale)),
         int(nearer), int(differences.size()), {"distance of the other reading less that of this one", differences});
     s.rule = "nearer to the paper's MNIST-fs column, averaged over its cells, in more than half of the seeds";
     s.picture = picture_of_finding(s.id);
@@ -145,12 +144,10 @@ std::vector<ComparisonSeries> both_scales(const std::vector<InvarianceReplica>& 
         of_cell[1].push_back(r.accuracy_other_scale[kSampled]);
     }
     for (const auto& [key, values] : cells)
-        for (std::size_t i = 0; i < 2; ++i) {
-            const Cell cell = measured_cell("", values[i]);
+        for (std::size_t i = 0; i < 2; ++i)
             readings[i].points.push_back({std::string(variant_code(key.first)) + ", " + std::to_string(key.second),
-                                          cell.mean, cell.n > 1 ? cell.std : 0,
+                                          mean_of(values[i]), std_of(values[i]),
                                           (*invariance_table2(key.first, key.second))[kFixedScaleSet]});
-        }
     if (readings[0].points.empty()) return {};
     return {readings[0], readings[1]};
 }

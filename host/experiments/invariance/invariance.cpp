@@ -251,32 +251,41 @@ std::vector<InvarianceReplica> InvarianceExperiment::replicas() const {
     return all;
 }
 
+std::vector<InvarianceBenchmark> InvarianceExperiment::benchmarks_of(BenchmarkKind kind) const {
+    std::vector<InvarianceBenchmark> all;
+    const auto& wanted = options_.benchmarks;
+    if (!data().labelled || std::ranges::find(wanted, kind) == wanted.end()) return all;
+    for (const Variant train_set : options_.train_sets)
+        for (int s = 0; s < options().seeds; ++s)
+            all.push_back({kind, train_set, options().seed + std::uint64_t(s), {}});
+    return all;
+}
+
+OtherResult InvarianceExperiment::result_of(InvarianceBenchmark& benchmark) const {
+    const bool is_dense = benchmark.kind == BenchmarkKind::kDense;
+    Values own = unused_of(benchmark.train);
+    own.insert(own.end(), {{"train-set", variant_code(benchmark.train)},
+                           {"seed", std::to_string(benchmark.seed)},
+                           {"epochs", std::to_string(options().epochs)},
+                           {"hidden", is_dense ? std::to_string(options_.hidden[0]) : ""},
+                           {"latents", ""},
+                           {"beta", ""},
+                           {"kl-warmup", ""},
+                           {"free-bits", ""},
+                           {"likelihood", ""},
+                           {"binarise", ""},
+                           {"classifier", benchmark_code(benchmark.kind)}});
+    return {benchmark.name() + "/result.json", origin(own, {{"regularisation", ""}}),
+            [&benchmark](Fields& f) { f("accuracy", benchmark.accuracy); }};
+}
+
 std::vector<InvarianceBenchmark> InvarianceExperiment::benchmarks() {
     std::vector<InvarianceBenchmark> all;
-    for (const auto& [code, kind] : kBenchmarks) {
-        const auto& wanted = options_.benchmarks;
-        if (!data().labelled || !kind || std::find(wanted.begin(), wanted.end(), kind) == wanted.end()) continue;
-        std::vector<InvarianceBenchmark> of_kind;
-        for (const Variant train_set : options_.train_sets)
-            for (int s = 0; s < options().seeds; ++s)
-                of_kind.push_back({*kind, train_set, options().seed + std::uint64_t(s), {}});
+    for (const BenchmarkKind kind :
+         {BenchmarkKind::kDense, BenchmarkKind::kConvolutional}) {  // replicas of one group are of one kind
+        std::vector<InvarianceBenchmark> of_kind = benchmarks_of(kind);
         std::vector<OtherResult> results;
-        for (InvarianceBenchmark& benchmark : of_kind) {
-            Values own = unused_of(benchmark.train);
-            own.insert(own.end(), {{"train-set", variant_code(benchmark.train)},
-                                   {"seed", std::to_string(benchmark.seed)},
-                                   {"epochs", std::to_string(options().epochs)},
-                                   {"hidden", *kind == BenchmarkKind::kDense ? std::to_string(options_.hidden[0]) : ""},
-                                   {"latents", ""},
-                                   {"beta", ""},
-                                   {"kl-warmup", ""},
-                                   {"free-bits", ""},
-                                   {"likelihood", ""},
-                                   {"binarise", ""},
-                                   {"classifier", code}});
-            results.push_back({benchmark.name() + "/result.json", origin(own, {{"regularisation", ""}}),
-                               [&benchmark](Fields& f) { f("accuracy", benchmark.accuracy); }});
-        }
+        for (InvarianceBenchmark& benchmark : of_kind) results.push_back(result_of(benchmark));
         read_or_make(results, [&](const std::vector<std::size_t>& which) {
             std::vector<InvarianceBenchmark*> missing;
             for (const std::size_t i : which) missing.push_back(&of_kind[i]);
@@ -284,6 +293,16 @@ std::vector<InvarianceBenchmark> InvarianceExperiment::benchmarks() {
         });
         all.insert(all.end(), of_kind.begin(), of_kind.end());
     }
+    return all;
+}
+
+std::vector<InvarianceBenchmark> InvarianceExperiment::trained_benchmarks() const {
+    std::vector<InvarianceBenchmark> all;
+    for (const BenchmarkKind kind : {BenchmarkKind::kDense, BenchmarkKind::kConvolutional})
+        for (InvarianceBenchmark& benchmark : benchmarks_of(kind)) {
+            const auto [file, expected, fields] = result_of(benchmark);
+            if (read_result(out() / file, expected, fields).found == Found::kSame) all.push_back(benchmark);
+        }
     return all;
 }
 

@@ -86,6 +86,8 @@ class InvarianceExperiment : public Experiment {
     std::vector<InvarianceReplica> replicas() const;
     /// Every (kind, train set, seed) of the options, trained unless its result is on disk. Throws Interrupted.
     std::vector<InvarianceBenchmark> benchmarks();
+    /// Those of them that the run has.
+    std::vector<InvarianceBenchmark> trained_benchmarks() const;
     /// The test set of a replica's own kind, [n, D].
     std::vector<std::uint8_t> test_images(const InvarianceReplica& replica) const;
     DenseVaeConfig config_of(const InvarianceReplica& replica) const;
@@ -95,6 +97,9 @@ class InvarianceExperiment : public Experiment {
     std::unique_ptr<Ensemble> ensemble(const std::vector<Replica*>& replicas) override;
 
   private:
+    /// Those of the options that are of this kind, untrained.
+    std::vector<InvarianceBenchmark> benchmarks_of(BenchmarkKind kind) const;
+    OtherResult result_of(InvarianceBenchmark& benchmark) const;
     /// Of one kind, as replicas of one classifier.
     void train_benchmarks(const std::vector<InvarianceBenchmark*>& benchmarks) const;
     const InvarianceOptions& options_;

@@ -84,7 +84,7 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
         for (const FeatureKind kind : kFeatureKinds)
             print_claims(std::string("\nThe paper's claims, on the posterior's ") + name_of(kind) + ":",
                          invariance_claims(replicas, kind));
-        write_statements(experiment_->out(), table.paper, invariance_statements(replicas, table));
+        experiment_->publish(table.paper, invariance_statements(replicas, table), {"train-set", "latents"});
         std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
         return table;
     }
@@ -98,7 +98,7 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
     void evaluate() {
         std::vector<InvarianceReplica> replicas = trained();
         experiment_->train_and_evaluate(replicas);
-        show(replicas, {});
+        show(replicas, experiment_->trained_benchmarks());
     }
     void figures() {
         experiment_->train(experiment_->replicas());

@@ -1,8 +1,12 @@
 #include "host/experiments/invariance/results.h"
 
 #include <algorithm>
+#include <set>
 
+#include "data/error.h"
+#include "data/files.h"
 #include "host/experiment/presentation.h"
+#include "host/files/json.h"
 #include "host/log.h"
 
 namespace warpvae {
@@ -11,8 +15,24 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kLatents = 20;
+constexpr const char* kTable = "reduced";
 
 void add(auto& all, const auto& more) { all.insert(all.end(), more.begin(), more.end()); }
+
+/// The numbers of images of the run's table, upwards. It is written when all of them are trained: the folders below
+/// reduced/ may be of a command that was left, and do not say how many were to come.
+std::vector<std::size_t> finished_counts(const fs::path& out) {
+    const fs::path file = out / (std::string(kTable) + ".json");
+    if (!fs::exists(file)) return {};
+    std::set<std::size_t> counts;
+    try {
+        const Json table = Json::parse(read_file(file));
+        for (const Json& row : table.at("rows")) counts.insert(row.at("images").get<std::size_t>());
+    } catch (const Json::exception&) {
+        throw Error(file.string() + " is damaged; write it anew with the command reduced");
+    }
+    return {counts.begin(), counts.end()};
+}
 
 }  // namespace
 
@@ -30,6 +50,8 @@ std::vector<ReducedSet> train_reduced(const InvarianceExperiment& experiment, st
     for (std::size_t& count : counts) count = std::min(count, data.train.count());
     std::sort(counts.begin(), counts.end());
     counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+    if (const auto finished = finished_counts(experiment.out()); !finished.empty() && finished != counts)
+        for (const char* ending : {".json", ".md"}) fs::remove(experiment.out() / (std::string(kTable) + ending));
     const bool has_twenty = std::find(paper.latents.begin(), paper.latents.end(), kLatents) != paper.latents.end();
     paper.latents = {has_twenty ? kLatents : paper.latents.front()};
 
@@ -70,15 +92,10 @@ Table reduced_table(const std::vector<ReducedSet>& sets, const std::string& data
 }
 
 std::optional<Table> reduced_table_of_run(const InvarianceExperiment& experiment) {
-    const fs::path folder = experiment.out() / "reduced";
-    if (!fs::exists(folder)) return {};
-    const Format<std::size_t> number = whole<std::size_t>(1, std::size_t(1) << 30);
-    std::vector<std::size_t> counts;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-        if (const auto count = number.read(entry.path().filename().string())) counts.push_back(*count);
+    const std::vector<std::size_t> counts = finished_counts(experiment.out());
     if (counts.empty()) return {};
     const Table table = reduced_table(train_reduced(experiment, counts), experiment.data().name);
-    write_table(experiment.out(), table, "reduced");
+    write_table(experiment.out(), table, kTable);
     return table;
 }
 

@@ -59,7 +59,7 @@ ImageSet reduced_set(const ImageSet& set, std::size_t count, std::uint64_t seed)
 std::vector<ReducedSet> train_reduced(const InvarianceExperiment& experiment, std::vector<std::size_t> counts);
 /// One row per training set, kind of feature and number of training images; nothing of the paper's.
 Table reduced_table(const std::vector<ReducedSet>& sets, const std::string& dataset);
-/// The same of the numbers of images that the run has in OUT/reduced, read from their results; nothing if it has none.
+/// The same of the numbers of images of the run's reduced.json, read from their results; nothing before it is written.
 /// What was measured with other settings is measured anew, or refused.
 std::optional<Table> reduced_table_of_run(const InvarianceExperiment& experiment);
 /// Accuracy on the sets s and rt against the number of training images, one picture per training set and test set.

@@ -1,12 +1,14 @@
 #include "host/experiments/invariance/results.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <tuple>
 
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
+#include "host/mean.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -27,13 +29,12 @@ constexpr std::size_t kS = 0, kFr = 1;
 constexpr double kTie = 0.006;
 // Difference in accuracy that counts as none: the paper trained once.
 constexpr double kStated = 0.02;
-constexpr double kGainOfPaper = 0.05;  // C2
-constexpr int kPruned = 20;            // the N at which the paper's explanation is tried
+constexpr double kGainOfPaper = 0.05;   // C2
+constexpr double kCostOfPaper = 0.015;  // C2b: 0.01 to 0.02
+constexpr int kPruned = 20;             // the N at which the paper's explanation is tried
 
 /// Of one seed's models, by what they were trained on and N, with one kind of feature.
 using Accuracies = std::map<Variant, std::map<int, TestAccuracies>>;
-
-double mean_of(const std::vector<double>& values) { return measured_cell("", values).mean; }
 
 /// Comparisons of cells, seed by seed: a seed is good where all of its cells are.
 struct Tally {
@@ -79,7 +80,7 @@ void for_pairs(Accuracies seed, Compare compare) {
         if (const auto s = seed[kStandard].find(n); s != seed[kStandard].end()) compare(s->second, rt);
 }
 
-Statement training_on_rt_helps(const std::vector<Accuracies>& seeds) {
+std::array<Statement, 2> training_on_rt_helps(const std::vector<Accuracies>& seeds) {
     std::vector<double> gains, costs;
     for (const Accuracies& seed : seeds) {
         std::vector<double> gain, cost;
@@ -92,13 +93,17 @@ Statement training_on_rt_helps(const std::vector<Accuracies>& seeds) {
         costs.push_back(mean_of(cost));
     }
     const auto good = std::count_if(gains.begin(), gains.end(), [](double gain) { return gain > 0; });
-    Statement claim = judged(
-        "C2", "training on rt raises MNIST-fr accuracy by about 0.05, at a cost of about 0.01 to 0.02 on MNIST-s",
-        formatted("On average over N and seeds the gain on MNIST-fr is %+.4f and the cost on MNIST-s %+.4f.",
-                  mean_of(gains), mean_of(costs)),
-        int(good), int(gains.size()), {"gain on MNIST-fr", gains, kGainOfPaper});
-    claim.rule = "a gain on MNIST-fr in more than half of the seeds; its size stands beside the paper's, unjudged";
-    return claim;
+    const auto about = [](double cost) { return cost >= 0.005 && cost < 0.025; };  // 0.01 or 0.02 when rounded
+    Statement gain = judged("C2", "training on rt raises MNIST-fr accuracy by about 0.05",
+                            formatted("On average over N and seeds it rises by %+.4f.", mean_of(gains)), int(good),
+                            int(gains.size()), {"gain on MNIST-fr", gains, kGainOfPaper});
+    gain.rule = "a gain in more than half of the seeds; its size stands beside the paper's, unjudged";
+    Statement cost = judged("C2b", "training on rt costs about 0.01 to 0.02 of accuracy on MNIST-s",
+                            formatted("On average over N and seeds it costs %+.4f.", mean_of(costs)),
+                            int(std::count_if(costs.begin(), costs.end(), about)), int(costs.size()),
+                            {"cost on MNIST-s", costs, kCostOfPaper});
+    cost.rule = "a cost that rounds to 0.01 or 0.02 in more than half of the seeds";
+    return {gain, cost};
 }
 
 Statement flat_from_twenty(const std::vector<Accuracies>& seeds) {
@@ -111,21 +116,24 @@ Statement flat_from_twenty(const std::vector<Accuracies>& seeds) {
     std::vector<double> spans;
     for (Accuracies seed : seeds) {
         std::vector<double> of_seed;
+        if (!seed[kStandard].contains(20) || !seed[kStandard].contains(100)) continue;
         for (const auto& [n, accuracy] : seed[kStandard]) {
             if (n < 20) continue;
             of_seed.push_back(accuracy[kS]);
             by_latents[n].push_back(accuracy[kS]);
         }
-        if (of_seed.size() < 2) continue;
         spans.push_back(span(of_seed));
         ++seen, good += spans.back() <= kTie;
     }
     std::vector<double> means;
-    for (const auto& [n, values] : by_latents) means.push_back(mean_of(values));
-    Statement claim = judged("C3", "from N = 20 to 100 the accuracy on MNIST-s is flat (within 0.006)",
-                             formatted("Over these N the means over seeds span %.4f, which decides.", span(means)),
-                             good, seen, {"span over N", spans, kTie});
+    std::string sizes;
+    for (const auto& [n, values] : by_latents) means.push_back(mean_of(values)), sizes += " " + std::to_string(n);
+    Statement claim =
+        judged("C3", "from N = 20 to 100 the accuracy on MNIST-s is flat (within 0.006)",
+               formatted("Over N =%s the means over seeds span %.4f, which decides.", sizes.c_str(), span(means)), good,
+               seen, {"span over N", spans, kTie});
     claim.rule = "the means over seeds span at most 0.006";
+    if (!claim.tested) claim.reason = "It takes models of N = 20 and N = 100, trained on MNIST-s.";
     claim.holds = seen && span(means) <= kTie;  // a statement about means: one seed varies by as much by itself
     return claim;
 }
@@ -246,7 +254,8 @@ std::vector<Statement> invariance_claims(const std::vector<InvarianceReplica>& r
             by_seed[r.seed][r.train][r.latents] = accuracy;
     std::vector<Accuracies> seeds;
     for (const auto& [seed, accuracies] : by_seed) seeds.push_back(accuracies);
-    std::vector<Statement> claims = {small_is_best(seeds), training_on_rt_helps(seeds), flat_from_twenty(seeds),
+    const auto [gain, cost] = training_on_rt_helps(seeds);
+    std::vector<Statement> claims = {small_is_best(seeds), gain, cost, flat_from_twenty(seeds),
                                      rt_is_best_on_transformed(seeds)};
     if (seeds.empty() && !replicas.empty())
         for (Statement& claim : claims) claim.reason = kUnmeasured;

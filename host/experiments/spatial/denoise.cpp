@@ -9,6 +9,7 @@
 #include "data/user_images.h"
 #include "host/experiment/presentation.h"
 #include "host/log.h"
+#include "host/mean.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -137,7 +138,7 @@ Statement restores(const char* id, const char* text, const std::vector<DenoisedG
         if (!are_meant(group)) continue;
         const std::vector<double> of_seeds = values_over(group.scores, gain_of);
         gains.insert(gains.end(), of_seeds.begin(), of_seeds.end());
-        means.push_back(measured_cell("", of_seeds).mean);
+        means.push_back(mean_of(of_seeds));
     }
     const auto good = std::ranges::count_if(means, [](double gain) { return gain > 0; });
     Statement claim{.id = id, .text = text, .reason = "Measured by the commands denoise and report, of such models."};
@@ -146,8 +147,8 @@ Statement restores(const char* id, const char* text, const std::vector<DenoisedG
     claim.tested = true;
     claim.holds = std::size_t(good) == means.size();
     claim.reason = formatted("The gain is %+.1f dB on average (from %+.1f to %+.1f), and above 0 in %d of %zu rows.",
-                             measured_cell("", gains).mean, *std::ranges::min_element(means),
-                             *std::ranges::max_element(means), int(good), means.size());
+                             mean_of(gains), *std::ranges::min_element(means), *std::ranges::max_element(means),
+                             int(good), means.size());
     claim.measured = {"gain in PSNR, of each model, noise and seed", gains};
     return claim;
 }
@@ -173,13 +174,13 @@ Statement restores_better(const std::vector<DenoisedGroup>& groups) {
                         leads[other.replicas[j].name()].push_back(other.scores[j].psnr - vae.scores[i].psnr);
         }
     std::vector<double> means;
-    for (const auto& [model, of_noises] : leads) means.push_back(measured_cell("", of_noises).mean);
+    for (const auto& [model, of_noises] : leads) means.push_back(mean_of(of_noises));
     const auto good = std::ranges::count_if(means, [](double lead) { return lead > 0; });
     return judged(
         "V7c", "models of spatial latents restore better than a VAE of the same dim(z)",
         formatted("Their PSNR is %+.2f dB from the VAE's of the same training and seed on average over models "
                   "and kinds of noise.",
-                  measured_cell("", means).mean),
+                  mean_of(means)),
         int(good), int(means.size()), {"PSNR over the VAE's, dB, of each model and seed", means},
         "models, each with each seed");
 }

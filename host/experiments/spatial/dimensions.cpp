@@ -3,6 +3,7 @@
 
 #include "host/experiment/presentation.h"
 #include "host/experiments/spatial/results.h"
+#include "host/mean.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -68,7 +69,7 @@ Statement best_size(const std::vector<SpatialReplica>& replicas) {
         "V8", "the best number of latents of a VAE is around 25, with little overfitting beyond (Figure 5)",
         formatted("The test set's reconstruction error is lowest at dim(z) = %.1f on average, %.2f nats below the "
                   "smallest size and %.2f below the largest.",
-                  measured_cell("", best).mean, measured_cell("", gained).mean, measured_cell("", lost).mean),
+                  mean_of(best), mean_of(gained), mean_of(lost)),
         int(good), int(best.size()), {"dim(z) of the lowest reconstruction error", best, double(kBestOfPaper)});
     claim.rule =
         formatted("lowest from %d to %d in more than half of the seeds, of sizes from %d or less to %d or more",

@@ -52,14 +52,15 @@ Statement published_centre(const std::vector<CentredRow>& rows) {
     std::string reason;
     std::vector<double> nearer;
     for (const CentredRow& row : rows) {
-        nearer.push_back(std::abs(row.fitted - row.paper) - std::abs(row.own - row.paper));
+        nearer.push_back(100 * (std::abs(row.fitted - row.paper) - std::abs(row.own - row.paper)));
         reason +=
             formatted("PCA(%d): published %.2f, %.2f with the test set's own mean, %.2f with the training set's. ",
                       row.components, 100 * row.paper, 100 * row.own, 100 * row.fitted);
     }
     const auto good = std::count_if(nearer.begin(), nearer.end(), [](double gain) { return gain > 0; });
     return of_most("S3", "The published rows of PCA centre the test images with their own mean, not the training set's",
-                   reason, good, {"how much nearer the test set's own mean comes to the paper, of each row", nearer},
+                   reason, good,
+                   {"how much nearer the test set's own mean comes to the paper, points, of each row", nearer},
                    "nearer in most of the published rows; nothing is trained or drawn");
 }
 
@@ -107,7 +108,8 @@ std::vector<Spread> spreads_of(const std::vector<SpatialReplica>& replicas) {
         Spread& spread = spreads.emplace_back(Spread{input_name(title_of(first).c_str(), first.config.latents)});
         spread.seeds = of_seeds.std;
         spread.folds = cell_over("", members, [](auto* r) { return r->svm[kSampled].cv_std; }).mean;
-        if (const auto paper = spatial_table1(first.model, first.config.latents)) spread.paper = paper->cv_std;
+        if (const auto paper = spatial_table1(first.model, first.config.latents); paper && first.is_of_tables())
+            spread.paper = paper->cv_std;
     }
     return spreads;
 }

@@ -5,6 +5,7 @@
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
 #include "host/experiments/spatial/results.h"
+#include "host/mean.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -137,12 +138,12 @@ std::vector<Statement> prior_claims(const std::vector<SpatialReplica>& replicas,
     std::vector<Statement> claims = {
         judged("V9", "with independent priors, too, the components of an affine u are correlated by up to 30 %",
                formatted("The largest correlation between two components is %.2f on average over priors P1 and P2.",
-                         measured_cell("", largest).mean),
+                         mean_of(largest)),
                int(correlated), int(largest.size()),
                {"largest correlation in u, of each prior and seed", largest, kLargestCorrelation}, "models"),
         judged("V10", "log p(x) - ELBO is roughly equal to KL(q || prior) (section VI.i)",
                formatted("log p(x) by importance sampling; the gap is %.2f of the divergence on average.",
-                         measured_cell("", ratios).mean),
+                         mean_of(ratios)),
                int(near), int(ratios.size()), {"gap over KL(q || prior), of each prior and seed", ratios, 1.},
                "models")};
     claims[0].rule = "at most 0.3 in more than half of the models, each prior and seed";

@@ -15,6 +15,7 @@ namespace warpvae {
 namespace {
 
 constexpr const char* kPaper = "Vivé";
+const std::vector<std::string> kChoosing = {"rows", "latents"};
 constexpr const char* kLesson = R"(
 Examples
   spatial report --quick --out runs/quick                            a first look, a few minutes on two cores
@@ -138,7 +139,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
                 print_claims(std::string("\nThe paper's claims, on the posterior's ") + name_of(kind) + ":",
                              spatial_claims(run.replicas, run.fixed, kind));
         }
-        write_statements(experiment_->out(), kPaper, spatial_statements(run, data().name));
+        experiment_->publish(kPaper, spatial_statements(run, data().name), kChoosing);
         std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
     }
     void table() { show(measure(experiment_->replicas())); }
@@ -183,8 +184,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         std::vector<Statement> all = spatial_statements(run, data().name), printed;
         for (const Statement& statement : all)
             if (std::ranges::find(own, statement.id) != own.end()) printed.push_back(statement);
-        write_statements(experiment_->out(), kPaper,
-                         with_earlier(std::move(all), experiment_->out(), experiment_->origin(Values())));
+        experiment_->publish(kPaper, std::move(all), kChoosing);
         print_claims("\nThe paper's claims:", printed);
     }
     void dimensions() {
@@ -244,7 +244,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         show_table(out, run.likelihood = likelihoods(ready), "likelihood");
         run.denoising = show_denoising(all_seeds);
         if (has_known_poses(data().name)) recover_poses(ready, run);
-        write_statements(out, kPaper, spatial_statements(run, data().name));
+        experiment_->publish(kPaper, spatial_statements(run, data().name), kChoosing);
         show_findings(out, kPaper, run.findings = spatial_findings(run, paper_.centre, data().name));
         draw_spatial_findings(*experiment_, run);
         write_spatial_report(*experiment_, run);

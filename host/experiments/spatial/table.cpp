@@ -5,6 +5,7 @@
 
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
+#include "host/mean.h"
 #include "host/show/format.h"
 
 namespace warpvae {
@@ -156,16 +157,19 @@ Statement ordered(const std::map<std::uint64_t, Scores>& by_seed, const std::str
         const std::vector<double> values = scores_of(scores, order);
         if (values.size() != order.size()) continue;
         ++seen, good += std::is_sorted(values.rbegin(), values.rend());
-        for (std::size_t i = 0; i < gaps.size(); ++i) gaps[i] += values[i] - values[i + 1];
-        smallest.push_back(1);
-        for (std::size_t i = 0; i < gaps.size(); ++i)
-            smallest.back() = std::min(smallest.back(), values[i] - values[i + 1]);
+        smallest.push_back(100);
+        for (std::size_t i = 0; i < gaps.size(); ++i) {
+            const double gap = 100 * (values[i] - values[i + 1]);
+            gaps[i] += gap;
+            smallest.back() = std::min(smallest.back(), gap);
+        }
     }
     std::string evidence = "On average ";
     for (std::size_t i = 0; i < gaps.size(); ++i)
         evidence += formatted("%s%s(%d) is %+.2f points from %s(%d)", i ? ", " : "", title_of(order[i].first),
-                              order[i].second, 100 * gaps[i] / seen, title_of(order[i + 1].first), order[i + 1].second);
-    return judged(name, statement, evidence + ".", good, seen, {"smallest lead of one over the next", smallest});
+                              order[i].second, gaps[i] / seen, title_of(order[i + 1].first), order[i + 1].second);
+    return judged(name, statement, evidence + ".", good, seen,
+                  {"smallest lead of one over the next, points", smallest});
 }
 
 Statement best_of_eight(const std::map<std::uint64_t, Scores>& by_seed) {
@@ -174,14 +178,13 @@ Statement best_of_eight(const std::map<std::uint64_t, Scores>& by_seed) {
     for (const auto& [seed, scores] : by_seed) {
         const std::vector<double> own = scores_of(scores, {{kAffineDt, 8}}),
                                   others = scores_of(scores, {{kVae, 8}, {kAffineT, 8}, {kSplineT, 8}});
-        if (own.empty() || others.empty()) continue;
-        const double lead = own[0] - *std::max_element(others.begin(), others.end());
+        if (own.empty() || others.size() < 3) continue;
+        const double lead = 100 * (own[0] - *std::max_element(others.begin(), others.end()));
         ++seen, good += lead > 0, leads.push_back(lead);
     }
-    return judged(
-        "V1", "at 8 dimensions the DT-VAE's code is the most linearly separable, significantly",
-        formatted("It leads the best other model by %+.2f points on average.", 100 * measured_cell("", leads).mean),
-        good, seen, {"lead over the best other model", leads});
+    return judged("V1", "at 8 dimensions the DT-VAE's code is the most linearly separable (the paper: significantly)",
+                  formatted("It leads the best other model by %+.2f points on average.", mean_of(leads)), good, seen,
+                  {"lead over the best other model, points", leads});
 }
 
 /// At equal dim(z) + dim(u), of models of the run that have it.
@@ -196,7 +199,7 @@ Statement reconstructs_better(const std::vector<SpatialReplica>& replicas) {
         for (const auto& [size, values] : sizes) {
             const auto same = vae.find(size);
             if (same == vae.end()) continue;
-            const double gain = measured_cell("", same->second).mean - measured_cell("", values).mean;
+            const double gain = mean_of(same->second) - mean_of(values);
             gains.push_back(gain);
             ++seen, good += gain > 0;
             evidence += formatted("%s%s %+.1f nats at %d", evidence.empty() ? "" : ", ", title_of(model), -gain, size);
@@ -220,18 +223,19 @@ Statement vae_nears_pca(const std::map<std::uint64_t, Scores>& by_seed, const Fi
     for (const auto& [seed, scores] : by_seed) {
         const std::vector<double> vae = scores_of(scores, {{kVae, 8}, {kVae, 20}});
         if (vae.size() < 2 || p8 == fixed.end() || p20 == fixed.end()) continue;
-        ++seen, at8 += vae[0] - p8->second.cv_mean, at20 += vae[1] - p20->second.cv_mean;
-        shrinking.push_back(vae[0] - p8->second.cv_mean - (vae[1] - p20->second.cv_mean));
+        const double of8 = 100 * (vae[0] - p8->second.cv_mean), of20 = 100 * (vae[1] - p20->second.cv_mean);
+        ++seen, at8 += of8, at20 += of20;
+        shrinking.push_back(of8 - of20);
     }
     return {.id = "V5",
             .text = "as the dimension grows, the VAE behaves more and more like PCA",
             .reason = seen ? formatted("The VAE is ahead of PCA by %.2f points at 8 dimensions and %.2f at 20.",
-                                       100 * at8 / seen, 100 * at20 / seen)
-                           : "The run has no VAE and no PCA at both sizes.",
+                                       at8 / seen, at20 / seen)
+                           : "The run lacks the VAE or PCA at 8 or at 20 dimensions.",
             .tested = seen > 0,
             .holds = seen && at20 < at8,
             .rule = "its lead over PCA is smaller at 20 dimensions than at 8, means over seeds",
-            .measured = {"how much of its lead the VAE loses from 8 to 20 dimensions", shrinking}};
+            .measured = {"how much of its lead the VAE loses from 8 to 20 dimensions, points", shrinking}};
 }
 
 /// The paper reads them off q(u|x) of one affine model.
@@ -241,10 +245,12 @@ Statement correlations_of_pose(const std::vector<SpatialReplica>& replicas) {
         if (r.model == kAffineT && r.is_of_tables()) largest.push_back(r.pose.largest_correlation);
     const auto good =
         std::count_if(largest.begin(), largest.end(), [](double c) { return std::abs(c) <= kLargestCorrelation; });
-    return judged("V6", "the components of an affine u are correlated by up to 30 %",
-                  formatted("The largest correlation between two components is %.2f on average.",
-                            measured_cell("", largest).mean),
-                  int(good), int(largest.size()), {"largest correlation in u", largest, kLargestCorrelation});
+    Statement claim =
+        judged("V6", "the components of an affine u are correlated by up to 30 %",
+               formatted("The largest correlation between two components is %.2f on average.", mean_of(largest)),
+               int(good), int(largest.size()), {"largest correlation in u", largest, kLargestCorrelation}, "models");
+    claim.rule = formatted("at most %.1f in more than half of the models", kLargestCorrelation);
+    return claim;
 }
 
 }  // namespace

@@ -177,18 +177,24 @@ void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
     require_own_folders(replicas);
     // Before it looks at what is there: the first rank may overwrite a run.
     if (share().follows()) begin();
-    std::vector<std::vector<Replica*>> left;
-    std::size_t part = 0;
+    std::vector<Work> left;
+    std::size_t number = 0;
     for (const std::vector<Replica*>& group : groups_of(replicas, most_together(options().together, replicas.size()))) {
         bool done = run_.folder.resumes();
         for (Replica* replica : group) done = run_.folder.resumes() && is_done(*replica) && done;
-        if (share().takes(part++) && (!done || !evaluate)) left.push_back(group);
+        if (share().takes(number++) && (!done || !evaluate)) left.push_back({group, evaluate});
     }
+    std::vector<Replica*> beside;
+    for (const auto& replica : beside_)
+        if (!run_.folder.resumes() || !is_trained(*replica)) beside.push_back(replica.get());
+    for (const std::vector<Replica*>& group : groups_of(beside, most_together(options().together, beside.size())))
+        if (share().takes(number++)) left.push_back({group, false});
     if (run_.options.dry_run) rehearse(left);
     require_memory(left);
     if (!share().follows()) begin();
     if (share().is_alone()) MetricsLog(out_ / "metrics.jsonl").take_in(shared_metrics(out_));
-    for (const std::vector<Replica*>& group : left) run_group(group, evaluate);
+    for (const auto& [group, evaluates] : left) run_group(group, evaluates);
+    beside_.clear();
     if (!share().is_alone()) gather(replicas, evaluate);
 }
 
@@ -240,9 +246,9 @@ Experiment::Started Experiment::start(const std::vector<Replica*>& replicas) {
     return started;
 }
 
-void Experiment::require_memory(const std::vector<std::vector<Replica*>>& groups) {
+void Experiment::require_memory(const std::vector<Work>& work) {
     std::set<std::pair<std::string, std::size_t>> seen;  // shape, models
-    for (const std::vector<Replica*>& replicas : groups) {
+    for (const auto& [replicas, evaluates] : work) {
         // The first is about to be made in any case.
         if (!seen.emplace(replicas[0]->shape(), replicas.size()).second || seen.size() == 1) continue;
         try {
@@ -253,11 +259,11 @@ void Experiment::require_memory(const std::vector<std::vector<Replica*>>& groups
     }
 }
 
-void Experiment::rehearse(const std::vector<std::vector<Replica*>>& groups) {
+void Experiment::rehearse(const std::vector<Work>& work) {
     std::printf("%s: %s; %s\n", data().name.c_str(), set_line(data()).c_str(), device_name().c_str());
     std::vector<RehearsedGroup> plan;
     std::map<std::tuple<std::string, std::size_t, int>, std::size_t> alike;
-    for (const std::vector<Replica*>& replicas : groups) {
+    for (const auto& [replicas, evaluates] : work) {
         const int epochs = epochs_of(*replicas[0]);
         const auto [at, is_new] = alike.emplace(std::tuple(replicas[0]->shape(), replicas.size(), epochs), plan.size());
         if (!is_new) {

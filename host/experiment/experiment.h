@@ -148,6 +148,12 @@ class Experiment {
     void train_and_evaluate(std::vector<R>& replicas) {
         go(pointers(replicas), true);
     }
+    /// The next of these two calls trains `replicas` too: the processes of a shared run divide the models of one call,
+    /// and go on alone after it.
+    template <class R>
+    void train_beside_the_next(const std::vector<R>& replicas) {
+        for (const R& replica : replicas) beside_.push_back(std::make_unique<R>(replica));
+    }
     /// Those that are trained, for all of their epochs. Throws Error if none is, or one was trained otherwise than this
     /// call's settings say.
     template <class R>
@@ -199,10 +205,14 @@ class Experiment {
         return out;
     }
     void go(const std::vector<Replica*>& replicas, bool evaluate);
+    struct Work {
+        std::vector<Replica*> group;
+        bool evaluate = false;
+    };
     /// --dry-run: prints what these groups would cost and ends the program.
-    [[noreturn]] void rehearse(const std::vector<std::vector<Replica*>>& groups);
+    [[noreturn]] void rehearse(const std::vector<Work>& work);
     /// Throws Error where the device has no room for some of these groups, before any is trained.
-    void require_memory(const std::vector<std::vector<Replica*>>& groups);
+    void require_memory(const std::vector<Work>& work);
     /// Takes the folder into use; in a job the first rank does, and the others wait for it.
     void begin() const;
     /// Ends this process's part of a shared run, or goes on alone with what all have made.
@@ -220,7 +230,8 @@ class Experiment {
     const Run run_;
     const int version_;
     const std::filesystem::path out_;
-    bool evaluates_group_ = false;           // of replicas, which are this process's share already
+    bool evaluates_group_ = false;                  // of replicas, which are this process's share already
+    std::vector<std::unique_ptr<Replica>> beside_;  // to be trained by the next go()
     std::set<std::filesystem::path> begun_;  // folders of replicas that this experiment has trained: it goes on there
 };
 

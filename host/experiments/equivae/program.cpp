@@ -122,6 +122,7 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         return draw_equivae_figures(*experiment_);
     }
     void report() {
+        experiment_->train_beside_the_next(experiment_->shown_replicas());
         EquivaeReport run = show(all_replicas());
         run.figures = figures();
         show_findings(experiment_->out(), "Feige (2019)", run.findings = equivae_findings(run.replicas));

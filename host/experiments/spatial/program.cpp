@@ -121,10 +121,9 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         return best_restarts(found);
     }
 
-    /// The rows without a model and these replicas, as the table.
-    SpatialResults measure(std::vector<SpatialReplica> replicas) {
+    /// The rows without a model and these replicas, which are evaluated, as the table.
+    SpatialResults measured(std::vector<SpatialReplica> replicas) {
         SpatialResults run;
-        experiment_->train_and_evaluate(replicas);
         run.fixed = experiment_->fixed_scores();
         run.replicas = std::move(replicas);
         run.table = spatial_table(run.replicas, run.fixed, paper_, data().name);
@@ -142,29 +141,33 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         experiment_->publish(kPaper, spatial_statements(run, data().name), kChoosing);
         std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
     }
-    void table() { show(measure(experiment_->replicas())); }
+    void table() {
+        std::vector<SpatialReplica> replicas = experiment_->replicas();
+        experiment_->train_and_evaluate(replicas);
+        show(measured(std::move(replicas)));
+    }
     void evaluate() {
         std::vector<SpatialReplica> replicas = experiment_->replicas();
         if (!replicas.empty()) replicas = experiment_->trained(replicas);
-        show(measure(replicas));
+        experiment_->train_and_evaluate(replicas);
+        show(measured(std::move(replicas)));
     }
 
-    /// `replicas`, evaluated, and after them the figures' models that are not among them, trained where they are not.
+    /// `replicas`, and after them the figures' models that are not among them.
     std::vector<SpatialReplica> with_figures(std::vector<SpatialReplica> replicas) {
-        std::vector<SpatialReplica> more = figure_replicas(*experiment_);
-        std::erase_if(more, [&](const SpatialReplica& replica) {
-            return std::any_of(replicas.begin(), replicas.end(),
-                               [&](const SpatialReplica& other) { return other.name() == replica.name(); });
-        });
-        experiment_->train_and_evaluate(more);
-        replicas.insert(replicas.end(), more.begin(), more.end());
+        const std::size_t own = replicas.size();
+        for (SpatialReplica& replica : figure_replicas(*experiment_))
+            if (std::none_of(replicas.begin(), replicas.begin() + std::ptrdiff_t(own),
+                             [&](const SpatialReplica& other) { return other.name() == replica.name(); }))
+                replicas.push_back(std::move(replica));
         return replicas;
     }
     void figures() {
         std::vector<SpatialReplica> replicas = experiment_->replicas();
         std::erase_if(replicas, [&](const SpatialReplica& replica) { return !experiment_->is_trained(replica); });
+        replicas = with_figures(std::move(replicas));
         experiment_->train_and_evaluate(replicas);
-        print_figures(draw_spatial_figures(*experiment_, with_figures(replicas)));
+        print_figures(draw_spatial_figures(*experiment_, replicas));
     }
 
     Table likelihoods(const std::vector<SpatialReplica>& replicas) {
@@ -236,9 +239,12 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
 
     void report() {
         const auto& out = experiment_->out();
-        SpatialResults run = measure(experiment_->replicas());
+        const std::size_t of_table = experiment_->replicas().size();
+        std::vector<SpatialReplica> all = with_figures(experiment_->replicas());
+        experiment_->train_and_evaluate(all);  // at once: the processes of a shared run divide them
+        SpatialResults run = measured({all.begin(), all.begin() + std::ptrdiff_t(of_table)});
         const std::vector<SpatialReplica> all_seeds = best_restarts(run.replicas), ready = first_of_each(all_seeds);
-        run.replicas = with_figures(run.replicas);
+        run.replicas = std::move(all);
         show_table(out, run.models = spatial_models_table(run.replicas, data().name), "models");
         run.figures = draw_spatial_figures(*experiment_, run.replicas);
         show_table(out, run.likelihood = likelihoods(ready), "likelihood");

@@ -1,6 +1,6 @@
 // Sets made from another set by turning and scaling its images: the four versions of MNIST that `invariance` trains and
-// tests on (Mills 2024, section 3: unchanged, turned, enlarged, both at random), and `mnist-rot`, where every image is
-// turned by an angle of its own (as Larochelle et al. 2007 did).
+// tests on (Mills 2024, section 2.1: unchanged, turned, enlarged, both at random), and `mnist-rot`, where every image
+// is turned by an angle of its own (as Larochelle et al. 2007 did).
 #pragma once
 #include <cstdint>
 #include <string_view>

@@ -44,14 +44,14 @@ std::vector<EquivaeLatents> equivae_latents(Equivae<float>& model, const DeviceI
     divergences.zero(model.stream());
     const GivenImages given = complements_of(model, images, classes, m, seeds);
     for_batches(model, given, images.count(), model.max_rows(), [&](std::size_t first, int rows) {
-        model.bound(rows, {});
+        model.encode(rows, {});
+        append(v, model.v(), rows, Z, model.stream());
+        model.bound(rows, {.seeds = seeds.data(), .purpose = Purpose::kEvaluate, .first_row = first});
         check(accumulate_divergences<float>(divergences.data(), model.moments(), {}, R, rows, Z, model.stream()));
         append(r, model.r(), rows, Z, model.stream());
-        append(v, model.v(), rows, Z, model.stream());
+        append(v_sample, model.v(), rows, Z, model.stream());
         append(nll, model.nll(), rows, 1, model.stream());
         append(kl, model.kl(), rows, 1, model.stream());
-        model.encode(rows, {.seeds = seeds.data(), .purpose = Purpose::kEvaluate, .first_row = first});
-        append(v_sample, model.v(), rows, Z, model.stream());
     });
     const std::vector<double> nats = divergences.download(model.stream());
     std::vector<EquivaeLatents> out(R);

@@ -20,7 +20,7 @@ GivenImages complements_of(Equivae<float>& model, const DeviceImages& images, co
 struct EquivaeLatents {
     std::vector<float> r, v;        ///< [n, Z]; v the posterior's mean
     std::vector<float> v_sample;    ///< [n, Z]: a draw of q(v | r, x)
-    std::vector<float> nll, kl;     ///< [n]: -log p(x | r, v), and KL(q(v | r, x) || N(0, I))
+    std::vector<float> nll, kl;     ///< [n]: -log p(x | r, v) of that draw, and KL(q(v | r, x) || N(0, I))
     std::vector<double> latent_kl;  ///< [Z]: nats of each latent of v, the largest first
 };
 

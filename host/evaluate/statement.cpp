@@ -38,13 +38,18 @@ Statement judged(std::string id, std::string text, std::string reason, int succe
         return statement;
     }
     statement.tested = true;
-    statement.p = sign_test(successes, trials);
     statement.holds = 2 * successes > trials;
     statement.measured = std::move(measured);
     char line[192];
-    std::snprintf(line, sizeof line, " It holds for %d of %d %s (sign test p = %.3g%s).", successes, trials, of.c_str(),
-                  statement.p, statement.holds && statement.p > kSignificant ? ", too few to be significant" : "");
+    std::snprintf(line, sizeof line, " It holds for %d of %d %s", successes, trials, of.c_str());
     statement.reason += line;
+    if (of == kSeeds) {  // models that share a seed, or images of one model, are no independent trials
+        statement.p = sign_test(successes, trials);
+        std::snprintf(line, sizeof line, " (sign test p = %.3g%s)", statement.p,
+                      statement.holds && statement.p > kSignificant ? ", too few to be significant" : "");
+        statement.reason += line;
+    }
+    statement.reason += ".";
     return statement;
 }
 

@@ -24,7 +24,7 @@ struct Statement {
     std::string id, text;  ///< "C1", ...
     std::string reason;    ///< numbers, in one sentence; of an untested one what is missing
     bool tested = false, holds = false;
-    double p = 1;  ///< of the one-sided sign test over seeds, 1 where there is none
+    double p = 1;  ///< of the one-sided sign test over seeds; 1 where there is none
     std::string rule = {};
     Measured measured = {};
     std::string paper = {};    ///< its author and year
@@ -41,9 +41,10 @@ std::vector<Statement> as_far_as_measured(std::vector<Statement> statements);
 /// Probability of at least `successes` heads in `trials` fair tosses.
 double sign_test(int successes, int trials);
 
+inline constexpr const char* kSeeds = "seeds";
 /// A statement that holds where most seeds (or what else `trials` counts, as `of` says) say so. `reason` is followed by
-/// the count and the sign test; it is left out where nothing was tried.
+/// the count, and of seeds by the sign test; it is left out where nothing was tried.
 Statement judged(std::string id, std::string text, std::string reason, int successes, int trials,
-                 Measured measured = {}, const std::string& of = "seeds");
+                 Measured measured = {}, const std::string& of = kSeeds);
 
 }  // namespace warpvae

@@ -7,7 +7,7 @@
 namespace warpvae {
 namespace {
 
-constexpr int kEvaluationVersion = 3;
+constexpr int kEvaluationVersion = 4;
 
 const Choices<EquivaeKind> kTables = {{"supervised", EquivaeKind::kSupervised}, {"semi", EquivaeKind::kSemiSupervised}};
 const Choices<EquivaeKind> kKinds = {{"supervised", EquivaeKind::kSupervised},

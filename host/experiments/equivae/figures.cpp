@@ -252,7 +252,7 @@ class Figures : public Drawings {
         add_lines(
             of_model("figure3-learning"), axes, lines,
             "Figure 3, right. The bound and the two terms that it is the sum of, by epoch; training images with m "
-            "drawn at every step, validation images (dashed) with m = 5 and v at the posterior's mean.");
+            "drawn at every step, validation images (dashed) with m = 5 and a draw of v.");
     }
 
     void caption_classes(ImageGrid& sheet, int first) const {

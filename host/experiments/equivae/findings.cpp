@@ -23,7 +23,8 @@ bool has_two_benchmarks(const EquivaeReplica& r) {
     return r.benchmark && r.short_benchmark && *r.benchmark != *r.short_benchmark;
 }
 
-/// Of models with few labels that lead a benchmark of as many passes over the labelled images as they take.
+/// Of models with few labels that lead a benchmark of as many passes over its labelled images as they make over the
+/// unlabelled ones.
 Statement budget_of_benchmark(const std::vector<EquivaeReplica>& replicas) {
     std::vector<double> left, brief, converged;  // share of the lead, points
     for (const EquivaeReplica& r : replicas) {
@@ -99,8 +100,10 @@ Statement weight_matters(const std::vector<EquivaeReplica>& replicas) {
         successes += most - least > kMatters;
     }
     if (!reason.empty()) reason.resize(reason.size() - 2), reason += ".";
-    Statement s = judged("S8", "What a labelled image weighs, which the paper leaves open, decides its Table 2", reason,
-                         successes, int(spans.size()),
+    Statement s = judged("S8",
+                         "How labelled images are mixed into minibatches, which the paper leaves open, and what they "
+                         "weigh decides its Table 2",
+                         reason, successes, int(spans.size()),
                          {"span of errors over weights, points, of each number of labels and seed", spans}, "cases");
     s.rule = formatted("errors of q(y|x) span more than %.0f points, in more than half of the cases (labels, seed)",
                        100 * kMatters);

@@ -232,7 +232,9 @@ std::vector<Statement> equivae_claims(const std::vector<EquivaeReplica>& replica
         "With few labels EQUIVAE beats the benchmark trained on the labelled images alone, until that has converged "
         "(the paper does not say for how long).",
         &EquivaeReplica::benchmark);
-    against("F6b", "It beats the same benchmark trained for as many passes as EQUIVAE.",
+    against("F6b",
+            "It beats the same benchmark trained for as many passes over the labelled images as EQUIVAE makes over the "
+            "unlabelled ones.",
             &EquivaeReplica::short_benchmark);
     divergence("F7", "Unsupervised, with r from the image itself, v is left unused.", EquivaeKind::kUnsupervised,
                false);

@@ -25,7 +25,6 @@ Statement published_geodesic(const TransitionStatistics& t) {
     if (circles.empty()) return s;
     s.tested = true;
     s.holds = 2 * std::size_t(longer) > circles.size();
-    s.p = sign_test(int(longer), int(circles.size()));
     s.measured = {"length of the half circles over the Fisher-Rao distance, of each pair", circles};
     s.reason = formatted(
         "It is longer in %td of %zu pairs of posteriors, by %.1f %% on average and %.1f %% at most; the straight line "

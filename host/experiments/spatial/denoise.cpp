@@ -192,8 +192,8 @@ std::vector<Statement> denoising_claims(const std::vector<DenoisedGroup>& groups
                      [](const DenoisedGroup& g) { return g.replicas[0].has_pose() && !g.replicas[0].has_noise(); }),
             restores("V7a", "trained on noisy images towards the clean ones, a model restores images of that noise",
                      groups, [](const DenoisedGroup& g) { return is_trained_on_this(g, NoiseTarget::kClean); }),
-            restores("V7b", "a model restores images of a noise even when it has seen no other (Song, in section IV)",
-                     groups, [](const DenoisedGroup& g) { return is_trained_on_this(g, NoiseTarget::kNoisy); }),
+            restores("V7b", "a model restores images of a noise even when it has seen no other (section III)", groups,
+                     [](const DenoisedGroup& g) { return is_trained_on_this(g, NoiseTarget::kNoisy); }),
             restores_better(groups)};
 }
 

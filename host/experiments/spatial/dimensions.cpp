@@ -66,7 +66,7 @@ Statement best_size(const std::vector<SpatialReplica>& replicas) {
     }
     const auto good = std::ranges::count_if(best, [](double size) { return std::abs(size - kBestOfPaper) <= kAround; });
     Statement claim = judged(
-        "V8", "the best number of latents of a VAE is around 25, with little overfitting beyond (Figure 5)",
+        "V8", "the best number of latents of a VAE is around 25 (Figure 5)",
         formatted("The test set's reconstruction error is lowest at dim(z) = %.1f on average, %.2f nats below the "
                   "smallest size and %.2f below the largest.",
                   mean_of(best), mean_of(gained), mean_of(lost)),

@@ -136,7 +136,7 @@ std::vector<Statement> prior_claims(const std::vector<SpatialReplica>& replicas,
     const auto correlated = std::ranges::count_if(largest, [](double c) { return c <= kLargestCorrelation; });
     const auto near = std::ranges::count_if(ratios, [](double r) { return std::abs(r - 1) <= kRoughly; });
     std::vector<Statement> claims = {
-        judged("V9", "with independent priors, too, the components of an affine u are correlated by up to 30 %",
+        judged("V9", "with independent priors, too, the means of an affine u are correlated by up to 30 %",
                formatted("The largest correlation between two components is %.2f on average over priors P1 and P2.",
                          mean_of(largest)),
                int(correlated), int(largest.size()),

@@ -120,7 +120,7 @@ Table spatial_models_table(const std::vector<SpatialReplica>& replicas, const st
 std::map<SpatialRow, std::map<int, std::vector<double>>> reconstruction_by_size(
     const std::vector<SpatialReplica>& replicas) {
     std::map<SpatialRow, std::map<int, std::vector<double>>> sizes;
-    for (const SpatialReplica& r : replicas)
+    for (const SpatialReplica& r : best_restarts(replicas))
         if (r.is_of_tables()) sizes[r.model][r.config.latents + r.pose_size()].push_back(r.test_elbo.reconstruction);
     return sizes;
 }
@@ -258,13 +258,13 @@ Statement correlations_of_pose(const std::vector<SpatialReplica>& replicas) {
 std::vector<Statement> spatial_claims(const std::vector<SpatialReplica>& replicas, const FixedScores& fixed,
                                       FeatureKind features) {
     const auto scores = scores_by_seed(replicas, features);
-    return as_far_as_measured({best_of_eight(scores),
-                               ordered(scores, "V2", "at 20 dimensions TPS-TVAE beats Affine-TVAE, which beats the VAE",
-                                       {{kSplineT, 20}, {kAffineT, 20}, {kVae, 20}}),
-                               ordered(scores, "V3", "the TPS-TVAE greatly benefits from 20 dimensions instead of 8",
-                                       {{kSplineT, 20}, {kSplineT, 8}}),
-                               reconstructs_better(replicas), vae_nears_pca(scores, fixed),
-                               correlations_of_pose(replicas)});
+    return as_far_as_measured(
+        {best_of_eight(scores),
+         ordered(scores, "V2", "at 20 dimensions TPS-TVAE beats Affine-TVAE, which beats the VAE",
+                 {{kSplineT, 20}, {kAffineT, 20}, {kVae, 20}}),
+         ordered(scores, "V3", "the TPS-TVAE benefits from 20 dimensions instead of 8 (the paper: greatly)",
+                 {{kSplineT, 20}, {kSplineT, 8}}),
+         reconstructs_better(replicas), vae_nears_pca(scores, fixed), correlations_of_pose(replicas)});
 }
 
 std::vector<Statement> spatial_statements(const SpatialResults& run, const std::string& dataset) {

@@ -64,7 +64,10 @@ ImageSet load_part(const KnownSet& set, const FoundForm& found, const fs::path& 
         const StoredForm& form = *found.form;
         images = read_part(set, form, data_folder, part, form.slow_to_read ? 0 : at_most);
         // Not gzipped: it loads faster, and photographs hardly compress.
-        if (form.slow_to_read) write_image_set(data_folder / set.name, file_prefix(part), images, "");
+        if (form.slow_to_read) try {
+                write_image_set(data_folder / set.name, file_prefix(part), images, "");
+            } catch (const Error&) {  // a folder that cannot be written is read so the next time, too
+            }
     } else if (set.make) {
         const std::size_t all = part == Part::kTrain ? set.train_count : set.test_count;
         images = set.make({.part = part, .count = at_most ? at_most : all, .data_folder = data_folder});

@@ -22,6 +22,12 @@ void read_whole(ByteStream& stream, char* into, std::size_t count) {
     if (stream.read(into, count) != count) throw fail(stream, "cut off");
 }
 
+/// An archive compares its checksum only where its reader wants more than there is. Throws Error where it differs.
+void come_to_the_end(ByteStream& stream) {
+    char more = 0;
+    stream.read(&more, 1);
+}
+
 /// What follows "'key':" in the header's dictionary, without spaces; empty if there is none.
 std::string_view value_of(std::string_view text, std::string_view key) {
     for (const char quote : {'\'', '"'}) {
@@ -93,6 +99,7 @@ void for_each_number(ByteStream& stream, const NpyHeader& header, const Take& ta
         for (std::size_t i = 0; i < count; ++i)
             take(number_at(block.data() + i * std::size_t(header.bytes), header), first + i);
     }
+    come_to_the_end(stream);
 }
 
 /// Which image a number of the stream belongs to.
@@ -177,6 +184,7 @@ std::vector<std::uint8_t> read_npy_pixels(ByteStream& stream, const NpyHeader& h
     const bool are_bytes = header.kind == 'u' && header.bytes == 1 && scale.low == 0 && scale.high == 255;
     if (are_bytes) {
         read_whole(stream, reinterpret_cast<char*>(pixels.data()), pixels.size());
+        come_to_the_end(stream);
         if (!range && !pixels.empty() && *std::max_element(pixels.begin(), pixels.end()) <= 1)
             throw fail(stream,
                        "bytes of which none is above 1: say whether 1 is white with --range 0,1, or nearly "

@@ -96,6 +96,9 @@ ReadParts read_arrays(const fs::path& path, const OwnSetOptions& options) {
                                           [&](const auto& names) { return store.has(names[0]); });
     if (options.images_key.empty() && both != std::end(kPartNames)) {
         const auto& [images, labels, test_images, test_labels] = *both;
+        if (!options.label_column.empty() && options.label_column != "none" && options.label_column != labels)
+            throw Error(store.where + ": the labels of " + images + " are " + labels + ", not " + options.label_column +
+                        " (--label-column); name the images too, with --images-key");
         parts.train = read(images, labels);
         if (store.has(test_images)) parts.test = read(test_images, test_labels);
     } else {

@@ -126,6 +126,16 @@ void read_picture_folder(const fs::path& folder, const OwnSetOptions& options, c
 
 // --- arrays ----------------------------------------------------------------------------------------------------------
 
+/// The first so many of each part, in an order in which they hold all classes alike: arrays are often sorted by class.
+void keep_first(DataSet& set, const SetLimits& limits) {
+    for (const auto& [images, at_most] : {std::pair(&set.train, limits.train), std::pair(&set.test, limits.test)}) {
+        if (!at_most || at_most >= images->count()) continue;
+        std::vector<std::size_t> order = interleaved(images->labels);
+        order.resize(at_most);
+        *images = images->chosen(order);
+    }
+}
+
 void take_parts(ReadParts parts, const OwnSetOptions& options, DataSet& set) {
     ReadImages& train = parts.train;
     set.notes = std::move(parts.notes);
@@ -139,9 +149,9 @@ void take_parts(ReadParts parts, const OwnSetOptions& options, DataSet& set) {
         note_single_images(train.images.labels, set);
         auto [for_training, for_testing] = numbers_of(stratified_split(train.images.labels, options.test_share));
         set.notes.push_back(share_note(options, for_testing.size(), train.images.count()));
-        shorten(for_training, options.limits.train), shorten(for_testing, options.limits.test);
         set.test = train.images.chosen(for_testing);
         set.train = train.images.chosen(for_training);
+        keep_first(set, options.limits);
         return;
     }
     if (parts.test->labels.empty() == set.labelled)
@@ -149,8 +159,7 @@ void take_parts(ReadParts parts, const OwnSetOptions& options, DataSet& set) {
                     (set.labelled ? " has them" : " has none") + ": give both, or take none with --label-column none");
     set.train = std::move(train.images), set.test = std::move(parts.test->images);
     if (set.labelled) set.test.labels = labels_among(parts.test->labels, set.class_names, parts.test->where);
-    if (options.limits.train) set.train.truncate(options.limits.train);
-    if (options.limits.test) set.test.truncate(options.limits.test);
+    keep_first(set, options.limits);
 }
 
 // --- what both have --------------------------------------------------------------------------------------------------
@@ -200,6 +209,8 @@ DataSet read_own_set(const fs::path& path, const OwnSetOptions& options, const R
     DataSet set;
     set.is_own = true;
     set.name = printable(name_of(path));
+    const std::vector<std::string> known = set_names();  // a folder that is called mnist is not MNIST
+    if (std::find(known.begin(), known.end(), set.name) != known.end()) set.name = "own-" + set.name;
     set.source = printable(path.string());
     const std::string ending = path.extension().string();
     const bool is_folder = fs::is_directory(path, ignored);

@@ -56,7 +56,22 @@ class Levels {
     std::vector<std::uint8_t> levels_;
 };
 
+/// Names that a table's writer makes up where it is given none: 0, 1, 2, ... or 1, 2, 3, ..., words aside.
+bool are_counted(const std::vector<std::string>& cells) {
+    constexpr int kFew = 9;  // of pixels: so many in a row may be an image
+    int seen = 0;
+    std::optional<double> before;
+    for (const std::string& cell : cells) {
+        const std::optional<double> number = cell_number(cell);
+        if (!number) continue;
+        if (before ? *number != *before + 1 : *number != 0 && *number != 1) return false;
+        before = number, ++seen;
+    }
+    return seen >= kFew;
+}
+
 bool is_header(const std::vector<std::string>& cells) {
+    if (are_counted(cells)) return true;
     const auto words = std::count_if(cells.begin(), cells.end(), [](const auto& cell) { return !cell_number(cell); });
     return 2 * words > std::ssize(cells);
 }

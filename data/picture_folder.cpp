@@ -146,6 +146,12 @@ PartFolders find_parts(const fs::path& folder) {
             for (const fs::directory_entry& entry : entries)
                 if (entry.is_directory() && lower(entry.path().filename().string()) == name)
                     found->push_back(entry.path());
+    for (const fs::directory_entry& entry : entries)
+        if (!train.empty() && !test.empty() && entry.is_directory() && std::ranges::count(train, entry.path()) == 0 &&
+            std::ranges::count(test, entry.path()) == 0)
+            throw Error(folder.string() + ": " + entry.path().filename().string() + " stands beside " +
+                        train[0].filename().string() + " and " + test[0].filename().string() +
+                        ", and is no part: move it away, or give the classes a folder of their own");
     if (train.empty() || train.size() + test.size() != folders) return {folder, {}, {}};
     if (train.size() > 1)
         throw Error(folder.string() + ": " + train[0].filename().string() + " and " + train[1].filename().string() +

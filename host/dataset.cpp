@@ -114,17 +114,23 @@ void add_settings(Settings& s, Options& o, const std::string& command) {
     if (command == "import" || command == "export" || command == "show") add_own_image_settings(s, o.own_images);
 }
 
-/// A user's own set from its path, an imported or a known set by its name.
-DataSet load_any(const Options& options, const SetLimits& limits = {}) {
+DataSet load_from_path(const Options& options, const SetLimits& limits = {}) {
     const std::string& what = options.operands[0];
-    const std::vector<std::string> known = set_names();
-    const bool is_known = std::find(known.begin(), known.end(), what) != known.end();
-    if (!is_known && is_imported(what, options.folder())) return load_imported_set(what, options.folder(), limits);
-    if (is_known || !is_path(what)) return load_set(what, options.folder(), limits);
     require_device();  // which draws the split
     OwnSetOptions own = options.own_images.resolved();
     own.limits = limits;
     return load_own_set(what, own, options.quiet);
+}
+
+/// A user's own set from its path, an imported or a known set by its name.
+DataSet load_any(const Options& options, const SetLimits& limits = {}) {
+    const std::string& what = options.operands[0];
+    const std::vector<std::string> known = set_names();
+    const bool is_known = std::find(known.begin(), known.end(), what) != known.end(),
+               imported = !is_known && is_imported(what, options.folder());
+    if (!is_known && !imported && is_path(what)) return load_from_path(options, limits);
+    require_as_it_is(options.own_images, what);
+    return imported ? load_imported_set(what, options.folder(), limits) : load_set(what, options.folder(), limits);
 }
 
 // --- list ------------------------------------------------------------------------------------------------------------
@@ -229,7 +235,8 @@ void make(const Options& options) {
 void import(const Options& options) {
     if (options.name.empty()) throw UsageError("import needs --name NAME: what the set is called from now on");
     require_name_for_import(options.name, options.folder());
-    const DataSet set = load_any(options);
+    // A path first: an import by the same name is what is to be made anew.
+    const DataSet set = is_path(options.operands[0]) ? load_from_path(options) : load_any(options);
     write_imported_set(set, options.name, options.folder());
     if (!options.quiet)
         std::printf("%s: %s in %s; use it with --dataset %s\n", options.name.c_str(), set_line(set).c_str(),
@@ -253,7 +260,7 @@ void export_set(const Options& options) {
     if (options.count) set.train.truncate(options.count);
     set.test.truncate(options.test_count ? options.test_count : set.test.count() * set.train.count() / all);
     export_part(set.train, set, out / "train", options.quiet);
-    export_part(set.test, set, out / "test", options.quiet);
+    if (set.test.count()) export_part(set.test, set, out / "test", options.quiet);
     if (!options.quiet) std::printf("%s: %s as PNG in %s\n", set.name.c_str(), set_line(set).c_str(), out.c_str());
 }
 

@@ -40,10 +40,10 @@ std::vector<std::string> options_of(const CommandLine::Form& form, const Setting
                                     const std::string& command) {
     std::vector<std::string> options = {"--help", "--quiet"};
     if (form.makes_runs)
-        for (const char* option : {"--out", "--resume", "--config", "--overwrite", "--dry-run"})
+        for (const char* option : {"--out", "--resume", "--config", "--share", "--overwrite", "--dry-run"})
             options.push_back(option);
     for (const Setting& s : settings.all())
-        if (s.is_of(command)) options.push_back("--" + s.name);
+        if (s.is_of(command)) options.push_back("--" + s.word());
     std::sort(options.begin(), options.end());
     return options;
 }
@@ -67,7 +67,7 @@ std::vector<std::string> completions(const CommandLine::Form& form, const Settin
     if (begun == "=") value.clear();
     if (begun == "=" || option.rfind("--", 0) == 0)
         for (const Setting& s : settings.all())
-            if (!s.is_flag && option == "--" + s.name) return completed_value(s, value);
+            if (!s.is_flag && option == "--" + s.word()) return completed_value(s, value);
     return begun.rfind('-', 0) == 0 ? beginning_with(options_of(form, settings, words[0]), begun)
                                     : std::vector<std::string>{};
 }

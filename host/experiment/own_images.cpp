@@ -147,6 +147,16 @@ DataSet load_own_set(const fs::path& path, const OwnSetOptions& options, bool qu
     return set;
 }
 
+void require_as_it_is(const OwnImageOptions& options, const std::string& set) {
+    Settings settings, defaults;
+    OwnImageOptions given = options, none;
+    add_own_image_settings(settings, given);
+    add_own_image_settings(defaults, none);
+    for (const Setting& s : settings.all())
+        if (s.text() != defaults.at(s.name).text())
+            throw UsageError("--" + s.name + " is of images of your own, and " + set + " is no path");
+}
+
 // --- imported sets ---------------------------------------------------------------------------------------------------
 
 bool is_imported(const std::string& name, const fs::path& data_folder) {
@@ -164,6 +174,29 @@ std::vector<std::string> imported_sets(const fs::path& data_folder) {
     return names;
 }
 
+namespace {
+
+/// The images and labels that an import writes, in either of an IDX file's ranks.
+std::vector<std::string> imported_names() {
+    std::vector<std::string> names;
+    for (const Part part : {Part::kTrain, Part::kTest})
+        for (const std::string& name : {images_file_name(file_prefix(part)), images_file_name(file_prefix(part), 3),
+                                        labels_file_name(file_prefix(part))})
+            names.push_back(name);
+    return names;
+}
+
+/// Whether all that is there is of an import, one that was left half-way perhaps.
+bool is_left_import(const fs::path& folder) {
+    const std::vector<std::string> names = imported_names();
+    std::error_code error;
+    for (fs::directory_iterator i(folder, error), end; !error && i != end; i.increment(error))
+        if (std::ranges::find(names, i->path().filename().string()) == names.end()) return false;
+    return !error;
+}
+
+}  // namespace
+
 void require_name_for_import(const std::string& name, const fs::path& data_folder) {
     const std::vector<std::string> known = set_names();
     if (!is_plain_word(name) || name == kAuto)
@@ -171,7 +204,8 @@ void require_name_for_import(const std::string& name, const fs::path& data_folde
     if (std::find(known.begin(), known.end(), name) != known.end())
         throw UsageError("--name " + name + ": a set of that name is known already: choose another");
     std::error_code ignored;
-    if (fs::exists(data_folder / name, ignored) && !is_imported(name, data_folder))
+    if (fs::exists(data_folder / name, ignored) && !is_imported(name, data_folder) &&
+        !is_left_import(data_folder / name))
         throw UsageError("--name " + name + ": " + (data_folder / name).string() + " holds something else");
 }
 
@@ -179,6 +213,7 @@ void write_imported_set(const DataSet& set, const std::string& name, const fs::p
     const fs::path folder = data_folder / name;
     std::error_code ignored;
     fs::remove(folder / kImportedFile, ignored);  // first: a set that is half written is none
+    for (const std::string& file : imported_names()) fs::remove(folder / file, ignored);  // grey or colour, as before
     write_image_set(folder, file_prefix(Part::kTrain), set.train, "");
     write_image_set(folder, file_prefix(Part::kTest), set.test, "");
     write_file(folder / kImportedFile, imported_text(set));

@@ -23,6 +23,8 @@ struct OwnImageOptions {
 };
 /// Declares them. The defaults are those that `options` has.
 void add_own_image_settings(Settings& settings, OwnImageOptions& options);
+/// Of a set that is taken by its name, as it is: throws UsageError where one of these settings has been given.
+void require_as_it_is(const OwnImageOptions& options, const std::string& set);
 
 /// read_own_set with a progress bar, unless `quiet`, and what there is to know of the set as lines of the log.
 DataSet load_own_set(const std::filesystem::path& path, const OwnSetOptions& options, bool quiet);

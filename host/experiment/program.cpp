@@ -84,8 +84,8 @@ const Program::Command& Program::resolve_settings(const std::vector<std::string>
                              ", so no run to go on with");
         settings_.apply(read_settings(config), Setting::Source::kConfig, config.string());
     }
-    const std::size_t train_images = options.train_images, test_images = options.test_images;
     if (!line_.config.empty()) settings_.apply(read_settings(line_.config), Setting::Source::kConfig, line_.config);
+    const std::size_t train_images = options.train_images, test_images = options.test_images;
     for (const auto& [name, value] : line_.values) settings_.at(name).assign(value, Setting::Source::kCommandLine);
     // The digests in config.toml are of as many images as it says. Results depend on the images themselves in any case.
     if (options.train_images != train_images) options.training_digest.clear();
@@ -157,6 +157,7 @@ std::string Program::go_on_command(const Command& command) {
             if (!setting.is_flag) words += (value.starts_with('-') ? "=" : " ") + shell_quoted(value);
         }
     }
+    if (!line_.share.empty()) words += " --share " + line_.share;
     if (!line_.operands.empty()) words += " --";  // one may begin with a dash
     for (const std::string& word : line_.operands) words += " " + shell_quoted(word);
     return words;

@@ -17,19 +17,8 @@ Format<std::string> set_or_path() {
 }
 
 /// Of a set that is no path nothing is left to say.
-void require_own_images(const RunOptions& o) {
-    RunOptions given = o;
-    Settings settings, defaults;
-    OwnImageOptions none;
-    add_own_image_settings(settings, given.own_images);
-    add_own_image_settings(defaults, none);
-    for (const Setting& s : settings.all())
-        if (s.text() != defaults.at(s.name).text())
-            throw UsageError("--" + s.name + " is of images of your own, and --dataset " + o.dataset + " is no path");
-}
-
 DataSet load_imported(const RunOptions& o, const SetLimits& limits) {
-    require_own_images(o);
+    require_as_it_is(o.own_images, o.dataset);
     return load_imported_set(o.dataset, o.data_folder(), limits);
 }
 
@@ -111,7 +100,7 @@ DataSet load_data(const RunOptions& o) {
         if (is_path(o.dataset)) return load_own(o, limits);
         refuse_unknown(o);
     }
-    require_own_images(o);
+    require_as_it_is(o.own_images, o.dataset);
     if (o.dataset != "auto") return load_set(o.dataset, o.data_folder(), limits);
     const KnownSet& mnist = known_set("mnist");
     if (inspect_set(mnist, o.data_folder()).presence != Presence::kPresent) {

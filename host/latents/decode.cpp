@@ -136,6 +136,16 @@ std::vector<float> write_images(const LatentCall& call, const LatentSubject& sub
     return first_ones;
 }
 
+/// Of codes that a run has written the folder's name goes before, for all of them are called alike; the run's own
+/// folders are not taken.
+std::string name_of_codes(const fs::path& path) {
+    const std::string name = path.stem().string(), above = fs::absolute(path).parent_path().filename().string();
+    if (fs::exists(path.parent_path() / "index.csv")) return above + "-" + name;
+    for (const char* taken : {"train", "test", "prior"})
+        if (name == taken) return name + "-codes";
+    return name;
+}
+
 void decode_by(const LatentCall& call, const LatentSubject& subject) {
     const fs::path path = call.program.operands()[0];
     const auto model = subject.load(kLatentRows);
@@ -151,7 +161,7 @@ void decode_by(const LatentCall& call, const LatentSubject& subject) {
         classes = classes_of(call, *model);
         codes = in_classes(*model, codes, classes);
     }
-    const fs::path folder = call.folder(subject, path.stem().string());
+    const fs::path folder = call.folder(subject, name_of_codes(path));
     const int columns = classes.empty() ? kColumns : int(classes.size());
     const std::size_t rows = std::max<std::size_t>(1, kMostShown / std::size_t(columns));
     const std::vector<float> shown = write_images(call, subject, *model, codes, folder, rows * std::size_t(columns));

@@ -118,6 +118,19 @@ TEST_F(OwnSet, TrainAndTestUnderTheirUsualNames) {
     }
 }
 
+TEST_F(OwnSet, AFolderBesideThePartsIsRefused) {
+    for (const char* name : {"train/cat", "train/dog", "test/cat", "test/dog"}) fill(name, 2);
+    EXPECT_EQ(read().class_names.size(), 2u);
+    fill("extra/cat", 2);
+    expect_refused("", {}, "extra", "no part");
+}
+
+TEST_F(OwnSet, AFolderCalledAsAKnownSetIsNotThatSet) {
+    fill("mnist/a", 4), fill("mnist/b", 4, 100), fill("pets/a", 4), fill("pets/b", 4, 100);
+    EXPECT_EQ(read("mnist").name, "own-mnist");
+    EXPECT_EQ(read("pets").name, "pets");
+}
+
 TEST_F(OwnSet, AFlatFolderHasNoLabels) {
     fill("flat", 20);
     const DataSet set = read("flat");
@@ -383,6 +396,26 @@ TEST_F(OwnSet, PartsByTheirUsualNames) {
     expect_refused("", {}, "label 0 is 0.5");
     fs::remove(folder / "labels_test.npy");
     expect_refused("", {}, "no labels", "--label-column none");
+    OwnSetOptions other;
+    other.label_column = "labels_of_another_kind";
+    expect_refused("", other, "--label-column", "labels_of_another_kind");
+}
+
+TEST_F(OwnSet, TheFirstFewOfSortedArraysHoldEveryClass) {
+    Bytes images, labels;
+    for (int i = 0; i < 60; ++i) images.push_back(std::uint8_t(i + 2)), labels.push_back(std::uint8_t(i / 20));
+    for (const char* part : {"train", "test"}) {
+        write_npy(folder / (std::string("images_") + part + ".npy"), {60, 1, 1}, images);
+        write_npy(folder / (std::string("labels_") + part + ".npy"), {60}, labels);
+    }
+    OwnSetOptions few;
+    few.limits = {9, 6};
+    const DataSet set = read("", few);
+    for (int k = 0; k < 3; ++k) {
+        EXPECT_EQ(std::count(set.train.labels.begin(), set.train.labels.end(), k), 3);
+        EXPECT_EQ(std::count(set.test.labels.begin(), set.test.labels.end(), k), 2);
+    }
+    for (std::size_t i = 0; i < 9; ++i) EXPECT_EQ((set.train.images[i] - 2) / 20, set.train.labels[i]);
 }
 
 TEST_F(OwnSet, WhatNumPyPacked) {
@@ -406,6 +439,10 @@ TEST_F(OwnSet, WhatNumPyPacked) {
     const std::string packed = read_file(goldens / "packed.npz");
     folder.file("cut.npz", packed.substr(0, packed.size() / 2));
     expect_refused("cut.npz", {}, "cut.npz", "cannot be read");
+    std::string changed = read_file(goldens / "stored.npz");
+    changed[changed.find("NUMPY") + 130] ^= 1;  // one of the numbers, which are stored as they are
+    folder.file("changed.npz", changed);
+    expect_refused("changed.npz", {}, "changed.npz", "damaged");
     folder.file("text.npz", "hello");
     expect_refused("text.npz", {}, "text.npz", "cannot be read");
 }
@@ -424,6 +461,12 @@ TEST_F(OwnSet, TablesARowAnImage) {
     EXPECT_EQ(read("a.csv", options).train.images, (Bytes{0, 128, 255, 255}));
     table("a.csv", "0,1\n1,200\n");
     EXPECT_EQ(read("a.csv", options).train.images, (Bytes{0, 1, 1, 200}));
+    table("a.csv", "label,0,1,2,3,4,5,6,7,8\n7,9,9,9,9,9,9,9,9,9\n");
+    options = sized(3, 3), options.test_share = 0;
+    EXPECT_EQ(read("a.csv", options).train.count(), 1u) << "columns that are only counted have names";
+    EXPECT_EQ(read("a.csv", options).class_names, std::vector<std::string>{"7"});
+    options = sized(1, 2), options.test_share = 0;
+    table("a.csv", "0,1\n1,200\n");
     expect_refused("a.csv", {}, "--size");
     table("a.csv", "0,1,5\n1,1,5\n");
     expect_refused("a.csv", options, "--label-column first or last");

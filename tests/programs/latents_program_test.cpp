@@ -106,7 +106,7 @@ TEST_P(LatentsOfProgram, CodesOfImagesAndImagesOfCodes) {
     if (of.S) with = " --u " + in("test/u.npy").string();
     if (of.G) with = " --r " + in("test/r.npy").string();
     works("decode " + in("test/means.npy").string() + with);
-    const auto decoded = array("means/images.npy", {n, H, H});
+    const auto decoded = array("test-means/images.npy", {n, H, H});
     for (std::size_t i = 0; i < images.values.size(); ++i) EXPECT_NEAR(decoded.values[i], images.values[i], 1e-6);
     write_file(at("doubles.npy"), doubles_in_fortran_order(means));
     works("decode " + at("doubles.npy") + with);
@@ -115,7 +115,7 @@ TEST_P(LatentsOfProgram, CodesOfImagesAndImagesOfCodes) {
         array("test/u.npy", {n, of.S});
         array("test/pose.npy", {n, 6});
         works("decode " + in("test/means.npy").string() + " --pose " + in("test/pose.npy").string());
-        const auto posed = array("means/images.npy", {n, H, H});
+        const auto posed = array("test-means/images.npy", {n, H, H});
         for (std::size_t i = 0; i < images.values.size(); ++i) EXPECT_NEAR(posed.values[i], images.values[i], 1e-3);
     }
 }

@@ -41,6 +41,18 @@ TEST_F(OwnImages, AreShownImportedListedAndExported) {
     EXPECT_EQ(test, 1u);
     EXPECT_TRUE(fs::exists(folder / "out/train/even")) << "classes keep their names";
 
+    // The same name again, in colour, from a folder of that name: it is the folder that is read, and nothing is left.
+    fill("mine/more");
+    const fs::path before = fs::current_path();
+    fs::current_path(folder.path());
+    EXPECT_EQ(run("import mine --name mine --channels colour" + data).status, 0) << read_file(at("error.txt"));
+    fs::current_path(before);
+    const Result again = run("list" + data);
+    EXPECT_NE(again.out.find("of 28 x 28, in colour, 3 classes"), std::string::npos) << again.out;
+    fs::remove(folder / "data/mine/imported.toml");  // as an import that was killed leaves it
+    EXPECT_EQ(run("import " + at("mine") + " --name mine" + data).status, 0) << read_file(at("error.txt"));
+    expect_failure(2, "--size is of images of your own", "show mine --size 14" + data);
+
     expect_failure(2, "something already", "export mine --out " + at("out") + data);
     expect_failure(2, "--out", "export mine" + data);
     expect_failure(2, "--name", "import " + at("mine") + data);

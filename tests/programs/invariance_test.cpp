@@ -106,7 +106,7 @@ TEST_F(Invariance, KilledAndResumedGivesTheSameBits) {
 }
 
 TEST_F(Invariance, CtrlCLosesNothing) {
-    const std::string train = std::string("train --latents 4 --train-set s --epochs 60 --quiet") + kSmall;
+    const std::string train = std::string("train --latents 4 --train-set s --epochs 300 --quiet") + kSmall;
     ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);
     const pid_t child = start(train + " --out " + at("stopped"));
     ASSERT_TRUE(appears(folder / "stopped" / "s-z4-seed1" / "checkpoint.safetensors"));
@@ -338,8 +338,8 @@ TEST_F(Invariance, AnUnwritableOrFullFolderIsOneLine) {
     EXPECT_EQ(read_file(at("file")), "in the way");
     // A file-size limit stands in for a full disk: SIGXFSZ ignored, the write fails half-way.
     const std::string train = std::string("train --latents 3 --train-set s --epochs 1 --quiet") + kSmall + " --out ";
-    const std::string limited = "sh -c 'trap \"\" XFSZ; ulimit -f 40; exec " WARPVAE_BIN "/invariance " + train +
-                                at("full") + "' >/dev/null 2>" + at("error.txt");
+    const std::string limited = "sh -c 'trap \"\" XFSZ; ulimit -f 40; exec invariance " + train + at("full") +
+                                "' >/dev/null 2>" + at("error.txt");
     const int status = std::system(limited.c_str());
     EXPECT_EQ(WEXITSTATUS(status), 1);
     const std::string error = read_file(at("error.txt"));

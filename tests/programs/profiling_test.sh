@@ -6,7 +6,7 @@ build=$(cd "$1" && pwd)
 profiling=$(cd "$(dirname "$0")/../../profiling" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export PATH=$scratch:$PATH BUILD=$build OUTPUT=$scratch/report CALLS=$scratch/calls
+export WARPVAE_DATA=$scratch/no-data PATH=$scratch:$PATH BUILD=$build OUTPUT=$scratch/report CALLS=$scratch/calls
 cat >"$scratch/nsys" <<'END'
 #!/usr/bin/env bash
 # Options with values are written --name=value.

@@ -39,9 +39,8 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 struct YourImages : test::ProgramTest {
     YourImages() : ProgramTest("dataset") {}
     int shell(const std::string& line) const {
-        const std::string command = "cd \"" + folder.path().string() +
-                                    "\" && env -u WARPVAE_DATA PATH=\"" WARPVAE_BIN ":$PATH\" " + line + " >" +
-                                    at("out.txt") + " 2>" + at("error.txt") + " </dev/null";
+        const std::string command = "cd \"" + folder.path().string() + "\" && " + line + " >" + at("out.txt") + " 2>" +
+                                    at("error.txt") + " </dev/null";
         const int status = std::system(command.c_str());
         return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     }

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "data/sha256.h"
 #include "tests/support/temporary_folder.h"
@@ -19,16 +20,30 @@ namespace warpvae::test {
 
 namespace fs = std::filesystem;
 
-/// A test of one program; everything it writes goes into a folder of its own.
+/// A test of one program; everything it writes goes into a folder of its own. The program is found by its name, and
+/// finds no data: what a user keeps is no part of a test.
 struct ProgramTest : testing::Test {
-    explicit ProgramTest(std::string name) : program(std::move(name)) {}
+    explicit ProgramTest(std::string name) : program(std::move(name)) {
+        std::string path = WARPVAE_BIN;
+        if (const char* const others = std::getenv("PATH")) path.append(":").append(others);
+        ::setenv("PATH", path.c_str(), 1);
+        ::setenv("WARPVAE_DATA", at("no-data").c_str(), 1);
+    }
+    /// Ends what a test has started and not waited for.
+    ~ProgramTest() override {
+        for (const pid_t child : children_)
+            if (::waitpid(child, nullptr, WNOHANG) == 0) {
+                ::kill(child, SIGKILL);
+                ::waitpid(child, nullptr, 0);
+            }
+    }
     struct Result {
         int status;
         std::string out, error;
     };
     Result run(const std::string& arguments, const std::string& environment = "") const {
-        const std::string command = "env -u WARPVAE_DATA " + environment + " sh -c 'exec " WARPVAE_BIN "/" + program +
-                                    " " + arguments + "' >" + at("out.txt") + " 2>" + at("error.txt") + " </dev/null";
+        const std::string command = "env " + environment + " sh -c 'exec " + program + " " + arguments + "' >" +
+                                    at("out.txt") + " 2>" + at("error.txt") + " </dev/null";
         const int status = std::system(command.c_str());
         return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(at("out.txt")), read_file(at("error.txt"))};
     }
@@ -47,9 +62,10 @@ struct ProgramTest : testing::Test {
         if (child == 0) {
             const int null = ::open("/dev/null", O_RDWR);
             for (int fd : {0, 1, 2}) ::dup2(null, fd);
-            ::execl("/bin/sh", "sh", "-c", ("exec " WARPVAE_BIN "/" + program + " " + arguments).c_str(), nullptr);
+            ::execl("/bin/sh", "sh", "-c", ("exec " + program + " " + arguments).c_str(), nullptr);
             ::_exit(127);
         }
+        children_.push_back(child);
         return child;
     }
     /// Waits (a minute at most) until `file` is there.
@@ -63,6 +79,9 @@ struct ProgramTest : testing::Test {
 
     const std::string program;
     TemporaryFolder folder;
+
+  private:
+    mutable std::vector<pid_t> children_;
 };
 
 }  // namespace warpvae::test

@@ -185,8 +185,11 @@ void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
         if (share().takes(number++) && (!done || !evaluate)) left.push_back({group, evaluate});
     }
     std::vector<Replica*> beside;
-    for (const auto& replica : beside_)
-        if (!run_.folder.resumes() || !is_trained(*replica)) beside.push_back(replica.get());
+    for (const auto& replica : beside_) {
+        const auto is_it = [&](const Replica* other) { return other->name() == replica->name(); };
+        const bool is_there = run_.folder.resumes() && is_trained(*replica);
+        if (!is_there && std::ranges::none_of(replicas, is_it)) beside.push_back(replica.get());
+    }
     for (const std::vector<Replica*>& group : groups_of(beside, most_together(options().together, beside.size())))
         if (share().takes(number++)) left.push_back({group, false});
     if (run_.options.dry_run) rehearse(left);

@@ -99,7 +99,7 @@ __global__ void gaussian_deviation_of_rows_kernel(T* dlog_deviation, T* nll, con
 
 /// dlog_deviation[r, c] at stride P; N rows. One block for each channel and replica.
 template <class T, bool kPerChannel>
-__global__ void __launch_bounds__(1024)
+__global__ void __launch_bounds__(1024, 1)
     gaussian_deviation_backward_kernel(T* dlog_deviation, const T* mean, const T* target, const T* log_deviation,
                                        std::size_t P, T scale, int N, int pixels, LossRows<T> rows) {
     const int c = blockIdx.x, r = blockIdx.y, step = kPerChannel ? gridDim.x : 1;

@@ -99,7 +99,7 @@ __global__ void svm_objective_kernel(T* gradient, LbfgsScalars* scalars, const T
 /// warps takes a run of the n rows, counts those of its run, and lists them after those of the warps before it.
 ///   scores [chunks, K, chunk_rows], the last chunk [K, n % chunk_rows]; bias [K]; rows [K, n].
 template <class T>
-__global__ void __launch_bounds__(1024)
+__global__ void __launch_bounds__(1024, 1)
     svm_active_rows_kernel(unsigned* rows, unsigned* counts, const T* scores, const T* bias, const std::uint8_t* labels,
                            unsigned n, unsigned chunk_rows) {
     __shared__ unsigned found[32];

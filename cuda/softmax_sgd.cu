@@ -13,8 +13,7 @@ Status softmax_sgd(T* weights, const T* const* features, const std::uint8_t* con
         Q < 0 || d < 0 || d > 256)
         return {kInvalidValue};
     // A warp for each row of the usual batch.
-    return launch(softmax_sgd_kernel<T>,
-                  for_blocks(Q, 1, Block::any(kSoftmaxSgdThreads<T>), softmax_sgd_bytes<T>(K, d, batch)), stream,
+    return launch(softmax_sgd_kernel<T>, for_blocks(Q, 1, Block::any(1024), softmax_sgd_bytes<T>(K, d, batch)), stream,
                   weights, features, labels, seeds, options, order, d);
 }
 template <class T>

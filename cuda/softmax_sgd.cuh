@@ -41,13 +41,9 @@ __device__ inline T affine_product(const T* w, const T* x, int d) {
     return sum + w[d];
 }
 
-/// Threads of its one block: so many that a thread's registers suffice, of doubles half as many.
-template <class T>
-inline constexpr int kSoftmaxSgdThreads = sizeof(T) == sizeof(float) ? 1024 : 512;
-
 /// One block per problem. weights [Q, K, d + 1]; features, labels and seeds [Q].
 template <class T>
-__global__ void __launch_bounds__(kSoftmaxSgdThreads<T>)
+__global__ void __launch_bounds__(1024, 1)
     softmax_sgd_kernel(T* weights, const T* const* features, const std::uint8_t* const* labels,
                        const std::uint64_t* seeds, SoftmaxSgdOptions options, MinibatchOrder order, int d) {
     const int K = options.classes, batch = options.batch, D = d + 1;

@@ -16,7 +16,6 @@ Format<std::string> set_or_path() {
     return any_text("{" + names + "} or PATH");
 }
 
-/// Of a set that is no path nothing is left to say.
 DataSet load_imported(const RunOptions& o, const SetLimits& limits) {
     require_as_it_is(o.own_images, o.dataset);
     return load_imported_set(o.dataset, o.data_folder(), limits);

@@ -158,6 +158,10 @@ TEST(MillsClaims, OnThePapersOwnNumbers) {
     EXPECT_TRUE(claims[2].holds) << claims[2].reason;
     EXPECT_TRUE(claims[3].holds) << claims[3].reason;
     EXPECT_TRUE(claims[4].holds) << claims[4].reason;
+    EXPECT_NEAR(*claims[1].measured.paper, claims[1].measured.mean(), 1e-12);
+    auto others = paper_replicas(1);
+    for (InvarianceReplica& r : others) r.latents += 1;  // sizes that the paper has not
+    EXPECT_FALSE(invariance_claims(others, FeatureKind::kSample)[1].measured.paper);
     auto without_largest = paper_replicas(10);
     std::erase_if(without_largest, [](const InvarianceReplica& r) { return r.latents == 100; });
     for (const Statement& claim : invariance_claims(without_largest, FeatureKind::kSample))

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include "host/experiment/presentation.h"
@@ -78,12 +79,13 @@ void for_pairs(Accuracies seed, Compare compare) {
         if (const auto s = seed[kStandard].find(n); s != seed[kStandard].end()) compare(s->second, rt);
 }
 
-/// The paper's own table, of the N that this seed's models have.
-Accuracies paper_beside(Accuracies seed) {
-    for (auto& [train, models] : seed)
-        for (auto& [n, accuracies] : models)
-            if (const TestAccuracies* paper = invariance_table2(train, n)) accuracies = *paper;
-    return seed;
+/// The paper's own table, of those of this seed's models that it has.
+Accuracies paper_beside(const Accuracies& seed) {
+    Accuracies beside;
+    for (const auto& [train, models] : seed)
+        for (const auto& [n, accuracies] : models)
+            if (const TestAccuracies* paper = invariance_table2(train, n)) beside[train][n] = *paper;
+    return beside;
 }
 
 /// Means over N of what training on rt gains on fr, and of what it costs on s; NaN without pairs of models.
@@ -96,9 +98,11 @@ std::array<double, 2> gain_and_cost(const Accuracies& seed) {
     return {mean_of(gain), mean_of(cost)};
 }
 
+std::optional<double> where_known(double number) { return std::isnan(number) ? std::nullopt : std::optional(number); }
+
 std::array<Statement, 2> training_on_rt_helps(const std::vector<Accuracies>& seeds) {
     std::vector<double> gains, costs;
-    std::array<double, 2> paper = {};
+    std::array<double, 2> paper = {NAN, NAN};
     for (const Accuracies& seed : seeds) {
         const auto [gain, cost] = gain_and_cost(seed);
         if (std::isnan(gain)) continue;
@@ -109,12 +113,12 @@ std::array<Statement, 2> training_on_rt_helps(const std::vector<Accuracies>& see
     const auto comparable = [](double cost) { return std::abs(cost) <= kStated; };
     Statement gain = judged("C2", "training on rt raises the accuracy on MNIST-fr",
                             formatted("On average over N and seeds it rises by %+.4f.", mean_of(gains)), int(good),
-                            int(gains.size()), {"gain on MNIST-fr, mean over N", gains, paper[0]});
+                            int(gains.size()), {"gain on MNIST-fr, mean over N", gains, where_known(paper[0])});
     gain.rule = "a gain in more than half of the seeds; its size stands beside the paper's, unjudged";
     Statement cost = judged("C2b", "at a comparable accuracy on MNIST-s",
                             formatted("On average over N and seeds it costs %+.4f.", mean_of(costs)),
                             int(std::count_if(costs.begin(), costs.end(), comparable)), int(costs.size()),
-                            {"cost on MNIST-s, mean over N", costs, paper[1]});
+                            {"cost on MNIST-s, mean over N", costs, where_known(paper[1])});
     cost.rule = formatted("within %.2f on average over N, in more than half of the seeds", kStated);
     return {gain, cost};
 }

@@ -76,28 +76,24 @@ TEST(EquivaeSplits, RefusesWhatThePaperCannotTrainOn) {
 
 TEST(EquivaeSplits, RefusesBeforeAnythingIsTrained) {
     const ImageSet tested = numbered(20, 10);
-    const auto split = [&](std::size_t count) { require_split({numbered(count, 10), tested, "set", ""}); };
+    const auto split = [](std::size_t count) { require_split(numbered(count, 10)); };
     const auto label = [](int labels) { require_labels(numbered(240, 10), labels); };
     split(240);
     test::expect_message([&] { split(239); }, "--train-images 239",
                          "of class 9 there is 1 among the 19 validation images");
     ImageSet sorted = numbered(240, 10);
     std::fill(sorted.labels.begin() + 20, sorted.labels.end(), std::uint8_t(1));
+    test::expect_message([&] { require_split(sorted); }, "of class 0 there are 0 among the 220 training images");
     test::expect_message(
         [&] {
-            require_split({sorted, tested, "set", ""});
-        },
-        "of class 0 there are 0 among the 220 training images");
-    test::expect_message(
-        [&] {
-            require_split({numbered(240, 10), numbered(19, 10), "set", ""});
+            require_evaluable({numbered(240, 10), numbered(19, 10), "set", ""});
         },
         "--test-images 19", "of class 9 there is 1 among the 19 test images");
     ImageSet late = numbered(24000, 10);  // a class whose training images all come after those of the probe
     for (std::size_t i = 2000; i < 14000; ++i) late.labels[i] = std::uint8_t(i % 9);
     test::expect_message(
         [&] {
-            require_split({late, tested, "set", ""});
+            require_evaluable({late, tested, "set", ""});
         },
         "of class 9 there are 0 among the 10000 first");
     label(210);

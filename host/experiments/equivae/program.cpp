@@ -71,7 +71,9 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         require_labelled(data);
         require_size(data);
         require_classes(data, 1);
-        require_split(data);
+        require_split(data.train);
+        for (const char* evaluates : {"table", "evaluate", "report"})
+            if (command() == evaluates) require_evaluable(data);
         const bool of_table = command() == "table" || command() == "train";
         if (command() != "report" && !(of_table && paper_.which == EquivaeKind::kSemiSupervised)) return;
         for (const int labels : paper_.labels) require_labels(data.train, labels);

@@ -41,20 +41,31 @@ EquivaeSplit equivae_split(const ImageSet& train) {
     return {train.chosen({others, order.end()}), train.chosen({order.begin(), others}), train.classes()};
 }
 
-void require_split(const DataSet& data) {
-    const Labels all(data.train.labels), train = all.subspan(validation_count(data.train));
-    const auto require = [&](Labels part, const std::string& option, const char* what) {
-        for (int k = 0; k < data.train.classes(); ++k)
-            if (const auto n = std::count(part.begin(), part.end(), k); n < 2)
-                throw UsageError(option + ": of class " + std::to_string(k) + " there " + (n == 1 ? "is " : "are ") +
-                                 std::to_string(n) + " among the " + std::to_string(part.size()) + " " + what +
-                                 " images; two at least are needed, take more images, in a random order");
-    };
-    const std::string of_train = "--train-images " + std::to_string(data.train.count());
-    require(all.first(validation_count(data.train)), of_train, "validation");
-    require(train, of_train, "training");
-    require(train.first(std::min(train.size(), kProbeImages)), of_train, "first training");
-    require(data.test.labels, "--test-images " + std::to_string(data.test.count()), "test");
+namespace {
+
+void require_two_of_each(Labels part, int classes, const std::string& option, std::size_t count, const char* what) {
+    for (int k = 0; k < classes; ++k)
+        if (const auto n = std::count(part.begin(), part.end(), k); n < 2)
+            throw UsageError(option + " " + std::to_string(count) + ": of class " + std::to_string(k) + " there " +
+                             (n == 1 ? "is " : "are ") + std::to_string(n) + " among the " +
+                             std::to_string(part.size()) + " " + what +
+                             " images; two at least are needed, take more images, in a random order");
+}
+
+}  // namespace
+
+void require_split(const ImageSet& set) {
+    const Labels all(set.labels);
+    const std::size_t held_out = validation_count(set);
+    require_two_of_each(all.first(held_out), set.classes(), "--train-images", set.count(), "validation");
+    require_two_of_each(all.subspan(held_out), set.classes(), "--train-images", set.count(), "training");
+}
+
+void require_evaluable(const DataSet& data) {
+    const Labels train = Labels(data.train.labels).subspan(validation_count(data.train));
+    require_two_of_each(train.first(std::min(train.size(), kProbeImages)), data.train.classes(), "--train-images",
+                        data.train.count(), "first training");
+    require_two_of_each(data.test.labels, data.train.classes(), "--test-images", data.test.count(), "test");
 }
 
 void require_labels(const ImageSet& set, int labels) {

@@ -24,9 +24,11 @@ struct LabelledSplit {
 LabelledSplit labelled_split(const ImageSet& train, int classes, int labels, std::uint64_t seed);
 
 inline constexpr std::size_t kProbeImages = 10000;  ///< the first training images, that a linear probe is fitted to
-/// Throws UsageError where validation, training or test images, or those of a probe, would have fewer than two of a
-/// class: an image is seen beside another of its class.
-void require_split(const DataSet& data);
+/// Throws UsageError where the training or the validation images of a set would have fewer than two of a class: an
+/// image is seen beside another of its class.
+void require_split(const ImageSet& set);
+/// The same of the images that evaluation needs besides: a probe's, and the test images.
+void require_evaluable(const DataSet& data);
 /// Throws UsageError where of the training images of a set `labels` cannot be labelled: they are no multiple of the
 /// classes, fewer than two of a class (the paper needs two), more than a class has, or all there are.
 void require_labels(const ImageSet& set, int labels);

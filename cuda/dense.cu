@@ -77,6 +77,18 @@ Status dense_forward(const Matmul& context, T* y, const T* x, const T* W, const 
 }
 
 template <class T>
+Status dense_gather_forward(const Matmul& context, T* y, const MinibatchRows<T>& x, const T* W, const T* b,
+                            std::size_t P, Activation activation, int R, int N, int in, int out) {
+    if constexpr (std::is_same_v<T, float>)
+        if (dense_is_fused<T>(context) && !context.chain())
+            return fused_dense_gather_forward(y, x, W, b, P, activation, R, N, in, out, context.math_stream());
+    GatherOptions row;
+    row.height = 1, row.width = in;
+    const Status status = gather(x.batch, x.images, x.minibatch, R, N, row, context.stream());
+    return status.ok() ? dense_forward<T>(context, y, x.batch, W, b, P, activation, R, N, in, out) : status;
+}
+
+template <class T>
 Status dense_bernoulli(const Matmul& context, T* nll, T* dlogits, const T* x, const T* W, const T* b, std::size_t P,
                        const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N, int in, int D) {
     if constexpr (std::is_same_v<T, float>)
@@ -206,6 +218,8 @@ Status dense_dropout(const Matmul& context, T* x, const DropoutMask& mask, int R
     template Status column_sum(T*, const T*, std::size_t, int, int, int, Stream, const T*);                           \
     template Status dense_forward(const Matmul&, T*, const T*, const T*, const T*, std::size_t, Activation, int, int, \
                                   int, int);                                                                          \
+    template Status dense_gather_forward(const Matmul&, T*, const MinibatchRows<T>&, const T*, const T*, std::size_t, \
+                                         Activation, int, int, int, int);                                             \
     template bool dense_is_fused<T>(const Matmul&);                                                                   \
     template Status dense_bernoulli(const Matmul&, T*, T*, const T*, const T*, const T*, std::size_t,                 \
                                     const BernoulliTarget<T>&, const RowSumScratch&, int, int, int, int);             \

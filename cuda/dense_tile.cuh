@@ -94,7 +94,7 @@ __device__ inline void load_quad(float (&to)[4], const float* from) {  // from: 
 /// A, or B transposed: `lines` (rows of A, columns of B) of K numbers. Number k of line l is data[l * K + k] where k is
 /// the fast index, data[k * lines + l] where it is the slow one.
 ///
-/// Any type can be an operand that has K and a Reader like this one's.
+/// Any type can be an operand that has K and a Reader like this one's; another is in gather_dense.cuh.
 struct Operand {
     const float* data;
     int lines, K;
@@ -255,8 +255,8 @@ struct DenseTile {
         float* const total = rounds > 1 ? partial + owners * kSumFloats : partial;
         const int warp = thread / 32, g = lane_index() / 4, t = lane_index() % 4;
         const int warp_row = 16 * (warp / WC), warp_column = 8 * J * (warp % WC);
-        const typename OperandA::template Reader<kA, kRows, kGroupThreads> read_a(A, row0, thread);
-        const typename OperandB::template Reader<kB, kColumns, kGroupThreads> read_b(B, column0, thread);
+        typename OperandA::template Reader<kA, kRows, kGroupThreads> read_a(A, row0, thread);
+        typename OperandB::template Reader<kB, kColumns, kGroupThreads> read_b(B, column0, thread);
 
         AsyncCopies copies;
         // Of the next chunk to load: its k, the end of its slice, chunks left in it, and where it goes.
@@ -265,6 +265,8 @@ struct DenseTile {
             if (k0 < k_end) {
                 read_a.load(copies, stages + to, k0, k_end);
                 read_b.load(copies, stages + to + ChunkA::kFloats, k0, k_end);
+            } else {
+                settle(read_a, 0), settle(read_b, 0);
             }
             copies.end_group();
             k0 += kChunk;
@@ -319,6 +321,13 @@ struct DenseTile {
     }
 
   private:
+    /// A Reader whose loads are not cp.async's keeps them until its next load, or settle().
+    template <class Reader>
+    static __device__ auto settle(Reader& reader, int) -> decltype(reader.settle()) {
+        reader.settle();
+    }
+    template <class Reader>
+    static __device__ void settle(Reader&, long) {}
     /// A number of a line of a chunk and the next one along k; the first has an even k.
     template <class C>
     static __device__ void read_pair(float (&pair)[2], const float* first) {

@@ -2,45 +2,23 @@
 
 #include <climits>
 
+#include "cuda/dense_launch.cuh"
 #include "cuda/ops/fused_dense.h"
 
 namespace warpvae {
 namespace {
 
 template <class Tile, class Epilogue>
-Status launch_tiles(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, MathStream stream,
-                    int step = Tile::kRows) {
-    const int owners = Tile::owners_for(A.K);
-    const std::size_t tiles =
-        std::size_t((A.lines + step - 1) / step) * ((B.lines + Tile::kColumns - 1) / Tile::kColumns);
-    return launch_dependent(
-        dense_product_kernel<Tile, Epilogue>,
-        for_blocks(tiles, R, Block::fixed(owners * Tile::kGroupThreads), Tile::shared_bytes(A.K, owners)), stream, A, B,
-        epilogue, step, stream.is_exact());
-}
-
-/// The tile for a product of R replicas: as large as leaves a tile for every multiprocessor, for a large one reads each
-/// operand less often. Small ones share the slices of a tile among their warps. It changes no bit of the result.
-DenseTileSize tile_for(const Operands& A, const Operands& B, int R) {
-    const DenseTileSize wanted = launch_options().dense_tile;
-    if (wanted != DenseTileSize::kBySize) return wanted;
-    const auto fill = [&](int rows, int columns) {
-        return std::size_t((A.lines + rows - 1) / rows) * ((B.lines + columns - 1) / columns) * R >=
-               std::size_t(device_parallelism());
-    };
-    return fill(64, 64) ? DenseTileSize::kLarge : fill(32, 64) ? DenseTileSize::kMedium : DenseTileSize::kSmall;
+Status product_of(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, MathStream stream,
+                  int step = Tile::kRows) {
+    return launch_tiles<Tile>(dense_product_kernel<Tile, Epilogue>, A.lines, B.lines, A.K, R, step, stream, A, B,
+                              epilogue, step, stream.is_exact());
 }
 
 template <Along kB, class Epilogue>
 Status product(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, MathStream stream) {
-    switch (tile_for(A, B, R)) {
-        case DenseTileSize::kLarge:
-            return launch_tiles<DenseTile<Along::kFast, kB, 4, 2, 1>>(A, B, R, epilogue, stream);
-        case DenseTileSize::kMedium:
-            return launch_tiles<DenseTile<Along::kFast, kB, 2, 2, 2>>(A, B, R, epilogue, stream);
-        default:
-            return launch_tiles<DenseTile<Along::kFast, kB, 1, 1, 8>>(A, B, R, epilogue, stream);
-    }
+    return with_dense_tile<kB>(A.lines, B.lines, R,
+                               [&](auto tile) { return product_of<decltype(tile)>(A, B, R, epilogue, stream); });
 }
 
 bool is_sound(int R, int N, int in, int out) { return R >= 0 && N >= 0 && in >= 0 && out >= 0; }
@@ -106,8 +84,8 @@ bool fused_gaussian_head_fits(int H, int Z) {
 
 template <class Epilogue>
 static Status heads(const Operands& A, const Operands& B, int R, const Epilogue& epilogue, MathStream stream) {
-    if (B.lines <= HeadTile::kColumns) return launch_tiles<HeadTile>(A, B, R, epilogue, stream);
-    return launch_tiles<WideHeadTile>(A, B, R, epilogue, stream);
+    if (B.lines <= HeadTile::kColumns) return product_of<HeadTile>(A, B, R, epilogue, stream);
+    return product_of<WideHeadTile>(A, B, R, epilogue, stream);
 }
 
 Status fused_gaussian_head(float* moments, float* z, float* kl, const float* h, const float* W, const float* b,
@@ -166,8 +144,8 @@ Status fused_posterior_backward(float* dheads, const float* dy, const float* W, 
     const Operands A = rows_of(dy, N * K, out), B{W, P, Z, out};
     const PosteriorBackward through{dheads, path, N, K, Z};
     if (K <= DrawsTile::kRows)
-        return launch_tiles<DrawsTile>(A, B, R, through, stream, K * PosteriorBackward::images_in<DrawsTile>(K));
-    return launch_tiles<ManyDrawsTile>(A, B, R, through, stream, K * PosteriorBackward::images_in<ManyDrawsTile>(K));
+        return product_of<DrawsTile>(A, B, R, through, stream, K * PosteriorBackward::images_in<DrawsTile>(K));
+    return product_of<ManyDrawsTile>(A, B, R, through, stream, K * PosteriorBackward::images_in<ManyDrawsTile>(K));
 }
 
 }  // namespace warpvae

@@ -7,12 +7,14 @@
 
 namespace warpvae {
 
-/// The block adds scale * the sum of replica r's values to *total.
+/// The block adds scale * the sum of replica r's values to *total; its first `threads` threads read them, or all.
 template <class T>
-__device__ void add_sum(double* total, const RowValues<T>& of, int r) {
+__device__ void add_sum(double* total, const RowValues<T>& of, int r, int threads = 1024) {
     const T* const values = of.values + r * of.stride;
+    const int step = static_cast<int>(blockDim.x) < threads ? static_cast<int>(blockDim.x) : threads;
     double sum = 0;
-    for (int n : block_stride(of.count)) sum += double(values[n]);
+    if (static_cast<int>(threadIdx.x) < step)
+        for (int n = threadIdx.x; n < of.count; n += step) sum += double(values[n]);
     sum = block_sum(sum);
     if (threadIdx.x == 0) *total += of.scale * sum;
 }

@@ -55,10 +55,17 @@ Status run(const Rule& rule, const WeightWork& work, int R, MathStream stream) {
                             stream, work, rule);
 }
 
-/// All dense layers, then all other elements, in as few launches as hold them.
+/// The blocks that end a step; one at least, for somebody must count it.
+void add_end(WeightWork& work, const StepEnd& end) {
+    work.sums = {end.totals, end.step, end.arrived, {}, int(end.terms.size()), work.blocks};
+    std::copy(end.terms.begin(), end.terms.end(), work.sums.terms.of);
+    work.blocks += std::max(work.sums.count, work.blocks ? 0 : 1);
+}
+
+/// All dense layers, then all other elements, then the step's end, in as few launches as hold them.
 template <class Rule>
 Status run_dense(const Rule& rule, const DenseLayers& layers, const std::vector<WeightWork::Elements>& others, int R,
-                 MathStream stream) {
+                 MathStream stream, const StepEnd* end) {
     WeightWork work;
     Status status;
     work.is_exact = stream.is_exact();
@@ -80,16 +87,17 @@ Status run_dense(const Rule& rule, const DenseLayers& layers, const std::vector<
         work.elements[work.elements_count++] = {run_of.first, run_of.count, work.blocks};
         work.blocks += int((run_of.count + WeightWork::kPerBlock - 1) / WeightWork::kPerBlock);
     }
+    if (end) add_end(work, *end);
     flush();
     return status;
 }
 
 template <class Rule>
 Status run_all(const Rule& rule, const WeightLayers<float>& layers, const std::vector<WeightWork::Elements>& others,
-               int R, std::size_t P, MathStream stream) {
-    if (R < 0 || P >> 32) return {kInvalidValue};
+               int R, std::size_t P, MathStream stream, const StepEnd* end = nullptr) {
+    if (R < 0 || P >> 32 || (end && end->terms.size() > kMostSums)) return {kInvalidValue};
     const Status status = run_convolution_weights(rule, layers.convolutions, R, stream);
-    return status.ok() ? run_dense(rule, layers.dense, others, R, stream) : status;
+    return status.ok() ? run_dense(rule, layers.dense, others, R, stream, end) : status;
 }
 
 }  // namespace
@@ -100,19 +108,19 @@ Status weight_gradients(float* gradients, const WeightLayers<float>& layers, int
 
 Status weight_gradients_adam(const AdamState<float>& state, const float* gradients, const WeightLayers<float>& layers,
                              const float* learning_rate, const std::uint64_t* step, const AdamOptions& options, int R,
-                             std::size_t P, MathStream stream) {
+                             std::size_t P, MathStream stream, const StepEnd* end) {
     return run_all(AdamStep{state.parameters, state.m, state.v, state.non_finite, gradients, learning_rate, step,
                             AdamRule(options), P},
-                   layers, others_of(layers, P), R, P, stream);
+                   layers, others_of(layers, P), R, P, stream, end);
 }
 
 Status weight_gradients_adadelta(const AdadeltaState<float>& state, const float* gradients,
                                  const WeightLayers<float>& layers, const float* learning_rate,
                                  const std::uint64_t* step, const AdadeltaOptions& options, int R, std::size_t P,
-                                 MathStream stream) {
+                                 MathStream stream, const StepEnd* end) {
     return run_all(AdadeltaStep{state.parameters, state.squares, state.updates, state.non_finite, gradients,
                                 learning_rate, step, options, P},
-                   layers, others_of(layers, P), R, P, stream);
+                   layers, others_of(layers, P), R, P, stream, end);
 }
 
 }  // namespace warpvae

@@ -5,6 +5,9 @@
 //   db = dy^T w                  with row weights w, from blocks of its own
 //   then a rule: StoreGradient keeps them; Adam and Adadelta (adam.cuh, adadelta.cuh) update in place
 //
+// A step's end is blocks of the same launch as well: one for each sum of losses and replica, and the last block to end
+// counts the step (device/ticket.cuh), whose number all the others have read by then.
+//
 // A layer's input gradient reads W, so this launch comes after the last of them: the layers' dy and x must still be
 // there. What is no dense layer's (convolutions' weights, a prior's parameters) has its gradient in the arena already;
 // runs of such elements are blocks of the same launch.
@@ -15,7 +18,9 @@
 // beside it.
 #pragma once
 #include "cuda/dense_tile.cuh"
+#include "cuda/device/ticket.cuh"
 #include "cuda/ops/weight_gradients.h"
+#include "cuda/reduction.cuh"
 #include "cuda/weight_update.cuh"
 
 namespace warpvae {
@@ -26,7 +31,7 @@ WARPVAE_HOST_DEVICE constexpr int weight_tiles_down(int out) {
     return (out + WeightTile::kRows - 1) / WeightTile::kRows;
 }
 
-/// What one launch does: the tiles of some dense layers, then runs of other elements of the arena.
+/// What one launch does: the tiles of some dense layers, then runs of other elements of the arena, then a step's sums.
 struct WeightWork {
     static constexpr int kMost = 16;
     struct Layer {
@@ -37,8 +42,16 @@ struct WeightWork {
         std::size_t first, count;
         int first_block;
     };
+    struct Sums {
+        double* totals;
+        std::uint64_t* step;  ///< null: not the step's end
+        unsigned int* arrived;
+        SumTerms<float> terms;
+        int count, first_block;
+    };
     Layer layers[kMost];
     Elements elements[kMost];
+    Sums sums{};
     int layer_count = 0, elements_count = 0, blocks = 0;
     bool is_exact = true;
     static constexpr int kPerBlock = 2048;  ///< elements
@@ -155,16 +168,30 @@ __device__ void update_elements(const Rule& rule, const WeightWork::Elements& ru
 }
 
 template <class Rule>
+__device__ void weight_block(const WeightWork& work, const Rule& rule, int r, int block) {
+    if (block >= work.sums.first_block && work.sums.step) {
+        const int term = block - work.sums.first_block;
+        if (term < work.sums.count)
+            // Of a block, as many threads as the smallest has, so that the sum does not depend on its size.
+            add_sum(work.sums.totals + r * work.sums.count + term, work.sums.terms.of[term], r,
+                    WeightTile::kGroupThreads);
+        return;
+    }
+    for (int i = work.elements_count - 1; i >= 0; --i)
+        if (block >= work.elements[i].first_block)
+            return update_elements(rule, work.elements[i], r, block - work.elements[i].first_block);
+    for (int i = work.layer_count - 1; i >= 0; --i)
+        if (block >= work.layers[i].first_block)
+            return weight_tile(rule, work.layers[i], work.is_exact, r, block - work.layers[i].first_block);
+}
+
+template <class Rule>
 __global__ void __launch_bounds__(WeightTile::kMostThreads, 1)
     weight_gradients_kernel(const __grid_constant__ WeightWork work, Rule rule) {
     wait_for_previous_launch();
-    const int block = blockIdx.x;
-    for (int i = work.elements_count - 1; i >= 0; --i)
-        if (block >= work.elements[i].first_block)
-            return update_elements(rule, work.elements[i], blockIdx.y, block - work.elements[i].first_block);
-    for (int i = work.layer_count - 1; i >= 0; --i)
-        if (block >= work.layers[i].first_block)
-            return weight_tile(rule, work.layers[i], work.is_exact, blockIdx.y, block - work.layers[i].first_block);
+    weight_block(work, rule, blockIdx.y, blockIdx.x);
+    if (work.sums.step && is_last_block(work.sums.arrived, gridDim.x * gridDim.y) && threadIdx.x == 0)
+        *work.sums.step += 1;
 }
 
 }  // namespace warpvae

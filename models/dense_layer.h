@@ -14,6 +14,15 @@ enum class InitialRule {
     kXavier,   ///< argo's: Glorot uniform, biases 0.1
 };
 
+/// What a layer reads: rows that are there, or a minibatch that it gathers and leaves there.
+template <class T>
+struct LayerInput {
+    const T* rows = nullptr;
+    MinibatchRows<T> minibatch{};  ///< gathered where its batch is not null
+    LayerInput(const T* rows_) : rows(rows_) {}
+    LayerInput(const MinibatchRows<T>& gathered) : rows(gathered.batch), minibatch(gathered) {}
+};
+
 class DenseLayer {
   public:
     DenseLayer() = default;
@@ -35,6 +44,15 @@ class DenseLayer {
     }
 
     /// y [R, N, out] from x [R, N, in].
+    template <class T>
+    void forward(const Matmul& matmul, const ParameterArena<T>& parameters, T* y, const LayerInput<T>& x,
+                 Activation activation, int N) const {
+        if (x.minibatch.batch)
+            check(dense_gather_forward(matmul, y, x.minibatch, weight(parameters), bias(parameters),
+                                       parameters.stride(), activation, parameters.replicas(), N, in_, out_));
+        else
+            forward(matmul, parameters, y, x.rows, activation, N);
+    }
     template <class T>
     void forward(const Matmul& matmul, const ParameterArena<T>& parameters, T* y, const T* x, Activation activation,
                  int N) const {

@@ -32,28 +32,28 @@ void DenseStack<T>::apply_dropout(const Matmul& matmul, T* x, std::size_t hidden
 
 /// All layers but the last. Returns what that one reads.
 template <class T>
-const T* DenseStack<T>::forward_hidden(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R,
-                                       int N, const LatentNoise& drop) {
+LayerInput<T> DenseStack<T>::forward_hidden(const Matmul& matmul, const ParameterArena<T>& parameters, LayerInput<T> x,
+                                            int R, int N, const LatentNoise& drop) {
     const std::size_t last = layers_.size() - 1;
     for (std::size_t i = 0; i < last; ++i) {
         layers_[i].forward(matmul, parameters, activations_[i].data(), x, hidden_, N);
         apply_dropout(matmul, activations_[i].data(), i, drop, R, N);
-        x = activations_[i].data();
+        x = static_cast<const T*>(activations_[i].data());
     }
     return x;
 }
 
 template <class T>
-void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
-                            const LatentNoise& drop, T* y) {
-    const T* hidden = forward_hidden(matmul, parameters, x, R, N, drop);
+void DenseStack<T>::forward(const Matmul& matmul, const ParameterArena<T>& parameters, const LayerInput<T>& x, int R,
+                            int N, const LatentNoise& drop, T* y) {
+    const LayerInput<T> hidden = forward_hidden(matmul, parameters, x, R, N, drop);
     layers_.back().forward(matmul, parameters, y ? y : output(), hidden, last_, N);
 }
 
 template <class T>
 void DenseStack<T>::forward_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
                                          const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N) {
-    const T* hidden = forward_hidden(matmul, parameters, x, R, N, {});
+    const T* hidden = forward_hidden(matmul, parameters, x, R, N, {}).rows;
     const DenseLayer& last = layers_.back();
     check(dense_bernoulli(matmul, nll, output(), hidden, last.weight(parameters), last.bias(parameters),
                           parameters.stride(), target, scratch, R, N, last.in(), last.out()));
@@ -63,7 +63,7 @@ template <class T>
 void DenseStack<T>::forward_sigmoid_to_bernoulli(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x,
                                                  T* nll, T* d_logits, const T* target, T scale,
                                                  const RowSumScratch& scratch, int R, int N) {
-    const T* hidden = forward_hidden(matmul, parameters, x, R, N, {});
+    const T* hidden = forward_hidden(matmul, parameters, x, R, N, {}).rows;
     const DenseLayer& last = layers_.back();
     check(dense_sigmoid_bernoulli(matmul, nll, d_logits, output(), hidden, last.weight(parameters),
                                   last.bias(parameters), parameters.stride(), target, scale, scratch, R, N, last.in(),
@@ -73,7 +73,7 @@ void DenseStack<T>::forward_sigmoid_to_bernoulli(const Matmul& matmul, const Par
 template <class T>
 void DenseStack<T>::bernoulli_nll(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, T* nll,
                                   const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N) {
-    const T* hidden = forward_hidden(matmul, parameters, x, R, N, {});
+    const T* hidden = forward_hidden(matmul, parameters, x, R, N, {}).rows;
     const DenseLayer& last = layers_.back();
     check(dense_bernoulli_nll(matmul, nll, output(), hidden, last.weight(parameters), last.bias(parameters),
                               parameters.stride(), last_, target, scratch, R, N, last.in(), last.out()));

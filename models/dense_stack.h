@@ -28,7 +28,7 @@ class DenseStack {
 
     /// y, or output() where that is null, from x [R, N, in]. With `drop` (its seeds and step) hidden units are dropped,
     /// as in training; pass the same to `backward`.
-    void forward(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
+    void forward(const Matmul& matmul, const ParameterArena<T>& parameters, const LayerInput<T>& x, int R, int N,
                  const LatentNoise& drop = {}, T* y = nullptr);
     T* output() { return activations_.back().data(); }  ///< [R, N, out]
     /// `forward` of a stack that makes logits, and their likelihood (dense_bernoulli): output() becomes dlogits.
@@ -61,8 +61,8 @@ class DenseStack {
                                const PosteriorPath<T>& path, T* weighted_z, int R, int N, int K);
 
   private:
-    const T* forward_hidden(const Matmul& matmul, const ParameterArena<T>& parameters, const T* x, int R, int N,
-                            const LatentNoise& drop);
+    LayerInput<T> forward_hidden(const Matmul& matmul, const ParameterArena<T>& parameters, LayerInput<T> x, int R,
+                                 int N, const LatentNoise& drop);
     void apply_dropout(const Matmul& matmul, T* x, std::size_t hidden, const LatentNoise& drop, int R, int N) const;
 
     std::vector<DenseLayer> layers_;

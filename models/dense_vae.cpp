@@ -53,7 +53,7 @@ std::vector<LossTerm<T>> DenseVae<T>::loss_terms() const {
 template <class T>
 void DenseVae<T>::encode_rows(const T* x, int N, const LatentNoise& noise) {
     const Range range("encoder.forward");
-    encoder_.forward(matmul_, parameters_, x, R_, N);
+    encoder_.forward(matmul_, parameters_, this->first_read(x), R_, N);
     heads_.forward_to_gaussian<T>(matmul_, parameters_, moments_.data(), z_.data(), kl_.data(), encoder_.output(), {},
                                   noise, N);
 }

@@ -23,6 +23,7 @@ class DenseVae : public Autoencoder<T> {
     /// Parameters are zero until `parameters().initialise(...)` or an upload.
     DenseVae(const DenseVaeConfig& config, int R, int max_rows, const Matmul& matmul);
 
+    bool gathers_minibatch() const override { return true; }
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;

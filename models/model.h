@@ -2,9 +2,10 @@
 #pragma once
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "models/parameters.h"
+#include "models/dense_layer.h"
 
 namespace warpvae {
 
@@ -47,6 +48,11 @@ class Model {
         (void)order, (void)step;
         return 0;
     }
+    /// Whether a dense layer is the first that reads the minibatch in `gradients`, and can gather it on its way.
+    virtual bool gathers_minibatch() const { return false; }
+    /// The next `gradients` gathers its minibatch itself, from these rows; where gathers_minibatch().
+    void gather_next(const MinibatchRows<T>& rows) { to_gather_ = rows; }
+    bool has_gathered() const { return !to_gather_.batch; }
     /// Forward and backward: fills the gradients of parameters() with that of the loss, averaged over the N rows.
     virtual void gradients(int N, const LatentNoise& noise) = 0;
     /// Forward alone: fills the rows of loss_terms().
@@ -68,11 +74,20 @@ class Model {
     Model(const GatherOptions& shape, int R, int max_rows, const Matmul& matmul)
         : shape_(shape), R_(R), max_rows_(max_rows), matmul_(matmul) {}
 
+    /// x, for the layer that reads it first: where x is the minibatch and not there yet, that layer gathers it.
+    LayerInput<T> first_read(const T* x) {
+        if (!to_gather_.batch || x != to_gather_.batch) return x;
+        return std::exchange(to_gather_, {});
+    }
+
     const GatherOptions shape_;
     const int R_, max_rows_;
     const Matmul& matmul_;
     ParameterArena<T> parameters_;  ///< zero until `initialise` or an upload
     DeviceBuffer<T> input_;         ///< the minibatch
+
+  private:
+    MinibatchRows<T> to_gather_;
 };
 
 }  // namespace warpvae

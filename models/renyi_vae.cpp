@@ -73,7 +73,7 @@ void RenyiVae<T>::schedule_divergence(const KlSchedule& schedule) {
 template <class T>
 void RenyiVae<T>::draw(const T* x, int N, int K, const LatentNoise& noise) {
     const Range range("encoder.forward");
-    if (!config_.hidden.empty()) encoder_.forward(matmul_, parameters_, x, R_, N);
+    if (!config_.hidden.empty()) encoder_.forward(matmul_, parameters_, this->first_read(x), R_, N);
     check(dense_posterior<T>(matmul_, {moments_.data(), kl_.data(), z_.data(), ratio_.data()}, encoded(x),
                              heads_.weight(parameters_), heads_.bias(parameters_), parameters_.stride(),
                              config_.variance, noise, R_, N, K, heads_.in(), config_.latents));

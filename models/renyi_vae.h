@@ -29,6 +29,7 @@ class RenyiVae : public Autoencoder<T> {
     /// alphas [R]: each replica's order. Parameters are zero until `parameters().initialise(...)` or an upload.
     RenyiVae(const RenyiVaeConfig& config, const std::vector<double>& alphas, int max_rows, const Matmul& matmul);
 
+    bool gathers_minibatch() const override { return !config_.hidden.empty(); }
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     /// Minus the bound, which is the loss, and minus the mean log weight of the same draws, which is only reported.

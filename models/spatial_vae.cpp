@@ -236,12 +236,12 @@ void SpatialVae<T>::encode_rows(const T* x, int M, const LatentNoise& noise) {
     const bool twice = config_.kind == SpatialKind::kDoubleTransformer;
     const T* seen = x;
     if (twice) {  // y = T_u(x)
-        pose_trunk_.forward(matmul_, parameters_, x, R_, M);
+        pose_trunk_.forward(matmul_, parameters_, this->first_read(x), R_, M);
         pose_forward(pose_trunk_.output(), M, noise);
         check(warp_.forward(upright_.data(), x, u_.data(), first_warp(), std::size_t(R_) * M, this->stream()));
         seen = upright_.data();
     }
-    trunk_.forward(matmul_, parameters_, seen, R_, M);
+    trunk_.forward(matmul_, parameters_, this->first_read(seen), R_, M);
     heads_.forward_to_gaussian<T>(matmul_, parameters_, moments_.data(), z_.data(), kl_.data(), trunk_.output(),
                                   z_latent(), noise, M);
     if (config_.kind == SpatialKind::kTransformer) {

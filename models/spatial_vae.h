@@ -77,6 +77,7 @@ class SpatialVae : public Autoencoder<T> {
     SpatialVae(const SpatialVaeConfig& config, int R, int max_rows, const Matmul& matmul);
 
     /// With config().noise, `noise` needs its seeds and step.
+    bool gathers_minibatch() const override { return config_.samples == 1 && config_.noise.amount == 0; }
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;

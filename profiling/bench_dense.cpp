@@ -32,11 +32,15 @@ struct Step {
     DeviceBuffer<float> x = rows(D), h1 = rows(H), moments = rows(2 * Z), z = rows(Z), kl = rows(1), h3 = rows(H),
                         logits = rows(D), nll = rows(1), dh3 = rows(H), d_moments = rows(2 * Z), dh1 = rows(H),
                         parts = rows(row_sum_parts(D));
-    DeviceBuffer<unsigned int> arrived{std::size_t(R) * row_sum_tiles(N)};
+    DeviceBuffer<unsigned int> arrived{std::size_t(R) * row_sum_tiles(N)}, ended{1};
     DeviceBuffer<std::uint64_t> seeds{std::size_t(R)}, step{1};
     DeviceBuffer<float> rates{std::size_t(R)};
     DeviceBuffer<NonFinite> non_finite{std::size_t(R)};
     DeviceBuffer<double> sums{std::size_t(R) * 2};
+    static constexpr std::size_t kImages = 60000;
+    MinibatchOrder order = MinibatchOrder::epochs(kImages, N);
+    DeviceBuffer<std::uint8_t> set{kImages * D};
+    DeviceBuffer<const std::uint8_t*> images{std::vector<const std::uint8_t*>(R, set.data()), "images"};
 };
 
 double microseconds(Stream stream, const std::function<void()>& call) {
@@ -63,7 +67,8 @@ void measure(int R, const std::string& only_case, int only_tile) {
          {&s.arena, &s.x, &s.h1, &s.moments, &s.z, &s.h3, &s.logits, &s.dh3, &s.d_moments, &s.dh1})
         check(philox_uniform(d->data(), d->size(), -0.1f, 0.1f, 1, Purpose::kTest, 0, s.stream));
     for (DeviceBuffer<float>* d : {&s.m, &s.v, &s.rates, &s.gradients}) d->zero(s.stream);
-    s.arrived.zero(s.stream), s.seeds.zero(s.stream), s.step.zero(s.stream), s.sums.zero(s.stream);
+    s.arrived.zero(s.stream), s.ended.zero(s.stream), s.set.zero(s.stream), s.seeds.zero(s.stream),
+        s.step.zero(s.stream), s.sums.zero(s.stream);
     const float* const a = s.arena.data();
     const auto print = [&](const char* name, double macs, double floats, const std::function<void()>& call) {
         if (!only_case.empty() && only_case != name) return;
@@ -80,6 +85,13 @@ void measure(int R, const std::string& only_case, int only_tile) {
     const LatentNoise noise{s.seeds.data(), s.step.data()};
     print("x-h1", double(N) * D * H, N * (D + H) + D * H, [&] {
         check(fused_dense_forward(s.h1.data(), s.x.data(), a + W1, a + B1, P, Activation::kRelu, R, N, D, H, s.stream));
+    });
+    const MinibatchRows<float> images{s.x.data(), s.images.data(), {s.seeds.data(), s.step.data(), s.order}};
+    print("gather", 0, 1.25 * N * D,
+          [&] { check(gather(s.x.data(), s.images.data(), images.minibatch, R, N, {}, s.stream)); });
+    print("gather-x-h1", double(N) * D * H, N * (1.25 * D + H) + D * H, [&] {
+        check(fused_dense_gather_forward(s.h1.data(), images, a + W1, a + B1, P, Activation::kRelu, R, N, D, H,
+                                         s.stream));
     });
     print("h1-z", double(N) * H * 2 * Z, N * (H + 3 * Z) + 2 * H * Z, [&] {
         check(fused_gaussian_head(s.moments.data(), s.z.data(), s.kl.data(), s.h1.data(), a + W2, a + B2, P, {}, noise,
@@ -112,6 +124,11 @@ void measure(int R, const std::string& only_case, int only_tile) {
     print("weights-adam", double(N) * (2 * D * H + 3 * H * Z), N * 2 * (D + 2 * H + 2 * Z) + 6.0 * P, [&] {
         check(weight_gradients_adam({s.arena.data(), s.m.data(), s.v.data(), s.non_finite.data()}, s.gradients.data(),
                                     layers, s.rates.data(), s.step.data(), {}, R, P, s.stream));
+    });
+    const StepEnd end{s.sums.data(), s.step.data(), {{s.nll.data(), N, N}, {s.kl.data(), N, N}}, s.ended.data()};
+    print("weights-adam-sums", double(N) * (2 * D * H + 3 * H * Z), N * 2 * (D + 2 * H + 2 * Z) + 6.0 * P, [&] {
+        check(weight_gradients_adam({s.arena.data(), s.m.data(), s.v.data(), s.non_finite.data()}, s.gradients.data(),
+                                    layers, s.rates.data(), s.step.data(), {}, R, P, s.stream, &end));
     });
     print("weights", double(N) * (2 * D * H + 3 * H * Z), N * 2 * (D + 2 * H + 2 * Z) + 1.0 * P,
           [&] { check(weight_gradients(s.gradients.data(), layers, R, P, s.stream)); });

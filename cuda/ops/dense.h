@@ -7,6 +7,7 @@
 #include "cuda/device/device.h"
 #include "cuda/ops/latent.h"
 #include "cuda/ops/loss.h"
+#include "cuda/ops/minibatch.h"
 
 namespace warpvae {
 
@@ -66,6 +67,17 @@ enum class Activation { kNone, kRelu, kSigmoid, kElu, kTanh, kSoftplus };
 template <class T>
 Status dense_forward(const Matmul& matmul, T* y, const T* x, const T* W, const T* b, std::size_t P,
                      Activation activation, int R, int N, int in, int out);
+/// A minibatch that is gathered by the layer which reads it first.
+template <class T>
+struct MinibatchRows {
+    T* batch = nullptr;                           ///< [R, N, in], which the layer fills: pixels are byte / 255
+    const std::uint8_t* const* images = nullptr;  ///< [R] device pointers to bytes [count, in]
+    Minibatch minibatch{};
+};
+/// dense_forward of the N rows of a minibatch; x.batch is the same as after `gather`. in: from 1.
+template <class T>
+Status dense_gather_forward(const Matmul& matmul, T* y, const MinibatchRows<T>& x, const T* W, const T* b,
+                            std::size_t P, Activation activation, int R, int N, int in, int out);
 /// What each row of a batch counts, where that was not known yet when dy was made. A layer's backward applies it.
 template <class T>
 struct RowWeights {

@@ -11,6 +11,10 @@ namespace warpvae {
 /// As dense_forward, in one launch.
 Status fused_dense_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
                            Activation activation, int R, int N, int in, int out, MathStream stream);
+/// As dense_gather_forward, in one launch: gather_dense.cuh.
+Status fused_dense_gather_forward(float* y, const MinibatchRows<float>& x, const float* W, const float* b,
+                                  std::size_t P, Activation activation, int R, int N, int in, int out,
+                                  MathStream stream);
 /// As dense_bernoulli, in one launch.
 Status fused_dense_bernoulli(float* nll, float* dlogits, const float* x, const float* W, const float* b, std::size_t P,
                              const BernoulliTarget<float>& target, const RowSumScratch& scratch, int R, int N, int in,

@@ -42,17 +42,25 @@ struct WeightLayers {
     std::vector<ConvolutionWeightGradient<T>> convolutions;
 };
 
+/// The end of a training step, as part of its last launch: what accumulate_sums does, to the same meaning.
+struct StepEnd {
+    double* totals;  ///< [R, terms.size()]
+    std::uint64_t* step;
+    std::vector<RowValues<float>> terms;  ///< at most kMostSums
+    unsigned int* arrived;                ///< one number, 0 before the first call; every call leaves it so
+};
+
 /// Fills the layers' part of gradients [R, P].
 Status weight_gradients(float* gradients, const WeightLayers<float>& layers, int R, std::size_t P, MathStream stream);
 /// As weight_gradients, then adam (or adadelta) on the whole arena: what is no layer's has its gradient in `gradients`.
 /// The layers' own part of that is neither read nor written. One launch for up to 16 dense layers, one for up to 12
-/// convolutions.
+/// convolutions. With `end`, the last launch ends the step, too, once all have read its number.
 Status weight_gradients_adam(const AdamState<float>& state, const float* gradients, const WeightLayers<float>& layers,
                              const float* learning_rate, const std::uint64_t* step, const AdamOptions& options, int R,
-                             std::size_t P, MathStream stream);
+                             std::size_t P, MathStream stream, const StepEnd* end = nullptr);
 Status weight_gradients_adadelta(const AdadeltaState<float>& state, const float* gradients,
                                  const WeightLayers<float>& layers, const float* learning_rate,
                                  const std::uint64_t* step, const AdadeltaOptions& options, int R, std::size_t P,
-                                 MathStream stream);
+                                 MathStream stream, const StepEnd* end = nullptr);
 
 }  // namespace warpvae

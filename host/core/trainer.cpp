@@ -25,6 +25,7 @@ Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vec
       second_moments_(first_moments_.size(), "second moments"),
       non_finite_(model.replicas(), "non-finite record"),
       loss_sums_(model.replicas() * model.loss_terms().size(), "loss sums"),
+      blocks_arrived_(1, "blocks arrived"),
       norm_parts_(options_.clip_norm > 0 ? std::size_t(model.replicas()) * kNormParts : 0, "norm parts") {
     if (schedule_.largest_batch() > model.max_rows() || options_.learning_rates.size() != seeds.size() ||
         seeds.size() != std::size_t(model.replicas()))
@@ -37,6 +38,7 @@ Trainer::Trainer(Model<float>& model, const DeviceImages& images, const std::vec
     second_moments_.zero();
     device_step_.zero();
     loss_sums_.zero();
+    blocks_arrived_.zero();
     check(fill_bytes(non_finite_.data(), 0xff, non_finite_.bytes()));
 }
 
@@ -44,26 +46,32 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
     const int R = model_.replicas();
     const Stream stream = matmul_.stream();
     const Range range("step");
-    {
+    const Minibatch minibatch{seeds_.data(), device_step_.data(), order};
+    const bool is_plain = !gather_.binarise && !gather_.augmentation.any() && !gather_.pixels.mean;
+    if (is_plain && model_.gathers_minibatch() && dense_is_fused<float>(matmul_)) {
+        model_.gather_next({model_.minibatch(), images_.table(), minibatch});
+    } else {
         const Range gather_range("gather");
         GatherOptions options = gather_;
         options.batch_rows = model_.batch_rows(rows);
-        check(gather(model_.minibatch(), images_.table(), {seeds_.data(), device_step_.data(), order}, R, rows, options,
-                     stream));
+        check(gather(model_.minibatch(), images_.table(), minibatch, R, rows, options, stream));
     }
     update_parameters(rows);
-    const Range sums_range("loss sums");
-    const auto terms = model_.loss_terms();
-    std::vector<RowValues<float>> sums;
-    for (const LossTerm<float>& term : terms) {
-        const int count = term.per_step ? term.count : rows;
-        sums.push_back({term.rows, count, term.row_stride ? term.row_stride : std::size_t(count), term.scale});
-    }
-    check(accumulate_sums(loss_sums_.data(), device_step_.data(), sums, R, stream));
 }
 
-/// The gradients and the optimiser's step. Where dense layers are fused, all their weights' gradients are one launch,
-/// and the optimiser is part of it, unless gradients are clipped: that needs them all first.
+/// The losses' sums, and the step's count.
+StepEnd Trainer::end_of_step(int rows) {
+    StepEnd end{loss_sums_.data(), device_step_.data(), {}, blocks_arrived_.data()};
+    for (const LossTerm<float>& term : model_.loss_terms()) {
+        const int count = term.per_step ? term.count : rows;
+        end.terms.push_back({term.rows, count, term.row_stride ? term.row_stride : std::size_t(count), term.scale});
+    }
+    return end;
+}
+
+/// The gradients, the optimiser's step, and the step's end. Where dense layers are fused, all their weights' gradients
+/// are one launch, and the optimiser and the end are part of it, unless gradients are clipped: that needs them all
+/// first.
 void Trainer::update_parameters(int rows) {
     ParameterArena<float>& parameters = model_.parameters();
     const bool is_adam = options_.optimiser == Optimiser::kAdam, is_clipped = options_.clip_norm > 0;
@@ -81,18 +89,23 @@ void Trainer::update_parameters(int rows) {
     std::optional<DeferredGradients<float>> deferred;
     if (dense_is_fused<float>(matmul_)) deferred.emplace(parameters);
     model_.gradients(rows, {.seeds = seeds_.data(), .step = step});
+    if (!model_.has_gathered()) throw std::logic_error("trainer: no layer gathered the minibatch");
     const Range range("optimiser");
+    const StepEnd end = end_of_step(rows);
     if (deferred && !is_clipped) {
         const auto& layers = deferred->layers();
-        check(is_adam ? weight_gradients_adam(adam_state, gradients, layers, rates, step, options_.adam, R, P, stream)
-                      : weight_gradients_adadelta(adadelta_state, gradients, layers, rates, step, options_.adadelta, R,
-                                                  P, stream));
+        check(is_adam
+                  ? weight_gradients_adam(adam_state, gradients, layers, rates, step, options_.adam, R, P, stream, &end)
+                  : weight_gradients_adadelta(adadelta_state, gradients, layers, rates, step, options_.adadelta, R, P,
+                                              stream, &end));
         return;
     }
     if (deferred) check(weight_gradients(gradients, deferred->layers(), R, P, stream));
     if (is_clipped) check(clip_norm(gradients, norm_parts_.data(), options_.clip_norm, R, P, stream));
     check(is_adam ? adam<float>(adam_state, gradients, rates, step, options_.adam, R, P, stream)
                   : adadelta<float>(adadelta_state, gradients, rates, step, options_.adadelta, R, P, stream));
+    const Range sums_range("loss sums");
+    check(accumulate_sums(end.totals, end.step, end.terms, R, stream));
 }
 
 Graph Trainer::record_steps(int rows, const MinibatchOrder& order, int count) {

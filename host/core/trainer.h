@@ -80,6 +80,7 @@ class Trainer {
   private:
     void launch_step(int rows, const MinibatchOrder& order);
     void update_parameters(int rows);
+    StepEnd end_of_step(int rows);
     Graph record_steps(int rows, const MinibatchOrder& order, int count);
     int steps_alike(const MinibatchOrder& order, int rows, std::uint64_t shape, std::uint64_t left);
     void check_finite() const;
@@ -94,8 +95,9 @@ class Trainer {
     DeviceBuffer<std::uint64_t> seeds_, device_step_;
     DeviceBuffer<float> learning_rates_, first_moments_, second_moments_;
     DeviceBuffer<NonFinite> non_finite_;
-    DeviceBuffer<double> loss_sums_;   // [R, terms]
-    DeviceBuffer<double> norm_parts_;  // [R, kNormParts] where the gradient is clipped
+    DeviceBuffer<double> loss_sums_;             // [R, terms]
+    DeviceBuffer<unsigned int> blocks_arrived_;  // one: StepEnd's
+    DeviceBuffer<double> norm_parts_;            // [R, kNormParts] where the gradient is clipped
     /// A graph for each (rows, the model's shape, steps); of the running phase only.
     std::map<std::tuple<int, std::uint64_t, int>, Graph> graphs_;
     int graph_batch_ = 0;

@@ -103,7 +103,7 @@ void expect_fused_update(Fused fused, Apart apart, bool poisoned, bool odd_strid
         GuardedBuffer<unsigned long long> key(std::vector<unsigned long long>(R, ~0ull));
         const State state{p.data(), a.data(), b.data(), reinterpret_cast<NonFinite*>(key.data())};
         if (together) {
-            check(fused(state, g.data(), {layers, {}}, rates.data(), step.data(), Options(), R, P, nullptr));
+            check(fused(state, g.data(), {layers, {}}, rates.data(), step.data(), Options(), R, P, nullptr, nullptr));
         } else {
             check(weight_gradients(g.data(), {layers, {}}, R, P, nullptr));
             check(apart(state, g.data(), rates.data(), step.data(), Options(), R, P, nullptr));
@@ -146,6 +146,73 @@ TEST(WeightGradients, MoreLayersThanOneLaunchHolds) {
     const std::vector<float> G = g.download();
     for (int i = 1; i < count; ++i) expect_identical(slice(G, i * 9, 9), slice(G, 0, 9), "layer");
     EXPECT_FALSE(std::isnan(G[0]));
+}
+
+/// The step's end behind the optimiser: the sums of losses, to the bit those of a replica alone, and one step a call,
+/// however many layers, launches and replicas there are, and whatever the blocks' size.
+TEST(WeightGradients, EndTheStep) {
+    const LaunchOptionsScope scope;
+    for (const std::size_t shared : {std::size_t(0), std::size_t(48) * 1024})
+        for (const int layer_count : {0, 1, 21})
+            for (const int R : {1, 3}) {
+                launch_options().shared_bytes = shared;
+                const int N = 300, rows = 401;
+                const std::size_t own = 12, P = own * layer_count;
+                Random random(layer_count + R);
+                const auto losses = random.normals<float>(std::size_t(R) * rows),
+                           parts = random.normals<float>(std::size_t(R) * 9);
+                GuardedBuffer<float> dy(random.normals<float>(R * N * 3)), x(random.normals<float>(R * N * 2)),
+                    p(random.normals<float>(R * P)), m(std::vector<float>(R * P)), v(std::vector<float>(R * P)),
+                    rates(std::vector<float>(R, 0.01f)), L(losses), Q(parts);
+                GuardedBuffer<unsigned long long> key(std::vector<unsigned long long>(R, ~0ull));
+                GuardedBuffer<unsigned int> arrived(std::vector<unsigned int>{0});
+                GuardedBuffer<std::uint64_t> step(std::vector<std::uint64_t>{6});
+                GuardedBuffer<double> totals(std::vector<double>(2 * R, 1.));
+                WeightLayers<float> layers;
+                for (int i = 0; i < layer_count; ++i)
+                    layers.dense.push_back({i * own, i * own + 6, dy.data(), x.data(), N, 2, 3});
+                const StepEnd end{totals.data(),
+                                  step.data(),
+                                  {{L.data(), rows, std::size_t(rows)}, {Q.data(), 7, 9, 0.5}},
+                                  arrived.data()};
+                const AdamState<float> state{p.data(), m.data(), v.data(), reinterpret_cast<NonFinite*>(key.data())};
+                const auto update = [&] {
+                    check(weight_gradients_adam(state, p.data(), layers, rates.data(), step.data(), {}, R, P, nullptr,
+                                                &end));
+                };
+                update();
+                EXPECT_EQ(step.download()[0], 7u);
+                EXPECT_EQ(arrived.download()[0], 0u);
+                const std::vector<double> sums = totals.download();
+                for (int r = 0; r < R; ++r) {
+                    double expected[2] = {1, 1}, allowed[2] = {0, 0};
+                    for (int n = 0; n < rows; ++n)
+                        expected[0] += losses[r * rows + n], allowed[0] += std::abs(losses[r * rows + n]);
+                    for (int n = 0; n < 7; ++n)
+                        expected[1] += 0.5 * parts[r * 9 + n], allowed[1] += std::abs(parts[r * 9 + n]);
+                    for (int i = 0; i < 2; ++i) EXPECT_NEAR(sums[2 * r + i], expected[i], 1e-14 * allowed[i] + 1e-14);
+                    // The replica alone, in blocks of any size.
+                    GuardedBuffer<double> alone(std::vector<double>(1, 1.));
+                    GuardedBuffer<std::uint64_t> other(std::vector<std::uint64_t>{0});
+                    launch_options().shared_bytes = 0;
+                    StepEnd of_one = end;
+                    of_one.totals = alone.data(), of_one.step = other.data();
+                    of_one.terms = {{L.data() + r * rows, rows, std::size_t(rows)}};
+                    check(weight_gradients_adam(state, p.data(), layers, rates.data(), step.data(), {}, 1, P, nullptr,
+                                                &of_one));
+                    EXPECT_EQ(alone.download()[0], sums[2 * r]) << "replica " << r;
+                    launch_options().shared_bytes = shared;
+                }
+                update();
+                EXPECT_EQ(step.download()[0], 8u);
+            }
+}
+
+TEST(WeightGradients, RefuseMoreSumsThanAStepHas) {
+    GuardedBuffer<std::uint64_t> step(std::vector<std::uint64_t>{6});
+    const StepEnd end{nullptr, step.data(), std::vector<RowValues<float>>(kMostSums + 1), nullptr};
+    EXPECT_FALSE(weight_gradients_adam({}, nullptr, {}, nullptr, step.data(), {}, 1, 0, nullptr, &end).ok());
+    EXPECT_EQ(step.download()[0], 6u);
 }
 
 }  // namespace

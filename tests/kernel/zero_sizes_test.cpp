@@ -52,6 +52,10 @@ void products() {
     TAKES(dense_forward<T>(context, none, ones, ones, ones, 64, relu, 2, 0, 3, 4));
     TAKES(dense_forward<T>(context, none, ones, ones, ones, 64, relu, 2, 2, 3, 0));
     TAKES(dense_forward<T>(context, all(16, 1), ones, ones, ones, 64, relu, 2, 2, 0, 4));  // the bias
+    const Minibatch four{ones, nullptr, MinibatchOrder::epochs(8, 4)};
+    TAKES(dense_gather_forward<T>(context, none, {none, ones, four}, ones, ones, 64, relu, 0, 2, 3, 4));
+    TAKES(dense_gather_forward<T>(context, none, {none, ones, four}, ones, ones, 64, relu, 2, 0, 3, 4));
+    TAKES(dense_gather_forward<T>(context, none, {all(12, T(1) / 255), ones, four}, ones, ones, 64, relu, 2, 2, 3, 0));
     TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 0, 2, 3, 4));
     TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 2, 0, 1, 4));
     TAKES(dense_backward_input<T>(context, none, ones, ones, ones, 64, relu, 1, 2, 0, 4));
@@ -172,6 +176,12 @@ void fused_dense() {
     TAKES(fused_dense_forward(none, ones, ones, ones, 64, relu, 2, 2, 3, 0, S));
     TAKES(fused_dense_forward(all(16, 1), ones, ones, ones, 64, relu, 2, 2, 0, 4, S));
     REFUSES(fused_dense_forward(none, ones, ones, ones, 64, relu, 1, -1, 3, 4, S));
+    const Minibatch four{ones, nullptr, MinibatchOrder::epochs(8, 4)};
+    TAKES(fused_dense_gather_forward(none, {none, ones, four}, ones, ones, 64, relu, 0, 2, 3, 4, S));
+    TAKES(fused_dense_gather_forward(none, {none, ones, four}, ones, ones, 64, relu, 2, 0, 3, 4, S));
+    TAKES(fused_dense_gather_forward(none, {all(12, 1 / 255.f), ones, four}, ones, ones, 64, relu, 2, 2, 3, 0, S));
+    REFUSES(fused_dense_gather_forward(none, {none, ones, four}, ones, ones, 64, relu, 2, 2, 0, 4, S));
+    REFUSES(fused_dense_gather_forward(none, {none, ones, four}, ones, ones, 64, relu, 1, -1, 3, 4, S));
     TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 0, 2, 3, 4, S));
     TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 0, 3, 4, S));
     TAKES(fused_dense_backward_input(none, ones, ones, ones, 64, relu, 2, 2, 0, 4, S));

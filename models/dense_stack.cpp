@@ -25,7 +25,7 @@ void DenseStack<T>::allocate(std::size_t rows) {
 template <class T>
 void DenseStack<T>::apply_dropout(const Matmul& matmul, T* x, std::size_t hidden, const LatentNoise& drop, int R,
                                   int N) const {
-    if (dropout_.rate > 0 && drop.seeds)
+    if (dropout_.rate > 0 && drop.seeds && int(hidden) >= dropout_.from)
         check(dense_dropout(matmul, x, {dropout_.rate, drop.seeds, drop.step, dropout_.first_layer + int(hidden)}, R, N,
                             layers_[hidden].out()));
 }

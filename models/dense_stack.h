@@ -13,6 +13,7 @@ namespace warpvae {
 struct Dropout {
     double rate = 0;
     int first_layer = 0;  ///< number of the first layer's masks; no two layers of a model may share a number
+    int from = 0;         ///< the first hidden layer that drops; those before it keep all
 };
 
 template <class T>

@@ -16,7 +16,7 @@ ParameterLayout ImageClassifier<T>::make_layout() {
     widths.insert(widths.end(), config_.hidden.begin(), config_.hidden.end());
     widths.push_back(config_.classes);
     layers_ = DenseStack<T>(layout, config_.filters.empty() ? "" : "dense.", widths, Activation::kNone, config_.rule,
-                            {config_.dropout, 0});
+                            {config_.dropout, 0, config_.dropout_from});
     return layout;
 }
 

@@ -16,7 +16,8 @@ struct ImageClassifierConfig {
     PixelScale pixels;         ///< device memory; none: bytes / 255
     std::vector<int> filters;  ///< convolutions as EQUIVAE's (encoder_convolutions); none: dense layers only
     std::vector<int> hidden = {400};
-    double dropout = 0;  ///< after each hidden layer
+    double dropout = 0;    ///< after each hidden layer from `dropout_from` on
+    int dropout_from = 0;  ///< counted from 0
     int classes = 10;
     InitialRule rule = InitialRule::kTorch;
 };

@@ -33,14 +33,15 @@ double activate(Activation f, double x) {
 
 /// A stack of its own and what it needs to run.
 struct Stack {
-    explicit Stack(Activation hidden, const std::vector<int>& widths = kWidths, InitialRule rule = InitialRule::kXavier)
-        : layers(layout, "", widths, Activation::kNone, rule, {}, hidden), parameters(layout, R) {
+    explicit Stack(Activation hidden, const std::vector<int>& widths = kWidths, InitialRule rule = InitialRule::kXavier,
+                   Dropout dropout = {})
+        : layers(layout, "", widths, Activation::kNone, rule, dropout, hidden), parameters(layout, R) {
         layers.allocate(R * N);
         parameters.initialise({31, 32}, nullptr);
     }
-    std::vector<double> forward(const std::vector<double>& x) {
+    std::vector<double> forward(const std::vector<double>& x, const LatentNoise& drop = {}) {
         input = DeviceBuffer<double>(x, "input");
-        layers.forward(matmul, parameters, input.data(), R, N);
+        layers.forward(matmul, parameters, input.data(), R, N, drop);
         std::vector<double> y(std::size_t(R) * N * layers.out());
         check(copy_to_host(y.data(), layers.output(), y.size() * sizeof(double)));
         return y;
@@ -138,6 +139,20 @@ TEST(DenseStack, EachRuleHasItsInitialValues) {
         expect_range(stack.layout.tensors()[0], 0, c.weight);
         expect_range(stack.layout.tensors()[1], c.centre, c.bias);
     }
+}
+
+TEST(DenseStack, DropoutBeginsWithTheLayerThatItIsToldTo) {
+    const auto x = Random(4).normals<double>(R * N * kWidths[0]);
+    const DeviceBuffer<std::uint64_t> seeds(std::vector<std::uint64_t>{5, 6}, "seeds"),
+        step(std::vector<std::uint64_t>{7}, "step");
+    const auto output = [&](Dropout dropout) {
+        return Stack(Activation::kRelu, kWidths, InitialRule::kXavier, dropout)
+            .forward(x, {.seeds = seeds.data(), .step = step.data()});
+    };
+    const auto whole = output({}), all = output({0.5, 0, 0}), second = output({0.5, 0, 1}), none = output({0.5, 0, 2});
+    EXPECT_EQ(none, whole);
+    EXPECT_NE(second, whole);
+    EXPECT_NE(second, all);
 }
 
 TEST(DenseStack, DropoutFollowsReLUsAlone) {

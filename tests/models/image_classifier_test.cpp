@@ -48,6 +48,9 @@ TEST(ImageClassifier, BackwardEqualsFiniteDifferencesOfEveryParameter) {
     ImageClassifierConfig config = small_config();
     config.dropout = 0.4;
     expect_gradients(config, "with dropout");
+    ImageClassifierConfig later = config;
+    later.hidden = {6, 5}, later.dropout_from = 1;
+    expect_gradients(later, "with dropout behind the second layer alone");
     config.height = 7, config.width = 6, config.channels = 2, config.filters = {3, 2};
     expect_gradients(config, "behind convolutions");
 }

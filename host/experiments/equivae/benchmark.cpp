@@ -1,5 +1,7 @@
 #include "host/experiments/equivae/benchmark.h"
 
+#include <algorithm>
+
 #include "host/core/training_run.h"
 #include "host/experiment/classifier_run.h"
 
@@ -17,6 +19,7 @@ ImageClassifierConfig config_like(const EquivaeConfig& like, const ImageSet& ima
     else
         config.hidden.push_back(like.hidden);
     config.dropout = like.dropout;
+    config.dropout_from = std::max(int(config.hidden.size()) - 2, 0);  // two layers of dropout, at the end
     config.classes = like.classes;
     config.rule = InitialRule::kLasagne;
     return config;

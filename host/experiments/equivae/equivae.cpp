@@ -7,7 +7,7 @@
 namespace warpvae {
 namespace {
 
-constexpr int kEvaluationVersion = 4;
+constexpr int kEvaluationVersion = 5;
 
 const Choices<EquivaeKind> kTables = {{"supervised", EquivaeKind::kSupervised}, {"semi", EquivaeKind::kSemiSupervised}};
 const Choices<EquivaeKind> kKinds = {{"supervised", EquivaeKind::kSupervised},
@@ -103,7 +103,7 @@ void add_settings(Settings& s, EquivaeOptions& o) {
         .only({"table", "evaluate", "report"})
         .came_as("0");
     s.add("benchmark-dropout", o.benchmark_dropout, kEvaluation, number({0, 0.99}),
-          "the share of units that the benchmark drops after each hidden layer in training")
+          "the share of units that the benchmark drops after each of its last two hidden layers in training")
         .only({"table", "evaluate", "report"})
         .came_as("0.5");
     s.add("judge-steps", o.judge_steps, kNothing, whole(0, 1000000),

@@ -48,10 +48,11 @@ struct ByteRows {
             settle();
 #pragma unroll
             for (int i = 0; i < Share::kQuads; ++i) bytes_[i] = next[i];
-            to_ = to, k_ = k, left_ = left;
+            to_ = static_cast<int>(to - dynamic_shared<float>()), k_ = k, left_ = left;
         }
         __device__ void settle() {
-            if (!to_) return;
+            if (to_ < 0) return;
+            float* const to = dynamic_shared<float>() + to_;
 #pragma unroll
             for (int i = 0; i < Share::kQuads; ++i) {
                 if (!Share::has(top_, i)) break;
@@ -59,11 +60,12 @@ struct ByteRows {
 #pragma unroll
                 for (int j = 0; j < 4; ++j) pixels[j] = unit_of<float>(static_cast<std::uint8_t>(bytes_[i] >> 8 * j));
                 const int row = top_ + i * Share::kStep;
-                store_quad(to_ + row * C::kPitch + across_, pixels, 4);
+                *reinterpret_cast<float4*>(to + row * C::kPitch + across_) =
+                    float4{pixels[0], pixels[1], pixels[2], pixels[3]};
                 if (batch_ && left_ > 0 && row_of(i))
                     store_quad(batch_ + std::size_t(row) * K_ + k_, pixels, left_ < 4 ? left_ : 4);
             }
-            to_ = nullptr;
+            to_ = -1;
         }
 
       private:
@@ -87,7 +89,7 @@ struct ByteRows {
         float* batch_;
         int K_, top_, across_;
         std::uint32_t bytes_[Share::kQuads] = {};  ///< four of each quad
-        float* to_ = nullptr;                      ///< where bytes_ belong, or null
+        int to_ = -1;  ///< where in the block's shared memory bytes_ belong; below 0: there are none
         int k_ = 0, left_ = 0;
     };
 };

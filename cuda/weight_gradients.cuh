@@ -62,6 +62,7 @@ struct WeightWork {
 template <class Rule>
 __device__ void weighted_biases(const Rule& rule, const DenseWeightGradient<float>& of, int r, int column0) {
     constexpr int kSums = 32, kColumns = WeightTile::kRows;
+    let_next_launch_begin();
     float* const sums = dynamic_shared<float>();  // [kSums, kColumns]
     const float* const dy = of.dy + std::size_t(r) * of.N * of.out;
     const float* const weights = of.row_weights + std::size_t(r) * of.N;
@@ -153,6 +154,7 @@ __device__ void weight_tile(const Rule& rule, const WeightWork::Layer& layer, bo
 
 template <class Rule>
 __device__ void update_elements(const Rule& rule, const WeightWork::Elements& run, int r, int block) {
+    let_next_launch_begin();
     auto local = rule.of(r);
     const float* const gradients = rule.existing(r);
     for (int e = 4 * threadIdx.x; e < WeightWork::kPerBlock; e += 4 * blockDim.x) {
@@ -170,6 +172,7 @@ __device__ void update_elements(const Rule& rule, const WeightWork::Elements& ru
 template <class Rule>
 __device__ void weight_block(const WeightWork& work, const Rule& rule, int r, int block) {
     if (block >= work.sums.first_block && work.sums.step) {
+        let_next_launch_begin();
         const int term = block - work.sums.first_block;
         if (term < work.sums.count)
             // Of a block, as many threads as the smallest has, so that the sum does not depend on its size.

@@ -70,8 +70,8 @@ inline constexpr std::size_t kEveryParameter = 17;
 #else
 inline constexpr std::size_t kEveryParameter = 1;
 #endif
-/// Every parameter of every replica, or each kEveryParameter-th; `x` [R, N, D] is put into the minibatch. `loss` is what the gradient is of.
-/// Returns the largest relative error.
+/// Every parameter of every replica, or each kEveryParameter-th; `x` [R, N, D] is put into the minibatch. `loss` is
+/// what the gradient is of. Returns the largest relative error.
 inline double expect_model_gradient(
     Model<double>& model, const std::vector<double>& x, int N, const LatentNoise& noise, double scale,
     const std::string& name,

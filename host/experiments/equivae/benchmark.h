@@ -11,7 +11,8 @@
 namespace warpvae {
 
 /// f_inv's layers or, for a semi-supervised model, q(y | x)'s, of the widths that `like` has, with dropout behind the
-/// last two hidden ones (section 3.1: "two dropout layers"; appendix B: q(y | x)'s are behind its last two). One replica for each of the sets `labelled`, which are as large as each other and may be the same.
+/// last two hidden ones (section 3.1: "2 dropout layers"; q(y | x) has them behind its last two, appendix B). One
+/// replica for each of the sets `labelled`, which are as large as each other and may be the same.
 class BenchmarkClassifier {
   public:
     BenchmarkClassifier(const EquivaeExperiment& experiment, const EquivaeConfig& like,

@@ -34,4 +34,20 @@ void export_pictures(const ImageSet& images, const DataSet& set, const std::file
     files.finish();
 }
 
+void export_pictures(const DataSet& set, const std::filesystem::path& folder,
+                     const std::function<void(const char*, const ImageSet&, const ExportPart&)>& with) {
+    const auto write = [&](const char* name, const ImageSet& images) {
+        with(name, images,
+             [&](const ReadProgress& progress) { export_pictures(images, set, folder / name, progress); });
+    };
+    write("train", set.train);
+    try {
+        if (set.test.count()) write("test", set.test);
+    } catch (...) {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder / "train", ignored);
+        throw;
+    }
+}
+
 }  // namespace warpvae

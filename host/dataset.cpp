@@ -243,12 +243,6 @@ void import(const Options& options) {
                     (options.folder() / options.name).c_str(), options.name.c_str());
 }
 
-void export_part(const ImageSet& images, const DataSet& set, const fs::path& folder, bool quiet) {
-    Progress bar(
-        {.label = folder.filename().string(), .total = std::int64_t(images.count()), .unit = "images", .quiet = quiet});
-    export_pictures(images, set, folder, [&](std::size_t done, std::size_t) { bar.update(std::int64_t(done)); });
-}
-
 void export_set(const Options& options) {
     if (options.out.empty()) throw UsageError("export needs --out DIR: the folder to write to");
     const fs::path out = options.out;
@@ -259,8 +253,10 @@ void export_set(const Options& options) {
     const std::size_t all = set.train.count();
     if (options.count) set.train.truncate(options.count);
     set.test.truncate(options.test_count ? options.test_count : set.test.count() * set.train.count() / all);
-    export_part(set.train, set, out / "train", options.quiet);
-    if (set.test.count()) export_part(set.test, set, out / "test", options.quiet);
+    export_pictures(set, out, [&](const char* part, const ImageSet& images, const ExportPart& write) {
+        Progress bar({.label = part, .total = std::int64_t(images.count()), .unit = "images", .quiet = options.quiet});
+        write([&](std::size_t done, std::size_t) { bar.update(std::int64_t(done)); });
+    });
     if (!options.quiet) std::printf("%s: %s as PNG in %s\n", set.name.c_str(), set_line(set).c_str(), out.c_str());
 }
 

@@ -34,9 +34,13 @@ TEST_F(PictureExport, IsReadBack) {
     for (const bool colour : {false, true}) {
         const DataSet set = digits(colour);
         const fs::path out = folder / (colour ? "colour" : "grey");
+        std::vector<std::string> parts;
         std::size_t told = 0;
-        export_pictures(set.train, set, out / "train", [&](std::size_t done, std::size_t) { told = done; });
-        export_pictures(set.test, set, out / "test");
+        export_pictures(set, out, [&](const char* part, const ImageSet& images, const ExportPart& write) {
+            parts.push_back(part + std::to_string(images.count()));
+            write([&](std::size_t done, std::size_t) { told = done; });
+        });
+        EXPECT_EQ(parts, (std::vector<std::string>{"train60", "test20"}));
         EXPECT_GT(told, 0u);
         const DataSet read = read_own_set(out, {});
         EXPECT_EQ(read.class_names[3], "3-x");
@@ -65,6 +69,15 @@ TEST_F(PictureExport, LeavesNothingOfAFolderThatCannotBeFinished) {
     EXPECT_THROW(export_pictures(set.train, set, folder / "out"), std::out_of_range);
     EXPECT_EQ(entries(), 0u);
     EXPECT_THROW(export_pictures(set.train, set, folder.file("a file", "") / "out"), Error);
+}
+
+TEST_F(PictureExport, LeavesNoPartOfASetWhoseOtherFails) {
+    DataSet set = digits(false);
+    set.test.labels[19] = 10;  // a class without a name
+    const auto each = [](const char*, const ImageSet&, const ExportPart& write) { write({}); };
+    EXPECT_THROW(export_pictures(set, folder / "out", each), std::out_of_range);
+    EXPECT_FALSE(fs::exists(folder / "out/train"));
+    EXPECT_FALSE(fs::exists(folder / "out/test"));
 }
 
 TEST_F(PictureExport, AFolderHasItsNameOnceItIsWhole) {

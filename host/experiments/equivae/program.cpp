@@ -54,10 +54,11 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
             {"IMAGES", "pictures of your own, PNG, JPEG or IDX; none: draws of the prior", 0, kMostImages});
         add_latent_commands(*this, latents_, latent_supply());
         add({"report", "both tables, the ablation and the figures on one page: report.html", [&] { report(); }});
-        grids({{"epochs", "2"},
+        grids({{"epochs", "5"},  // in minibatches of 32 all along: few images need every step
+               {"phases", "1"},
                {"seeds", "1"},
                {"labels", "100"},
-               {"train-images", "6000"},
+               {"train-images", "12000"},
                {"test-images", "2000"},
                {"mixing", "paired,sum"},
                {"benchmark-steps", "500"},

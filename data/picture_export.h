@@ -15,8 +15,8 @@ void export_pictures(const ImageSet& images, const DataSet& set, const std::file
 
 /// Writes one part, and tells its progress.
 using ExportPart = std::function<void(const ReadProgress&)>;
-/// Writes the parts of `set` as FOLDER/train and, where there is one, FOLDER/test: `with(name, images, write)` is called
-/// for each and calls `write`. Where a part fails, none is left: half a set would be read as a whole one.
+/// Writes the parts of `set` as FOLDER/train and, where there is one, FOLDER/test: `with(name, images, write)` is
+/// called for each and calls `write`. Where a part fails, none is left: half a set would be read as a whole one.
 void export_pictures(const DataSet& set, const std::filesystem::path& folder,
                      const std::function<void(const char*, const ImageSet&, const ExportPart&)>& with);
 

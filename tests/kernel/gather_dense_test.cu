@@ -6,6 +6,7 @@
 #include "cuda/device/launch_options.h"
 #include "cuda/ops.h"
 #include "tests/support/dense_case.h"
+#include "tests/support/tile_shapes.h"
 
 namespace warpvae {
 namespace {
@@ -58,23 +59,20 @@ std::array<std::vector<float>, 2> forward(const Shape& s, const Sets& sets, cons
 }
 
 TEST(GatherDense, IsGatherAndTheLayerInEveryTile) {
-    const LaunchOptionsScope scope;
     for (const Shape& s : kShapes) {
         const std::size_t count = 2 * s.N + 3;
         const Sets sets(s.R, count, s.in);
         MinibatchOrder spread = MinibatchOrder::epochs(count, 0);
         spread.kind = MinibatchOrder::kSpread, spread.steps = 2;
         for (const MinibatchOrder& order :
-             {MinibatchOrder::epochs(count, s.N), MinibatchOrder::range(count, 2), spread})
-            for (const DenseTileSize tile : {DenseTileSize::kSmall, DenseTileSize::kMedium, DenseTileSize::kLarge})
-                for (const std::size_t shared : {std::size_t(0), std::size_t(48) * 1024}) {
-                    launch_options().dense_tile = tile;
-                    launch_options().shared_bytes = shared;
-                    const auto [batch, y] = forward(s, sets, order, true, nullptr);
-                    const auto [pixels, output] = forward(s, sets, order, false, nullptr);
-                    expect_identical(batch, pixels, "minibatch");
-                    expect_identical(y, output, "output");
-                }
+             {MinibatchOrder::epochs(count, s.N), MinibatchOrder::range(count, 2), spread}) {
+            const auto parts = forward(s, sets, order, false, nullptr);
+            with_all_tiles([&] {
+                const auto together = forward(s, sets, order, true, nullptr);
+                expect_identical(together[0], parts[0], "minibatch");
+                expect_identical(together[1], parts[1], "output");
+            });
+        }
     }
 }
 

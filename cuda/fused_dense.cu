@@ -37,6 +37,7 @@ template <class Output, bool with_gradient>
 static Status bernoulli_product(const BernoulliLoss<Output, with_gradient>& loss, const float* x, const float* W, int R,
                                 int in, MathStream stream) {
     if (!is_sound(R, loss.N, in, loss.D)) return {kInvalidValue};
+    if (loss.D == 0 && !loss.nll) return {};
     if (loss.D == 0) return fill_bytes(loss.nll, 0, std::size_t(R) * loss.N * sizeof(float), stream);
     return product<Along::kFast>(rows_of(x, loss.N, in), {W, loss.P, loss.D, in}, R, loss, stream);
 }

@@ -115,8 +115,8 @@ struct SigmoidOutput {
 };
 
 /// dlogits = scale dnll/dl with l = tile + b, nll[row] = -log Bernoulli(t; sigmoid(l)), summed over the D columns. A
-/// part is the sum of one segment in a fixed tree; a row's parts are added in order. Without gradient nothing as large
-/// as the image is written: evaluation wants the sums alone.
+/// part is the sum of one segment in a fixed tree; a row's parts are added in order unless nll is null. Without
+/// gradient nothing as large as the image is written: evaluation wants the sums alone.
 template <class Output, bool with_gradient>
 struct BernoulliLoss {
     Output output;
@@ -152,7 +152,7 @@ struct BernoulliLoss {
             if (count && column % kSegment == 0)
                 sums.parts[(std::size_t(r) * N + row) * row_sum_parts(D) + column / kSegment] = part;
         });
-        add_parts<Tile>(r, row0);
+        if (nll) add_parts<Tile>(r, row0);  // else whoever sums over the rows sums the parts
     }
 
   private:

@@ -1,5 +1,7 @@
 #include "models/dense_vae.h"
 
+#include <type_traits>
+
 #include "cuda/device/device.h"
 
 namespace warpvae {
@@ -47,6 +49,14 @@ DenseVae<T>::DenseVae(const DenseVaeConfig& config, int R, int max_rows, const M
 template <class T>
 std::vector<LossTerm<T>> DenseVae<T>::loss_terms() const {
     return {{"reconstruction", reconstruction_.data(), 1.0}, {"kl", kl_.data(), config_.beta}};
+}
+
+template <class T>
+std::vector<LossTerm<T>> DenseVae<T>::training_terms() const {
+    std::vector<LossTerm<T>> terms = loss_terms();
+    if constexpr (std::is_same_v<T, float>)
+        if (leaves_parts()) terms[0].rows = loss_parts_.data(), terms[0].parts = row_sum_parts(this->image_size());
+    return terms;
 }
 
 /// q(z | x) = N(mu(x), diag sigma^2(x)), and z = mu + sigma * epsilon (eq. 9 and 10).
@@ -99,8 +109,9 @@ template <class T>
 void DenseVae<T>::decode_to_loss(int N) {
     if (likelihood_.is_bernoulli()) {
         const Range range("decoder.forward");
-        decoder_.forward_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(),
-                                      {input_.data(), T(1) / T(N)}, {loss_parts_.data(), tiles_arrived_.data()}, R_, N);
+        decoder_.forward_to_bernoulli(matmul_, parameters_, z_.data(),
+                                      leaves_parts() ? nullptr : reconstruction_.data(), {input_.data(), T(1) / T(N)},
+                                      {loss_parts_.data(), tiles_arrived_.data()}, R_, N);
         return;
     }
     decode(N);

@@ -27,6 +27,7 @@ class DenseVae : public Autoencoder<T> {
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
+    std::vector<LossTerm<T>> training_terms() const override;
     void schedule_divergence(const KlSchedule& schedule) override { divergence_.follow(schedule); }
 
     int latents() const override { return config_.latents; }
@@ -47,6 +48,8 @@ class DenseVae : public Autoencoder<T> {
     using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_;
 
     ParameterLayout make_layout();
+    /// Whether `gradients` leaves the reconstruction's rows in parts.
+    bool leaves_parts() const { return likelihood_.is_bernoulli() && dense_is_fused<T>(matmul_); }
     /// Row losses of what z() decodes to, and output() becomes the gradient of their mean.
     void decode_to_loss(int N);
 

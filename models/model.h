@@ -21,6 +21,7 @@ struct LossTerm {
     int count = 0;
     std::size_t row_stride = 0;  ///< 0: N
     double scale = 1;
+    int parts = 1;  ///< a row's number is the sum of so many, which lie beside each other
 };
 
 /// R replicas of one model, which train in the same launches. Each replica takes up to max_rows() images at a time.
@@ -58,6 +59,8 @@ class Model {
     /// Forward alone: fills the rows of loss_terms().
     virtual void evaluate(int N, const LatentNoise& noise) = 0;
     virtual std::vector<LossTerm<T>> loss_terms() const = 0;
+    /// The same terms as `gradients` leaves them.
+    virtual std::vector<LossTerm<T>> training_terms() const { return loss_terms(); }
     /// How much of its latents' divergence `gradients` counts from now on, by the noise's step; `evaluate` and the loss
     /// terms count all of it. Throws std::invalid_argument where the loss has no divergence to weigh.
     virtual void schedule_divergence(const KlSchedule& schedule) {

@@ -158,6 +158,14 @@ std::vector<LossTerm<T>> SpatialVae<T>::loss_terms() const {
 }
 
 template <class T>
+std::vector<LossTerm<T>> SpatialVae<T>::training_terms() const {
+    std::vector<LossTerm<T>> terms = loss_terms();
+    if constexpr (std::is_same_v<T, float>)
+        if (leaves_parts()) terms[0].rows = loss_parts_.data(), terms[0].parts = row_sum_parts(D_);
+    return terms;
+}
+
+template <class T>
 void SpatialVae<T>::schedule_divergence(const KlSchedule& schedule) {
     divergence_.follow(schedule);
     pose_divergence_.follow({schedule.warmup_steps, 0});
@@ -353,8 +361,9 @@ void SpatialVae<T>::decode_to_loss(const T* x, T weight, int M) {
     if (offset) check(fill_bytes(d_u_.data(), 0, rows * S_ * sizeof(T), this->stream()));
     if (likelihood_.is_bernoulli() && !this->has_pose()) {
         const Range range("decoder.forward");
-        decoder_.forward_sigmoid_to_bernoulli(matmul_, parameters_, z_.data(), reconstruction_.data(), d_logits_.data(),
-                                              x, weight, {loss_parts_.data(), tiles_arrived_.data()}, R_, M);
+        decoder_.forward_sigmoid_to_bernoulli(matmul_, parameters_, z_.data(),
+                                              leaves_parts() ? nullptr : reconstruction_.data(), d_logits_.data(), x,
+                                              weight, {loss_parts_.data(), tiles_arrived_.data()}, R_, M);
         return;
     }
     decode_reference(M);

@@ -81,6 +81,7 @@ class SpatialVae : public Autoencoder<T> {
     void gradients(int N, const LatentNoise& noise) override;
     void evaluate(int N, const LatentNoise& noise) override;
     std::vector<LossTerm<T>> loss_terms() const override;
+    std::vector<LossTerm<T>> training_terms() const override;
     /// The pose's divergence, where it has a prior, is warmed up too; none of its bits are free.
     void schedule_divergence(const KlSchedule& schedule) override;
 
@@ -114,6 +115,10 @@ class SpatialVae : public Autoencoder<T> {
     using Model<T>::R_, Model<T>::matmul_, Model<T>::parameters_, Model<T>::input_;
 
     ParameterLayout make_layout();
+    /// Whether `gradients` leaves the reconstruction's rows in parts.
+    bool leaves_parts() const {
+        return likelihood_.is_bernoulli() && !this->has_pose() && config_.samples == 1 && dense_is_fused<T>(matmul_);
+    }
     void encode_rows(const T* x, int M, const LatentNoise& noise) override;
     void pose_forward(const T* features, int M, const LatentNoise& noise);
     void pose_from_drawn(int M);

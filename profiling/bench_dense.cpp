@@ -104,6 +104,10 @@ void measure(int R, const std::string& only_case, int only_tile) {
         check(fused_dense_bernoulli(s.nll.data(), s.logits.data(), s.h3.data(), a + W4, a + B4, P, {s.x.data(), 0.01f},
                                     {s.parts.data(), s.arrived.data()}, R, N, H, D, s.stream));
     });
+    print("h3-parts", double(N) * D * H, N * (2 * D + H) + D * H, [&] {
+        check(fused_dense_bernoulli(nullptr, s.logits.data(), s.h3.data(), a + W4, a + B4, P, {s.x.data(), 0.01f},
+                                    {s.parts.data(), nullptr}, R, N, H, D, s.stream));
+    });
     print("loss-dh3", double(N) * D * H, N * (D + 2 * H) + D * H, [&] {
         check(fused_dense_backward_input(s.dh3.data(), s.logits.data(), s.h3.data(), a + W4, P, Activation::kRelu, R, N,
                                          H, D, s.stream));

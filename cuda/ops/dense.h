@@ -117,7 +117,8 @@ struct RowSumScratch {
 WARPVAE_HOST_DEVICE constexpr int row_sum_parts(int D) { return (D + 31) / 32; }
 WARPVAE_HOST_DEVICE constexpr int row_sum_tiles(int N) { return (N + 15) / 16; }
 /// A dense layer that makes logits, with their likelihood: nll [R, N] and dlogits [R, N, D] as bernoulli_from_logits
-/// has them of x W^T + b, which is nowhere else.
+/// has them of x W^T + b, which is nowhere else. nll may be null: a layer that is fused then leaves scratch.parts, of
+/// which a row's row_sum_parts(D) add up to its nll, and its blocks do not wait for each other.
 template <class T>
 Status dense_bernoulli(const Matmul& matmul, T* nll, T* dlogits, const T* x, const T* W, const T* b, std::size_t P,
                        const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N, int in, int D);

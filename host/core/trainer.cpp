@@ -62,8 +62,8 @@ void Trainer::launch_step(int rows, const MinibatchOrder& order) {
 /// The losses' sums, and the step's count.
 StepEnd Trainer::end_of_step(int rows) {
     StepEnd end{loss_sums_.data(), device_step_.data(), {}, blocks_arrived_.data()};
-    for (const LossTerm<float>& term : model_.loss_terms()) {
-        const int count = term.per_step ? term.count : rows;
+    for (const LossTerm<float>& term : model_.training_terms()) {
+        const int count = (term.per_step ? term.count : rows) * term.parts;
         end.terms.push_back({term.rows, count, term.row_stride ? term.row_stride : std::size_t(count), term.scale});
     }
     return end;

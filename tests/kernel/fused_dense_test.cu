@@ -159,6 +159,15 @@ TEST(FusedDense, BernoulliAgreesWithItsParts) {
             expect_close(sums.download(), as<double>(nll.download()), Tolerance{0, s.out * kRounding<float>}, "nll");
             if (first.empty()) first = sums.download();
             expect_identical(sums.download(), first, "another tile's sums");
+            // Without sums the parts are left, of which they are made.
+            GuardedBuffer<float> left(rows * row_sum_parts(s.out));
+            check(fused_dense_bernoulli(nullptr, dlogits.data(), x.data(), arena.data(), arena.data() + l.bias(), l.P,
+                                        {target.data(), 0.5f}, {left.data(), arrived.data()}, s.R, s.N, s.in, s.out,
+                                        nullptr));
+            std::vector<float> added(rows);
+            const std::vector<float> numbers = left.download();
+            for (std::size_t i = 0; i < numbers.size(); ++i) added[i / row_sum_parts(s.out)] += numbers[i];
+            expect_identical(added, first, "parts");
             for (const unsigned int count : arrived.download()) EXPECT_EQ(count, 0u) << "left for the next call";
         });
     }

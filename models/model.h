@@ -19,7 +19,7 @@ struct LossTerm {
     double weight;          ///< in the loss
     bool per_step = false;  ///< the rows are not those of the minibatch
     int count = 0;
-    std::size_t row_stride = 0;  ///< 0: N
+    std::size_t row_stride = 0;  ///< 0: N times `parts`
     double scale = 1;
     int parts = 1;  ///< a row's number is the sum of so many, which lie beside each other
 };
@@ -59,7 +59,7 @@ class Model {
     /// Forward alone: fills the rows of loss_terms().
     virtual void evaluate(int N, const LatentNoise& noise) = 0;
     virtual std::vector<LossTerm<T>> loss_terms() const = 0;
-    /// The same terms as `gradients` leaves them.
+    /// What to read instead after `gradients`, which may leave a row's number in parts and loss_terms()'s as they were.
     virtual std::vector<LossTerm<T>> training_terms() const { return loss_terms(); }
     /// How much of its latents' divergence `gradients` counts from now on, by the noise's step; `evaluate` and the loss
     /// terms count all of it. Throws std::invalid_argument where the loss has no divergence to weigh.

@@ -129,7 +129,9 @@ void measure(int R, const std::string& only_case, int only_tile) {
         check(weight_gradients_adam({s.arena.data(), s.m.data(), s.v.data(), s.non_finite.data()}, s.gradients.data(),
                                     layers, s.rates.data(), s.step.data(), {}, R, P, s.stream));
     });
-    const StepEnd end{s.sums.data(), s.step.data(), {{s.nll.data(), N, N}, {s.kl.data(), N, N}}, s.ended.data()};
+    constexpr int kParts = N * row_sum_parts(D);  // what a decoder leaves of a step's losses
+    const StepEnd end{
+        s.sums.data(), s.step.data(), {{s.parts.data(), kParts, kParts}, {s.kl.data(), N, N}}, s.ended.data()};
     print("weights-adam-sums", double(N) * (2 * D * H + 3 * H * Z), N * 2 * (D + 2 * H + 2 * Z) + 6.0 * P, [&] {
         check(weight_gradients_adam({s.arena.data(), s.m.data(), s.v.data(), s.non_finite.data()}, s.gradients.data(),
                                     layers, s.rates.data(), s.step.data(), {}, R, P, s.stream, &end));

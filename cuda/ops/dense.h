@@ -118,12 +118,12 @@ WARPVAE_HOST_DEVICE constexpr int row_sum_parts(int D) { return (D + 31) / 32; }
 WARPVAE_HOST_DEVICE constexpr int row_sum_tiles(int N) { return (N + 15) / 16; }
 /// A dense layer that makes logits, with their likelihood: nll [R, N] and dlogits [R, N, D] as bernoulli_from_logits
 /// has them of x W^T + b, which is nowhere else. nll may be null: a layer that is fused then leaves scratch.parts, of
-/// which a row's row_sum_parts(D) add up to its nll, and its blocks do not wait for each other.
+/// which a row's row_sum_parts(D) add up to its nll, and no block adds up what the others leave.
 template <class T>
 Status dense_bernoulli(const Matmul& matmul, T* nll, T* dlogits, const T* x, const T* W, const T* b, std::size_t P,
                        const BernoulliTarget<T>& target, const RowSumScratch& scratch, int R, int N, int in, int D);
-/// The same from probabilities y [R, N, D] = sigmoid(x W^T + b): nll as bernoulli_from_probabilities has it, and its
-/// gradient taken on to the logits.
+/// The same from probabilities y [R, N, D] = sigmoid(x W^T + b): nll, or its parts, as bernoulli_from_probabilities has
+/// it, and its gradient taken on to the logits.
 template <class T>
 Status dense_sigmoid_bernoulli(const Matmul& matmul, T* nll, T* dlogits, T* y, const T* x, const T* W, const T* b,
                                std::size_t P, const T* target, T scale, const RowSumScratch& scratch, int R, int N,

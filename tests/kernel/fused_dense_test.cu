@@ -136,6 +136,13 @@ TEST(FusedDense, NoMoreErrorThanAPlainChain) {
     EXPECT_LE(ours, chain);
 }
 
+/// The sum of each row of D numbers, from the parts that a layer leaves of it.
+std::vector<float> added_parts(const std::vector<float>& parts, int D) {
+    std::vector<float> sums(parts.size() / row_sum_parts(D));
+    for (std::size_t i = 0; i < parts.size(); ++i) sums[i / row_sum_parts(D)] += parts[i];
+    return sums;
+}
+
 TEST(FusedDense, BernoulliAgreesWithItsParts) {
     for (const Shape& s : kShapes) {
         const Layer l(s);
@@ -164,10 +171,7 @@ TEST(FusedDense, BernoulliAgreesWithItsParts) {
             check(fused_dense_bernoulli(nullptr, dlogits.data(), x.data(), arena.data(), arena.data() + l.bias(), l.P,
                                         {target.data(), 0.5f}, {left.data(), arrived.data()}, s.R, s.N, s.in, s.out,
                                         nullptr));
-            std::vector<float> added(rows);
-            const std::vector<float> numbers = left.download();
-            for (std::size_t i = 0; i < numbers.size(); ++i) added[i / row_sum_parts(s.out)] += numbers[i];
-            expect_identical(added, first, "parts");
+            expect_identical(added_parts(left.download(), s.out), first, "parts");
             for (const unsigned int count : arrived.download()) EXPECT_EQ(count, 0u) << "left for the next call";
         });
     }
@@ -204,6 +208,11 @@ TEST(FusedDense, SigmoidBernoulliAgreesWithItsParts) {
             expect_close(dlogits.download(), gradient, Tolerance{1e-12, 2 * kRounding<float>}, "gradient");
             expect_close(sums.download(), as<double>(nll.download()), Tolerance{0, (s.out + 2) * kRounding<float>},
                          "nll");
+            GuardedBuffer<float> left(rows * row_sum_parts(s.out));
+            check(fused_dense_sigmoid_bernoulli(nullptr, dlogits.data(), y.data(), x.data(), arena.data(),
+                                                arena.data() + l.bias(), l.P, target.data(), 0.5f,
+                                                {left.data(), nullptr}, s.R, s.N, s.in, s.out, nullptr));
+            expect_identical(added_parts(left.download(), s.out), sums.download(), "parts");
             if (first.empty()) first = sums.download();
             expect_identical(sums.download(), first, "another tile's sums");
             for (const unsigned int count : arrived.download()) EXPECT_EQ(count, 0u) << "left for the next call";

@@ -14,19 +14,20 @@
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(nproc)}
 mkdir -p build/check
+no_gpu_folder=build/cuda-without-gpu
 launcher=()
 command -v ccache >/dev/null &&
     launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache)
 
-# build PRESET TARGETS [-DNAME=VALUE...]: configures build/PRESET and builds TARGETS (one word, spaces between) in it. A
-# folder that is there already keeps its compiler launcher: another would mean to compile everything again.
+# build PRESET TARGETS [-DNAME=VALUE...]: configures build/PRESET, or FOLDER, and builds TARGETS (one word, spaces between)
+# in it. A folder that is there already keeps its compiler launcher: another would mean to compile everything again.
 build() {
-    local preset=$1 targets=$2 options
+    local preset=$1 targets=$2 folder=${FOLDER:-build/$1} options
     shift 2
     options=("$@")
-    [ -e "build/$preset/build.ninja" ] || options+=("${launcher[@]}")
+    [ -e "$folder/build.ninja" ] || options+=("${launcher[@]}")
     # shellcheck disable=SC2086
-    cmake --preset "$preset" "${options[@]}" && cmake --build "build/$preset" -j "$jobs" --target $targets
+    cmake --preset "$preset" -B "$folder" "${options[@]}" && cmake --build "$folder" -j "$jobs" --target $targets
 }
 # tests PRESET ROOM...: runs the tests of these rooms, but those whose names match EXCEPT.
 tests() {
@@ -100,19 +101,16 @@ part_fuzz() {
     return $status
 }
 
-# All that a GPU runs; without one the folder may have been configured for less.
-build_for_gpu() { build cuda all -DWARPVAE_WERROR=ON -DWARPVAE_TESTS_TO_PTX=OFF -DWARPVAE_HOST_FLAGS=-O1; }
-
 part_nvcc() {
     find_nvcc || { skip "nvcc is not installed"; return 0; }
-    has_gpu && { build_for_gpu; return; }
+    has_gpu && { build cuda all -DWARPVAE_WERROR=ON; return; }
     # Without a GPU nothing runs for long: the tests' own kernels are compiled to PTX, the tests without kernels not
-    # again, and host code for a quick build.
-    build cuda "warpvae_kernels device_tests kernel_tests programs benchmarks" -DWARPVAE_WERROR=ON -DWARPVAE_HOST_FLAGS=-O0 \
-        -DWARPVAE_TESTS_TO_PTX=ON || return 1
+    # again, and host code for a quick build. In a folder of its own: build/cuda is for tests that run.
+    FOLDER=$no_gpu_folder build cuda "warpvae_kernels device_tests kernel_tests programs benchmarks" -DWARPVAE_WERROR=ON \
+        -DWARPVAE_HOST_FLAGS=-O0 -DWARPVAE_TESTS_TO_PTX=ON || return 1
     # And the real CUDA build must get as far as saying so, in one line.
     local line status=0
-    line=$(build/cuda/bin/invariance train --dataset glyphs --out build/check/no-gpu 2>&1) || status=$?
+    line=$("$no_gpu_folder/bin/invariance" train --dataset glyphs --out build/check/no-gpu 2>&1) || status=$?
     echo "without a GPU: status $status, \"$line\""
     [ $status = 1 ] && [ "$(echo "$line" | wc -l)" = 1 ] && [[ $line == "invariance: no GPU"* ]] && [ ! -e build/check/no-gpu ]
 }
@@ -120,8 +118,10 @@ part_nvcc() {
 part_consumer() {
     [ -x tests/consumer/check.sh ] || { echo "tests/consumer/check.sh is not there"; return 1; }
     build cpu warpvae_kernels || return 1
-    if find_nvcc && [ -e build/cuda/build.ninja ]; then
-        tests/consumer/check.sh build/cpu build/cuda
+    local cuda=build/cuda
+    has_gpu || cuda=$no_gpu_folder
+    if find_nvcc && [ -e "$cuda/build.ninja" ]; then
+        tests/consumer/check.sh build/cpu "$cuda"
     else
         tests/consumer/check.sh build/cpu
     fi
@@ -129,7 +129,7 @@ part_consumer() {
 
 part_gpu() {
     { has_gpu && find_nvcc; } || { skip "no GPU and nvcc here"; return 0; }
-    build_for_gpu || return 1
+    build cuda all -DWARPVAE_WERROR=ON || return 1
     local status=0
     tests cuda device kernel host models programs || status=1
     command -v compute-sanitizer >/dev/null || PATH=$PATH:$(dirname "$CUDACXX")

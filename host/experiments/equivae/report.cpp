@@ -30,7 +30,7 @@ void write_equivae_report(const EquivaeExperiment& experiment, const EquivaeRepo
     const std::vector<Statement> claims = equivae_claims(run.replicas);
     add_highlights(report, run.replicas, claims);
     report.paragraph(
-        "An image is drawn from two latents: `r`, a function of a few *other* images of its class, and `v`, "
+        "An image is drawn from two latents: `r`, a function of a few other images of its class, and `v`, "
         "stochastic, for all that is left. Nothing in the loss says class or style: what r can know is only what the "
         "images of a class share. Source of the images: " +
         experiment.data().source + ".");

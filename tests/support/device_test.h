@@ -16,7 +16,6 @@
 
 #include "cuda/device/device.h"
 #include "cuda/device/launch_options.h"
-#include "cuda/device/sanitizer.h"
 #include "cuda/ops/random.h"
 
 namespace warpvae::test {

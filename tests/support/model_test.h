@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "cuda/device/launch_options.h"
-#include "cuda/device/sanitizer.h"
 #include "host/core/trainer.h"
 
 namespace warpvae::test {

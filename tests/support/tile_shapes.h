@@ -2,7 +2,6 @@
 #pragma once
 #include <string>
 
-#include "cuda/device/sanitizer.h"
 #include "tests/support/device_test.h"
 
 namespace warpvae::test {

@@ -16,7 +16,7 @@ using test::Random;
 using test::Tolerance;
 
 TEST(LinearFit, AgreesWithScikitLearn) {
-    std::ifstream file(std::string(WARPVAE_GOLDENS) + "/linear_fit/linear_fit.json");
+    std::ifstream file(WARPVAE_GOLDENS "/linear_fit/linear_fit.json");
     const auto golden = nlohmann::json::parse(file);
     const auto numbers = [&](const char* name) { return golden[name].get<std::vector<double>>(); };
     const auto x = golden["x"].get<std::vector<float>>(), other = golden["other"].get<std::vector<float>>();

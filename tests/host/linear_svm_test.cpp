@@ -94,7 +94,7 @@ void expect_converged(const LinearSvmFit& model, int iterations = 60) {
 }
 
 nlohmann::json read_golden(const std::string& name) {
-    std::ifstream file(std::string(WARPVAE_GOLDENS) + "/linear_svm/" + name + ".json");
+    std::ifstream file(WARPVAE_GOLDENS "/linear_svm/" + name + ".json");
     return nlohmann::json::parse(file);
 }
 std::vector<std::uint8_t> bytes(const nlohmann::json& numbers) {

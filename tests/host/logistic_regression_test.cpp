@@ -108,7 +108,7 @@ void expect_finite(const std::vector<float>& values) {
 
 class Golden : public ::testing::TestWithParam<const char*> {};
 TEST_P(Golden, AgreesWithScikitLearn) {
-    std::ifstream file(std::string(WARPVAE_GOLDENS) + "/logistic_regression/" + GetParam() + ".json");
+    std::ifstream file(std::string(WARPVAE_GOLDENS "/logistic_regression/") + GetParam() + ".json");
     const auto golden = nlohmann::json::parse(file);
     const int K = golden["classes"], d = golden["features"];
     const auto read = [&](const char* x, const char* y) {

@@ -15,7 +15,7 @@ namespace {
 using test::Random;
 
 TEST(Pca, AgreesWithScikitLearn) {
-    std::ifstream file(std::string(WARPVAE_GOLDENS) + "/pca/pca.json");
+    std::ifstream file(WARPVAE_GOLDENS "/pca/pca.json");
     const auto golden = nlohmann::json::parse(file);
     const int D = golden["features"], Z = golden["components"];
     const auto numbers = [&](const char* name) { return golden[name].get<std::vector<double>>(); };

@@ -23,7 +23,7 @@ using test::Tolerance;
 
 struct Golden {
     Golden() {
-        std::ifstream file(std::string(WARPVAE_GOLDENS) + "/umap/umap.json");
+        std::ifstream file(WARPVAE_GOLDENS "/umap/umap.json");
         json = nlohmann::json::parse(file);
         D = json["features"];
         for (const int hundredths : json["x"]) values.push_back(float(hundredths / 100.));

@@ -103,7 +103,7 @@ TEST(Adadelta, AtEveryBlockSize) {
 }
 
 TEST(Adadelta, AgreesWithTorch) {
-    std::ifstream golden(std::string(WARPVAE_GOLDENS) + "/adadelta.txt");
+    std::ifstream golden(WARPVAE_GOLDENS "/adadelta.txt");
     ASSERT_TRUE(golden) << "tests/goldens/adadelta.txt is missing";
     const int P = 7;
     std::vector<double> start(P);

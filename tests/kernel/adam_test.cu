@@ -100,7 +100,7 @@ TEST(Adam, AtEveryBlockSize) {
 }
 
 TEST(Adam, AgreesWithTorch) {
-    std::ifstream golden(std::string(WARPVAE_GOLDENS) + "/adam.txt");
+    std::ifstream golden(WARPVAE_GOLDENS "/adam.txt");
     ASSERT_TRUE(golden) << "tests/goldens/adam.txt is missing";
     const int P = 7;
     std::vector<double> start(P);

@@ -509,7 +509,7 @@ TEST(ThinPlateSpline, GridsOfLasagne) {
 // --- PyTorch ---------------------------------------------------------------------------------------------------------
 
 std::map<std::string, Numbers> torch_goldens() {
-    std::ifstream file(std::string(WARPVAE_GOLDENS) + "/grid_sample/torch.txt");
+    std::ifstream file(WARPVAE_GOLDENS "/grid_sample/torch.txt");
     std::map<std::string, Numbers> out;
     std::string line;
     while (std::getline(file, line)) {

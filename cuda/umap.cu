@@ -4,12 +4,6 @@
 
 namespace warpvae {
 
-Status fuzzy_membership(float* weights, float* rho, float* sigma, const float* distances, double mean_distance,
-                        std::size_t n, int k, Stream stream) {
-    if (k < 1) return {kInvalidValue};
-    return launch(fuzzy_membership_kernel<float>, for_blocks(fuzzy_membership_blocks(n), 1, Block::any(64)), stream,
-                  weights, rho, sigma, distances, mean_distance, n, k, std::log2(k + 1.));
-}
 template <class T>
 Status layout_half_epoch(T* out, const T* in, const LayoutGraph& graph, const LayoutStep& step, int C, Stream stream) {
     if (graph.vertices < 0 || step.epoch < 1 || step.half > 1 || step.negative_samples < 0 || out == in)

@@ -1,5 +1,5 @@
-// UMAP (McInnes and Healy 2018; umap-learn 0.5): how strongly a point belongs to its neighbours' fuzzy set, and the
-// layout that pulls along the edges of that graph and pushes random pairs apart.
+// UMAP's layout (McInnes and Healy 2018; umap-learn 0.5): it pulls along the edges of a fuzzy graph (fuzzy_graph.cuh)
+// and pushes random pairs apart.
 //
 // umap-learn visits directed edges one after the other. A visit of (i, j) moves both ends towards each other, then i
 // away from random points. A symmetric graph holds each edge twice, (i, j) and (j, i), with one rate, so both are due
@@ -28,47 +28,8 @@ inline constexpr std::size_t kVerticesPerBlock = 4;
 #else
 inline constexpr std::size_t kVerticesPerBlock = 32;
 #endif
-/// Blocks of fuzzy_membership, a thread for each point, and of layout_half_epoch.
-constexpr std::size_t fuzzy_membership_blocks(std::size_t n) { return (n + 63) / 64; }
 constexpr std::size_t layout_blocks(int vertices) {
     return (std::size_t(vertices) + kVerticesPerBlock - 1) / kVerticesPerBlock;
-}
-
-/// What smooth_knn_dist and compute_membership_strengths of umap-learn give with local connectivity 1; by bisection in
-/// double.
-template <class T>
-__global__ void fuzzy_membership_kernel(T* weights, T* rho, T* sigma, const T* distances, double mean_distance,
-                                        std::size_t n, int k, double target) {
-    for (std::size_t i : grid_stride(n)) {
-        const T* distance = distances + i * k;
-        double sum = 0, nearest = 0;
-        for (int m = k - 1; m >= 0; --m) {
-            sum += double(distance[m]);
-            if (distance[m] > T(0)) nearest = double(distance[m]);
-        }
-        double low = 0, high = INFINITY, width = 1;
-        for (int round = 0; round < 64; ++round) {
-            double total = 0;
-            for (int m = 0; m < k; ++m) {
-                const double beyond = double(distance[m]) - nearest;
-                total += beyond > 0 ? exp_(-beyond / width) : 1.;
-            }
-            if (total - target < 1e-5 && target - total < 1e-5) break;
-            if (total > target)
-                high = width;
-            else
-                low = width;
-            width = high == INFINITY ? 2 * width : (low + high) / 2;
-        }
-        const double least = 1e-3 * (nearest > 0 ? sum / (k + 1) : mean_distance);  // k + 1: the point itself, at 0
-        width = width < least ? least : width;
-        rho[i] = T(nearest);
-        sigma[i] = T(width);
-        for (int m = 0; m < k; ++m) {
-            const double beyond = double(distance[m]) - nearest;
-            weights[i * k + m] = beyond > 0 ? T(exp_(-beyond / width)) : T(1);
-        }
-    }
 }
 
 /// How hard points at squared distance d2 attract each other, per difference of coordinates: twice the derivative of

@@ -25,13 +25,27 @@ Status nearest_of_candidates(int* indices, float* distances, const int* candidat
 Status neighbour_ranks(int* ranks, const int* indices, const float* products, const float* norms, int first, int rows,
                        int n, int k, Stream stream);
 
-// --- UMAP: umap.cuh; the whole method: host/evaluate/umap.h ----------------------------------------------------------
+// --- UMAP: fuzzy_graph.cuh, umap.cuh; the whole method: host/evaluate/umap.h -----------------------------------------
 
 /// Fuzzy membership of each point's k nearest others, k from 1: weights [n, k] = exp(-max(0, distance - rho) / sigma),
 /// with rho [n] the smallest distance that is not 0 and sigma [n] such that a row's weights sum to log2(k + 1); sigma
 /// is at least a thousandth of the row's mean distance, of `mean_distance` where rho is 0. distances [n, k], ascending.
 Status fuzzy_membership(float* weights, float* rho, float* sigma, const float* distances, double mean_distance,
                         std::size_t n, int k, Stream stream);
+
+/// Where a graph of n points with k neighbours each is put, which has 2 n k edges at most, and what it needs meanwhile.
+struct FuzzyUnion {
+    unsigned* offsets;  ///< [n + 1]: row i has edges offsets[i]..offsets[i + 1] - 1
+    int* neighbours;    ///< [2 n k]: of each row, ascending
+    float* weights;     ///< [2 n k]
+    unsigned* next;     ///< [n], of no worth afterwards, as the two below
+    int* columns;       ///< [2 n k]
+    float* of_columns;  ///< [2 n k]
+};
+/// The union w + w^T - w w^T of the memberships w [n, k], from 0 to 1, of points in the sets of their neighbours
+/// indices [n, k]: no point twice in a row, none its own neighbour. Edges below `least`, or of weight 0, are left out.
+Status fuzzy_union(const FuzzyUnion& to, const int* indices, const float* memberships, float least, std::size_t n,
+                   int k, Stream stream);
 
 /// A symmetric graph by rows: vertex i has edges offsets[i]..offsets[i + 1] - 1.
 struct LayoutGraph {

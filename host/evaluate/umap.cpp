@@ -16,12 +16,6 @@ constexpr float kRepulsion = 1;
 constexpr int kNegativeSamples = 5;
 constexpr double kLearningRate = 1;
 
-/// An entry of a sparse matrix's row.
-struct Entry {
-    int column;
-    float weight;
-};
-
 /// The first `components` principal components as umap-learn starts from them: the largest coordinate becomes 10, noise
 /// of 1e-4 parts equal points, and each axis is stretched over 0..10.
 std::vector<float> start(const Matmul& matmul, const float* x, std::size_t n, int D, const UmapOptions& options) {
@@ -45,67 +39,26 @@ std::vector<float> start(const Matmul& matmul, const float* x, std::size_t n, in
     return at;
 }
 
-/// The graph on the device, for `epochs` epochs: an edge too weak to be due once is left out.
-struct DeviceGraph {
-    DeviceGraph(const FuzzyGraph& graph, int epochs) {
-        const float strongest = *std::max_element(graph.weights.begin(), graph.weights.end());
-        std::vector<unsigned> first{0};
-        std::vector<int> kept;
-        std::vector<float> rate;
-        for (std::size_t i = 0; i + 1 < graph.offsets.size(); ++i) {
-            for (unsigned e = graph.offsets[i]; e < graph.offsets[i + 1]; ++e)
-                if (graph.weights[e] * float(epochs) >= strongest) {
-                    kept.push_back(graph.neighbours[e]);
-                    rate.push_back(graph.weights[e] / strongest);
-                }
-            first.push_back(unsigned(kept.size()));
-        }
-        offsets = DeviceBuffer<unsigned>(first, "UMAP's graph");
-        neighbours = DeviceBuffer<int>(kept, "UMAP's graph");
-        rates = DeviceBuffer<float>(rate, "UMAP's graph");
-    }
-    LayoutGraph view() const { return {offsets.data(), neighbours.data(), rates.data(), int(offsets.size() - 1)}; }
-    DeviceBuffer<unsigned> offsets;
-    DeviceBuffer<int> neighbours;
-    DeviceBuffer<float> rates;
-};
-
 }  // namespace
 
-FuzzyGraph fuzzy_graph(const Neighbours& neighbours, Stream stream) {
-    const std::size_t k = std::size_t(neighbours.k), n = neighbours.indices.size() / k;
-    DeviceBuffer<float> weights(n * k, "UMAP's memberships"), rho(n), sigma(n);
-    DeviceBuffer<double> total(1);
+FuzzyGraph fuzzy_graph(const Neighbours& neighbours, float least, Stream stream) {
+    const std::size_t k = std::size_t(neighbours.k), n = neighbours.indices.size() / k, most = 2 * n * k;
+    const char* const name = "UMAP's graph";
+    FuzzyGraph graph{DeviceBuffer<float>(n, name), DeviceBuffer<float>(n, name), DeviceBuffer<unsigned>(n + 1, name),
+                     DeviceBuffer<int>(most, name), DeviceBuffer<float>(most, name)};
+    DeviceBuffer<float> memberships(n * k, name), of_columns(most, name);
+    DeviceBuffer<unsigned> next(n, name);
+    DeviceBuffer<int> columns(most, name);
+    DeviceBuffer<double> total(1, name);
     total.zero(stream);
     check(accumulate_sum(total.data(), 0, neighbours.distances.data(), 1, int(n * k), stream));
     const double mean = total.download(stream)[0] / (double(n) * double(k + 1));
-    check(fuzzy_membership(weights.data(), rho.data(), sigma.data(), neighbours.distances.data(), mean, n, neighbours.k,
-                           stream));
-    const std::vector<float> w = weights.download(stream);
-    const std::vector<int> to = neighbours.indices.download(stream);
-
-    // Row i's own entries and, as the rows are walked in order, those of its column, sorted; then both as one.
-    std::vector<std::vector<Entry>> incoming(n);
-    for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t m = i * k; m < (i + 1) * k; ++m) incoming[to[m]].push_back({int(i), w[m]});
-    FuzzyGraph graph{rho.download(stream), sigma.download(stream), {0}, {}, {}};
-    std::vector<Entry> own(k);
-    const auto add = [&](int column, float weight) {
-        if (weight > 0) graph.neighbours.push_back(column), graph.weights.push_back(weight);
-    };
-    for (std::size_t i = 0; i < n; ++i) {
-        for (std::size_t m = 0; m < k; ++m) own[m] = {to[i * k + m], w[i * k + m]};
-        std::sort(own.begin(), own.end(), [](const Entry& a, const Entry& b) { return a.column < b.column; });
-        auto a = own.begin();
-        for (const Entry& b : incoming[i]) {
-            for (; a != own.end() && a->column < b.column; ++a) add(a->column, a->weight);
-            const bool is_both = a != own.end() && a->column == b.column;
-            add(b.column, is_both ? a->weight + b.weight - a->weight * b.weight : b.weight);
-            a += is_both;
-        }
-        for (; a != own.end(); ++a) add(a->column, a->weight);
-        graph.offsets.push_back(unsigned(graph.neighbours.size()));
-    }
+    check(fuzzy_membership(memberships.data(), graph.rho.data(), graph.sigma.data(), neighbours.distances.data(), mean,
+                           n, neighbours.k, stream));
+    check(fuzzy_union({graph.offsets.data(), graph.neighbours.data(), graph.weights.data(), next.data(), columns.data(),
+                       of_columns.data()},
+                      neighbours.indices.data(), memberships.data(), least, n, neighbours.k, stream));
+    check(stream_synchronize(stream));  // the buffers end here
     return graph;
 }
 
@@ -126,8 +79,9 @@ DeviceBuffer<float> umap(const Matmul& matmul, const float* x, std::size_t n, in
     const Stream stream = matmul.stream();
     const int epochs = options.epochs ? options.epochs : n <= 10000 ? 500 : 200;
 
-    const DeviceGraph graph(
-        fuzzy_graph(nearest_neighbours(matmul, x, n, D, options.neighbours - 1, kRowProducts, "UMAP"), stream), epochs);
+    const FuzzyGraph graph =
+        fuzzy_graph(nearest_neighbours(matmul, x, n, D, options.neighbours - 1, kRowProducts, "UMAP"),
+                    1.f / float(epochs), stream);  // a weaker edge would never be due
     DeviceBuffer<float> at(start(matmul, x, n, D, options), "UMAP"), next(at.size(), "UMAP");
     LayoutStep step{kUmapCurve.a, kUmapCurve.b, 0, kRepulsion, kNegativeSamples, options.seed, 0, 0};
     for (int epoch = 1; epoch < epochs; ++epoch) {  // umap-learn's epoch 0 moves nothing

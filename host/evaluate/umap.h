@@ -4,7 +4,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "cuda/device/buffer.h"
 #include "cuda/ops.h"
@@ -26,14 +25,17 @@ struct UmapCurve {
 };
 inline constexpr UmapCurve kUmapCurve = {1.57694364f, 0.895060718f};
 
-/// The symmetric fuzzy graph w + w^T - w w^T of the neighbours' memberships, by rows; neighbours ascend.
+/// The symmetric fuzzy graph of the neighbours' memberships, on the device. No weight is above 1, and each point has
+/// an edge of that weight: its nearest neighbour's. So weights are also the rates of LayoutGraph.
 struct FuzzyGraph {
-    std::vector<float> rho, sigma;  ///< [n]: fuzzy_membership
-    std::vector<unsigned> offsets;  ///< [n + 1]
-    std::vector<int> neighbours;    ///< [edges]
-    std::vector<float> weights;     ///< [edges]
+    DeviceBuffer<float> rho, sigma;  ///< [n]: fuzzy_membership
+    DeviceBuffer<unsigned> offsets;  ///< [n + 1]
+    DeviceBuffer<int> neighbours;    ///< room for [2 n k], of which offsets[n] are edges: by rows, ascending
+    DeviceBuffer<float> weights;     ///< of each edge
+    LayoutGraph view() const { return {offsets.data(), neighbours.data(), weights.data(), int(rho.size())}; }
 };
-FuzzyGraph fuzzy_graph(const Neighbours& neighbours, Stream stream);
+/// Without the edges below `least`.
+FuzzyGraph fuzzy_graph(const Neighbours& neighbours, float least, Stream stream);
 
 /// Positions, device [n, components]. x: device [n, D]. Throws Error naming an option out of range, fewer rows than
 /// neighbours, fewer features than components, or a number that is not finite.

@@ -1,5 +1,6 @@
-// UMAP's memberships and half epochs of its layout against plain loops, its pull against finite differences.
+// UMAP's memberships, their union and half epochs of its layout against plain loops, its pull against finite differences.
 #include <array>
+#include <map>
 
 #include "cuda/ops/random.h"
 #include "cuda/ops/umap.h"
@@ -62,6 +63,72 @@ TEST(FuzzyMembership, SumsToTheLogarithmOfTheNeighbours) {
             });
         }
     EXPECT_FALSE(fuzzy_membership(nullptr, nullptr, nullptr, nullptr, 1, 1, 0, nullptr).ok());
+}
+
+// --- fuzzy_union -----------------------------------------------------------------------------------------------------
+
+/// k others of each of n points. Point 0 is a neighbour of all, so that its row is long.
+std::vector<int> some_neighbours(std::size_t n, int k) {
+    Random random(n + k);
+    std::vector<int> indices;
+    for (int i = 0; i < int(n); ++i) {
+        std::vector<int> others;
+        for (int j = 0; j < int(n); ++j)
+            if (j != i) others.push_back(j);
+        for (int m = 0; m < k; ++m) {
+            const int of = m == 0 && i > 0 ? 0 : random.integer(m, int(others.size()) - 1);
+            std::swap(others[m], others[of]);
+            indices.push_back(others[m]);
+        }
+    }
+    return indices;
+}
+
+TEST(FuzzyUnion, AgainstThePlainSum) {
+    for (const auto& [n, k] : std::vector<std::pair<std::size_t, int>>{{0, 3}, {2, 1}, {5, 4}, {67, 1}, {131, 14}})
+        for (const float least : {0.f, 0.3f}) {
+            const auto indices = some_neighbours(n, k);
+            auto memberships = Random(n).uniforms<float>(n * k, 0, 1);
+            for (std::size_t e = 0; e < memberships.size(); e += 3) memberships[e] = e % 2 ? 1.f : 0.f;
+            std::map<std::pair<int, int>, double> w;
+            for (std::size_t e = 0; e < indices.size(); ++e) w[{int(e) / k, indices[e]}] = memberships[e];
+            std::map<std::pair<int, int>, double> expected;
+            for (const auto& [ends, mine] : w) {
+                const auto back = w.find({ends.second, ends.first});
+                const double its = back == w.end() ? 0 : back->second, both = mine + its - mine * its;
+                if (both > 0 && both >= double(least)) expected[ends] = expected[{ends.second, ends.first}] = both;
+            }
+            const std::size_t most = 2 * n * k;
+            at_all_block_sizes([&] {
+                const GuardedBuffer<int> to(indices);
+                const GuardedBuffer<float> of(memberships);
+                GuardedBuffer<unsigned> offsets(n + 1), next(n);
+                GuardedBuffer<int> neighbours(most), columns(most);
+                GuardedBuffer<float> weights(most), of_columns(most);
+                check(fuzzy_union(
+                    {offsets.data(), neighbours.data(), weights.data(), next.data(), columns.data(), of_columns.data()},
+                    to.data(), of.data(), least, n, k, nullptr));
+                const auto first = offsets.download();
+                const auto columns_of = neighbours.download();
+                const auto found = weights.download();
+                ASSERT_EQ(first[0], 0u);
+                ASSERT_EQ(first[n], expected.size()) << n << " points, k " << k;
+                auto edge = expected.begin();  // by rows, columns ascending
+                for (std::size_t i = 0; i < n; ++i)
+                    for (unsigned e = first[i]; e < first[i + 1]; ++e, ++edge) {
+                        ASSERT_EQ(std::make_pair(int(i), columns_of[e]), edge->first);
+                        EXPECT_NEAR(found[e], edge->second, 2 * kRounding<float>);  // a difference, a product and a sum
+                        EXPECT_LE(found[e], edge->second < 1 ? 1.f : float(edge->second));
+                        EXPECT_GE(found[e], edge->second < 1 ? 0.f : 1.f);
+                        const unsigned* const begin = first.data() + columns_of[e];  // the same from the other end
+                        const auto back =
+                            std::lower_bound(columns_of.begin() + begin[0], columns_of.begin() + begin[1], int(i));
+                        ASSERT_EQ(found[std::size_t(back - columns_of.begin())], found[e]);
+                    }
+            });
+        }
+    EXPECT_FALSE(fuzzy_union({}, nullptr, nullptr, 0, 1, 0, nullptr).ok());
+    EXPECT_FALSE(fuzzy_union({}, nullptr, nullptr, 0, std::size_t(1) << 31, 1, nullptr).ok());
 }
 
 // --- layout_half_epoch -----------------------------------------------------------------------------------------------

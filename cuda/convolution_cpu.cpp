@@ -115,10 +115,7 @@ void Plan::operator()(Pass pass, const float* x_data, const float* y_data, const
 
 using Key = std::tuple<Pass, int, int, int, int, int, int, int, int>;
 
-bool is_valid(const ConvolutionShape& s, int R, int N) {
-    return R >= 0 && N >= 0 && s.x_channels > 0 && s.y_channels > 0 && s.kernel > 0 && s.stride > 0 && s.padding >= 0 &&
-           s.padding < s.kernel && s.x_height + 2 * s.padding >= s.kernel && s.x_width + 2 * s.padding >= s.kernel;
-}
+bool is_valid(const ConvolutionShape& shape, int R, int N) { return R >= 0 && N >= 0 && shape.is_sound(); }
 
 }  // namespace
 

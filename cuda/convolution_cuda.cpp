@@ -343,15 +343,10 @@ std::string convolution_library() {
 
 namespace {
 
-bool is_valid(const ConvolutionShape& s) {
-    return s.x_channels > 0 && s.y_channels > 0 && s.kernel > 0 && s.stride > 0 && s.padding >= 0 && s.x_height > 0 &&
-           s.x_width > 0 && s.x_height + 2 * s.padding >= s.kernel && s.x_width + 2 * s.padding >= s.kernel;
-}
-
 template <class T>
 Status convolve(const Convolver& convolver, const Operation& operation, T* x, T* W, T* y, std::size_t P,
                 const ConvolutionShape& s, int R, int N) {
-    if (R < 0 || N < 0 || !is_valid(s)) return {kInvalidValue};
+    if (R < 0 || N < 0 || !s.is_sound()) return {kInvalidValue};
     Convolver::Impl& impl = convolver.impl();
     const bool is_output = &operation == &kBackwardWeights;  // W
     if (N == 0) {

@@ -10,8 +10,8 @@
 // tiles would be mostly empty, its blocks are runs of images (direct_convolution_weights.cuh).
 //
 // Contract: block fixed (128 threads for each owner of slices), two blocks of 256 threads a multiprocessor, 128
-// registers and no spills; deterministic; a replica's bits depend on nothing beside it. Reads x and dy once for every
-// tile of a run.
+// registers and no spills; dynamic shared memory as the tile or direct_convolution_weights.cuh says; deterministic; a
+// replica's bits depend on nothing beside it. Reads x and dy once for every tile of a run.
 #pragma once
 #include "cuda/convolution_operands.cuh"
 #include "cuda/device/ticket.cuh"

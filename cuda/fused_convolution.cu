@@ -8,10 +8,8 @@ namespace {
 using ForwardWork = ConvolutionWork<Operand>;
 using AdjointWork = ConvolutionWork<FilterColumns>;
 
-bool is_valid(const ConvolutionShape& s, int R, int N) {
-    return R >= 0 && N >= 0 && s.x_channels > 0 && s.y_channels > 0 && s.kernel > 0 && s.stride > 0 && s.padding >= 0 &&
-           s.padding < s.kernel && s.x_height + 2 * s.padding >= s.kernel && s.x_width + 2 * s.padding >= s.kernel &&
-           fused_convolution_fits(s, N);
+bool is_valid(const ConvolutionShape& shape, int R, int N) {
+    return R >= 0 && N >= 0 && shape.is_sound() && fused_convolution_fits(shape, N);
 }
 
 bool is_possible(Activation activation) { return activation == Activation::kNone || activation == Activation::kRelu; }

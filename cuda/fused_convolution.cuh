@@ -9,8 +9,8 @@
 // All is float, channels last. x [R, N, H, W, C], y [R, N, H', W', O]; W [O, k, k, C] and b of replica r at stride P.
 //
 // Contract: block fixed (DenseTile); one block per tile, the replica along y. Each window is read once for every tile
-// of columns, through the multiprocessor's cache, which windows that overlap share. Deterministic; a replica's bits
-// depend on nothing beside it.
+// of columns, through the multiprocessor's cache, which windows that overlap share. Dynamic shared memory as
+// DenseTile says. Deterministic; a replica's bits depend on nothing beside it.
 #pragma once
 #include "cuda/activation.cuh"
 #include "cuda/convolution_operands.cuh"

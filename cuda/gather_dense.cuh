@@ -8,9 +8,9 @@
 // A thread's bytes of one chunk are under way while it stores those of the chunk before: cp.async copies bytes as they
 // are, so these go through registers.
 //
-// Contract: block fixed (DenseTile), 123 registers on sm_90a and no spills; one block per tile, the replica along y.
-// Reads the bytes once per tile of columns, writes 4 bytes a pixel once. Deterministic; the bits of y and x are those
-// of gather and fused_dense_forward.
+// Contract: block fixed (DenseTile), 123 registers on sm_90a and no spills; dynamic shared memory as the tile says; one
+// block per tile, the replica along y. Reads the bytes once per tile of columns, writes 4 bytes a pixel once.
+// Deterministic; the bits of y and x are those of gather and fused_dense_forward.
 #pragma once
 #include "cuda/fused_dense.cuh"
 #include "cuda/gather.cuh"

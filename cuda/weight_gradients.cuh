@@ -13,9 +13,9 @@
 // runs of such elements are blocks of the same launch.
 //
 // Contract: block fixed (DenseTile 32 x 64), 128 registers and no spills: four blocks of 128 threads a multiprocessor,
-// or one of four groups where rows are many and tiles few; reads dy and x once per tile, from L2; the rule's own bytes
-// are those of its optimiser, less the gradient's 8 a parameter. Deterministic; a replica's bits depend on nothing
-// beside it.
+// or one of four groups where rows are many and tiles few; dynamic shared memory as the tile says; reads dy and x once
+// per tile, from L2; the rule's own bytes are those of its optimiser, less the gradient's 8 a parameter. Deterministic;
+// a replica's bits depend on nothing beside it.
 #pragma once
 #include "cuda/dense_tile.cuh"
 #include "cuda/device/ticket.cuh"

@@ -15,7 +15,7 @@ kernels, which compiles alone as C++17, by nvcc and by a C++ compiler, and launc
 latents, P parameters) and what all launchers have in common: [`cuda/ops.h`](../cuda/ops.h).
 
 * Every launcher takes a stream of CUDA's and returns a `Status`, 0 or CUDA's error code. It runs later, in the stream.
-* Every result is deterministic. Where a contract names no shared memory, a kernel has its reductions' alone.
+* Every result is deterministic. Where a contract names no dynamic shared memory, a kernel asks for none.
 * "block any": 1 thread, or a multiple of 32; "block fixed": the launcher knows.
 * Share of the floor: the time that the bytes or multiplications take at the card's rate, over the time measured, on the commit and in the
   way that the source says. A share is no newer than its source.
@@ -78,6 +78,12 @@ def shares():
     return rows
 
 
+def asks_for_shared_memory(name):
+    """Whether a launch of cuda/<name>.cu passes a number of bytes: the last of its configuration's four."""
+    source = (ROOT / "cuda" / f"{name}.cu").read_text()
+    return re.search(r"for_blocks\((?:[^;]*?)\b(?:\w*bytes\w*)\b[^;]*?\)\s*[,;]", source) is not None
+
+
 def names(text):
     """The operations' names, as code in a table's cell."""
     return ", ".join(f"`{name}`" for name in dict.fromkeys(text))
@@ -89,11 +95,16 @@ def page():
     found, wrong = launchers()
     measured = shares()
     operations = [name for name in headers if name in found]
-    wrong += [f"profiling/results/shares.csv: there is no cuda/{name}.cuh" for name in measured if name not in headers]
+    wrong += [f"profiling/results/shares.csv: cuda/{name}.cuh has no launcher, so nobody would see its share"
+              for name in measured if name not in operations]
     wrong += [f"cuda/{name}.cuh: no comment at its head" for name, lines in headers.items() if not lines]
     for name in operations:
         text = " ".join(headers[name])
         wrong += [f"cuda/{name}.cuh does not say {what}" for what, words in CONTRACT.items() if not re.search(words, text, re.I)]
+        if asks_for_shared_memory(name) and "shared memory" not in text:
+            wrong.append(f"cuda/{name}.cuh does not say what shared memory its launches ask for")
+        if not re.search(r"\[\w", text + "".join(declaration for _, _, declaration in found[name])):
+            wrong.append(f"cuda/{name}.cuh and its launchers name no array's shape")
 
     out = [HEAD, "| operation | what | launchers | share of the floor |", "| --- | --- | --- | --- |"]
     for name in operations:

@@ -27,6 +27,7 @@
 #include "cuda/device/device.h"
 #include "cuda/device/device_environment.h"
 #include "cuda/device/launch.cuh"
+#include "cuda/device/launch_count.h"
 #include "cuda/device/launch_options.h"
 
 __thread uint3 threadIdx, blockIdx;
@@ -198,10 +199,15 @@ void enter_block(const Grid& grid, std::size_t block) {
 }
 }  // namespace
 
+namespace {
+std::atomic<std::size_t> launches{0};
+}
+
 Status run_grid(dim3 extent, int threads, std::size_t shared_bytes, void (*call)(void*), void* context) {
     // What no GPU takes is refused here too: 1024 threads, 65535 blocks along y and z, 227 KB of shared memory.
     if (threads < 1 || threads > 1024 || extent.y > 65535 || extent.z > 65535 || shared_bytes > 227 * 1024)
         return {kInvalidValue};
+    ++launches;
     DeviceAccess access;
     Grid grid{extent, threads, shared_bytes, call, context};
     const std::size_t blocks = std::size_t(extent.x) * extent.y * extent.z;
@@ -281,6 +287,8 @@ DeviceAccess::~DeviceAccess() {
 }
 
 }  // namespace cpu
+
+std::size_t launch_count() { return cpu::launches; }
 
 namespace {
 

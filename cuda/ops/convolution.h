@@ -13,14 +13,20 @@ namespace warpvae {
 
 // --- convolutions: convolution_{cpu,cuda}.cpp ------------------------------------------------------------------------
 
-/// Square windows, the same padding with zeros on all sides; sizes from 1. `x` is the wide side: out = (in + 2 padding
-/// - kernel) / stride + 1 of y.
+/// Square windows, the same padding with zeros on all sides; sizes from 1, and less padding than a window is wide, for
+/// with more there would be windows of nothing but padding. `x` is the wide side: out = (in + 2 padding - kernel) /
+/// stride + 1 of y.
 struct ConvolutionShape {
     int x_channels = 1, x_height = 28, x_width = 28;
     int y_channels = 1;
     int kernel = 5, stride = 1, padding = 2;
     WARPVAE_HOST_DEVICE constexpr int y_height() const { return (x_height + 2 * padding - kernel) / stride + 1; }
     WARPVAE_HOST_DEVICE constexpr int y_width() const { return (x_width + 2 * padding - kernel) / stride + 1; }
+    /// What every launcher asks for, of a library or not.
+    constexpr bool is_sound() const {
+        return x_channels > 0 && x_height > 0 && x_width > 0 && y_channels > 0 && kernel > 0 && stride > 0 &&
+               padding >= 0 && padding < kernel && x_height + 2 * padding >= kernel && x_width + 2 * padding >= kernel;
+    }
     constexpr std::size_t x_size() const { return std::size_t(x_channels) * x_height * x_width; }
     constexpr std::size_t y_size() const { return std::size_t(y_channels) * y_height() * y_width(); }
     constexpr std::size_t weights() const { return std::size_t(y_channels) * x_channels * kernel * kernel; }

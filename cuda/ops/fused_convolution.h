@@ -10,9 +10,20 @@ namespace warpvae {
 /// Whether the fused kernels take this shape: strides up to 3, at most 128 channels on either side, and N images of at
 /// most 2^31 - 1 numbers in all on either side.
 bool fused_convolution_fits(const ConvolutionShape& shape, int N);
-/// Whether a layer of T runs them: float on a GPU at Math::kFp32 or kTf32 where it fits, for up to N images. It is
-/// never decided by timing, for the libraries' sums have other bits. Larger shapes are a library's, whose tiles for
-/// many channels are as good; so are doubles.
+/// Whether a layer of T runs them, for up to N images. It is never decided by timing, for the libraries' sums have
+/// other bits, but by this table:
+///
+///   T, arithmetic, shape                 runs on   why
+///   float, fp32 or TF32, a shape that    ours      cuDNN's deterministic engines are behind on every layer that was
+///   fits                                           measured (1 to 64 channels), by up to 45 times
+///   more than 128 channels               cuDNN     its tiles are made for many channels; ours were never measured
+///   a stride above 3                     cuDNN     the input gradient would be more than nine classes of pixels
+///   more than 2^31 - 1 numbers a side    cuDNN     places are 32 bits
+///   bf16                                 cuDNN     the tensor cores' bf16 form is not written
+///   double                               cuDNN     the tests' reference
+///   anything on the CPU device           oneDNN    a library for that processor; ours run there as lanes, in tests
+///
+/// A stack of layers (models/conv_stack.h) runs on ours if all of its layers do: there is one way through it.
 template <class T>
 bool convolution_is_fused(const Convolver& convolver, const ConvolutionShape& shape, int N);
 

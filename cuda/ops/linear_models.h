@@ -52,7 +52,7 @@ Status lbfgs_second_loop(const LbfgsState<double>& state, LbfgsScalars* scalars,
 /// trial = theta + step * direction where control[q].active.
 Status lbfgs_trial(const LbfgsState<double>& state, const LbfgsControl* control, int Q, std::size_t P, Stream stream);
 /// After an evaluation, with `scalars` of it: ends each active problem, asks for another step, or accepts the trial
-/// point and asks for a new direction. Takes back what earlier calls asked of problems that have ended.
+/// point and asks for a new direction. Takes back what earlier calls asked of problems that have ended. All are [Q].
 Status lbfgs_decide(LbfgsSearch* search, LbfgsControl* control, const LbfgsScalars* scalars, int Q, Stream stream);
 
 /// Symmetric positive definite matrices [R, D, D] := their inverses, in place. D at most 3072.

@@ -144,7 +144,7 @@ TEST(FusedConvolution, IsExactOnIntegers) {
 }
 
 /// The weights' gradients of a problem's layer, the rest of the arena as it was: NaN.
-std::vector<float> weight_gradients_of(const Problem& p, bool transposed) {
+std::vector<float> weight_gradients_of(const Problem& p, bool transposed, MathStream stream = nullptr) {
     const GuardedBuffer<float> x(p.x), y(p.y);
     GuardedBuffer<float> gradients(p.c.R * p.P);
     const PartialGradientSizes sizes = partial_gradients(p.c.shape, transposed, p.c.N);
@@ -153,7 +153,7 @@ std::vector<float> weight_gradients_of(const Problem& p, bool transposed) {
     const WeightLayers<float> layers{
         {}, {{0, p.bias_at(), y.data(), x.data(), p.c.shape, transposed, p.c.N, {parts.data(), arrived.data()}}}};
     for (int call = 0; call < 2; ++call)  // the second finds the tickets as the first left them
-        check(weight_gradients(gradients.data(), layers, p.c.R, p.P, nullptr));
+        check(weight_gradients(gradients.data(), layers, p.c.R, p.P, stream));
     return gradients.download();
 }
 
@@ -183,6 +183,72 @@ TEST(ConvolutionWeights, EqualTheirSums) {
                             << name_of(c) << (is_bias ? " bias " : " weight ") << at << " transposed " << transposed;
                 }
             }
+}
+
+double inner_product(const std::vector<float>& a, const std::vector<float>& b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) sum += double(a[i]) * b[i];
+    return sum;
+}
+
+// <y, x * W> = <dx, x> = <dW, W> for the input gradient dx and the weights' dW that belong to y: three kernels, one
+// trilinear form. Of integers, so that each inner product is exact.
+TEST(FusedConvolution, PassesAreEachOthersAdjoints) {
+    for (const Case& c : cases()) {
+        Problem p(c, true);
+        for (int r = 0; r < c.R; ++r)  // no biases
+            for (std::size_t i = c.shape.weights(); i < p.P; ++i) p.arena[r * p.P + i] = 0;
+        const GuardedBuffer<float> x(p.x), y(p.y), arena(p.arena);
+        GuardedBuffer<float> forward(p.y.size()), dx(p.x.size());
+        const Activation none = Activation::kNone;
+        check(fused_convolution_forward(forward.data(), x.data(), arena.data(), arena.data() + p.bias_at(), p.P, none,
+                                        c.shape, c.R, c.N, nullptr));
+        check(fused_convolution_backward_data(dx.data(), y.data(), x.data(), arena.data(), p.P, none, c.shape, c.R, c.N,
+                                              nullptr));
+        const std::vector<float> gradients = weight_gradients_of(p, false);
+        double by_weights = 0;
+        for (int r = 0; r < c.R; ++r)
+            by_weights +=
+                inner_product(slice(gradients, r * p.P, c.shape.weights()), slice(p.arena, r * p.P, c.shape.weights()));
+        const double by_outputs = inner_product(p.y, forward.download());
+        EXPECT_EQ(inner_product(dx.download(), p.x), by_outputs) << name_of(c);
+        EXPECT_EQ(by_weights, by_outputs) << name_of(c);
+    }
+}
+
+// TF32 keeps 10 bits of each factor: a product is wrong by 2^-10 of itself, or by 2^-9 where bits are cut off.
+TEST(FusedConvolution, InTf32IsAsCloseAsItsFactors) {
+    const double unit = std::ldexp(1., -9);
+    for (const Case& c : cases()) {
+        const Problem p(c, false);
+        for (int pass = 0; pass < 4; ++pass) {
+            Sums sums = expected(p, Pass(pass));
+            for (double& m : sums.magnitudes) m = unit * m + 1e-30;
+            expect_close(fused(p, Pass(pass), {nullptr, Math::kTf32}), sums.values, sums.magnitudes,
+                         name_of(c) + " " + kPassNames[pass] + " in TF32");
+        }
+        const std::vector<float> out = weight_gradients_of(p, false, {nullptr, Math::kTf32});
+        Sums sums(c.R * p.P);
+        p.for_products([&](int r, std::size_t xi, std::size_t yi, std::size_t wi) {
+            sums.add(r * p.P + wi, double(p.x[xi]) * p.y[yi]);
+        });
+        for (std::size_t i = 0; i < out.size(); ++i)
+            if (i % p.P < c.shape.weights())
+                ASSERT_NEAR(out[i], sums.values[i], unit * sums.magnitudes[i] + 1e-30)
+                    << name_of(c) << " weight " << i % p.P << " in TF32";
+    }
+}
+
+TEST(FusedConvolution, RefusesWindowsOfNothingButPadding) {
+    const GuardedBuffer<float> in(1024);
+    GuardedBuffer<float> out(1024);
+    const ConvolutionShape shape{1, 4, 4, 1, 3, 1, 3};
+    EXPECT_EQ(fused_convolution_forward(out.data(), in.data(), in.data(), in.data(), 16, Activation::kNone, shape, 1, 1,
+                                        nullptr)
+                  .code,
+              kInvalidValue);
+    EXPECT_EQ(convolution_forward<float>(Convolver(), out.data(), in.data(), in.data(), 16, shape, 1, 1).code,
+              kInvalidValue);
 }
 
 // A card with little shared memory has blocks of half as many warps.

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "cuda/device/launch_count.h"
 #include "cuda/device/launch_options.h"
 #include "tests/support/equivae_step.h"
 
@@ -372,6 +373,36 @@ TEST(Equivae, SameBitsTogetherAloneAndResumed) {
                                "interrupted");
         EXPECT_NE(together[0], together[1]);
     }
+}
+
+/// Kernels that a step of the paper's layers launches, without those of an epoch's end.
+std::size_t launches_of_a_step(bool semi) {
+    EquivaeConfig config;
+    config.filters = {2, 2, 2, 2, 2}, config.decoder_filters = {2, 2, 2, 2};  // as many layers, less work
+    config.classes = 3, config.max_complement = 1;
+    config.semi_supervised = semi;
+    const Data all(1, 8, 3, 784, 6), rest(1, 8, 3, 784, 7), fewer(1, 6, 3, 784, 7), few(1, 6, 3, 784, 6);
+    const auto launched = [&](const DeviceImages& images, const EquivaeData& labelled) {
+        Training training(config, images, labelled, {1}, {{0, 2}}, 1e-3f);
+        const std::size_t before = launch_count();
+        training.epoch();
+        return launch_count() - before;
+    };
+    // An epoch of four minibatches of two has a step more than one of three.
+    return launched(semi ? rest.images : all.images, all.view(8)) -
+           launched(semi ? fewer.images : few.images, semi ? all.view(6) : few.view(6));
+}
+
+TEST(Equivae, AStepIsFewLaunches) {
+    if (device_is_gpu()) GTEST_SKIP() << "a GPU's launches are not counted";
+#ifdef WARPVAE_SANITIZED
+    GTEST_SKIP() << "it counts, and touches nothing that other tests do not";
+#endif
+    const test::FusedDense on;
+    const std::size_t supervised = launches_of_a_step(false), semi = launches_of_a_step(true);
+    std::printf("%zu launches a step with all labels, %zu with few\n", supervised, semi);
+    EXPECT_LT(supervised, 40u);
+    EXPECT_LT(semi, 70u);
 }
 
 // The losses of three epochs, so that a change of any operation or draw shows; a GPU's differ in the last digits.

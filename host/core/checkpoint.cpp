@@ -39,6 +39,12 @@ std::vector<float> read_arena(const SafeTensors& file, const std::string& prefix
     return values;
 }
 
+std::uint64_t step_of(const SafeTensors& file, const fs::path& path) {
+    const std::vector<std::uint64_t> step = file.at("step").values<std::uint64_t>();
+    if (step.size() != 1) throw Error(path.string() + ": tensor step must be one number");
+    return step[0];
+}
+
 std::optional<Trainer::State> load_checkpoint(const fs::path& path, const ParameterLayout& layout,
                                               const Metadata& expected) {
     if (!fs::exists(path)) return std::nullopt;
@@ -48,9 +54,7 @@ std::optional<Trainer::State> load_checkpoint(const fs::path& path, const Parame
             throw Error(path.string() + " was made with " + key + " = " + file.metadata_at(key) + ", this run has " +
                         key + " = " + value + "; use the same settings, or another --out");
     Trainer::State state;
-    const std::vector<std::uint64_t> step = file.at("step").values<std::uint64_t>();
-    if (step.size() != 1) throw Error(path.string() + ": tensor step must be one number");
-    state.step = step[0];
+    state.step = step_of(file, path);
     state.values = read_arena(file, "", layout, path);
     const std::string any = layout.tensors().front().name;
     if (file.contains(moment_names(Optimiser::kAdadelta)[0] + any)) state.optimiser = Optimiser::kAdadelta;
@@ -98,9 +102,16 @@ void save_checkpoint(const fs::path& folder, const ParameterLayout& layout, cons
     write_file(folder / kCheckpoint, bytes);
 }
 
+std::set<std::uint64_t> saved_steps(const fs::path& folder) {
+    std::set<std::uint64_t> steps;
+    for (const char* name : {kPreviousCheckpoint, kCheckpoint})
+        if (fs::exists(folder / name)) steps.insert(step_of(read_safetensors(folder / name), folder / name));
+    return steps;
+}
+
 void drop_checkpoint_after(const fs::path& folder, std::uint64_t step) {
     const fs::path path = folder / kCheckpoint;
-    if (!fs::exists(path) || read_safetensors(path).at("step").values<std::uint64_t>()[0] <= step) return;
+    if (!fs::exists(path) || step_of(read_safetensors(path), path) <= step) return;
     std::error_code ignored;  // a folder that cannot be written is found at the next save
     fs::remove(path, ignored);
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,9 @@ std::vector<float> load_weights(const std::filesystem::path& path, const Paramet
 /// common_checkpoints).
 void save_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout, const Trainer::State& state,
                      const Metadata& metadata);
+
+/// The steps of the checkpoints in `folder`; empty if there are none.
+std::set<std::uint64_t> saved_steps(const std::filesystem::path& folder);
 
 /// Removes checkpoint.safetensors where it is of a later step than `step`, which others of its group have not: else the
 /// next one to be saved would take the place of the last that they share.

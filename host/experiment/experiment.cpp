@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -180,9 +181,13 @@ void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
     std::vector<Work> left;
     std::size_t number = 0;
     for (const std::vector<Replica*>& group : groups_of(replicas, most_together(options().together, replicas.size()))) {
-        bool done = run_.folder.resumes();
-        for (Replica* replica : group) done = run_.folder.resumes() && is_done(*replica) && done;
-        if (share().takes(number++) && (!done || !evaluate)) left.push_back({group, evaluate});
+        std::vector<Replica*> open;  // of all groups, whoever takes them: is_done() reads what others have made
+        for (Replica* replica : group) {
+            const bool done = run_.folder.resumes() && is_done(*replica);
+            if (!done || !evaluate) open.push_back(replica);
+        }
+        if (share().takes(number++))
+            for (std::vector<Replica*>& part : with_common_step(open)) left.push_back({std::move(part), evaluate});
     }
     std::vector<Replica*> beside;
     for (const auto& replica : beside_) {
@@ -191,7 +196,8 @@ void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
         if (!is_there && std::ranges::none_of(replicas, is_it)) beside.push_back(replica.get());
     }
     for (const std::vector<Replica*>& group : groups_of(beside, most_together(options().together, beside.size())))
-        if (share().takes(number++)) left.push_back({group, false});
+        if (share().takes(number++))
+            for (std::vector<Replica*>& part : with_common_step(group)) left.push_back({std::move(part), false});
     if (run_.options.dry_run) rehearse(left);
     require_memory(left);
     if (!share().follows()) begin();
@@ -199,6 +205,28 @@ void Experiment::go(const std::vector<Replica*>& replicas, bool evaluate) {
     for (const auto& [group, evaluates] : left) run_group(group, evaluates);
     beside_.clear();
     if (!share().is_alone()) gather(replicas, evaluate);
+}
+
+std::vector<std::vector<Replica*>> Experiment::with_common_step(const std::vector<Replica*>& replicas) const {
+    std::vector<std::pair<std::set<std::uint64_t>, std::vector<Replica*>>> parts;
+    for (Replica* replica : replicas) {
+        const std::set<std::uint64_t> saved =
+            run_.folder.resumes() ? saved_steps(folder_of(*replica)) : std::set<std::uint64_t>();
+        const auto part = std::ranges::find_if(parts, [&](auto& of) {
+            std::set<std::uint64_t> common;
+            std::ranges::set_intersection(of.first, saved, std::inserter(common, common.end()));
+            if (common.empty() && !(saved.empty() && of.first.empty())) return false;
+            of.first = common;
+            return true;
+        });
+        if (part != parts.end())
+            part->second.push_back(replica);
+        else
+            parts.push_back({saved, {replica}});
+    }
+    std::vector<std::vector<Replica*>> groups;
+    for (auto& part : parts) groups.push_back(std::move(part.second));
+    return groups;
 }
 
 void Experiment::begin() const {
@@ -325,6 +353,11 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
 
 void Experiment::publish(const std::string& paper, std::vector<Statement> statements,
                          const std::vector<std::string>& choosing) const {
+    for (Statement& statement : statements) {
+        statement.dataset = data().name;
+        // What the papers' sentences say is of MNIST. A table's cell says itself which images it is of.
+        if (data().name != "mnist" && !is_cell(statement)) statement.measured.paper.reset();
+    }
     Values left_out;
     for (const std::string& name : choosing) left_out.emplace_back(name, "");
     write_statements(out_, paper, with_earlier(std::move(statements), out_, origin(left_out)));
@@ -332,7 +365,9 @@ void Experiment::publish(const std::string& paper, std::vector<Statement> statem
 
 void Experiment::read_or_make(const std::vector<OtherResult>& results,
                               const std::function<void(const std::vector<std::size_t>&)>& make) const {
-    begin();  // first: a run that is overwritten has no results to read
+    // First: a run that is overwritten has no results to read. Within a group's evaluation it has begun, and ranks with
+    // more groups would meet those with fewer at the wrong barrier.
+    if (!evaluates_group_) begin();
     const bool deals = !evaluates_group_ && !share().is_alone();  // a group's own results are its process's alone
     std::vector<std::size_t> missing;
     for (std::size_t i = 0; i < results.size(); ++i) {

@@ -223,6 +223,9 @@ class Experiment {
     struct Started;
     /// On the device, with initial values.
     Started start(const std::vector<Replica*>& group);
+    /// Parts of a group, each of models that have saved a step in common, or none: one whose members have come less far
+    /// would otherwise take the others back to where it begins.
+    std::vector<std::vector<Replica*>> with_common_step(const std::vector<Replica*>& group) const;
     void run_group(const std::vector<Replica*>& group, bool evaluate);
     void require_same_training(const Replica& replica) const;
     [[noreturn]] void none_is_trained(const std::string& missing) const;

@@ -116,10 +116,11 @@ void Program::take_share_of(const std::string& text) const {
 
 RunFolder Program::take_folder() const {
     const bool resumes = options.resume, shared = !share().is_alone();
-    const RunFolder::Entry entry = shared && (share().follows() || !share().leads()) ? RunFolder::Entry::kJoin
-                                   : resumes                                         ? RunFolder::Entry::kResume
-                                   : line_.overwrite                                 ? RunFolder::Entry::kOverwrite
-                                                                                     : RunFolder::Entry::kNew;
+    // Who resumes may ask for more than config.toml says: each model's own file says what it was made with.
+    const RunFolder::Entry entry = resumes            ? RunFolder::Entry::kResume
+                                   : !share().leads() ? RunFolder::Entry::kJoin
+                                   : line_.overwrite  ? RunFolder::Entry::kOverwrite
+                                                      : RunFolder::Entry::kNew;
     const std::string& path = resumes ? line_.resume : line_.out;
     return options.dry_run ? RunFolder::looked_at(path, entry) : RunFolder(path, entry, shared);
 }
@@ -176,14 +177,14 @@ void Program::run(const std::vector<std::string>& arguments) {
     if (!options.dry_run) set_go_on_command(go_on_command(command));
     run_.emplace(options, settings_, folder_, *data_);
     hold_to_images(options, *data_, run_->training_images, run_->test_images);
-    begin(*run_);
-    phase.emplace(Phase::kEvaluation);  // all that a command does and has no other phase for
     try {
+        begin(*run_);
+        phase.emplace(Phase::kEvaluation);  // all that a command does and has no other phase for
         command.body();
         folder_.begin(settings_);
     } catch (const ShareDone&) {
     } catch (const Interrupted&) {
-        if (!fs::exists(folder_.path() / "config.toml")) set_go_on_command("");
+        if (!folder_.has_begun()) set_go_on_command("");  // there is nothing to go on with
         throw;
     }
     phase.reset();

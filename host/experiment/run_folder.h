@@ -27,6 +27,8 @@ class RunFolder {
     void begin(const Settings& settings) const;
 
     const std::filesystem::path& path() const { return path_; }
+    /// Whether config.toml is this run's: until then the folder is empty, or holds the run that is to be overwritten.
+    bool has_begun() const { return begun_ || entry_ == Entry::kResume; }
     bool resumes() const { return entry_ == Entry::kResume || entry_ == Entry::kJoin; }
     /// Writes config.toml anew where a setting that may grow (epochs) has another value now.
     void keep_grown(const Settings& settings) const;

@@ -93,7 +93,7 @@ TableText table_text(const Table& table) {
             if (cell.paper) entry.paper = fixed(*cell.paper * unit, table.decimals);
             entry.verdict = cell.verdict();
             text.any_paper |= cell.paper.has_value();
-            text.fewest_seeds = std::min(text.fewest_seeds, cell.n);
+            if (cell.n > 0) text.fewest_seeds = std::min(text.fewest_seeds, cell.n);  // else it was not run
             text.most_seeds = std::max(text.most_seeds, cell.n);
         }
     }

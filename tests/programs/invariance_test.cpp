@@ -105,6 +105,17 @@ TEST_F(Invariance, KilledAndResumedGivesTheSameBits) {
     EXPECT_EQ(lines_of(read_file(at("killed/metrics.jsonl"))), lines_of(read_file(at("whole/metrics.jsonl"))));
 }
 
+TEST_F(Invariance, MoreSeedsBesideTrainedOnesLeaveThoseAsTheyAre) {
+    const std::string train = "train --latents 4 --train-set s --quiet" + kSmall;
+    ASSERT_EQ(run(train + " --seeds 1 --epochs 3 --out " + at("run")).status, 0);
+    ASSERT_EQ(run("train --quiet --seeds 3 --together 3 --resume " + at("run")).status, 0);
+    EXPECT_EQ(lines_of(read_file(at("run/metrics.jsonl"))), 3 * 3) << "seed 1 was trained again";
+    ASSERT_EQ(run(train + " --seeds 3 --together 3 --epochs 3 --out " + at("at-once")).status, 0);
+    for (const char* model : {"/s-z4-seed1", "/s-z4-seed3"})
+        EXPECT_EQ(read_file(at("run" + std::string(model) + "/model.safetensors")),
+                  read_file(at("at-once" + std::string(model) + "/model.safetensors")));
+}
+
 TEST_F(Invariance, CtrlCLosesNothing) {
     const std::string train = std::string("train --latents 4 --train-set s --epochs 300 --quiet") + kSmall;
     ASSERT_EQ(run(train + " --out " + at("whole")).status, 0);

@@ -60,6 +60,15 @@ for n in 1 2 3; do
     [[ $(wc -l <"$folder/metrics.jsonl") -eq 8 ]] || fail "mpirun -n $n: metrics of 4 models, 2 epochs"
 done
 
+# A run that is resumed may ask for more, dealt out or not.
+folder=$scratch/grown
+cp -r "$scratch/one" "$folder"
+for k in 1 2; do
+    invariance table --quiet --resume "$folder" --seeds 3 --share "$k/2" >/dev/null 2>"$scratch/error" ||
+        fail "more seeds, share $k: $(cat "$scratch/error")"
+done
+[[ $(find "$folder" -name model.safetensors | wc -l) -eq 6 ]] || fail "more seeds: $(cd "$folder" && ls)"
+
 # What a model is compared with belongs to its share, wherever it stands in the run; the figures' models are dealt out too.
 few="--dataset glyphs --train-images 720 --test-images 150 --epochs 1 --seeds 2"
 quick="--labels 20 --benchmark-steps 4 --judge-steps 4 --reduction pca"
@@ -77,6 +86,14 @@ for table in table table_semi; do
     cmp -s "$scratch/whole/$table.json" "$scratch/parts/$table.json" || fail "equivae, two shares: another $table"
 done
 
+# Ranks with more groups than others meet at the same barriers.
+if command -v mpirun >/dev/null && grep -q 'MPI_CXX_FOUND:.*=\|MPI_CXX_LIB.*=.' "$1/CMakeCache.txt"; then
+    # shellcheck disable=SC2086
+    timeout 120 mpirun --oversubscribe -n 2 "$bin/equivae" table ${few/--seeds 2/--seeds 3} --labels 20 --benchmark-steps 4 --quiet \
+        --out "$scratch/three" >"$scratch/out" 2>&1 || fail "equivae, three models on two ranks: $(tail -3 "$scratch/out")"
+fi
+
+refused "cannot be dealt out" reduced --dataset glyphs --train-images 300 --share 1/2 --out "$scratch/new"
 refused "K/N" table --share 3/2 --out "$scratch/new"
 refused "K/N" table --share half --out "$scratch/new"
 refused "overwrite" table --share 1/2 --overwrite --out "$scratch/one"

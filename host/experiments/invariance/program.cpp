@@ -1,6 +1,7 @@
 // invariance: Mills (2024), "Invariance in Variational Auto-Encoders", from data to report.
 #include <cstdio>
 
+#include "host/core/shares.h"
 #include "host/experiment/findings.h"
 #include "host/experiment/likelihood_table.h"
 #include "host/experiment/presentation.h"
@@ -60,7 +61,10 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
   protected:
     void check(const DataSet& data) const override {
         require_classes(data, 1);
-        if (command() == "reduced") require_labelled(data);
+        if (command() != "reduced") return;
+        require_labelled(data);
+        if (!share().is_alone())
+            throw UsageError("reduced trains one set of images after the other and cannot be dealt out: run it alone");
     }
 
   private:

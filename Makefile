@@ -67,7 +67,7 @@ run: $(BUILD)/build.ninja
 # GRID=quick (some 20 minutes on two cores) or paper (the papers' epochs and seeds); again with the same OUT it goes on.
 reproduce: $(BUILD)/build.ninja
 	@cmake --build $(BUILD) --target programs
-	@host/reproduce.sh $(BUILD)/bin $(or $(GRID),quick) $(or $(OUT),runs/reproduce) $(MINUTES)
+	@host/reproduce.sh $(BUILD)/bin "$(or $(GRID),quick)" "$(or $(OUT),runs/reproduce)" $(MINUTES)
 
 test: build
 	@ctest --test-dir $(BUILD) -j$(shell nproc) --output-on-failure --no-tests=error

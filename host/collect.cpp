@@ -45,9 +45,6 @@ std::vector<Statement> statements_of(const fs::path& out, const Paper& paper) {
     return statements;
 }
 
-/// A number of a paper's table; the others are sentences.
-bool is_cell(const Statement& s) { return s.id.starts_with("Table"); }
-
 std::vector<std::string> row_of_cell(const Statement& s) {
     const Measured& m = s.measured;
     const std::size_t n = m.values.size();
@@ -60,6 +57,12 @@ void add_section(Report& report, const fs::path& out, const Paper& paper, const 
     report.section(paper.name);
     const fs::path page = fs::path(paper.program) / "report.html";
     if (fs::exists(out / page)) report.paragraph("All tables and figures: `" + page.string() + "`.");
+    const auto on_others =
+        std::ranges::find_if(statements, [](const Statement& s) { return s.tested && s.dataset != "mnist"; });
+    if (on_others != statements.end() && !on_others->dataset.empty())
+        report.paragraph("Measured on " + on_others->dataset +
+                         ", not on the paper's MNIST: verdicts say whether a "
+                         "sentence is true of these images too, and no number of the paper is beside them.");
     std::vector<std::vector<std::string>> cells;
     for (const Statement& s : statements) {
         if (is_cell(s)) {

@@ -4,8 +4,9 @@
 #   host/reproduce.sh BIN GRID OUT [MINUTES]
 #     GRID     quick, or paper: the papers' models, epochs and seeds
 #     MINUTES  stop then; what did not fit is NOT RUN, with the reason
-#   WARPVAE_SETTINGS: further settings for all four programs, such as "--dataset glyphs --train-images 500". Without a
-#     data set among them it is auto: MNIST, fetched where it is not there, else the glyphs that are drawn here.
+#   WARPVAE_SETTINGS: further settings for all four programs, such as "--dataset glyphs --train-images 500", quoted as in
+#     a shell where they have spaces. Without a data set among them it is auto: MNIST, fetched where it is not there, else
+#     the glyphs that are drawn here.
 set -uo pipefail
 if [[ $# -lt 3 || $# -gt 4 ]]; then echo "usage: host/reproduce.sh BIN quick|paper OUT [MINUTES]" >&2; exit 2; fi
 bin=$1 grid=$2 out=$3 minutes=${4:-}
@@ -14,7 +15,7 @@ if [[ -n $minutes && ! $minutes =~ ^[1-9][0-9]{0,6}$ ]]; then
     echo "reproduce: MINUTES=$minutes is no whole number of minutes from 1" >&2
     exit 2
 fi
-read -r -a settings <<<"${WARPVAE_SETTINGS:-}"
+mapfile -t settings < <(xargs -r printf '%s\n' <<<"${WARPVAE_SETTINGS:-}")
 [[ " ${settings[*]} " == *" --dataset"[\ =]* || " ${settings[*]} " == *" --config"[\ =]* ]] || settings+=(--dataset auto)
 programs=(invariance spatial equivae geometry)
 mkdir -p "$out" || exit 1
@@ -29,6 +30,11 @@ cost() {
 }
 span() { awk -v s="$1" 'BEGIN { if (s < 60) printf "under a minute"; else if (s < 5400) printf "%.0f min", s / 60; else printf "%.1f h", s / 3600 }'; }
 
+# What OUT was made with: who asks for something else would get a page of two kinds of runs.
+if [[ -f $out/settings && $(<"$out/settings") != "${settings[*]}" ]]; then
+    echo "reproduce: $out was made with WARPVAE_SETTINGS=\"$(<"$out/settings")\", not \"${settings[*]}\": choose another OUT" >&2
+    exit 2
+fi
 if [[ ! -f $out/grid ]]; then
     echo "Training alone will take, by a second of each model (evaluation and figures come on top):"
     for program in "${programs[@]}"; do
@@ -36,6 +42,7 @@ if [[ ! -f $out/grid ]]; then
         echo "  $program  $(span "$seconds")"
     done
     echo "$grid" >"$out/grid"
+    echo "${settings[*]}" >"$out/settings"
 elif [[ $(<"$out/grid") != "$grid" ]]; then
     echo "reproduce: $out holds GRID=$(<"$out/grid"), not $grid: choose another OUT" >&2
     exit 2
@@ -65,8 +72,11 @@ for i in "${!programs[@]}"; do
     [[ -n $interrupted ]] && { echo "reproduce: interrupted; the same command goes on" >&2; exit 1; }
     [[ $rc -eq 0 ]] && continue
     if [[ $rc -eq 124 ]]; then
-        echo "MINUTES=$minutes were over before all models were trained." >"$folder.reason"
-        "$bin/$program" evaluate --quiet --resume "$folder" >/dev/null 2>&1
+        echo "MINUTES=$minutes were over before all models were trained and evaluated." >"$folder.reason"
+        timeout --foreground --signal=INT $((minutes * 5 / ${#programs[@]} + 1)) \
+            "$bin/$program" evaluate --quiet --resume "$folder" >/dev/null ||
+            echo "$program: its models were not all evaluated in time"
+        [[ -n $interrupted ]] && { echo "reproduce: interrupted; the same command goes on" >&2; exit 1; }
     else
         echo "The program ended with status $rc." >"$folder.reason"
         status=1

@@ -28,6 +28,7 @@ struct Statement {
     std::string rule = {};
     Measured measured = {};
     std::string paper = {};    ///< its author and year
+    std::string dataset = {};  ///< whose images were measured, as "mnist"
     std::string origin = {};   ///< of one that a later command of the run may keep: digest of all that decided it
     std::string picture = {};  ///< of a finding: a PNG that shows it, in the run's folder; empty: not drawn
 };

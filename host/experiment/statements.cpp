@@ -67,6 +67,8 @@ const char* verdict_text(Verdict verdict) {
     return texts[int(verdict)];
 }
 
+bool is_cell(const Statement& statement) { return statement.id.starts_with("Table"); }
+
 std::vector<Statement> statements_of(const Table& table) {
     std::vector<Statement> statements;
     for (const Row& row : table.rows)
@@ -97,6 +99,7 @@ Json to_json(const Statement& s) {
                  {"reason", s.reason},
                  {"p", s.p},
                  {"measured", std::move(measured)}};
+    if (!s.dataset.empty()) json["dataset"] = s.dataset;
     if (!s.origin.empty()) json["origin"] = s.origin;
     if (!s.picture.empty()) json["picture"] = s.picture;
     return json;
@@ -109,6 +112,7 @@ Statement statement_from(const Json& json) {
     s.tested = verdict != verdict_text(Verdict::untested);
     s.holds = verdict == verdict_text(Verdict::holds);
     s.p = json.at("p");
+    s.dataset = json.value("dataset", "");
     s.origin = json.value("origin", "");
     s.picture = json.value("picture", "");
     const Json& measured = json.at("measured");

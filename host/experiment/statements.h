@@ -17,13 +17,15 @@ Verdict verdict_of(const Statement& statement);
 /// "HOLDS", "DOES NOT HOLD", "NOT RUN"
 const char* verdict_text(Verdict verdict);
 
+/// Whether it is about a number of a paper's table; the others are sentences.
+bool is_cell(const Statement& statement);
 /// One statement for each cell with a number of the paper that is held to it; "NOT RUN" for those without one of ours.
 std::vector<Statement> statements_of(const Table& table);
 /// Cells of `of_paper` (numbers of the paper alone) whose row `measured` has not, as rows that were not run.
 Table with_missing_rows(Table measured, const Table& of_paper);
 
 /// {"paper", "id", "text", "rule", "verdict", "reason", "p", "measured": {"quantity", "paper", "mean", "std", "n",
-/// "values"}}, and "origin" and "picture" where there is one.
+/// "values"}}, and "dataset", "origin" and "picture" where there is one.
 Json to_json(const Statement& statement);
 /// Throws Json::exception where something is missing or of another type.
 Statement statement_from(const Json& json);

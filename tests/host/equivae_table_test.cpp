@@ -66,6 +66,12 @@ TEST(EquivaeTable, SemiSupervisedRowsStandBesideThePaper) {
     // Ten points better than the paper's benchmark is no agreement with it.
     const Table better = equivae_semi_table({semi(1, 100, 0.09, 0.12), semi(2, 100, 0.09, 0.121)}, "mnist");
     EXPECT_EQ(row_of(better, "MNIST", "labels", 100).cells[1].verdict(), Agreement::kDiffers);
+    // One benchmark beside models of two weights is one number.
+    EquivaeReplica weighted = semi(1, 100, 0.09, 0.22);
+    weighted.labelled_weight = 10;
+    const Table two = equivae_semi_table({semi(1, 100, 0.09, 0.22), weighted}, "mnist");
+    EXPECT_TRUE(two.rows.at(0).cells[1].verdict() && !two.rows.at(1).cells[1].verdict());
+    EXPECT_TRUE(two.rows.at(1).cells[0].verdict());
     EXPECT_FALSE(row_of(table, "MNIST", "labels", 50).cells[0].paper);
     EXPECT_EQ(row_of(table, "SVHN", "labels", 1000).keys.at("run"), "NOT RUN (data absent)");
 }
@@ -76,6 +82,8 @@ TEST(EquivaeTable, ClaimsFollowTheNumbers) {
         EXPECT_EQ(claim.tested, claim.id != "F7") << claim.id;
         EXPECT_EQ(claim.holds, claim.id != "F7") << claim.id << ": " << claim.reason;
     }
+    for (EquivaeReplica& r : replicas) r.benchmark = 0.05;
+    EXPECT_FALSE(equivae_claims(replicas)[1].holds) << "a poor benchmark buys no agreement";
     for (EquivaeReplica& r : replicas) {
         r.distance = 0.05, r.neural = 0.01, r.benchmark = 0.01, r.likelihood = 0.2, r.probe_v = 0.52,
         r.probe_v_sample = 0.9, r.validation_kl = 0.1;

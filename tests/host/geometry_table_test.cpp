@@ -70,6 +70,7 @@ TEST(GeometryTable, EachStatementFailsWhereItsNumbersDo) {
     fails("N2b", [](R& r, T&) { r.spectrum.informative += r.latents == 50 ? 5 : 0; });
     fails("N3", [](R& r, T&) { r.axes.jacobian.p = 0.3; });
     fails("N3", [](R& r, T&) { r.axes.correlation.p = 0.06; });
+    fails("N3", [](R& r, T&) { r.axes.jacobian.value = 4; });  // surely not by chance, and far from the axes
     fails("N4", [](R& r, T&) { r.likelihood.effective_sample_size = 100 - r.likelihood.effective_sample_size; });
     fails("N5", [](R& r, T&) {
         for (double& a : r.accuracy) a += 0.03;

@@ -65,13 +65,15 @@ TEST(SpatialDenoising, ClaimsFollowTheNumbers) {
         for (const Statement& claim : denoising_claims(groups))
             EXPECT_EQ(claim.holds, std::ranges::find(ids, claim.id) == ids.end()) << claim.id << ": " << claim.reason;
     };
-    fails(1, -1, {"V7"});  // two of six pairs are behind the VAE
+    fails(1, -1, {"V7", "V7c"});  // behind the VAE by more than the other two are ahead
     fails(2, -1, {"V7a"});
-    fails(5, -1, {"V7b"});
-    std::vector<DenoisedGroup> behind = as_hoped();
-    for (const std::size_t which : {0, 2, 4})
-        for (DenoisingSummary& score : behind[which].scores) score.psnr += 5;
-    EXPECT_FALSE(claim_of(denoising_claims(behind), "V7c").holds);
+    fails(5, -1, {"V7b", "V7c"});
+    for (const double vae_gains : {5., 0.95}) {  // the others are behind, or ahead by no more than anybody sees
+        std::vector<DenoisedGroup> groups = as_hoped();
+        for (const std::size_t which : {0, 2, 4})
+            for (DenoisingSummary& score : groups[which].scores) score.psnr += vae_gains;
+        EXPECT_FALSE(claim_of(denoising_claims(groups), "V7c").holds) << vae_gains;
+    }
     for (const Statement& claim : denoising_claims({})) EXPECT_FALSE(claim.tested || claim.holds) << claim.id;
     EXPECT_FALSE(claim_of(denoising_claims({as_hoped()[1]}), "V7b").tested) << "no model was trained so";
 }

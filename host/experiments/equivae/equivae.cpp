@@ -200,8 +200,7 @@ EquivaeExperiment::EquivaeExperiment(const Run& run, const EquivaeOptions& optio
 
 std::vector<EquivaeReplica> EquivaeExperiment::replicas(EquivaeKind kind) const {
     std::vector<EquivaeReplica> all;
-    if (kind == EquivaeKind::kUnsupervised) return {replica(kind, 0)};
-    if (kind == EquivaeKind::kSupervised)
+    if (kind != EquivaeKind::kSemiSupervised)
         for (int s = 0; s < options().seeds; ++s) all.push_back(replica(kind, s));
     else
         for (const LabelledMixing mixing : options_.mixing)

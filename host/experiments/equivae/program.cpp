@@ -63,7 +63,7 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
                {"mixing", "paired,sum"},
                {"benchmark-steps", "500"},
                {"judge-steps", "130"}},
-              {{"epochs", "0"}, {"seeds", "5"}, {"labels", "100,600,1000,3000"}});
+              {{"epochs", "0"}, {"seeds", "5"}, {"labels", "100,600,1000,3000"}, {"mixing", "paired,sum"}});
         teach(kLesson);
     }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
@@ -105,6 +106,7 @@ Table equivae_supervised_table(const std::vector<EquivaeReplica>& replicas, cons
 
 Table equivae_semi_table(const std::vector<EquivaeReplica>& replicas, const std::string& dataset) {
     Table table = errors_table("Table 2: semi-supervised error rates", dataset);
+    std::set<int> judged;  // numbers of labels: one benchmark stands beside models of several weights, and counts once
     for (const Members& members : rows_of(replicas, EquivaeKind::kSemiSupervised)) {
         const EquivaeReplica& first = *members[0];
         const SemiRow* paper = nullptr;
@@ -118,6 +120,7 @@ Table equivae_semi_table(const std::vector<EquivaeReplica>& replicas, const std:
              {scored("EQUIVAE", members, &EquivaeReplica::classifier, paper ? &paper->equivae : nullptr),
               scored("benchmark, converged", members, &EquivaeReplica::benchmark, paper ? &paper->benchmark : nullptr),
               scored("benchmark, as many passes", members, &EquivaeReplica::short_benchmark, nullptr)}});
+        if (!judged.insert(first.labels).second) table.rows.back().cells[1].tolerance.reset();
     }
     for (const SemiRow& row : kTable2) {
         if (row.dataset == dataset) continue;
@@ -178,8 +181,8 @@ std::vector<Statement> equivae_claims(const std::vector<EquivaeReplica>& replica
         &EquivaeReplica::distance, &EquivaeReplica::neural);
     supervised(
         "F2", "f_inv, never trained to classify, does as well as the benchmark CNN: within 0.3 points.",
-        [](double a, double b) { return a < b + 0.003; }, "Error %.2f %% by distance, %.2f %% by the benchmark.",
-        &EquivaeReplica::distance, &EquivaeReplica::benchmark);
+        [](double a, double b) { return std::abs(a - b) < 0.003; },
+        "Error %.2f %% by distance, %.2f %% by the benchmark.", &EquivaeReplica::distance, &EquivaeReplica::benchmark);
     supervised(
         "F3",
         "p(y|x) from the bound of log p(x, y) is roughly the distance classifier: error rates within 0.5 "
@@ -209,6 +212,7 @@ std::vector<Statement> equivae_claims(const std::vector<EquivaeReplica>& replica
         const char* format = used ? "KL %.1f nats on validation images." : "KL %.2f nats on validation images.";
         claims.push_back(
             judged(name, statement, formatted(format, mean_of(kl)), good, seen, {"divergence of v, nats", kl}));
+        claims.back().rule = (used ? "above 1 nat" : "below 1 nat") + std::string(" in more than half of the seeds");
     };
     divergence("F5", "v is used: its divergence from the prior does not vanish.", EquivaeKind::kSupervised, true);
     const auto against = [&](const char* name, const char* statement, Score benchmark) {

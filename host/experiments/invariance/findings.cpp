@@ -96,7 +96,8 @@ Statement scale_reading(const std::vector<InvarianceReplica>& replicas, const Va
     }
     const auto nearer = std::count_if(differences.begin(), differences.end(), [](double d) { return d > 0; });
     Statement s = judged(
-        "S2", std::string("The paper's “1.1x” is ") + told(options.fixed_scale) + ": the other reading fits worse",
+        "S2",
+        std::string("Of two readings of the paper's “1.1x” ") + told(options.fixed_scale) + " fits its numbers better",
         formatted("MNIST-fs lies %.1f points from the paper's column on average, %.1f as %s.", 100 * mean_of(chosen),
                   100 * mean_of(other), told(with_other_scale(options).fixed_scale)),
         int(nearer), int(differences.size()), {"distance of the other reading less that of this one", differences});

@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kRows = 256;             // of a batch
+constexpr double kVisible = 0.1;       // dB: a lead that somebody might see
 constexpr std::size_t kPictures = 24;  // of a sheet
 void write_sheet(const fs::path& path, const std::vector<UserImage>& images, const DenoisingPictures& pictures,
                  const SpatialVae<float>& model, const std::string& title) {
@@ -158,10 +159,10 @@ bool is_trained_on_this(const DenoisedGroup& group, NoiseTarget target) {
     return group.replicas[0].has_noise() && c.noise.kind == group.noise.kind && c.noise_target == target;
 }
 
-/// PSNR of models with a pose over that of the VAE of the same dim(z), training, noise and seed; of each model and seed
-/// the mean over the kinds of noise.
+/// PSNR of models with a pose over that of the VAE of the same dim(z), training, noise and seed; of each seed the mean
+/// over models and kinds of noise.
 Statement restores_better(const std::vector<DenoisedGroup>& groups) {
-    std::map<std::string, std::vector<double>> leads;
+    std::map<std::uint64_t, std::vector<double>> leads;
     for (const DenoisedGroup& vae : groups)
         for (const DenoisedGroup& other : groups) {
             const SpatialReplica &a = vae.replicas[0], &b = other.replicas[0];
@@ -171,18 +172,19 @@ Statement restores_better(const std::vector<DenoisedGroup>& groups) {
             for (std::size_t i = 0; i < vae.replicas.size(); ++i)
                 for (std::size_t j = 0; j < other.replicas.size(); ++j)
                     if (vae.replicas[i].seed == other.replicas[j].seed)
-                        leads[other.replicas[j].name()].push_back(other.scores[j].psnr - vae.scores[i].psnr);
+                        leads[other.replicas[j].seed].push_back(other.scores[j].psnr - vae.scores[i].psnr);
         }
     std::vector<double> means;
-    for (const auto& [model, of_noises] : leads) means.push_back(mean_of(of_noises));
-    const auto good = std::ranges::count_if(means, [](double lead) { return lead > 0; });
-    return judged(
-        "V7c", "models of spatial latents restore better than a VAE of the same dim(z)",
-        formatted("Their PSNR is %+.2f dB from the VAE's of the same training and seed on average over models "
-                  "and kinds of noise.",
-                  mean_of(means)),
-        int(good), int(means.size()), {"PSNR over the VAE's, dB, of each model and seed", means},
-        "models, each with each seed");
+    for (const auto& [seed, of_models] : leads) means.push_back(mean_of(of_models));
+    const auto good = std::ranges::count_if(means, [](double lead) { return lead > kVisible; });
+    Statement claim = judged("V7c", "models of spatial latents restore better than a VAE of the same dim(z)",
+                             formatted("Their PSNR is %+.2f dB from the VAE's of the same training and seed on average "
+                                       "over models and kinds of noise.",
+                                       mean_of(means)),
+                             int(good), int(means.size()),
+                             {"PSNR over the VAE's, dB, of each seed: mean over models and kinds of noise", means});
+    claim.rule = formatted("by more than %.1f dB in more than half of the seeds", kVisible);
+    return claim;
 }
 
 }  // namespace

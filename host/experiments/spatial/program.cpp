@@ -74,9 +74,15 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
                {"seeds", "2"},
                {"latents", "8"},
                {"rows", "pca,vae,affine-tvae,tps-tvae,affine-dtvae"},
+               {"train-noise", "none,gaussian"},
+               {"train-noise-target", "clean,noisy"},
                {"draws", "500"},
                {"likelihood-images", "20"}},
-              {{"epochs", "50"}, {"seeds", "10"}, {"latents", "8,20"}});
+              {{"epochs", "50"},
+               {"seeds", "10"},
+               {"latents", "8,20"},
+               {"train-noise", "none,gaussian"},
+               {"train-noise-target", "clean,noisy"}});
         teach(kLesson);
     }
 
@@ -153,19 +159,17 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         show(measured(std::move(replicas)));
     }
 
-    /// `replicas`, and after them the figures' models that are not among them.
-    std::vector<SpatialReplica> with_figures(std::vector<SpatialReplica> replicas) {
-        const std::size_t own = replicas.size();
-        for (SpatialReplica& replica : figure_replicas(*experiment_))
-            if (std::none_of(replicas.begin(), replicas.begin() + std::ptrdiff_t(own),
-                             [&](const SpatialReplica& other) { return other.name() == replica.name(); }))
+    /// `replicas`, and after them those of `more` that are not among them.
+    static std::vector<SpatialReplica> with(std::vector<SpatialReplica> replicas, std::vector<SpatialReplica> more) {
+        for (SpatialReplica& replica : more)
+            if (std::ranges::find(replicas, replica.name(), &SpatialReplica::name) == replicas.end())
                 replicas.push_back(std::move(replica));
         return replicas;
     }
     void figures() {
         std::vector<SpatialReplica> replicas = experiment_->replicas();
         std::erase_if(replicas, [&](const SpatialReplica& replica) { return !experiment_->is_trained(replica); });
-        replicas = with_figures(std::move(replicas));
+        replicas = with(std::move(replicas), figure_replicas(*experiment_));
         experiment_->train_and_evaluate(replicas);
         print_figures(draw_spatial_figures(*experiment_, replicas));
     }
@@ -202,9 +206,16 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         SpatialResults run;
         run.replicas = prior_replicas(*experiment_);
         experiment_->train_and_evaluate(run.replicas);
-        run.priors = measure_priors(*experiment_, run.replicas);
-        show_table(experiment_->out(), priors_table(run.priors, *experiment_), "priors");
+        show_priors(run);
         publish(run, {"V6", "V9", "V10"});
+    }
+    /// log p(x) of those of the run's models, which are evaluated, that have the priors to be compared.
+    void show_priors(SpatialResults& run) {
+        std::vector<SpatialReplica> replicas = prior_replicas(*experiment_);
+        for (SpatialReplica& replica : replicas)
+            replica = *std::ranges::find(run.replicas, replica.name(), &SpatialReplica::name);
+        run.priors = measure_priors(*experiment_, replicas);
+        show_table(experiment_->out(), priors_table(run.priors, *experiment_), "priors");
     }
     std::vector<DenoisedGroup> show_denoising(const std::vector<SpatialReplica>& replicas) {
         std::vector<DenoisedGroup> groups = measure_denoising(*experiment_, replicas);
@@ -240,13 +251,20 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
     void report() {
         const auto& out = experiment_->out();
         const std::size_t of_table = experiment_->replicas().size();
-        std::vector<SpatialReplica> all = with_figures(experiment_->replicas());
+        std::vector<SpatialReplica> all =
+            with(with(experiment_->replicas(), figure_replicas(*experiment_)), prior_replicas(*experiment_));
         experiment_->train_and_evaluate(all);  // at once: the processes of a shared run divide them
-        SpatialResults run = measured({all.begin(), all.begin() + std::ptrdiff_t(of_table)});
-        const std::vector<SpatialReplica> all_seeds = best_restarts(run.replicas), ready = first_of_each(all_seeds);
+        const std::vector<SpatialReplica> own(all.begin(), all.begin() + std::ptrdiff_t(of_table));
+        std::vector<SpatialReplica> on_clean = own;  // those trained on noise are for the section on denoising
+        if (std::erase_if(on_clean, [](const SpatialReplica& r) { return r.has_noise(); }) == own.size())
+            on_clean = own;
+        SpatialResults run = measured(std::move(on_clean));
+        const std::vector<SpatialReplica> all_seeds = best_restarts(own),
+                                          ready = first_of_each(best_restarts(run.replicas));
         run.replicas = std::move(all);
         show_table(out, run.models = spatial_models_table(run.replicas, data().name), "models");
         run.figures = draw_spatial_figures(*experiment_, run.replicas);
+        show_priors(run);
         show_table(out, run.likelihood = likelihoods(ready), "likelihood");
         run.denoising = show_denoising(all_seeds);
         if (has_known_poses(data().name)) recover_poses(ready, run);

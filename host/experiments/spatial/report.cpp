@@ -36,7 +36,8 @@ void write_spatial_report(const SpatialExperiment& experiment, const SpatialResu
     add_section(report, "Reconstruction by dimension", "", {}, run.figures, {"figure5"}, full);
     add_section(report, "Samples", "", {}, run.figures, {"figure6", "figure7", "figure9"});
     add_section(report, "Two-dimensional codes", "", {}, run.figures, {"figure8"});
-    add_section(report, "Priors of the pose", "", {}, run.figures, {"figure10", "figure11"}, full);
+    add_section(report, "Priors of the pose", "", run.priors.empty() ? Table{} : priors_table(run.priors, experiment),
+                run.figures, {"figure10", "figure11"}, full);
     add_section(report, "Local minima", "", {}, run.figures, {"figure12"}, full);
 
     // What the paper has not.

@@ -1,6 +1,7 @@
 // What a run of `spatial` shows: Table 1 of Vivé beside the measured one and the paper's claims, Figures 5 to 12, what
 // the paper has no numbers for (spoilt images, known poses), and the page of it all.
 #pragma once
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -31,6 +32,8 @@ Table spatial_models_table(const std::vector<SpatialReplica>& replicas, const st
 std::map<SpatialRow, std::map<int, std::vector<double>>> reconstruction_by_size(
     const std::vector<SpatialReplica>& replicas);
 inline constexpr double kLargestCorrelation = 0.3;  ///< of two components of u: "up to 30 %"
+inline bool is_correlated_as_said(double largest) { return std::abs(largest - kLargestCorrelation) <= 0.1; }
+inline constexpr const char* kCorrelatedAsSaid = "the largest from 0.2 to 0.4";  ///< for more, and less, would differ
 /// V1 to V6; V4 and V6 are of no features.
 std::vector<Statement> spatial_claims(const std::vector<SpatialReplica>& replicas, const FixedScores& fixed,
                                       FeatureKind features);

@@ -1,18 +1,25 @@
 #include "host/experiment/findings.h"
 
 #include "data/files.h"
+#include "host/core/phase.h"
 #include "host/experiment/presentation.h"
 #include "host/experiment/statements.h"
 #include "host/show/format.h"
 
 namespace warpvae {
 
-std::string picture_of_finding(const std::string& id) { return "figures/finding-" + id + ".png"; }
-
-void show_findings(const std::filesystem::path& folder, const std::string& paper,
-                   const std::vector<Statement>& findings) {
-    write_statements(folder, paper, findings, "findings");
-    if (!findings.empty()) print_claims("\nFindings of our own:", findings);
+std::vector<Statement> show_findings(const std::filesystem::path& folder, const std::string& paper,
+                                     const std::vector<Finding>& findings) {
+    const InPhase phase(Phase::kFigures);
+    std::vector<Statement> statements;
+    for (const Finding& finding : findings) {
+        Statement& said = statements.emplace_back(finding.said);
+        said.picture = "figures/finding-" + said.id + ".png";
+        if (finding.draw) finding.draw(folder / said.picture);
+    }
+    write_statements(folder, paper, statements, "findings");
+    if (!statements.empty()) print_claims("\nFindings of our own:", statements);
+    return statements;
 }
 
 void add_findings(Report& report, const std::filesystem::path& folder, const std::vector<Statement>& findings) {

@@ -2,6 +2,7 @@
 // and one picture; findings.json holds them, and `collect` puts those of all papers on one page.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,14 @@
 
 namespace warpvae {
 
-/// "figures/finding-ID.png", the place of a finding's picture below a run's folder; plots are drawn where gnuplot is.
-std::string picture_of_finding(const std::string& id);
-/// Writes findings.json into the run's folder, and prints them.
-void show_findings(const std::filesystem::path& folder, const std::string& paper,
-                   const std::vector<Statement>& findings);
+struct Finding {
+    Statement said;
+    std::function<void(const std::filesystem::path&)> draw = {};  ///< its picture; none where there is nothing to draw
+};
+/// Draws the pictures as figures/finding-ID.png below the run's folder, where gnuplot is, writes findings.json and
+/// prints. Returns the statements, each with the place of its picture.
+std::vector<Statement> show_findings(const std::filesystem::path& folder, const std::string& paper,
+                                     const std::vector<Finding>& findings);
 /// Each with its rule, its numbers and its picture, if that was drawn in the run's folder.
 void add_findings(Report& report, const std::filesystem::path& folder, const std::vector<Statement>& findings);
 

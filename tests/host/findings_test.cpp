@@ -12,6 +12,7 @@
 #include "host/experiments/geometry/results.h"
 #include "host/experiments/invariance/results.h"
 #include "host/experiments/spatial/results.h"
+#include "tests/support/gnuplot.h"
 #include "tests/support/temporary_folder.h"
 
 namespace warpvae {
@@ -35,20 +36,26 @@ std::vector<InvarianceReplica> models(int seeds, double sampled, double means) {
     return all;
 }
 
+/// What they say.
+std::vector<Statement> said(const std::vector<Finding>& findings) {
+    std::vector<Statement> statements;
+    for (const Finding& finding : findings) statements.push_back(finding.said);
+    return statements;
+}
+
 TEST(Findings, MoreLatentsHelpOnMeansAlone) {
-    const std::vector<Statement> found = invariance_findings(models(3, -0.01, 0.05), {}, "mnist");
+    const std::vector<Statement> found = said(invariance_findings(models(3, -0.01, 0.05), {}, "mnist"));
     ASSERT_EQ(found.size(), 2u);
     EXPECT_EQ(verdict_of(found[0]), Verdict::holds) << found[0].reason;
     ASSERT_EQ(found[0].measured.values.size(), 3u) << "one for each seed";
     EXPECT_NEAR(found[0].measured.mean(), 0.06, 1e-12);
-    EXPECT_EQ(found[0].picture, "figures/finding-S1.png");
-    EXPECT_EQ(verdict_of(invariance_findings(models(3, 0.05, 0.05), {}, "mnist")[0]), Verdict::fails)
+    EXPECT_EQ(verdict_of(invariance_findings(models(3, 0.05, 0.05), {}, "mnist")[0].said), Verdict::fails)
         << "where samples gain as much, reading them explains nothing";
-    EXPECT_EQ(verdict_of(invariance_findings({}, {}, "mnist")[0]), Verdict::untested);
+    EXPECT_EQ(verdict_of(invariance_findings({}, {}, "mnist")[0].said), Verdict::untested);
 }
 
 TEST(Findings, TheNearerReadingOfAScaleIsNamed) {
-    const std::vector<Statement> found = invariance_findings(models(2, 0, 0), {}, "mnist");
+    const std::vector<Statement> found = said(invariance_findings(models(2, 0, 0), {}, "mnist"));
     EXPECT_EQ(verdict_of(found[1]), Verdict::holds) << found[1].reason;
     EXPECT_NEAR(found[1].measured.mean(), 0.03, 1e-12);
     EXPECT_NE(found[1].text.find("crop"), std::string::npos) << found[1].text;
@@ -70,7 +77,7 @@ SpatialResults spread_models(double apart) {
 
 TEST(Findings, SeedsAreHeldAgainstFolds) {
     const auto verdict = [](const SpatialResults& run) {
-        return verdict_of(spatial_findings(run, PcaCentre::kOwn, "mnist")[2]);
+        return verdict_of(spatial_findings(run, PcaCentre::kOwn, "mnist")[2].said);
     };
     EXPECT_EQ(verdict(spread_models(0.02)), Verdict::holds);
     EXPECT_EQ(verdict(spread_models(0.005)), Verdict::fails);
@@ -81,8 +88,8 @@ TEST(Findings, ThePublishedCentreIsTheOneThatComesNearer) {
     SpatialResults run;
     FixedScore& pca = run.fixed[{SpatialRow::kPca, 8}];
     pca.test = 0.7551, pca.test_other_centre = 0.7587;
-    EXPECT_EQ(verdict_of(spatial_findings(run, PcaCentre::kOwn, "mnist")[0]), Verdict::holds);
-    EXPECT_EQ(verdict_of(spatial_findings(run, PcaCentre::kFitted, "mnist")[0]), Verdict::fails)
+    EXPECT_EQ(verdict_of(spatial_findings(run, PcaCentre::kOwn, "mnist")[0].said), Verdict::holds);
+    EXPECT_EQ(verdict_of(spatial_findings(run, PcaCentre::kFitted, "mnist")[0].said), Verdict::fails)
         << "the same numbers the other way round";
     EXPECT_EQ(spatial_findings(run, PcaCentre::kOwn, "glyphs").size(), 2u);
 }
@@ -93,7 +100,7 @@ TEST(Findings, FewDrawsOfThePriorCount) {
         run.likelihood.rows.push_back({{{"model", "VAE"}, {"latents", 8}},
                                        {measured_cell("gap, q", {7.}), measured_cell("gap, prior", {-10.}),
                                         measured_cell("ESS, q", {40.}), measured_cell("ESS, prior", {of_prior})}});
-        return verdict_of(spatial_findings(run, PcaCentre::kOwn, "mnist")[1]);
+        return verdict_of(spatial_findings(run, PcaCentre::kOwn, "mnist")[1].said);
     };
     EXPECT_EQ(verdict(1.2), Verdict::holds);
     EXPECT_EQ(verdict(20), Verdict::fails);
@@ -101,29 +108,29 @@ TEST(Findings, FewDrawsOfThePriorCount) {
 
 TEST(Findings, ALongerCurveIsNoGeodesic) {
     GeometryReport run;
-    EXPECT_EQ(verdict_of(geometry_findings(run)[0]), Verdict::untested);
+    EXPECT_EQ(verdict_of(geometry_findings(run)[0].said), Verdict::untested);
     run.transitions.emplace();
     run.transitions->length_of_circles = {1.02, 1.05, 1.0};
     run.transitions->length_of_line = {1.3, 1.2, 1.1};
-    EXPECT_EQ(verdict_of(geometry_findings(run)[0]), Verdict::holds) << geometry_findings(run)[0].reason;
+    EXPECT_EQ(verdict_of(geometry_findings(run)[0].said), Verdict::holds) << geometry_findings(run)[0].said.reason;
     run.transitions->length_of_circles = {1.0002, 1.0001, 1.05};
-    EXPECT_EQ(verdict_of(geometry_findings(run)[0]), Verdict::fails) << "roundings are no length";
+    EXPECT_EQ(verdict_of(geometry_findings(run)[0].said), Verdict::fails) << "roundings are no length";
 }
 
 TEST(Findings, LoadingsAreHeldAgainstRandomRotations) {
     GeometryReport run;
-    EXPECT_EQ(verdict_of(geometry_findings(run)[1]), Verdict::untested);
+    EXPECT_EQ(verdict_of(geometry_findings(run)[1].said), Verdict::untested);
     AgainstRotations& loading = run.replicas.emplace_back().axes.loading;
     loading.value = 0.6, loading.axes = 1, loading.random_mean = 0.5, loading.random_std = 0.02;
-    EXPECT_EQ(verdict_of(geometry_findings(run)[1]), Verdict::holds);
-    EXPECT_NEAR(geometry_findings(run)[1].measured.mean(), 0.2, 1e-12);
+    EXPECT_EQ(verdict_of(geometry_findings(run)[1].said), Verdict::holds);
+    EXPECT_NEAR(geometry_findings(run)[1].said.measured.mean(), 0.2, 1e-12);
     loading.value = 0.95;
-    EXPECT_EQ(verdict_of(geometry_findings(run)[1]), Verdict::fails);
+    EXPECT_EQ(verdict_of(geometry_findings(run)[1].said), Verdict::fails);
 }
 
 TEST(Findings, OfFewLabelsWhatIsLeftOpenIsWeighed) {
     std::vector<EquivaeReplica> replicas;
-    for (const Statement& s : equivae_findings(replicas)) EXPECT_EQ(verdict_of(s), Verdict::untested) << s.id;
+    for (const Statement& s : said(equivae_findings(replicas))) EXPECT_EQ(verdict_of(s), Verdict::untested) << s.id;
     for (const LabelledMixing mixing : {LabelledMixing::kPaired, LabelledMixing::kSum}) {
         EquivaeReplica& r = replicas.emplace_back();
         r.kind = EquivaeKind::kSemiSupervised, r.labels = 100, r.seed = 1, r.mixing = mixing;
@@ -132,7 +139,7 @@ TEST(Findings, OfFewLabelsWhatIsLeftOpenIsWeighed) {
     }
     EquivaeReplica& all = replicas.emplace_back();
     all.latent_kl = std::vector<double>{3, 2, 0.05, 0.01, 0};
-    std::vector<Statement> found = equivae_findings(replicas);
+    std::vector<Statement> found = said(equivae_findings(replicas));
     ASSERT_EQ(found.size(), 3u);
     for (const Statement& s : found) EXPECT_EQ(verdict_of(s), Verdict::holds) << s.id << s.reason;
     ASSERT_EQ(found[0].measured.values.size(), 2u);
@@ -142,24 +149,28 @@ TEST(Findings, OfFewLabelsWhatIsLeftOpenIsWeighed) {
     replicas[0].benchmark = replicas[1].benchmark = 0.4;
     replicas[1].classifier = 0.12;
     all.latent_kl = std::vector<double>{3, 2, 1, 1, 0};
-    found = equivae_findings(replicas);
+    found = said(equivae_findings(replicas));
     for (const Statement& s : found) EXPECT_EQ(verdict_of(s), Verdict::fails) << s.id << s.reason;
 }
 
-TEST(Findings, AreReadAgainWithTheirPictures) {
+TEST(Findings, AreDrawnAndReadAgainWithTheirPictures) {
     const test::TemporaryFolder folder;
-    const std::vector<Statement> found = invariance_findings(models(2, 0, 0.1), {}, "mnist");
     testing::internal::CaptureStdout();
-    show_findings(folder.path(), "Mills (2024)", found);
+    const std::vector<Statement> shown =
+        show_findings(folder.path(), "Mills (2024)", invariance_findings(models(2, 0, 0.1), {}, "mnist"));
     EXPECT_NE(testing::internal::GetCapturedStdout().find("S1 holds:"), std::string::npos);
+    EXPECT_EQ(shown[0].picture, "figures/finding-S1.png");
     const std::vector<Statement> again = read_statements(folder.path() / "findings.json");
     ASSERT_EQ(again.size(), 2u);
-    EXPECT_EQ(again[0].picture, found[0].picture);
+    EXPECT_EQ(again[0].picture, shown[0].picture);
     EXPECT_EQ(again[0].paper, "Mills (2024)");
     Report report("page");
     add_findings(report, folder.path(), again);
     EXPECT_NE(report.html().find("S2: "), std::string::npos);
-    EXPECT_EQ(report.html().find("<img"), std::string::npos) << "nothing was drawn";
+    EXPECT_EQ(report.html().find("<img") != std::string::npos, test::has_gnuplot());
+    for (const Finding& finding : invariance_findings({}, {}, "mnist"))
+        EXPECT_FALSE(finding.draw && finding.said.tested);
+    EXPECT_FALSE(equivae_findings({})[0].draw) << "there is nothing to draw";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// UMAP: memberships, their union and half epochs of the layout against plain loops, its pull against finite differences.
+// UMAP: memberships, their union, half epochs of the layout against plain loops, its pull against finite differences.
 #include <array>
 #include <map>
 

@@ -163,22 +163,23 @@ std::vector<ComparisonSeries> by_weight(const std::vector<EquivaeReplica>& repli
 
 }  // namespace
 
-std::vector<Statement> equivae_findings(const std::vector<EquivaeReplica>& replicas) {
-    std::vector<Statement> findings = {budget_of_benchmark(replicas), few_of_v(replicas), weight_matters(replicas)};
-    for (Statement& finding : findings) finding.picture = picture_of_finding(finding.id);
-    return findings;
-}
-
-void draw_equivae_findings(const EquivaeExperiment& experiment, const std::vector<EquivaeReplica>& replicas) {
-    Drawings drawings(experiment);
+std::vector<Finding> equivae_findings(const std::vector<EquivaeReplica>& replicas) {
     const Axes errors{.title = "Error rates on the test set, percent", .x = "", .y = "percent"};
-    if (const auto series = both_budgets(replicas); !series.empty())
-        comparison_plot(drawings.path("finding-S6"), errors, series);
-    Axes nats{.title = "What each latent of v carries", .x = "latents, the largest first", .y = "nats"};
-    nats.integer_x = true;
-    drawings.add_lines("finding-S7", nats, nats_of_v(replicas), "");
-    if (const auto series = by_weight(replicas); !series.empty())
-        comparison_plot(drawings.path("finding-S8"), errors, series);
+    const auto compared = [&](Statement said, const std::vector<ComparisonSeries>& series) {
+        Finding finding{std::move(said)};
+        if (!series.empty())
+            finding.draw = [errors, series](const auto& picture) { comparison_plot(picture, errors, series); };
+        return finding;
+    };
+    Finding used{few_of_v(replicas)};
+    if (const auto lines = nats_of_v(replicas); !lines.empty())
+        used.draw = [lines](const auto& picture) {
+            Axes nats{.title = "What each latent of v carries", .x = "latents, the largest first", .y = "nats"};
+            nats.integer_x = true;
+            line_plot(picture, nats, lines);
+        };
+    return {compared(budget_of_benchmark(replicas), both_budgets(replicas)), used,
+            compared(weight_matters(replicas), by_weight(replicas))};
 }
 
 }  // namespace warpvae

@@ -128,8 +128,7 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         experiment_->train_beside_the_next(experiment_->shown_replicas());
         EquivaeReport run = show(all_replicas());
         run.figures = figures();
-        show_findings(experiment_->out(), "Feige (2019)", run.findings = equivae_findings(run.replicas));
-        draw_equivae_findings(*experiment_, run.replicas);
+        run.findings = show_findings(experiment_->out(), "Feige (2019)", equivae_findings(run.replicas));
         write_equivae_report(*experiment_, run);
     }
     std::vector<EquivaeReplica> trained() const { return experiment_->trained(experiment_->replicas(paper_.which)); }

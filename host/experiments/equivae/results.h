@@ -8,6 +8,7 @@
 
 #include "data/user_images.h"
 #include "host/evaluate/statement.h"
+#include "host/experiment/findings.h"
 #include "host/experiments/equivae/benchmark.h"
 #include "host/latents/latent_model.h"
 #include "host/show/figure_file.h"
@@ -86,9 +87,7 @@ struct EquivaeReport {
 };
 /// What the paper could not say (findings.cpp). S6: what a benchmark's budget is worth. S7: what v carries. S8: what
 /// the weight of a labelled image is worth.
-std::vector<Statement> equivae_findings(const std::vector<EquivaeReplica>& replicas);
-/// Their pictures, written to figures/.
-void draw_equivae_findings(const EquivaeExperiment& experiment, const std::vector<EquivaeReplica>& replicas);
+std::vector<Finding> equivae_findings(const std::vector<EquivaeReplica>& replicas);
 /// Writes report.html into the run's folder.
 void write_equivae_report(const EquivaeExperiment& experiment, const EquivaeReport& run);
 

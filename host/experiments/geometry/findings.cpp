@@ -21,7 +21,6 @@ Statement published_geodesic(const TransitionStatistics& t) {
                 .reason = "No pairs were measured (--pairs)."};
     s.rule = formatted("longer than the Fisher-Rao distance by more than %.1f %% in more than half of the pairs",
                        100 * (kLonger - 1));
-    s.picture = picture_of_finding(s.id);
     if (circles.empty()) return s;
     s.tested = true;
     s.holds = 2 * std::size_t(longer) > circles.size();
@@ -57,7 +56,6 @@ Statement loadings_beside_chance(const std::vector<GeometryReplica>& replicas) {
                int(near_chance), int(scores.size()),
                {"way from random rotations (0) to axes (1) by the largest loading, of each model", scores}, "models");
     s.rule = "less than half of the way from random rotations to axes, in most of the models";
-    s.picture = picture_of_finding(s.id);
     return s;
 }
 
@@ -81,23 +79,25 @@ Series sorted_excess(const char* name, std::vector<double> ratios) {
 
 }  // namespace
 
-std::vector<Statement> geometry_findings(const GeometryReport& run) {
-    return {published_geodesic(run.transitions.value_or(TransitionStatistics{})), loadings_beside_chance(run.replicas)};
-}
-
-void draw_geometry_findings(const GeometryExperiment& experiment, const GeometryReport& run) {
-    Drawings drawings(experiment);
+std::vector<Finding> geometry_findings(const GeometryReport& run) {
+    const TransitionStatistics transitions = run.transitions.value_or(TransitionStatistics{});
+    Finding geodesic{published_geodesic(transitions)}, rotated{loadings_beside_chance(run.replicas)};
+    if (!transitions.length_of_circles.empty())
+        geodesic.draw = [transitions](const auto& picture) {
+            line_plot(picture,
+                      {.title = "How much longer than the Fisher-Rao distance",
+                       .x = "pairs of posteriors, sorted",
+                       .y = "percent"},
+                      {sorted_excess("half circles of (mu, sigma)", transitions.length_of_circles),
+                       sorted_excess("straight line of means and deviations", transitions.length_of_line)});
+        };
     if (const auto series = loadings(run.replicas); !series.empty())
-        comparison_plot(drawings.path("finding-S10"),
-                        {.title = "Largest loading of an eigenvector; 1: on an axis", .x = "model", .y = "loading"},
-                        series);
-    if (!run.transitions || run.transitions->length_of_circles.empty()) return;
-    const Axes axes{
-        .title = "How much longer than the Fisher-Rao distance", .x = "pairs of posteriors, sorted", .y = "percent"};
-    drawings.add_lines("finding-S9", axes,
-                       {sorted_excess("half circles of (mu, sigma)", run.transitions->length_of_circles),
-                        sorted_excess("straight line of means and deviations", run.transitions->length_of_line)},
-                       "");
+        rotated.draw = [series](const auto& picture) {
+            comparison_plot(picture,
+                            {.title = "Largest loading of an eigenvector; 1: on an axis", .x = "model", .y = "loading"},
+                            series);
+        };
+    return {geodesic, rotated};
 }
 
 }  // namespace warpvae

@@ -56,9 +56,8 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
         add({"report", "table and figures on one page: report.html", [&] {
                  GeometryReport report = table(experiment_->replicas());
                  report.figures = draw_geometry_figures(*experiment_, report.replicas);
-                 show_findings(experiment_->out(), report.components.paper,
-                               report.findings = geometry_findings(report));
-                 draw_geometry_findings(*experiment_, report);
+                 report.findings =
+                     show_findings(experiment_->out(), report.components.paper, geometry_findings(report));
                  write_geometry_report(*experiment_, report);
              }});
         grids({{"alphas", "0,0.5,1"},

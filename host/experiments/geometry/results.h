@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "host/evaluate/statement.h"
+#include "host/experiment/findings.h"
 #include "host/experiments/geometry/interpolation.h"
 #include "host/latents/latent_model.h"
 #include "host/show/figure_file.h"
@@ -55,9 +56,7 @@ struct GeometryReport {
 };
 /// What the paper could not say (findings.cpp). S9: a published geodesic is not one. S10: largest loadings
 /// beside those of random rotations.
-std::vector<Statement> geometry_findings(const GeometryReport& run);
-/// Their pictures, written to figures/.
-void draw_geometry_findings(const GeometryExperiment& experiment, const GeometryReport& run);
+std::vector<Finding> geometry_findings(const GeometryReport& run);
 /// Writes report.html into the run's folder.
 void write_geometry_report(const GeometryExperiment& experiment, const GeometryReport& run);
 

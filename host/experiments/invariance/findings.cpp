@@ -66,7 +66,6 @@ Statement more_latents_help(const std::vector<InvarianceReplica>& replicas, cons
     s.rule = formatted(
         "in more than half of the seeds means gain more than %.2f, and samples less than half of what means gain",
         kRises);
-    s.picture = picture_of_finding(s.id);
     return s;
 }
 
@@ -102,7 +101,6 @@ Statement scale_reading(const std::vector<InvarianceReplica>& replicas, const Va
                   100 * mean_of(other), told(with_other_scale(options).fixed_scale)),
         int(nearer), int(differences.size()), {"distance of the other reading less that of this one", differences});
     s.rule = "nearer to the paper's MNIST-fs column, averaged over its cells, in more than half of the seeds";
-    s.picture = picture_of_finding(s.id);
     return s;
 }
 
@@ -155,28 +153,28 @@ std::vector<ComparisonSeries> both_scales(const std::vector<InvarianceReplica>& 
 
 }  // namespace
 
-std::vector<Statement> invariance_findings(const std::vector<InvarianceReplica>& replicas,
-                                           const InvarianceOptions& options, const std::string& dataset) {
-    std::vector<Statement> findings = {more_latents_help(replicas, dataset)};
-    if (dataset == "mnist") findings.push_back(scale_reading(replicas, options.variant));
+std::vector<Finding> invariance_findings(const std::vector<InvarianceReplica>& replicas,
+                                         const InvarianceOptions& options, const std::string& dataset) {
+    std::vector<Finding> findings = {{more_latents_help(replicas, dataset)}};
+    if (const auto lines = accuracy_by_latents(replicas, dataset); !lines.empty())
+        findings[0].draw = [lines, dataset](const auto& picture) {
+            Axes axes{.title = "Accuracy on " + set_name(Variant::kStandard, dataset) + " by number of latents",
+                      .x = "latents N",
+                      .y = "test accuracy"};
+            axes.log_x = true;
+            line_plot(picture, axes, lines);
+        };
+    if (dataset != "mnist") return findings;
+    findings.push_back({scale_reading(replicas, options.variant)});
+    if (const auto scales = both_scales(replicas, options.variant); !scales.empty())
+        findings[1].draw = [scales](const auto& picture) {
+            comparison_plot(picture,
+                            {.title = "MNIST-fs, features: samples; diamonds: the paper",
+                             .x = "trained on, N",
+                             .y = "test accuracy"},
+                            scales);
+        };
     return findings;
-}
-
-void draw_invariance_findings(const InvarianceExperiment& experiment, const std::vector<InvarianceReplica>& replicas) {
-    const DataSet& data = experiment.data();
-    Drawings drawings(experiment);
-    Axes axes{.title = "Accuracy on " + set_name(Variant::kStandard, data.name) + " by number of latents",
-              .x = "latents N",
-              .y = "test accuracy"};
-    axes.log_x = true;
-    drawings.add_lines("finding-S1", axes, accuracy_by_latents(replicas, data.name), "");
-    if (data.name != "mnist") return;
-    const std::vector<ComparisonSeries> scales = both_scales(replicas, experiment.of_paper().variant);
-    if (!scales.empty())
-        comparison_plot(
-            drawings.path("finding-S2"),
-            {.title = "MNIST-fs, features: samples; diamonds: the paper", .x = "trained on, N", .y = "test accuracy"},
-            scales);
 }
 
 }  // namespace warpvae

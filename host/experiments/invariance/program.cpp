@@ -125,9 +125,8 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
     }
     void report() {
         const auto [replicas, shown] = table();
-        const std::vector<Statement> findings = invariance_findings(replicas, paper_, data().name);
-        draw_invariance_findings(*experiment_, replicas);
-        show_findings(experiment_->out(), shown.paper, findings);
+        const std::vector<Statement> findings =
+            show_findings(experiment_->out(), shown.paper, invariance_findings(replicas, paper_, data().name));
         write_invariance_report(*experiment_, replicas, shown, findings, draw_invariance_figures(*experiment_, &shown));
     }
 

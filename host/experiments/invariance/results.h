@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "host/evaluate/statement.h"
+#include "host/experiment/findings.h"
 #include "host/experiments/invariance/invariance.h"
 #include "host/show/figure_file.h"
 #include "host/show/table.h"
@@ -31,10 +32,8 @@ std::vector<Statement> invariance_statements(const std::vector<InvarianceReplica
 // --- what the paper could not say: findings.cpp ----------------------------------------------------------------------
 
 /// S1: accuracy by N on samples and on means of the posterior. S2, on MNIST: what the reading of "1.1x" is worth.
-std::vector<Statement> invariance_findings(const std::vector<InvarianceReplica>& replicas,
-                                           const InvarianceOptions& options, const std::string& dataset);
-/// Their pictures, written to figures/.
-void draw_invariance_findings(const InvarianceExperiment& experiment, const std::vector<InvarianceReplica>& replicas);
+std::vector<Finding> invariance_findings(const std::vector<InvarianceReplica>& replicas,
+                                         const InvarianceOptions& options, const std::string& dataset);
 
 // --- pictures: figures.cpp -------------------------------------------------------------------------------------------
 

@@ -181,22 +181,20 @@ void draw_spreads(const std::filesystem::path& path, const std::vector<Spread>& 
 
 }  // namespace
 
-std::vector<Statement> spatial_findings(const SpatialResults& run, PcaCentre centre, const std::string& dataset) {
-    std::vector<Statement> findings;
-    if (dataset == "mnist") findings.push_back(published_centre(centred_rows(run.fixed, centre)));
-    findings.push_back(draws_of_the_prior(run.likelihood));
-    findings.push_back(what_plus_minus_is(spreads_of(run.replicas)));
-    for (Statement& finding : findings) finding.picture = picture_of_finding(finding.id);
+std::vector<Finding> spatial_findings(const SpatialResults& run, PcaCentre centre, const std::string& dataset) {
+    std::vector<Finding> findings;
+    if (const auto rows = centred_rows(run.fixed, centre); dataset == "mnist") {
+        findings.push_back({published_centre(rows)});
+        if (!rows.empty()) findings.back().draw = [rows](const auto& picture) { draw_centres(picture, rows); };
+    }
+    const Table& likelihood = run.likelihood;
+    findings.push_back({draws_of_the_prior(likelihood)});
+    if (!likelihood.rows.empty())
+        findings.back().draw = [likelihood](const auto& picture) { draw_gaps(picture, likelihood); };
+    const auto spreads = spreads_of(run.replicas);
+    findings.push_back({what_plus_minus_is(spreads)});
+    if (!spreads.empty()) findings.back().draw = [spreads](const auto& picture) { draw_spreads(picture, spreads); };
     return findings;
-}
-
-void draw_spatial_findings(const SpatialExperiment& experiment, const SpatialResults& run) {
-    Drawings drawings(experiment);
-    const auto rows = centred_rows(run.fixed, experiment.of_paper().centre);
-    if (experiment.data().name == "mnist" && !rows.empty()) draw_centres(drawings.path("finding-S3"), rows);
-    if (!run.likelihood.rows.empty()) draw_gaps(drawings.path("finding-S4"), run.likelihood);
-    if (const auto spreads = spreads_of(run.replicas); !spreads.empty())
-        draw_spreads(drawings.path("finding-S5"), spreads);
 }
 
 }  // namespace warpvae

@@ -269,8 +269,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         run.denoising = show_denoising(all_seeds);
         if (has_known_poses(data().name)) recover_poses(ready, run);
         experiment_->publish(kPaper, spatial_statements(run, data().name), kChoosing);
-        show_findings(out, kPaper, run.findings = spatial_findings(run, paper_.centre, data().name));
-        draw_spatial_findings(*experiment_, run);
+        run.findings = show_findings(out, kPaper, spatial_findings(run, paper_.centre, data().name));
         write_spatial_report(*experiment_, run);
     }
 

@@ -12,6 +12,7 @@
 #include "host/evaluate/denoising.h"
 #include "host/evaluate/pose_recovery.h"
 #include "host/evaluate/statement.h"
+#include "host/experiment/findings.h"
 #include "host/experiments/spatial/spatial.h"
 #include "host/show/figure_file.h"
 #include "host/show/image_grid.h"
@@ -160,9 +161,7 @@ struct SpatialResults {
 std::vector<Statement> spatial_statements(const SpatialResults& run, const std::string& dataset);
 /// What the paper could not say (findings.cpp). S3, of MNIST: with which centre a published row was made. S4: what a
 /// gap of the bound is worth that is found by sampling the prior. S5: what "±" is of.
-std::vector<Statement> spatial_findings(const SpatialResults& run, PcaCentre centre, const std::string& dataset);
-/// Their pictures, written to figures/.
-void draw_spatial_findings(const SpatialExperiment& experiment, const SpatialResults& run);
+std::vector<Finding> spatial_findings(const SpatialResults& run, PcaCentre centre, const std::string& dataset);
 /// Writes report.html into the run's folder.
 void write_spatial_report(const SpatialExperiment& experiment, const SpatialResults& run);
 

@@ -1,11 +1,13 @@
 // Writes what a trained model says of a few glyphs, which its PyTorch module (in this folder) has to say too.
 //   torch_modules_reference PROGRAM MODEL.safetensors TO.safetensors
 // PROGRAM is the one that trained it. TO holds x, the images as the model takes them; mean and deviation of q(z | x);
-// z (and u), drawn from that; images, the mean of p(x | z); elbo, of that draw; and what a model has besides.
+// z, drawn from that; images, the mean of p(x | z); elbo, of that draw; and what a model has besides: a pose u, drawn
+// too, and mean_u, which is what the means of its posterior make.
 #include <cmath>
 #include <cstdio>
 
 #include "data/glyphs.h"
+#include "data/image_preparation.h"
 #include "host/core/checkpoint.h"
 #include "host/core/convolution_device.h"
 #include "host/experiments/equivae/equivae.h"
@@ -45,17 +47,21 @@ class Reference {
     explicit Reference(const SafeTensors& weights) : weights_(weights) {}
 
     /// Uploads the weights, and pixels in [0, 1] as the model's minibatch.
-    void load(Autoencoder<float>& model, const std::vector<float>& x, std::vector<std::int64_t> shape) {
+    void load(Autoencoder<float>& model, const std::vector<float>& x) {
         std::vector<float> arena(model.parameters().layout().size());
         for (const ParameterInfo& tensor : model.parameters().layout().tensors())
             tensor.set(arena, weights_.at(tensor.name).values<float>());
         model.parameters().upload(0, arena);
         check(copy_to_device(model.minibatch(), x.data(), x.size() * sizeof(float), model.stream()));
-        add("x", std::move(shape), x);
+        add("x", {kImages, model.image_size()}, x);
     }
     void encode_and_decode(Autoencoder<float>& model) {
-        model.encode(kImages, noise());
         const std::int64_t N = kImages, Z = model.latents(), S = model.pose().numbers;
+        if (S) {  // without noise the means are what is drawn
+            model.encode(kImages, {});
+            add("mean_u", {N, S}, from(model.u(), N * S));
+        }
+        model.encode(kImages, noise());
         add_moments("mean", "deviation", from(model.moments(), N * 2 * Z), model.spread());
         add("z", {N, Z}, from(model.z(), N * Z));
         if (S) add("u", {N, S}, from(model.u(), N * S));
@@ -105,21 +111,27 @@ class Reference {
     const DeviceBuffer<std::uint64_t> seeds_{std::vector<std::uint64_t>{5}};
 };
 
-std::vector<float> levels(const ImageSet& set) {
-    std::vector<float> x;
-    for (const std::uint8_t byte : set.images) x.push_back(float(byte) / 255);
-    return x;
-}
-std::vector<float> glyphs(int count, int channels) {
-    return levels(channels > 1 ? make_colour_glyphs(count, 7, Part::kTest).set
-                               : make_glyphs(count, 7, Part::kTest).set);
-}
-/// The size of the images that the weights are of: of glyphs, grey or in colour.
+/// The size of the images that the weights are of.
 template <class Config>
 void fit(Config& config, const SafeTensors& file) {
-    if (!file.metadata_at(kImageShape).ends_with(",3")) return;
-    config.height = config.width = 32;
-    config.channels = 3;
+    if (std::sscanf(file.metadata_at(kImageShape).c_str(), "%d,%d,%d", &config.height, &config.width,
+                    &config.channels) != 3)
+        throw Error("the weights do not say what images they are of");
+}
+/// Glyphs of that size, grey or in colour, with values from 0 to 1.
+template <class Config>
+std::vector<float> glyphs(int count, const Config& config) {
+    const ImageSet set =
+        config.channels > 1 ? make_colour_glyphs(count, 7, Part::kTest).set : make_glyphs(count, 7, Part::kTest).set;
+    const ImagePreparation to_size = {
+        .height = config.height, .width = config.width, .channels = config.channels, .fit = Fitting::kStretch};
+    std::vector<float> x;
+    for (int i = 0; i < count; ++i) {
+        const auto image = set.image(i);
+        const Picture picture = {set.height, set.width, set.channels, {image.begin(), image.end()}};
+        for (const std::uint8_t byte : prepare(picture, to_size, "a glyph").pixels) x.push_back(float(byte) / 255);
+    }
+    return x;
 }
 
 void dense_vae(Reference& to, const SafeTensors& file) {
@@ -128,7 +140,7 @@ void dense_vae(Reference& to, const SafeTensors& file) {
     config.hidden = options.hidden, config.latents = options.latents[0], config.likelihood = options.pixels;
     fit(config, file);
     OnDevice<DenseVae<float>> vae(config, 1, kImages);
-    to.load(vae.model, glyphs(kImages, config.channels), {kImages, vae.model.image_size()});
+    to.load(vae.model, glyphs(kImages, config));
     to.encode_and_decode(vae.model);
 }
 
@@ -138,7 +150,7 @@ void renyi_vae(Reference& to, const SafeTensors& file) {
     config.latents = options.latents[0], config.samples = kDraws;
     fit(config, file);
     OnDevice<RenyiVae<float>> vae(config, options.alphas, kImages);
-    to.load(vae.model, glyphs(kImages, config.channels), {kImages, vae.model.image_size()});
+    to.load(vae.model, glyphs(kImages, config));
     to.encode_and_decode(vae.model);
     vae.model.evaluate(kImages, to.noise());
     to.add("draws", {kImages, kDraws, config.latents},
@@ -156,7 +168,7 @@ void spatial_vae(Reference& to, const SafeTensors& file) {
     config.latents = options.latents[0], config.samples = 1;
     fit(config, file);
     OnDevice<SpatialVae<float>> vae(config, 1, kImages);
-    to.load(vae.model, glyphs(kImages, config.channels), {kImages, vae.model.image_size()});
+    to.load(vae.model, glyphs(kImages, config));
     to.encode_and_decode(vae.model);
 }
 
@@ -164,15 +176,16 @@ void equivae(Reference& to, const SafeTensors& file) {
     const auto options = options_of<EquivaeOptions>(file);
     EquivaeConfig config = EquivaeConfig::for_latents(options.latents);
     fit(config, file);
+    config.fit(config.height, config.width);
     config.likelihood = options.pixels.value_or(config.channels > 1 ? Likelihood::kGaussian : Likelihood::kBernoulli);
     config.semi_supervised = *setting(file, "kind") == "semi-supervised";
     config.normalisation = options.normalisation;
     const ConvolutionDevice device;
     Equivae<float> model(config, 1, kImages, {}, device.matmul, device.convolver);
-    const std::int64_t H = config.height, W = config.width, C = config.channels, Z = config.latents;
-    to.load(model, glyphs(kImages, config.channels), {kImages, H, W, C});
-    const std::vector<float> sets = glyphs(kImages * kSetImages, config.channels);
-    to.add("sets", {kImages, kSetImages, H, W, C}, sets);
+    const std::int64_t Z = config.latents;
+    to.load(model, glyphs(kImages, config));
+    const std::vector<float> sets = glyphs(kImages * kSetImages, config);
+    to.add("sets", {kImages, kSetImages, model.image_size()}, sets);
     check(copy_to_device(model.sets(), sets.data(), sets.size() * sizeof(float), device.stream));
     model.embed_sets(kImages, kSetImages);
     to.add("r", {kImages, Z}, Reference::from(model.r(), kImages * Z));

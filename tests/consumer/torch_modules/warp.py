@@ -3,6 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import weights
+
 
 def spline_basis(g, height, width):
     """[g^2, H W]: what each control point's place adds to the grid (cuda/thin_plate_spline.cpp)."""
@@ -36,7 +38,7 @@ def inverse_matrix(theta):
 
 
 class Warp(nn.Module):
-    """images [N, H W C] of a shape (H, W, C) in the pose of a warp's numbers u [N, numbers]: "affine", "pose" or "tps"."""
+    """Images [N, H W C] of a shape (H, W, C) in the pose of a warp's numbers u [N, numbers]: affine, pose or tps."""
 
     def __init__(self, form, shape, control_points=0):
         super().__init__()
@@ -50,10 +52,10 @@ class Warp(nn.Module):
             self.register_buffer("basis", spline_basis(control_points, *shape[:2]), persistent=False)
 
     def forward(self, images, u, inverse=False):
-        images = images.view(-1, *self.shape).permute(0, 3, 1, 2)
+        images = weights.planes(images, self.shape)
         if self.form == "tps":
             grid = ((self.source + u.view(len(u), 2, -1)) @ self.basis).view(-1, 2, *self.shape[:2]).permute(0, 2, 3, 1)
         else:
             theta = pose_matrix(u) if self.form == "pose" else u.view(-1, 2, 3)
             grid = F.affine_grid(inverse_matrix(theta) if inverse else theta, images.shape, align_corners=True)
-        return F.grid_sample(images, grid, padding_mode="border", align_corners=True).permute(0, 2, 3, 1).flatten(1)
+        return weights.rows(F.grid_sample(images, grid, padding_mode="border", align_corners=True))

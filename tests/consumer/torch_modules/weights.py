@@ -1,15 +1,17 @@
-"""Reads model.safetensors of a run (the format: a header of JSON, then the tensors), and builds layers of it."""
-import itertools
+"""What the four models share: reading a run's model.safetensors, the modules that its names stand for, and p(x | z)."""
 import json
 import struct
 
 import torch
 from torch import nn
 from torch.distributions import Normal, kl_divergence
+from torch.nn import functional as F
+
+ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "tanh": nn.Tanh, "softplus": nn.Softplus}
 
 
 def read(path):
-    """The settings that the model was trained with, as text, and its tensors by name."""
+    """The settings that the model was trained with, as text, and its tensors by name: a header of JSON, then bytes."""
     with open(path, "rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         header, data = json.loads(file.read(length)), file.read()
@@ -22,62 +24,91 @@ def read(path):
     return settings, tensors
 
 
-def image_shape(settings):
-    """Height, width and channels of the images, channels the last axis."""
-    return tuple(int(extent) for extent in settings["image-shape"].split(","))
+def planes(rows, shape):
+    """Images [N, C, H, W] of rows [N, H W C] and their shape (H, W, C)."""
+    return rows.unflatten(-1, shape).permute(0, 3, 1, 2)
 
 
-def linear(tensors, name):
-    out_features, in_features = tensors[name + ".weight"].shape
-    return nn.Linear(in_features, out_features)
-
-
-def layers_of(tensors, prefix):
-    """Weights of PREFIX.0, PREFIX.2, ..., as an nn.Sequential with activations between numbers them, or of PREFIX.0,
-    PREFIX.3, ... with normalisations before those."""
-    step = 3 if is_normalised(tensors, prefix) else 2
-    names = (f"{prefix}.{i}.weight" for i in itertools.count(0, step))
-    return [tensors[name] for name in itertools.takewhile(tensors.__contains__, names)]
-
-
-def is_normalised(tensors, prefix):
-    return f"{prefix}.1.running_mean" in tensors
-
-
-def sequential(layers, activation=nn.ReLU, last=None, normalised=False):
-    """An activation after each layer but the last, which has its own or none; normalised: before each activation."""
-    modules = []
-    for layer, follows in zip(layers, [activation] * (len(layers) - 1) + [last]):
-        modules.append(layer)
-        if follows and normalised:
-            modules.append(nn.BatchNorm2d(layer.out_channels))
-        if follows:
-            modules.append(follows())
-    return nn.Sequential(*modules)
-
-
-def stack(tensors, prefix, activation=nn.ReLU, last=None):
-    return sequential([nn.Linear(*w.shape[::-1]) for w in layers_of(tensors, prefix)], activation, last)
-
-
-def is_gaussian(settings):
-    """Whether pixels are Gaussian; colour models of EQUIVAE name their deviation."""
-    return "deviation" in settings or settings.get("likelihood", "bernoulli") != "bernoulli"
-
-
-def add_deviation(decoder, tensors):
-    """The log deviation of Gaussian pixels as a parameter of the decoder, where the model learned it."""
-    if "decoder.log_deviation" in tensors:
-        decoder.register_parameter("log_deviation", nn.Parameter(tensors["decoder.log_deviation"]))
-
-
-def gaussian_nll(decoder, mean, x, shape=(1,)):
-    """-log p of each pixel. log s counts from -6 upwards; without a learned one s is 1."""
-    log_deviation = getattr(decoder, "log_deviation", torch.zeros(1, device=x.device)).clamp_min(-6)
-    return -Normal(mean, log_deviation.exp().view(shape).expand_as(mean)).log_prob(x)
+def rows(images):
+    return images.permute(0, 2, 3, 1).flatten(1)
 
 
 def gaussian_kl(mean, deviation, prior_mean=0.0, prior_deviation=1.0):
     """KL of diagonal Gaussians, of each row."""
-    prior = Normal(torch.as_tensor(prior_mean, device=mean.device), torch.as_tensor(prior_deviation, device=mean.device))
-    return kl_divergence(Normal(mean, deviation), prior).sum(-1)
+    prior = [torch.as_tensor(moment, device=mean.device) for moment in (prior_mean, prior_deviation)]
+    return kl_divergence(Normal(mean, deviation), Normal(*prior)).sum(-1)
+
+
+def place(module, name, part):
+    """module.a.b = part, of the name "a.b"."""
+    *parents, last = name.split(".")
+    for parent in parents:
+        if not hasattr(module, parent):
+            module.add_module(parent, nn.Module())
+        module = getattr(module, parent)
+    setattr(module, last, part)
+
+
+class Vae(nn.Module):
+    """A trained model. Images are rows [N, H W C] in [0, 1]; `shape` is (H, W, C)."""
+
+    def __init__(self, path, setting, active, linear):
+        """`active` and `linear` name the model's parts; an activation follows the last layer of the first. `setting` is
+        one that only models of this kind have. A file that does not fit is refused."""
+        super().__init__()
+        self.settings, tensors = read(path)
+        if not {setting, "image-shape"} <= self.settings.keys():
+            kind = type(self).__name__
+            raise ValueError(f"{path}: not the weights of a model of {kind}, which has {setting} and image-shape")
+        self.shape = tuple(int(extent) for extent in self.settings["image-shape"].split(","))
+        # Colour models of EQUIVAE name their Gaussian's deviation.
+        likelihood = self.settings.get("likelihood", "gaussian" if "deviation" in self.settings else "bernoulli")
+        self.is_gaussian = likelihood.startswith("gaussian")
+        if not self.is_gaussian and likelihood != "bernoulli":
+            raise ValueError(f"{path}: a likelihood that is not known here, {likelihood}")
+        for name in [*active, *linear, "decoder.log_deviation"]:
+            if (part := self.part(name, tensors, name in active)) is not None:  # models differ in what they have
+                place(self, name, part)
+        if unknown := tensors.keys() - self.state_dict().keys():
+            raise ValueError(f"{path}: tensors of no part that is known here: {', '.join(sorted(unknown))}")
+        self.load_state_dict(tensors)
+        self.eval()  # a normalisation is by its running averages
+
+    def part(self, name, tensors, is_active):
+        """A parameter, if the file has a tensor NAME; a layer, if it has NAME.weight; a Sequential, if it has
+        NAME.0.weight and further numbers: a vector is a normalisation's, and a number left out is an activation."""
+        if name in tensors:
+            return nn.Parameter(tensors[name])
+        weights = {key.removesuffix(".weight"): tensor for key, tensor in tensors.items() if key.endswith(".weight")}
+        if name in weights:
+            return self.layer(name, weights[name], 0, 0)
+        activation = ACTIVATIONS[self.settings.get("activation", "relu")]
+        numbered = {int(key.rpartition(".")[2]): weights[key] for key in weights if key.rpartition(".")[0] == name}
+        layers = [number for number, weight in sorted(numbered.items()) if weight.dim() > 1]
+        modules = [activation() for _ in range(max(numbered, default=-1) + 1 + is_active)]
+        for number, weight in numbered.items():
+            if number in layers:
+                before = layers.index(number)
+                modules[number] = self.layer(name, weight, before, len(layers) - 1 - before)
+            else:
+                modules[number] = nn.BatchNorm2d(len(weight))
+        return nn.Sequential(*modules) if numbered else None
+
+    def layer(self, name, weight, before, after):
+        """The layer of this weight in the part NAME, with so many layers before it and behind it."""
+        return nn.Linear(*weight.shape[::-1])
+
+    def expectation(self, output):
+        """The mean of p(x | z), from what the decoder makes of z."""
+        return output if self.is_gaussian else output.sigmoid()
+
+    def log_likelihood(self, output, x):
+        """log p(x | z) of each row of the decoder's output."""
+        if not self.is_gaussian:
+            return self.bernoulli(output, x.expand_as(output)).sum(-1)
+        log_deviation = getattr(self.decoder, "log_deviation", torch.zeros(1, device=x.device)).clamp_min(-6)
+        return Normal(output, log_deviation.exp().repeat(x.shape[-1] // len(log_deviation))).log_prob(x).sum(-1)
+
+    def bernoulli(self, logits, x):
+        """log p of each pixel, where they are Bernoulli."""
+        return -F.binary_cross_entropy_with_logits(logits, x, reduction="none")

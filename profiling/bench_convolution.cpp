@@ -1,6 +1,7 @@
 // EQUIVAE's layers of N images, one by one: each convolution or transposed convolution forward with its bias and ReLU,
-// backward to its input with the ReLU before it (but for images), and backward to its weights and bias; then the
-// weights of all layers at once, as a training step has them.
+// backward to its input with the ReLU before it (but for images), and backward to its weights and bias; then what each
+// of these three takes of all layers: sums of the rows, but that fused kernels make all layers' weights at once, as a
+// training step has them.
 //
 //   bench_convolution [mnist|svhn] [N] [fused|library] [CASE]
 //       one line a case: "case microseconds floor_microseconds GMACs"
@@ -100,7 +101,9 @@ int run(const std::string& data, int N, const std::string& kernels, const std::s
     const double rate = product_rate(Matmul());
     WeightLayers<float> all;
     std::size_t P = 0;
-    double all_macs = 0, separate = 0;
+    struct Sum {
+        double time = 0, macs = 0;
+    } all_forward, all_data, all_weights;
     std::vector<std::unique_ptr<Layer>> layers;
     const auto measure = [&](const std::string& name, double macs, auto call) {
         if (!only.empty() && only != name) return 0.0;
@@ -114,23 +117,31 @@ int run(const std::string& data, int N, const std::string& kernels, const std::s
             Layer& l = *layers.emplace_back(std::make_unique<Layer>(of_part[i], N));
             const double macs = N * macs_of(l.layer.shape);
             const std::string name = part + std::to_string(i);
-            measure(name + "-forward", macs, [&] { is_fused ? l.forward_fused() : l.forward(convolver); });
+            const auto add = [&](Sum& sum, const char* what, auto call) {
+                sum.time += measure(name + what, macs, call), sum.macs += macs;
+            };
+            add(all_forward, "-forward", [&] { is_fused ? l.forward_fused() : l.forward(convolver); });
             if (part != "encoder" || i)
-                measure(name + "-data", macs, [&] { is_fused ? l.backward_data_fused() : l.backward_data(convolver); });
-            separate += measure(name + "-weights", macs,
-                                [&] { is_fused ? l.backward_weights_fused() : l.backward_weights(convolver); });
+                add(all_data, "-data", [&] { is_fused ? l.backward_data_fused() : l.backward_data(convolver); });
+            add(all_weights, "-weights",
+                [&] { is_fused ? l.backward_weights_fused() : l.backward_weights(convolver); });
             all.convolutions.push_back(l.weight_gradient(P));
             P += l.gradients.size();
-            all_macs += macs;
         }
     };
     measure_all("encoder", encoder_convolutions(size, size, channels, c.filters));
     measure_all("decoder", decoder_convolutions(2 * c.decoder_hidden, size, size, channels, c.decoder_filters));
+    const auto print = [&](const char* name, const Sum& sum) {
+        if (only.empty()) std::printf("%s %.1f %.1f %.6f\n", name, sum.time, sum.macs / rate, sum.macs / 1e9);
+    };
+    print("all-forward", all_forward);
+    print("all-data", all_data);
     if (is_fused) {
         DeviceBuffer<float> gradients(P);
-        measure("all-weights", all_macs, [&] { check(weight_gradients(gradients.data(), all, 1, P, nullptr)); });
-    } else if (only.empty()) {
-        std::printf("all-weights %.1f %.1f %.6f\n", separate, all_macs / rate, all_macs / 1e9);
+        measure("all-weights", all_weights.macs,
+                [&] { check(weight_gradients(gradients.data(), all, 1, P, nullptr)); });
+    } else {
+        print("all-weights", all_weights);
     }
     return 0;
 }

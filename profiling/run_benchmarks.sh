@@ -2,35 +2,37 @@
 # run_benchmarks.sh [--quick] [BUILD]   (default: build/cpu)
 #
 # Measures beside PyTorch (and JAX, scikit-learn and umap-learn, where they are installed): the training step of Mills' VAE, those of Vive's models, of
-# EQUIVAE and of Peste's VAE, log p(x) by importance sampling, what evaluation fits, the warps, the operations in PyTorch, EQUIVAE's convolutions;
-# then each operation beside its floor. Prints one table and keeps it in profiling/results/<device>-<date>/: table.md, or
+# EQUIVAE and of Peste's VAE, log p(x) by importance sampling, what evaluation fits, the warps, the operations in PyTorch, EQUIVAE's convolutions,
+# on a GPU a dense step's launches; then each operation beside its floor. Prints one table and keeps it in profiling/results/<device>-<date>/: table.md, or
 # PART-step.md where PARTS is one of spatial, equivae and renyi.
 # Peers run where $PYTHON (default: python3) can import them. ROUNDS=5 alternating rounds, each a fresh process of STEPS=200
-# steps; medians over rounds are compared. PARTS="step spatial equivae renyi likelihood evaluation warp torch convolution kernels" are measured, MODELS
-# of Vive with LATENTS=8; --quick: 3 rounds of 50 steps, warps of at most 1024 images, no torch.compile (COMPILE=0).
+# steps; medians over rounds are compared. PARTS="step spatial equivae renyi likelihood evaluation warp torch convolution dense kernels" are measured, MODELS
+# of Vive with LATENTS=8; --quick: 3 rounds of 50 steps, warps of at most 1024 images, convolutions of 128 images of mnist, no torch.compile (COMPILE=0).
 # EQUIVAE's steps are EQUIVAE="supervised:32 supervised:128 semi:32", model and minibatch, EQUIVAE_STEPS=20 of them a round;
 # Peste's RENYI="5 50", draws of each image, RENYI_STEPS=50 a round, and the ensemble of ALPHAS=0,0.1,0.3,0.5,0.7,0.9,1;
-# convolutions are measured for LAYERS="mnist" (or svhn) with IMAGES="128" at once and THREADS="1 2" each.
+# convolutions are measured for LAYERS="mnist svhn" with IMAGES="32 128 1280" at once and THREADS="1 2" each.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 quick=0
 if [[ ${1:-} == --quick ]]; then quick=1 && shift; fi
 build=${1:-$root/build/cpu}
 python=${PYTHON:-python3} latents=${LATENTS:-8}
-parts=${PARTS:-step spatial equivae renyi likelihood evaluation warp torch convolution kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
-equivae=${EQUIVAE:-supervised:32 supervised:128 semi:32} equivae_steps=${EQUIVAE_STEPS:-20} layers=${LAYERS:-mnist} convolution_images=${IMAGES:-128}
+parts=${PARTS:-step spatial equivae renyi likelihood evaluation warp torch convolution dense kernels} models=${MODELS:-vae affine-tvae tps-tvae affine-dtvae}
+equivae=${EQUIVAE:-supervised:32 supervised:128 semi:32} equivae_steps=${EQUIVAE_STEPS:-20}
 renyi=${RENYI:-5 50} renyi_steps=${RENYI_STEPS:-50} alphas=${ALPHAS:-0,0.1,0.3,0.5,0.7,0.9,1}
 if ((quick)); then
     rounds=${ROUNDS:-3} steps=${STEPS:-50} compile=${COMPILE:-0} images=${WARP_IMAGES:-1024}
+    layers=${LAYERS:-mnist} convolution_images=${IMAGES:-128}
 else
     rounds=${ROUNDS:-5} steps=${STEPS:-200} compile=${COMPILE:-1} images=${WARP_IMAGES:-16384}
+    layers=${LAYERS:-mnist svhn} convolution_images=${IMAGES:-32 128 1280}
 fi
 peers=$root/profiling/peers
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 wanted() { [[ " $parts " == *" $1 "* ]]; }
 
-cmake --build "$build" --target bench_step bench_spatial_step bench_equivae_step bench_renyi_step bench_likelihood bench_evaluation bench_warp bench_convolution bench_kernels >"$scratch/build.log" 2>&1 || { tail -30 "$scratch/build.log" >&2; exit 1; }
+cmake --build "$build" --target bench_step bench_spatial_step bench_equivae_step bench_renyi_step bench_likelihood bench_evaluation bench_warp bench_convolution bench_dense bench_kernels >"$scratch/build.log" 2>&1 || { tail -30 "$scratch/build.log" >&2; exit 1; }
 if grep -q '^WARPVAE_CUDA:BOOL=ON' "$build/CMakeCache.txt"; then
     device=cuda threads=()
     hardware=$(nvidia-smi --query-gpu=name,driver_version,clocks.sm --format=csv,noheader | head -1)
@@ -323,7 +325,7 @@ part_convolution() {
     echo
     echo "Medians of $rounds alternating rounds, us. Forward with bias and ReLU, data with the ReLU before, weights with biases. Floor:"
     echo "multiplications with addition at the rate of the device's own matrix product. The last column is PyTorch's better order of"
-    echo "memory over ours."
+    echo "memory over ours. Rows that begin with all are sums over the layers; our fused kernels make all layers' weights at once."
     for data in $layers; do
         for images in $convolution_images; do
             for count in $several; do
@@ -358,6 +360,21 @@ part_convolution() {
     done
 }
 
+part_dense() {
+    local replicas
+    echo "## Launches of the dense step 784-400-20, batch 128, float32"
+    echo
+    if [[ $device == cpu ]]; then echo "Fused layers are a GPU's: not measured." && return; fi
+    echo "us, by the tile that the size suggests and by each; floor: multiplications with addition and bytes at an H100's rates."
+    echo
+    echo "| launch | replicas | us | small tiles | medium | large | floor, us | share of it |"
+    echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for replicas in 1 32; do
+        "$build/bin/bench_dense" "$replicas" | awk '{time[$2] = $4} $2 == 3 {
+            printf "| %s | %d | %s | %s | %s | %s | %s | %.0f %% |\n", $1, $3, time[0], time[1], time[2], time[3], $5, 100 * $5 / time[0]}'
+    done
+}
+
 part_kernels() {
     echo "## Operations"
     echo
@@ -373,7 +390,7 @@ mkdir -p "$results"
     echo "# Benchmarks, $(date -u '+%Y-%m-%d %H:%M') UTC"
     echo
     echo "commit $(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)$(git -C "$root" diff --quiet HEAD 2>/dev/null || echo ' with changes'); $hardware; load $(cut -d' ' -f1 /proc/loadavg)"
-    for part in step spatial equivae renyi likelihood evaluation warp torch convolution kernels; do
+    for part in step spatial equivae renyi likelihood evaluation warp torch convolution dense kernels; do
         if wanted $part; then echo && "part_$part"; fi
     done
 } | tee "$results/$table"

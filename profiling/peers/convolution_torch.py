@@ -47,7 +47,8 @@ def main():
         print(f"{name} {time:.1f}", flush=True)
         return time
 
-    N, all_weights = options.images, 0
+    N = options.images
+    sums = {"forward": 0, "data": 0, "weights": 0}  # over the layers
 
     for name, transposed, before, after, pixels, pixels_out, stride, padding in layers(*((32, 3) if options.data == "svhn" else (28, 1))):
         x, dy = random(N, before, pixels, pixels), random(N, after, pixels_out, pixels_out)
@@ -64,11 +65,12 @@ def main():
             return torch.ops.aten.convolution_backward(
                 dy, x, W, [after], [stride] * 2, [padding] * 2, [1, 1], transposed, extra, 1, mask)
 
-        show(f"{name}-forward", forward)
+        sums["forward"] += show(f"{name}-forward", forward)
         if name != "encoder0":
-            show(f"{name}-data", lambda: torch.ops.aten.threshold_backward(backward(True, False, False)[0], x, 0))
-        all_weights += show(f"{name}-weights", lambda: backward(False, True, True))
-    print(f"all-weights {all_weights:.1f}")
+            sums["data"] += show(f"{name}-data", lambda: torch.ops.aten.threshold_backward(backward(True, False, False)[0], x, 0))
+        sums["weights"] += show(f"{name}-weights", lambda: backward(False, True, True))
+    for what, time in sums.items():
+        print(f"all-{what} {time:.1f}")
 
 
 if __name__ == "__main__":

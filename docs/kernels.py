@@ -1,6 +1,7 @@
 """kernels.py [--check]: writes docs/kernels.md from the comments atop cuda/*.cuh, the declarations in cuda/ops/*.h and the
 measurements in profiling/results/shares.csv. With --check it writes nothing: status 1 where the page is not what it would
-write. Either way status 1 where an operation's header does not say its block, its determinism and its bytes."""
+write. Either way status 1 where an operation's header does not say its block, its determinism and its bytes, or where a
+launcher has no row in profiling/bench_kernels/."""
 import csv
 import re
 import sys
@@ -69,6 +70,36 @@ def launchers():
     return found, lost
 
 
+def rows(folder):
+    """{the first word of a row's name: its file} of bench_kernels, and which of them call nothing of that name."""
+    found, wrong = {}, []
+    for path in sorted(folder.glob("*.cpp")):
+        text = re.sub(r"//.*", "", path.read_text())
+        code = re.sub(r'"[^"\n]*"', "", text)
+        for name in re.findall(r'\{\s*"(\w+)', text):
+            called = r"DenseChain<\w+> \w+" if name == "dense_chain" else rf"{name}(<\w+>)?"
+            if not re.search(rf"\b{called}\(", code):
+                wrong.append(f"profiling/bench_kernels/{path.name}: the row of {name} does not call it")
+            found[name] = path
+    return found, wrong
+
+
+def without_rows():
+    """What cuda/ops/*.h declares and bench_kernels does not time, and the other way round."""
+    folder = ROOT / "profiling" / "bench_kernels"
+    if not folder.exists():
+        return []
+    timed, wrong = rows(folder)
+    declared = {"dense_chain"}  # a class, whose launch() is no function of a header
+    for group in sorted((ROOT / "cuda" / "ops").glob("*.h")):
+        for name in re.findall(r"^Status (\w+)\(", group.read_text(), re.M):
+            declared.add(name)
+            if name not in timed:
+                wrong.append(f"{group.name}: {name} has no row in profiling/bench_kernels/")
+    wrong += [f"profiling/bench_kernels/{timed[name].name}: {name} is no launcher of cuda/ops/" for name in timed if name not in declared]
+    return wrong
+
+
 def shares():
     """{operation: [row of shares.csv]}."""
     rows = {}
@@ -93,6 +124,7 @@ def page():
     """The page's text, and what is wrong with the headers."""
     headers = {path.stem: header_comment(path) for path in sorted((ROOT / "cuda").glob("*.cuh"))}
     found, wrong = launchers()
+    wrong += without_rows()
     measured = shares()
     operations = [name for name in headers if name in found]
     wrong += [f"profiling/results/shares.csv: cuda/{name}.cuh has no launcher, so nobody would see its share"

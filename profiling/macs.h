@@ -23,18 +23,34 @@ constexpr double macs_of(const ConvolutionShape& s) {
            s.y_channels;
 }
 
+/// Multiplies two float matrices of n x n by the device's own product.
+class ProductRate {
+  public:
+    ProductRate(const Matmul& matmul, int n)
+        : matmul_(matmul), n_(n), a_(std::size_t(n) * n), b_(a_.size()), c_(a_.size()) {
+        for (DeviceBuffer<float>* x : {&a_, &b_})
+            check(philox_uniform(x->data(), x->size(), 0.f, 0.1f, 1, Purpose::kTest, 0, matmul.stream()));
+        operations_per_microsecond();  // warm
+    }
+    /// Multiplications and additions, of one product.
+    double operations_per_microsecond() const {
+        return 2. * n_ * n_ * n_ / microseconds(matmul_.stream(), [&] { multiply(); });
+    }
+    /// The same of many products in a row.
+    double sustained() const {
+        return 2. * n_ * n_ * n_ / time_call(matmul_.stream(), [&] { multiply(); }).lowest;
+    }
+
+  private:
+    void multiply() const {
+        check(matmul(matmul_, c_.data(), 0, Op::kNone, a_.data(), 0, Op::kNone, b_.data(), 0, 1, n_, n_, n_));
+    }
+    const Matmul& matmul_;
+    const int n_;
+    DeviceBuffer<float> a_, b_;
+    mutable DeviceBuffer<float> c_;
+};
 /// MACs per microsecond of a float product of two matrices of 1024 x 1024.
-inline double product_rate(const Matmul& matmul) {
-    constexpr int n = 1024;
-    constexpr std::size_t size = std::size_t(n) * n;
-    DeviceBuffer<float> a(size), b(size), c(size);
-    for (DeviceBuffer<float>* x : {&a, &b})
-        check(philox_uniform(x->data(), size, 0.f, 0.1f, 1, Purpose::kTest, 0, matmul.stream()));
-    const Timing t = time_call(matmul.stream(), [&] {
-        check(
-            warpvae::matmul(matmul, c.data(), size, Op::kNone, a.data(), size, Op::kNone, b.data(), size, 1, n, n, n));
-    });
-    return double(n) * n * n / t.lowest;
-}
+inline double product_rate(const Matmul& matmul) { return ProductRate(matmul, 1024).sustained() / 2; }
 
 }  // namespace warpvae

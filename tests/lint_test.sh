@@ -104,6 +104,11 @@ put cuda/ops/group.h '#pragma once\nStatus f(float* y, Stream stream);'
 put cuda/f.cu 'Status f(float* y, Stream stream) {}'
 plant "docs/kernels.py: cuda/f.cuh does not say its bytes" docs/kernels.md '' cuda/f.cuh '// F. Contract: block any; deterministic.\n#pragma once'
 put cuda/ops/group.h '#pragma once\nStatus g(float* y, Stream stream);'
+mkdir "$tree/profiling/bench_kernels"
+plant "docs/kernels.py: group.h: g has no row in" docs/kernels.md '' profiling/bench_kernels/rows.cpp '// {"g (1)", 4, 0, g(y)},'
+plant "docs/kernels.py: profiling/bench_kernels/rows.cpp: the row of g does not call it" docs/kernels.md '' profiling/bench_kernels/rows.cpp 'Row row{"g (1)", 4, 0};  // g(y)'
+plant "docs/kernels.py: profiling/bench_kernels/rows.cpp: h is no launcher" docs/kernels.md '' profiling/bench_kernels/rows.cpp 'Row row{"h (1)", 4, 0, [] { return h(y); }};'
+rmdir "$tree/profiling/bench_kernels"
 plant "docs/kernels.py: group.h: g is defined nowhere" docs/kernels.md '' cuda/f.cuh '// F.\n#pragma once'
 rm "$tree"/docs/kernels.py
 cp "$(dirname "$lint")/../docs/papers.py" "$tree/docs"

@@ -71,6 +71,11 @@ expect 0 "| \`gather_kernel<float>\` | (128, 1, 1) | (256, 1, 1) | 6.9 |" "$prof
 grep -qF "| \`copy\` | (1, 1, 1) | (32, 1, 1) | 0.5 |" "$scratch/log" || fail "launch_table.py: a name"
 grep -qF "2 launches, 7 us in all" "$scratch/log" || fail "launch_table.py: the sum"
 echo "nothing" | python3 "$profiling/launch_table.py" >"$scratch/log" 2>&1 && fail "launch_table.py takes nothing for launches"
+# The operations' table as a page: a heading, a bar that is low, and no table.
+page() { printf 'a card\n\n| operation | floor, us | share |\n| --- | ---: | ---: |\n| **losses** | | |\n| psnr (784) | 2.0 | 31 %% |\n' | python3 "$profiling/kernels_page.py"; }
+expect 0 '<tr class="subject"><td>losses</td>' page
+grep -qF '<td>31 %</td><td><div class="bar low"><div style="width: 31%">' "$scratch/log" || fail "kernels_page.py: no bar"
+echo "nothing" | python3 "$profiling/kernels_page.py" >"$scratch/log" 2>&1 && fail "kernels_page.py takes nothing for a table"
 # What is refused, and how.
 expect 2 "nsys.sh [--step] PROGRAM" "$profiling/nsys.sh"
 expect 2 "spatial     vae affine-tvae" "$profiling/ncu.sh" spatial k5

@@ -123,8 +123,11 @@ int run(bool only_tries, const std::string& text) {
         device_name().c_str(), copy.sustained() / 1e3, side, side, product.sustained() / 1e3);
     std::printf(
         "Bytes and GFLOP are of one model; floor and share of %d models, or of one, where no time of many is given. "
-        "Above 100 %%: the arrays fit a cache, or a product's sizes suit the library better than large ones.\n\n",
-        many);
+        "Above 100 %%: the arrays fit a cache, or a product's sizes suit the library better than large ones%s.\n\n",
+        many,
+        device_is_gpu() ? ""
+                        : ", or numbers change in place: a processor fetches what a copy will overwrite, and so moves "
+                          "three bytes for its two");
     std::printf(
         "| operation, 128 rows | bytes | GFLOP | 1 model, us | %d models, us | floor, us | set by | share | "
         "GFLOP/s |\n",

@@ -120,6 +120,8 @@ void neighbours() {
     REFUSES(neighbour_ranks(none, ones, ones, ones, 0, 2, 5, 0, S));
     TAKES(fuzzy_membership(none, none, none, ones, 1, 0, 2, S));
     REFUSES(fuzzy_membership(none, none, none, ones, 1, 2, 0, S));
+    TAKES(fuzzy_union({zeros(1), none, none, none, none, none}, ones, ones, 0, 0, 2, S));
+    REFUSES(fuzzy_union({none, none, none, none, none, none}, ones, ones, 0, 2, 0, S));
     const LayoutStep step{1, 1, 1, 1, 0, 1, 1, 0};
     TAKES(layout_half_epoch<float>(none, ones, {ones, ones, ones, 0}, step, 2, S));
     TAKES(layout_half_epoch<float>(all(6, 1), ones, {ones, ones, ones, 3}, step, 2, S));  // no edges

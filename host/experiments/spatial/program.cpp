@@ -74,8 +74,6 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
                {"seeds", "2"},
                {"latents", "8"},
                {"rows", "pca,vae,affine-tvae,tps-tvae,affine-dtvae"},
-               {"train-noise", "none,gaussian"},
-               {"train-noise-target", "clean,noisy"},
                {"draws", "500"},
                {"likelihood-images", "20"}},
               {{"epochs", "50"},

@@ -238,8 +238,8 @@ TEST(FusedConvolution, InTf32IsAsCloseAsItsFactors) {
         p.for_products([&](int r, std::size_t xi, std::size_t yi, std::size_t wi) {
             sums.add(r * p.P + wi, double(p.x[xi]) * p.y[yi]);
         });
-        for (std::size_t i = 0; i < out.size(); ++i)
-            if (i % p.P < c.shape.weights())
+        for (int r = 0; r < c.R; ++r)
+            for (std::size_t i = r * p.P; i < r * p.P + c.shape.weights(); ++i)
                 ASSERT_NEAR(out[i], sums.values[i], unit * sums.magnitudes[i] + 1e-30)
                     << name_of(c) << " weight " << i % p.P << " in TF32";
     }

@@ -26,8 +26,10 @@ build() {
     shift 2
     options=("$@")
     [ -e "$folder/build.ninja" ] || options+=("${launcher[@]}")
+    cmake --preset "$preset" -B "$folder" "${options[@]}" || return 1
+    # Once in a while GCC finds the address taken that its precompiled header was made for ("PCH allocation failure").
     # shellcheck disable=SC2086
-    cmake --preset "$preset" -B "$folder" "${options[@]}" && cmake --build "$folder" -j "$jobs" --target $targets
+    cmake --build "$folder" -j "$jobs" --target $targets || cmake --build "$folder" -j "$jobs" --target $targets
 }
 # tests PRESET ROOM...: runs the tests of these rooms, but those whose names match EXCEPT.
 tests() {

@@ -13,21 +13,11 @@ constexpr double kProduct = 2.0 * N * D * H, kWeights = double(D) * H, kHeads = 
 RowSumScratch row_sums(Arrays& a) { return {a.floats(N * row_sum_parts(D)), a.zeros<unsigned int>(row_sum_tiles(N))}; }
 MinibatchRows<float> minibatch_rows_of(Arrays& a) { return {a.floats(N * D), a.images(), a.minibatch()}; }
 
-/// What all weights' gradients of a step are made of, and what an optimiser has of each parameter.
-struct Step {
-    float *parameters, *first, *second, *gradients;
-    const float* rates;
-    NonFinite* non_finite;
-    const std::uint64_t* step;
+/// And what all weights' gradients of a step are made of.
+struct Step : Arena {
     WeightLayers<float> layers;
     explicit Step(Arrays& a)
-        : parameters(a.floats(P)),
-          first(a.zeros<float>(P)),
-          second(a.zeros<float>(P)),
-          gradients(a.floats(P)),
-          rates(a.each<float>({1e-3f})),
-          non_finite(a.zeros<NonFinite>(1)),
-          step(a.step()),
+        : Arena(a),
           layers{{{kW4, kB4, a.floats(N * D), a.floats(N * H), N, H, D},
                   {kW3, kB3, a.floats(N * H), a.floats(N * Z), N, Z, H},
                   {kW2, kB2, a.floats(N * 2 * Z), a.floats(N * H), N, H, 2 * Z},

@@ -2,25 +2,6 @@
 #include "profiling/bench_kernels/rows.h"
 
 namespace warpvae {
-namespace {
-
-struct Arena {
-    float *parameters, *first, *second, *gradients;
-    const float* rates;
-    NonFinite* non_finite;
-    const std::uint64_t* step;
-    explicit Arena(Arrays& a)
-        : parameters(a.floats(P)),
-          first(a.zeros<float>(P)),
-          second(a.zeros<float>(P)),
-          gradients(a.floats(P)),
-          rates(a.each<float>({1e-3f})),
-          non_finite(a.zeros<NonFinite>(1)),
-          step(a.step()) {}
-};
-
-}  // namespace
-
 std::vector<Row> optimiser_rows() {
     return {
         {"adam (whole arena)", 28.0 * P, 0,

@@ -81,6 +81,22 @@ class Arrays {
     std::vector<DeviceBuffer<std::uint8_t>> held_;
 };
 
+/// What an optimiser has of each parameter of a model.
+struct Arena {
+    float *parameters, *first, *second, *gradients;
+    const float* rates;
+    NonFinite* non_finite;
+    const std::uint64_t* step;
+    explicit Arena(Arrays& a)
+        : parameters(a.floats(P)),
+          first(a.zeros<float>(P)),
+          second(a.zeros<float>(P)),
+          gradients(a.floats(P)),
+          rates(a.each<float>({1e-3f})),
+          non_finite(a.zeros<NonFinite>(1)),
+          step(a.step()) {}
+};
+
 /// How many models a call takes.
 enum class Models { kMany, kOne };
 

@@ -35,20 +35,14 @@ std::vector<WeightWork::Elements> others_of(const WeightLayers<float>& layers, s
     return others;
 }
 
-/// Slices that one tile's groups of warps sum at a time: more where rows are many and tiles few.
-int owners_for(const WeightWork& work, int R) {
-    int most = 1;
-    for (int i = 0; i < work.layer_count; ++i) most = std::max(most, WeightTile::owners_for(work.layers[i].of.N));
-    const bool few = std::size_t(work.blocks) * R < 4 * std::size_t(device_parallelism());
-    return few ? most : 1;
-}
-
 template <class Rule>
 Status run(const Rule& rule, const WeightWork& work, int R, MathStream stream) {
     if (!work.blocks) return {};
-    const int owners = owners_for(work, R);
-    int K = 0;
+    int K = 0;  // the layer of most rows decides for all of the launch: it needs the most memory
     for (int i = 0; i < work.layer_count; ++i) K = std::max(K, work.layers[i].of.N);
+    // Slices that one tile's groups of warps sum at a time: more where rows are many and tiles few.
+    const bool few = std::size_t(work.blocks) * R < 4 * std::size_t(device_parallelism());
+    const int owners = few ? WeightTile::owners_for(K) : 1;
     return launch_dependent(weight_gradients_kernel<Rule>,
                             for_blocks(work.blocks, R, Block::fixed(owners * WeightTile::kGroupThreads),
                                        WeightTile::shared_bytes(K, owners)),

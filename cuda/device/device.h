@@ -75,7 +75,7 @@ void require_device();
 int device_parallelism();
 
 /// The most dynamic shared memory that a block may ask for: 227 KB on Hopper (and on the CPU device), 163 on sm_80, 99
-/// on sm_86 and sm_89. A test may lower it (launch_options().shared_bytes).
+/// on sm_86 and sm_89. A test may lower it (launch_options().shared_bytes): the CPU device then refuses what is larger.
 std::size_t device_shared_bytes();
 
 /// Where products or kernels run on older vector instructions than the processor has, and so several times slower than

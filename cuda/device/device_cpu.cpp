@@ -204,8 +204,9 @@ std::atomic<std::size_t> launches{0};
 }
 
 Status run_grid(dim3 extent, int threads, std::size_t shared_bytes, void (*call)(void*), void* context) {
-    // What no GPU takes is refused here too: 1024 threads, 65535 blocks along y and z, 227 KB of shared memory.
-    if (threads < 1 || threads > 1024 || extent.y > 65535 || extent.z > 65535 || shared_bytes > 227 * 1024)
+    // What no GPU takes is refused here too: more than 1024 threads, 65535 blocks along y and z, the shared memory that
+    // there is.
+    if (threads < 1 || threads > 1024 || extent.y > 65535 || extent.z > 65535 || shared_bytes > device_shared_bytes())
         return {kInvalidValue};
     ++launches;
     DeviceAccess access;

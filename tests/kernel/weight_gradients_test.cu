@@ -68,7 +68,7 @@ TEST(WeightGradients, RowWeightsAreTheSameBitsWhoeverIsBeside) {
                                           s.in, s.out,    weights.data() + row};
     };
     const LaunchOptionsScope scope;
-    launch_options().shared_bytes = 48 * 1024;  // room for one group of warps
+    launch_options().shared_bytes = 64 * 1024;  // room for one group of warps
     check(weight_gradients(g.data(), {{layer(0)}, {}}, s.R, l.P, nullptr));
     launch_options().shared_bytes = 0;
     for (int r = 0; r < s.R; ++r) {
@@ -148,11 +148,34 @@ TEST(WeightGradients, MoreLayersThanOneLaunchHolds) {
     EXPECT_FALSE(std::isnan(G[0]));
 }
 
+/// Two groups of warps have room for the first layer on a card with 99 KB of shared memory, and none for the second.
+TEST(WeightGradients, LayersOfOneLaunchFitLittleSharedMemory) {
+    const LaunchOptionsScope scope;
+    const int rows[] = {200, 352}, in = 2, out = 3;
+    const std::size_t own = 12, P = 2 * own;
+    Random random(3);
+    GuardedBuffer<float> dy(random.normals<float>(rows[1] * out)), x(random.normals<float>(rows[1] * in));
+    std::vector<DenseWeightGradient<float>> layers;
+    for (std::size_t i = 0; i < 2; ++i)
+        layers.push_back({i * own, i * own + 6, dy.data(), x.data(), rows[i], in, out});
+    const auto gradients = [&] {
+        GuardedBuffer<float> g(P);
+        check(weight_gradients(g.data(), {layers, {}}, 1, P, nullptr));
+        std::vector<float> all = g.download();
+        std::vector<float> of_layers = slice(all, 0, 9);
+        for (const float value : slice(all, own, 9)) of_layers.push_back(value);
+        return of_layers;
+    };
+    const std::vector<float> roomy = gradients();
+    launch_options().shared_bytes = 99 * 1024;
+    expect_identical(gradients(), roomy, "gradients");
+}
+
 /// The step's end behind the optimiser: the sums of losses, to the bit those of a replica alone, and one step a call,
 /// however many layers, launches and replicas there are, and whatever the blocks' size.
 TEST(WeightGradients, EndTheStep) {
     const LaunchOptionsScope scope;
-    for (const std::size_t shared : {std::size_t(0), std::size_t(48) * 1024})
+    for (const std::size_t shared : {std::size_t(0), std::size_t(64) * 1024})
         for (const int layer_count : {0, 1, 21})
             for (const int R : {1, 3}) {
                 launch_options().shared_bytes = shared;

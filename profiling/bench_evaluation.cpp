@@ -1,17 +1,19 @@
 // What evaluation fits to features, each from features on the device to its result: multinomial logistic regression,
-// linear support vector machines with their cross-validation, and UMAP.
+// linear support vector machines with their cross-validation, principal components, and UMAP.
 //
-//   bench_evaluation regression|svm|umap [--replicas R] [--rows N] [--features D] [--rounds 3]
+//   bench_evaluation regression|svm|pca|umap [--replicas R] [--rows N] [--features D] [--rounds 3]
 //       prints the median, lowest and highest milliseconds, the most evaluations of an objective that a problem took
-//       (epochs of UMAP), and how many problems there are and have converged
+//       (epochs of UMAP, components of PCA), and how many problems there are and have converged
 //   bench_evaluation ... --export FILE
 //       writes rows, labels, folds and what was fitted, for scikit-learn and umap-learn to fit and compare
 //       (peers/evaluation_sklearn.py)
 //
-// Without options: 20 regressions of 60,000 x 100; 9 folds, 10 classes and 8 models of 60,000 x 20; 5,000 points of 784
-// features. On the CPU device 2 of 6,000 x 100, 1 model of 6,000 x 20, and 1,000 points.
+// Without options: 20 regressions of 60,000 x 100; 9 folds, 10 classes and 8 models of 60,000 x 20; 14 components of
+// 60,000 x 784; 5,000 points of 784 features. On the CPU device 2 of 6,000 x 100, 1 model of 6,000 x 20, 6,000 x 784,
+// and 1,000 points.
 //
-// Rows are drawn around ten centres, near enough to each other for a twentieth or so to be predicted wrong.
+// Rows are drawn around ten centres, near enough to each other for a twentieth or so to be predicted wrong. For PCA
+// feature j is divided by sqrt(j + 1): variances fall as those of images do.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +21,7 @@
 
 #include "host/evaluate/linear_svm.h"
 #include "host/evaluate/logistic_regression.h"
+#include "host/evaluate/pca.h"
 #include "host/evaluate/umap.h"
 #include "host/files/safetensors.h"
 #include "profiling/stopwatch.h"
@@ -26,7 +29,7 @@
 namespace warpvae {
 namespace {
 
-constexpr int kClasses = 10, kFolds = 9;
+constexpr int kClasses = 10, kFolds = 9, kComponents = 14;
 
 struct Options {
     std::string part, export_to;
@@ -41,10 +44,12 @@ Options parse(int argc, char** argv) {
         o.replicas = gpu ? 20 : 2, o.rows = gpu ? 60000 : 6000, o.features = 100;
     else if (o.part == "svm")
         o.replicas = gpu ? 8 : 1, o.rows = gpu ? 60000 : 6000, o.features = 20;
+    else if (o.part == "pca")
+        o.replicas = 1, o.rows = gpu ? 60000 : 6000, o.features = 784;
     else if (o.part == "umap")
         o.replicas = 1, o.rows = gpu ? 5000 : 1000, o.features = 784;
     else
-        throw DeviceError("what is measured is regression, svm or umap, not \"" + o.part + "\"");
+        throw DeviceError("what is measured is regression, svm, pca or umap, not \"" + o.part + "\"");
     for (int i = 2; i < argc; i += 2) {
         const std::string name = argv[i];
         if (name == "--export" && i + 1 < argc) {
@@ -59,7 +64,8 @@ Options parse(int argc, char** argv) {
         if (!value) throw DeviceError("no option " + name);
         if (i + 1 == argc || (*value = std::atoi(argv[i + 1])) < 1) throw DeviceError(name + " must be at least 1");
     }
-    if (o.part == "umap" && o.replicas != 1) throw DeviceError("--replicas: UMAP lays out one set of points");
+    if ((o.part == "umap" || o.part == "pca") && o.replicas != 1)
+        throw DeviceError("--replicas: " + o.part + " takes one set of rows");
     return o;
 }
 
@@ -79,6 +85,8 @@ struct Rows {
             const std::vector<float> centres = normals(kClasses * d, std::uint64_t(1000 + r));
             std::vector<float> values = normals(n * d, std::uint64_t(1 + r));
             for (std::size_t i = 0; i < values.size(); ++i) values[i] += spread * centres[labels[i / d] * d + i % d];
+            if (o.part == "pca")
+                for (std::size_t i = 0; i < values.size(); ++i) values[i] /= std::sqrt(float(i % d + 1));
             x.upload(values.data(), values.size(), std::size_t(r) * n * d);
         }
     }
@@ -121,6 +129,15 @@ Outcome svm(const Matmul& matmul, const Options& o, const Rows& rows) {
     return outcome;
 }
 
+Outcome components(const Matmul& matmul, const Options& o, const Rows& rows) {
+    const Pca pca = fit_pca(matmul, rows.x.data(), std::size_t(o.rows), o.features, kComponents);
+    return {pca.components,
+            1,
+            1,
+            {Tensor::of<double>("directions", {pca.components, pca.features}, pca.directions),
+             Tensor::of<double>("variances", {pca.components}, pca.variances)}};
+}
+
 Outcome layout(const Matmul& matmul, const Options& o, const Rows& rows) {
     UmapOptions options;
     options.epochs = 500;
@@ -142,7 +159,7 @@ int run(int argc, char** argv) {
     const Stream stream = stream_create();
     const Matmul matmul(stream);
     const Rows rows(o);
-    const auto part = o.part == "regression" ? regression : o.part == "svm" ? svm : layout;
+    const auto part = o.part == "regression" ? regression : o.part == "svm" ? svm : o.part == "pca" ? components : layout;
     Outcome outcome = part(matmul, o, rows);  // loads kernels and touches memory
     if (!o.export_to.empty()) {
         write_down(o, rows, std::move(outcome));

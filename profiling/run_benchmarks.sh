@@ -249,11 +249,12 @@ part_evaluation() {
     echo "## What evaluation fits, from features on the device to the result"
     echo
     echo "Medians of $rounds fits (peers: one fit of one replica, times the replicas, by CPU threads), ms, sizes as"
-    echo "bench_evaluation.cpp has them. Steps: the most evaluations of an objective that a problem took, or epochs; of peers,"
+    echo "bench_evaluation.cpp has them. Steps: the most evaluations of an objective that a problem took, or epochs, or components; of peers,"
     echo "iterations. Both end at the same size of the gradient."
     echo
-    for part in regression svm umap; do
+    for part in regression svm pca umap; do
         peer=sklearn size="--rows 3000 --features 20"
+        if [[ $part == pca ]]; then size="--rows 3000 --features 100"; fi
         if [[ $part == umap ]]; then peer=umap size="--rows 1000 --features 10"; fi
         if ! has "$peer" || ! has safetensors; then continue; fi
         # shellcheck disable=SC2086
@@ -264,7 +265,7 @@ part_evaluation() {
     echo
     echo "| | | ms | lowest to highest | times warpvae | steps | problems | converged |"
     echo "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-    for part in regression svm umap; do
+    for part in regression svm pca umap; do
         read -r ours lowest highest steps problems converged < <("$build/bin/bench_evaluation" "$part" --rounds "$rounds")
         echo "| $part | warpvae | $ours | $lowest to $highest | 1.00 | $steps | $problems | $converged |"
         peer=sklearn

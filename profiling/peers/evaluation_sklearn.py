@@ -1,12 +1,13 @@
 """What profiling/bench_evaluation.cpp fits, by scikit-learn and umap-learn on the same rows, as `bench_evaluation PART
 --export FILE` wrote them down.
 
-    evaluation_sklearn.py regression|svm|umap FILE [--replicas 1] [--rounds 1] [--threads T]
+    evaluation_sklearn.py regression|svm|pca|umap FILE [--replicas 1] [--rounds 1] [--threads T]
         prints the median, lowest and highest milliseconds of the whole fit, the most iterations that a problem took, how many
         problems there are, and how many of the fitted ones converged. REPLICAS of the file's are fitted, one after the other,
         and their time is multiplied up to all
-    evaluation_sklearn.py regression|svm|umap --check FILE [--replicas 1]
-        compares: the objectives, in double, of both fits; of UMAP the trustworthiness. Fails unless they agree
+    evaluation_sklearn.py regression|svm|pca|umap --check FILE [--replicas 1]
+        compares: the objectives, in double, of both fits; of PCA variances and directions; of UMAP the trustworthiness. Fails
+        unless they agree
 
 Fits end where ours do: a gradient of 1e-7 of the mean loss, or of 1e-6 of that at 0.
 """
@@ -21,6 +22,7 @@ from safetensors.numpy import load_file
 from threadpoolctl import threadpool_limits
 
 OBJECTIVE = 1e-6  # relative difference allowed, of what both minimise
+DIRECTION = 1e-8  # of variances, relative, and of a direction's cosine from one
 TRUST = 0.02  # by how much a layout's trustworthiness may be below theirs
 
 
@@ -55,6 +57,12 @@ def fit_svm(file, r):
     return [LinearSVC(dual=False, tol=1e-6).fit(x[rows], y[rows]) for rows in kept]
 
 
+def fit_pca(file, r):
+    from sklearn.decomposition import PCA
+
+    return [PCA(len(file["variances"]), svd_solver="covariance_eigh").fit(file["rows"][r].astype(np.float64))]
+
+
 def fit_umap(file, r):
     import umap
 
@@ -79,6 +87,13 @@ def check_svm(file, r, models):
     return "objectives", apart, OBJECTIVE
 
 
+def check_pca(file, r, models):
+    variances = models[0].explained_variance_
+    cosines = np.abs((models[0].components_ * file["directions"]).sum(1))
+    apart = max((abs(file["variances"] - variances) / variances).max(), (1 - cosines).max())
+    return "variances and directions", apart, DIRECTION
+
+
 def check_umap(file, r, models):
     from sklearn.manifold import trustworthiness
 
@@ -91,6 +106,8 @@ def outcome(part, file, models):
     """The most iterations, how many problems the file has, and how many of the fitted ones converged."""
     if part == "umap":
         return 500, 1, len(models)
+    if part == "pca":
+        return len(file["variances"]), 1, len(models)
     steps = [int(n) for model in models for n in np.ravel(model.n_iter_)]
     most = 1000  # their default, too
     classes = 1 if part == "regression" else file["weights"].shape[1]
@@ -100,20 +117,20 @@ def outcome(part, file, models):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", choices=["regression", "svm", "umap"])
+    parser.add_argument("part", choices=["regression", "svm", "pca", "umap"])
     parser.add_argument("file")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
-    fit = {"regression": fit_regression, "svm": fit_svm, "umap": fit_umap}[options.part]
+    fit = {"regression": fit_regression, "svm": fit_svm, "pca": fit_pca, "umap": fit_umap}[options.part]
     file = load_file(options.file)
     replicas = range(min(options.replicas, len(file["rows"])))
     warnings.filterwarnings("ignore")
     with threadpool_limits(options.threads):
         if options.check:
-            check = {"regression": check_regression, "svm": check_svm, "umap": check_umap}[options.part]
+            check = {"regression": check_regression, "svm": check_svm, "pca": check_pca, "umap": check_umap}[options.part]
             results = [check(file, r, fit(file, r)) for r in replicas]
             what, apart, allowed = max(results, key=lambda result: result[1])
             print(f"{options.part}: {what} apart by {apart:.1e}, {allowed:.0e} allowed")

@@ -159,7 +159,10 @@ int run(int argc, char** argv) {
     const Stream stream = stream_create();
     const Matmul matmul(stream);
     const Rows rows(o);
-    const auto part = o.part == "regression" ? regression : o.part == "svm" ? svm : o.part == "pca" ? components : layout;
+    const auto part = o.part == "regression" ? regression
+                      : o.part == "svm"      ? svm
+                      : o.part == "pca"      ? components
+                                             : layout;
     Outcome outcome = part(matmul, o, rows);  // loads kernels and touches memory
     if (!o.export_to.empty()) {
         write_down(o, rows, std::move(outcome));

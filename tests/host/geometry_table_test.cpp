@@ -20,7 +20,7 @@ GeometryReplica replica(int latents, double alpha, std::uint64_t seed, int infor
               .jacobian = {1.5, 0, 4.4, 0.1, 0.005}};
     r.likelihood.images = 100, r.likelihood.samples = 2000;
     r.likelihood.log_likelihood = -90, r.likelihood.effective_sample_size = size;
-    r.bound.negative_bound = 90 + gap, r.bound.negative_elbo = 92 + gap;
+    r.bound.negative_bound = r.negative_bound_there = 90 + gap, r.bound.negative_elbo = 92 + gap;
     const double accuracy = 0.92 + 0.0003 * latents;
     r.accuracy = {accuracy, accuracy + 0.005, accuracy - 0.05};
     return r;

@@ -95,6 +95,25 @@ TEST_F(GeometryProgram, AReportHoldsEverything) {
     expect_failure(1, "training-images", "evaluate --train-images 400" + resume);
 }
 
+TEST_F(GeometryProgram, AGapIsOfTheSameImages) {
+    const std::string table = std::string(
+                                  "table --alphas 1 --latents 7 --separability-latents 7 --samples 3 --seeds 1 "
+                                  "--epochs 1 --pairs 0") +
+                              kSmall;
+    ASSERT_EQ(run(table + " --likelihood-images 20 --out " + at("first")).status, 0);
+    ASSERT_EQ(run(table + " --test-images 20 --out " + at("all")).status, 0);
+    const auto result = [&](const char* of) {
+        return Json::parse(read_file(folder / of / "k7-alpha1-seed1" / "result.json")).at("result");
+    };
+    const Json first = result("first"), all = result("all");
+    EXPECT_NE(first.at("negative_bound"), all.at("negative_bound"));
+    EXPECT_EQ(first.at("negative_bound_there"), all.at("negative_bound"));
+    EXPECT_EQ(all.at("negative_bound_there"), all.at("negative_bound"));
+    EXPECT_EQ(first.at("likelihood"), all.at("likelihood"));
+    EXPECT_NE(read_file(at("first/table.md")).find("gap, first 20"), std::string::npos);
+    EXPECT_EQ(read_file(at("all/table.md")).find("gap, first"), std::string::npos);
+}
+
 TEST_F(GeometryProgram, TheSameBitsOnOneCoreTwoCoresTogetherAndAgain) {
     const std::string train = std::string("train --latents 7 --samples 3 --seeds 1 --epochs 2") + kSmall;
     const std::string orders = " --alphas -inf,-0.5,0,0.5,1";

@@ -90,14 +90,13 @@ class GeometryEnsemble : public Ensemble {
         return lines;
     }
     void evaluate() override {
-        read_bounds();
+        const auto bounds = bounds_of(test_);
+        for (int r = 0; r < size(); ++r) replicas_[r]->bound = bounds[r];
         const Posteriors test = posteriors(test_, 1);
         read_spectra(test);
         read_axes(test);
         if (is_labelled_) read_classes(posteriors(train_, 0), test);
-        if (!replicas_[0]->wants_likelihood) return;
-        const auto estimates = shown_likelihood(experiment_, vae_, test_, device_seeds, matmul, replicas_[0]->name());
-        for (int r = 0; r < size(); ++r) replicas_[r]->likelihood = estimates[r];
+        if (replicas_[0]->wants_likelihood) read_likelihoods();
     }
 
   private:
@@ -107,11 +106,24 @@ class GeometryEnsemble : public Ensemble {
         RenyiVae<float> encoder = resized(vae_, 1, evaluation_decoder_rows(), matmul);
         return read_posteriors(encoder, images, device_seeds, set);
     }
-    void read_bounds() {
+    std::vector<ElboSummary> bounds_of(const DeviceImages& images) {
         const int draws = options_.bound_samples;
         RenyiVae<float> model = resized(vae_, draws, evaluation_decoder_rows() / draws, matmul);
-        const auto bounds = evaluate_elbo(model, test_, device_seeds);
-        for (int r = 0; r < size(); ++r) replicas_[r]->bound = bounds[r];
+        return evaluate_elbo(model, images, device_seeds);
+    }
+    /// log p(x), and the bound on the same images: on others, their gap would be a difference of images.
+    void read_likelihoods() {
+        const auto estimates = shown_likelihood(experiment_, vae_, test_, device_seeds, matmul, replicas_[0]->name());
+        const ImageSet& test = experiment_.test_set();
+        const auto count = std::size_t(estimates[0].images);
+        std::vector<std::uint8_t> first(test.images.begin(),
+                                        test.images.begin() + std::ptrdiff_t(count * test.image_size()));
+        const auto bounds =
+            count < test.count() ? bounds_of(shared(first, test.image_size())) : std::vector<ElboSummary>();
+        for (int r = 0; r < size(); ++r) {
+            replicas_[r]->likelihood = estimates[r];
+            replicas_[r]->negative_bound_there = (bounds.empty() ? replicas_[r]->bound : bounds[r]).negative_bound;
+        }
     }
     void read_spectra(const Posteriors& test) {
         for (int r = 0; r < size(); ++r)

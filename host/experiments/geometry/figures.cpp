@@ -110,14 +110,14 @@ class Figures : public Drawings {
     void bounds() {
         const std::vector<Line> lines = {
             {"k = %d: log p(x)", [](auto* r) { return r->likelihood.images ? r->likelihood.log_likelihood : NAN; }},
-            {"k = %d: bound", [](auto* r) { return -r->bound.negative_bound; }, true}};
+            {"k = %d: bound", [](auto* r) { return -r->negative_bound_there; }, true}};
         const std::string images =
-            o_.likelihood_images ? formatted("the first %zu", o_.likelihood_images) : std::string("all");
+            o_.likelihood_images ? formatted("the first %zu test images", o_.likelihood_images) : "the test set";
         add_lines("figure2-likelihood", half_width("The bound and log p(x)", "alpha", "nats per test image"),
                   against_alpha(lines),
-                  formatted("Figure 2, right. Dashed: each model's own Renyi bound of %d draws on the test set; solid: "
-                            "log p(x) by importance sampling with %d draws, %s test images. Mean and standard "
-                            "deviation over seeds (%s; the paper: 10 runs of 1000 epochs, 10 and 2000 draws).%s",
+                  formatted("Figure 2, right. Dashed: each model's own Renyi bound of %d draws; solid: log p(x) by "
+                            "importance sampling with %d draws; both on %s. Mean and standard deviation over seeds "
+                            "(%s; the paper: 10 runs of 1000 epochs, 10 and 2000 draws).%s",
                             o_.bound_samples, o_.likelihood_samples, images.c_str(), measured_.c_str(),
                             without_infinite().c_str()));
     }

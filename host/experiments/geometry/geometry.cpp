@@ -10,7 +10,7 @@
 namespace warpvae {
 namespace {
 
-constexpr int kEvaluationVersion = 3;
+constexpr int kEvaluationVersion = 4;
 constexpr std::size_t kHeldOut = 10000;  // the last images of a known training set, as in mnist.pkl
 constexpr std::uint64_t kBinariseSeed = 1706;
 
@@ -131,7 +131,9 @@ void GeometryReplica::fields(Fields& f) {
     f("accuracy", accuracy);
     f("sgd_mean", sgd_mean);
     f("sgd_std", sgd_std);
-    if (wants_likelihood) f("likelihood", likelihood);
+    if (!wants_likelihood) return;
+    f("likelihood", likelihood);
+    f("negative_bound_there", negative_bound_there);
 }
 
 GeometryRows evaluated_rows(const std::vector<GeometryReplica>& replicas) {

@@ -71,11 +71,12 @@ struct GeometryReplica : Replica {
     AxisMeasures axes;              ///< N3: whether the latents are the directions that the model uses
     ElboSummary bound;              ///< of its own alpha, bound_samples draws
     LikelihoodEstimate likelihood;  ///< importance sampling; no images: not asked for
+    double negative_bound_there = NAN;  ///< as bound.negative_bound, of the images of `likelihood` alone
     /// Logistic regression on kPosteriorFeatures, test set; NaN where the images have no labels.
     std::array<double, 3> accuracy{NAN, NAN, NAN};
     std::array<double, 3> sgd_mean{}, sgd_std{};  ///< argo's classifier, over its repeats
     /// How far the bound lies below log p(x), nats.
-    double gap() const { return bound.negative_bound + likelihood.log_likelihood; }
+    double gap() const { return negative_bound_there + likelihood.log_likelihood; }
 
     std::string group() const override;  ///< "k30-alpha0.5"
     std::string shape() const override;  ///< "k30"

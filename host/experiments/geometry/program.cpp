@@ -64,6 +64,7 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
                {"latents", "30"},
                {"separability-latents", "10,30,50"},
                {"samples", "5"},
+               {"likelihood-images", "2000"},
                {"epochs", "20"},
                {"seeds", "1"},
                {"checkpoint-every", "5"}},

@@ -293,21 +293,24 @@ Table table_of(const char* title, const std::string& dataset, int decimals,
 
 Table geometry_components_table(const std::vector<GeometryReplica>& replicas, const GeometryOptions& options,
                                 const std::string& dataset) {
-    return table_of("Figures 1 and 2: informative components, bounds and log p(x) of the test set", dataset, 3,
-                    replicas, [&](const Members& members) -> Columns {
-                        if (!have_likelihood(members)) return {};
-                        Columns columns = {{"components", informative},
-                                           {"alignment", [](auto* r) { return r->spectrum.alignment; }},
-                                           {formatted("bound (%d)", options.bound_samples),
-                                            [](auto* r) { return -r->bound.negative_bound; }},
-                                           {"ELBO", [](auto* r) { return -r->bound.negative_elbo; }},
-                                           {formatted("log p (%d)", members[0]->likelihood.samples), log_likelihood},
-                                           {"95 % +-", [](auto* r) { return r->likelihood.half_interval(); }},
-                                           {"gap", &GeometryReplica::gap},
-                                           {"ESS", effective_sample_size}};
-                        add_counted_nats(columns, members);
-                        return columns;
-                    });
+    return table_of(
+        "Figures 1 and 2: informative components, bounds and log p(x) of the test set", dataset, 3, replicas,
+        [&](const Members& members) -> Columns {
+            if (!have_likelihood(members)) return {};
+            const LikelihoodEstimate& estimate = members[0]->likelihood;
+            const std::string of = options.likelihood_images ? formatted(", first %d", estimate.images) : "";
+            Columns columns = {
+                {"components", informative},
+                {"alignment", [](auto* r) { return r->spectrum.alignment; }},
+                {formatted("bound (%d)", options.bound_samples), [](auto* r) { return -r->bound.negative_bound; }},
+                {"ELBO", [](auto* r) { return -r->bound.negative_elbo; }},
+                {formatted("log p (%d)", estimate.samples) + of, log_likelihood},
+                {"95 % +-", [](auto* r) { return r->likelihood.half_interval(); }},
+                {"gap" + of, &GeometryReplica::gap},
+                {"ESS", effective_sample_size}};
+            add_counted_nats(columns, members);
+            return columns;
+        });
 }
 
 Table geometry_axes_table(const std::vector<GeometryReplica>& replicas, const std::string& dataset) {

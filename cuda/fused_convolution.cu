@@ -5,47 +5,46 @@
 namespace warpvae {
 namespace {
 
-using ForwardWork = ConvolutionWork<Operand>;
-using AdjointWork = ConvolutionWork<FilterColumns>;
-
-bool is_valid(const ConvolutionShape& shape, int R, int N) {
-    return R >= 0 && N >= 0 && shape.is_sound() && fused_convolution_fits(shape, N);
-}
-
 bool is_possible(Activation activation) { return activation == Activation::kNone || activation == Activation::kRelu; }
 
-ForwardWork forward_work(const float* x, const float* W, std::size_t P, const ConvolutionShape& s, int N) {
-    const WindowRows windows(windows_of_x(x, s, N));
-    ForwardWork work{};
-    work.count = 1, work.columns = s.y_channels, work.images_stride = N * s.x_size(), work.P = P;
-    work.parts[0] = {windows,
-                     {W, s.y_channels, windows.K},
-                     {windows.by_windows, windows.by_across, windows.count(), s.y_height(), s.y_width(), 1, 0, 0},
-                     0};
-    return work;
+/// Adds the product of windows of `in`, wide as x, with the filters of a layer. `epilogue` takes it.
+template <class Work, class Epilogue>
+void add_windows(Work& work, const float* in, const float* W, const ConvolutionShape& s, int N,
+                 const Epilogue& epilogue) {
+    const WindowRows windows(windows_of_x(in, s, N));
+    work.columns = s.y_channels;
+    work.parts[work.count++] = {
+        windows,
+        {W, s.y_channels, windows.K},
+        {windows.by_windows, windows.by_across, windows.count(), s.y_height(), s.y_width(), 1, 0, 0},
+        0,
+        work.layer_count};
+    work.layers[work.layer_count++] = {N * s.x_size(), epilogue};
 }
 
-AdjointWork adjoint_work(const float* dy, const float* W, std::size_t P, const ConvolutionShape& s, int N) {
-    AdjointWork work{};
-    work.columns = s.x_channels, work.images_stride = N * s.y_size(), work.P = P;
+/// The adjoint: `in` is narrow as y.
+template <class Work, class Epilogue>
+void add_adjoint(Work& work, const float* in, const float* W, const ConvolutionShape& s, int N,
+                 const Epilogue& epilogue) {
+    work.columns = s.x_channels;
     for (int i = 0; i < s.stride * s.stride; ++i) {
         const PixelClass c(s, i);
         if (c.down <= 0 || c.across <= 0) continue;  // images smaller than the stride
-        const WindowRows windows(windows_of_dy(dy, s, c, N));
+        const WindowRows windows(windows_of_dy(in, s, c, N));
         work.parts[work.count++] = {
             windows,
             {W, s.y_channels, s.kernel, s.x_channels, s.stride, c.first_h, c.first_w, windows.K,
              FastDivisor(s.y_channels), windows.by_taps_w},
             {windows.by_windows, windows.by_across, windows.count(), s.x_height, s.x_width, s.stride, c.a, c.b},
-            0};
+            0,
+            work.layer_count};
     }
-    return work;
+    work.layers[work.layer_count++] = {N * s.y_size(), epilogue};
 }
 
-template <class Tile, class Work, class Epilogue>
-Status launch_tiles(Work work, int R, const Epilogue& epilogue, MathStream stream) {
+template <class Tile, class Filters, class Epilogue>
+Status launch_tiles(ConvolutionWork<Filters, Epilogue> work, int R, MathStream stream) {
     int K = 0;
-    work.blocks = 0, work.is_exact = stream.is_exact();
     for (int i = 0; i < work.count; ++i) {
         auto& part = work.parts[i];
         part.first_block = work.blocks;
@@ -55,15 +54,15 @@ Status launch_tiles(Work work, int R, const Epilogue& epilogue, MathStream strea
     }
     const int owners = Tile::owners_for(K);
     return launch_dependent(
-        convolution_kernel<Tile, decltype(work.parts[0].filters), Epilogue>,
+        convolution_kernel<Tile, Filters, Epilogue>,
         for_blocks(work.blocks, R, Block::fixed(owners * Tile::kGroupThreads), Tile::shared_bytes(K, owners)), stream,
-        work, epilogue);
+        work);
 }
 
 /// As wide as the channels, and 64 rows where that leaves a tile for every multiprocessor; fewer rows share the slices
 /// of K among more warps. It changes no bit of the result.
-template <Along kFilters, class Work, class Epilogue>
-Status product(const Work& work, int R, const Epilogue& epilogue, MathStream stream) {
+template <Along kFilters, class Work>
+Status product(const Work& work, int R, MathStream stream) {
     std::size_t rows = 0;
     for (int i = 0; i < work.count; ++i) rows += work.parts[i].pixels.count;
     const auto is_large = [&](int columns) {
@@ -73,16 +72,43 @@ Status product(const Work& work, int R, const Epilogue& epilogue, MathStream str
     };
     constexpr Along fast = Along::kFast;
     if (work.columns <= 8)
-        return is_large(8) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2, 1>>(work, R, epilogue, stream)
-                           : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8, 1>>(work, R, epilogue, stream);
+        return is_large(8) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2, 1>>(work, R, stream)
+                           : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8, 1>>(work, R, stream);
     if (work.columns <= 16)
-        return is_large(16) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2, 2>>(work, R, epilogue, stream)
-                            : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8, 2>>(work, R, epilogue, stream);
-    if (work.columns > 32 && is_large(64))
-        return launch_tiles<DenseTile<fast, kFilters, 4, 2, 1>>(work, R, epilogue, stream);
-    return is_large(32) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2>>(work, R, epilogue, stream)
-                        : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8>>(work, R, epilogue, stream);
+        return is_large(16) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2, 2>>(work, R, stream)
+                            : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8, 2>>(work, R, stream);
+    if (work.columns > 32 && is_large(64)) return launch_tiles<DenseTile<fast, kFilters, 4, 2, 1>>(work, R, stream);
+    return is_large(32) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2>>(work, R, stream)
+                        : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8>>(work, R, stream);
 }
+
+/// `add(work, layer)` for each of the layers, in as few launches as hold them.
+template <Along kFilters, class Filters, class Epilogue, class Layers, class Add>
+Status launch_layers(const Layers& layers, std::size_t P, Activation activation, const ConvolutionShape& s, int R,
+                     MathStream stream, Add add) {
+    using Work = ConvolutionWork<Filters, Epilogue>;
+    if (R < 0 || !s.is_sound() || !is_possible(activation)) return {kInvalidValue};
+    for (const auto& layer : layers)
+        if (layer.N < 0 || !fused_convolution_fits(s, layer.N)) return {kInvalidValue};
+    const int most_parts = kFilters == Along::kFast ? 1 : s.stride * s.stride;  // of a layer
+    Work work;
+    Status status;
+    const auto flush = [&] {
+        work.P = P, work.is_exact = stream.is_exact();
+        if (status.ok()) status = product<kFilters>(work, R, stream);
+        work = Work();
+    };
+    for (const auto& layer : layers) {
+        if (work.layer_count == Work::kMostLayers || work.count + most_parts > Work::kMostParts) flush();
+        add(work, layer);
+    }
+    if (work.layer_count) flush();
+    return status;
+}
+
+static_assert(sizeof(ConvolutionWork<FilterColumns, PixelBias>) <= 4096, "what a kernel's parameters may take");
+
+constexpr Along kWindows = Along::kFast, kAdjoint = Along::kSlow;  // along which the filters are multiplied
 
 }  // namespace
 
@@ -100,39 +126,46 @@ bool convolution_is_fused(const Convolver& convolver, const ConvolutionShape& sh
 template bool convolution_is_fused<float>(const Convolver&, const ConvolutionShape&, int);
 template bool convolution_is_fused<double>(const Convolver&, const ConvolutionShape&, int);
 
-Status fused_convolution_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
-                                 Activation activation, const ConvolutionShape& s, int R, int N, MathStream stream) {
-    if (!is_valid(s, R, N) || !is_possible(activation)) return {kInvalidValue};
-    return product<Along::kFast>(forward_work(x, W, P, s, N), R,
-                                 PixelBias{y, b, N * s.y_size(), P, activation == Activation::kRelu, s.y_channels},
-                                 stream);
+Status fused_convolution_forward(const std::vector<ConvolutionForward>& layers, std::size_t P, Activation activation,
+                                 const ConvolutionShape& s, int R, MathStream stream) {
+    return launch_layers<kWindows, Operand, PixelBias>(
+        layers, P, activation, s, R, stream, [&](auto& work, const ConvolutionForward& layer) {
+            add_windows(
+                work, layer.in, layer.W, s, layer.N,
+                PixelBias{layer.out, layer.b, layer.N * s.y_size(), P, activation == Activation::kRelu, s.y_channels});
+        });
 }
 
-Status fused_convolution_backward_data(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
-                                       Activation x_activation, const ConvolutionShape& s, int R, int N,
-                                       MathStream stream) {
-    if (!is_valid(s, R, N) || !is_possible(x_activation)) return {kInvalidValue};
-    return product<Along::kSlow>(adjoint_work(dy, W, P, s, N), R,
-                                 PixelMask{dx, x, N * s.x_size(), x_activation == Activation::kRelu, s.x_channels},
-                                 stream);
+Status fused_convolution_backward_data(const std::vector<ConvolutionBackwardData>& layers, std::size_t P,
+                                       Activation in_activation, const ConvolutionShape& s, int R, MathStream stream) {
+    return launch_layers<kAdjoint, FilterColumns, PixelMask>(
+        layers, P, in_activation, s, R, stream, [&](auto& work, const ConvolutionBackwardData& layer) {
+            add_adjoint(work, layer.d_out, layer.W, s, layer.N,
+                        PixelMask{layer.d_in, layer.in, layer.N * s.x_size(), in_activation == Activation::kRelu,
+                                  s.x_channels});
+        });
 }
 
-Status fused_transposed_convolution_forward(float* x, const float* y, const float* W, const float* b, std::size_t P,
-                                            Activation activation, const ConvolutionShape& s, int R, int N,
+Status fused_transposed_convolution_forward(const std::vector<ConvolutionForward>& layers, std::size_t P,
+                                            Activation activation, const ConvolutionShape& s, int R,
                                             MathStream stream) {
-    if (!is_valid(s, R, N) || !is_possible(activation)) return {kInvalidValue};
-    return product<Along::kSlow>(adjoint_work(y, W, P, s, N), R,
-                                 PixelBias{x, b, N * s.x_size(), P, activation == Activation::kRelu, s.x_channels},
-                                 stream);
+    return launch_layers<kAdjoint, FilterColumns, PixelBias>(
+        layers, P, activation, s, R, stream, [&](auto& work, const ConvolutionForward& layer) {
+            add_adjoint(
+                work, layer.in, layer.W, s, layer.N,
+                PixelBias{layer.out, layer.b, layer.N * s.x_size(), P, activation == Activation::kRelu, s.x_channels});
+        });
 }
 
-Status fused_transposed_convolution_backward_data(float* dy, const float* dx, const float* y, const float* W,
-                                                  std::size_t P, Activation y_activation, const ConvolutionShape& s,
-                                                  int R, int N, MathStream stream) {
-    if (!is_valid(s, R, N) || !is_possible(y_activation)) return {kInvalidValue};
-    return product<Along::kFast>(forward_work(dx, W, P, s, N), R,
-                                 PixelMask{dy, y, N * s.y_size(), y_activation == Activation::kRelu, s.y_channels},
-                                 stream);
+Status fused_transposed_convolution_backward_data(const std::vector<ConvolutionBackwardData>& layers, std::size_t P,
+                                                  Activation in_activation, const ConvolutionShape& s, int R,
+                                                  MathStream stream) {
+    return launch_layers<kWindows, Operand, PixelMask>(
+        layers, P, in_activation, s, R, stream, [&](auto& work, const ConvolutionBackwardData& layer) {
+            add_windows(work, layer.d_out, layer.W, s, layer.N,
+                        PixelMask{layer.d_in, layer.in, layer.N * s.y_size(), in_activation == Activation::kRelu,
+                                  s.y_channels});
+        });
 }
 
 }  // namespace warpvae

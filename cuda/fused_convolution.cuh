@@ -5,6 +5,8 @@
 //   gradient to x     dx = (dy * W adjoint) (x > 0)     one product for each class of pixels, one launch
 //
 // A transposed convolution is the adjoint with bias and ReLU, and its gradient to y is the forward without bias.
+// Several layers of one shape, each on images of its own, are one launch: together they fill a GPU that one alone
+// leaves half empty.
 //
 // All is float, channels last. x [R, N, H, W, C], y [R, N, H', W', O]; W [O, k, k, C] and b of replica r at stride P.
 //
@@ -32,36 +34,42 @@ struct PixelRows {
     }
 };
 
-/// What one launch does: a product for each class of pixels.
-template <class Filters>
+/// What one launch does: for each of several layers of the same shape a product for each class of pixels.
+template <class Filters, class Epilogue>
 struct ConvolutionWork {
-    static constexpr int kMost = 9;  ///< classes: strides up to 3
+    static constexpr int kMostParts = 12, kMostLayers = 4;
     struct Part {
         WindowRows windows;
         Filters filters;
         PixelRows pixels;
-        int first_block;  ///< blocks before this part's
+        int first_block, layer;  ///< blocks before this part's; whose it is
     };
-    Part parts[kMost];
-    int count, blocks, columns;  ///< columns: channels of the result
-    bool is_exact;
-    std::size_t images_stride, P;  ///< between replicas
+    struct Layer {
+        std::size_t images_stride;  ///< between replicas
+        Epilogue epilogue;
+    };
+    Part parts[kMostParts];
+    Layer layers[kMostLayers];
+    int count = 0, layer_count = 0, blocks = 0, columns = 0;  ///< parts; columns: channels of the result
+    bool is_exact = true;
+    std::size_t P = 0;  ///< between replicas' weights
 };
 
 template <class Tile, class Filters, class Epilogue>
 __global__ void __launch_bounds__(Tile::kMostThreads, 1)
-    convolution_kernel(const __grid_constant__ ConvolutionWork<Filters> work, Epilogue epilogue) {
+    convolution_kernel(const __grid_constant__ ConvolutionWork<Filters, Epilogue> work) {
     int i = work.count - 1;
     while (int(blockIdx.x) < work.parts[i].first_block) --i;
     const auto& part = work.parts[i];
+    const auto& layer = work.layers[part.layer];
     const int r = blockIdx.y, block = blockIdx.x - part.first_block,
               across = (work.columns + Tile::kColumns - 1) / Tile::kColumns;
     const int row0 = block / across * Tile::kRows, column0 = block % across * Tile::kColumns;
     WindowRows windows = part.windows;
     Filters filters = part.filters;
-    windows.data += r * work.images_stride, filters.data += r * work.P;
+    windows.data += r * layer.images_stride, filters.data += r * work.P;
     const float* const tile = Tile::sum(windows, filters, row0, column0, work.is_exact, [] {});
-    epilogue.template finish<Tile>(r, tile, row0, column0, part.pixels);
+    layer.epilogue.template finish<Tile>(r, tile, row0, column0, part.pixels);
 }
 
 /// y = tile + b at the pixels, with or without a ReLU.

@@ -33,7 +33,14 @@ ConvStack<T>::ConvStack(ParameterLayout& layout, const std::string& prefix, std:
 }
 
 template <class T>
-void ConvStack<T>::allocate(const Convolver& convolver, int R, int rows) {
+ConvStack<T> ConvStack<T>::same_weights() const {
+    ConvStack same;
+    same.layers_ = layers_, same.last_ = last_, same.normalisation_ = normalisation_;
+    return same;
+}
+
+template <class T>
+void ConvStack<T>::allocate(const Convolver& convolver, int R, int rows, bool trains) {
     const std::size_t images = std::size_t(R) * rows;
     is_fused_ = true;
     for (const ConvLayer& layer : layers_) is_fused_ &= convolution_is_fused<T>(convolver, layer.shape, rows);
@@ -49,7 +56,7 @@ void ConvStack<T>::allocate(const Convolver& convolver, int R, int rows) {
         next_steps_.emplace_back(normalised, "steps of running averages").zero();
         if (normalised) scratch = std::max(scratch, R * batch_norm_scratch(rows * layer.out_pixels(), int(channels)));
         activations_.emplace_back(images * layer.out(), "activations");
-        if (is_fused_) {
+        if (is_fused_ && trains) {
             const PartialGradientSizes sizes = partial_gradients(layer.shape, layer.transposed, rows);
             d_inputs_.emplace_back(images * layer.in(), "activation gradients");
             partial_gradients_.emplace_back(R * sizes.parts, "partial gradients");
@@ -59,30 +66,37 @@ void ConvStack<T>::allocate(const Convolver& convolver, int R, int rows) {
         partials = std::max(partials, R * channel_bias_partials(rows * layer.out_pixels(), layer.out_channels()));
     }
     norm_scratch_ = DeviceBuffer<double>(scratch, "sums of batch statistics");
-    if (is_fused_) return;
+    if (is_fused_ || !trains) return;
     for (int i = 0; i < 2; ++i) d_inputs_.emplace_back(images * widest, "activation gradients");
     partials_ = DeviceBuffer<T>(partials, "partial bias gradients");
 }
 
 template <class T>
-void ConvStack<T>::forward_layer(std::size_t i, const Convolver& convolver, const ParameterArena<T>& parameters,
-                                 const T* x, int R, int N) {
+bool ConvStack<T>::are_fused(const std::vector<Work>& all) {
+    const std::vector<ConvLayer>& layers = all[0].stack->layers_;
+    bool fused = std::is_same_v<T, float>;
+    for (const Work& work : all) {
+        const auto is_same = [](const ConvLayer& a, const ConvLayer& b) {
+            return a.shape == b.shape && a.transposed == b.transposed;
+        };
+        if (!std::ranges::equal(layers, work.stack->layers_, is_same))
+            throw std::invalid_argument("convolutions of different shapes cannot be computed together");
+        fused &= work.stack->is_fused_;
+    }
+    return fused;
+}
+
+template <class T>
+void ConvStack<T>::forward_layer_by_library(std::size_t i, const Convolver& convolver,
+                                            const ParameterArena<T>& parameters, const T* x, int R, int N) {
     const ConvLayer& layer = layers_[i];
-    const bool normalised = is_normalised(i);
-    const Activation activation = normalised ? Activation::kNone : activation_of(i);
     const std::size_t P = parameters.stride();
-    const T *W = parameters.value(layer.weight), *b = parameters.value(layer.bias);
-    T* const y = normalised ? unnormalised_[i].data() : activations_[i].data();
-    const MathStream stream = convolver.math_stream();
-    if constexpr (std::is_same_v<T, float>)
-        if (is_fused_)
-            return check(
-                layer.transposed
-                    ? fused_transposed_convolution_forward(y, x, W, b, P, activation, layer.shape, R, N, stream)
-                    : fused_convolution_forward(y, x, W, b, P, activation, layer.shape, R, N, stream));
-    check(layer.transposed ? transposed_convolution_forward(convolver, y, x, W, P, layer.shape, R, N)
-                           : convolution_forward(convolver, y, x, W, P, layer.shape, R, N));
-    check(channel_bias_forward(y, b, P, activation, R, N * layer.out_pixels(), layer.out_channels(), stream));
+    T* const y = result_of(i);
+    check((layer.transposed
+               ? transposed_convolution_forward<T>
+               : convolution_forward<T>)(convolver, y, x, parameters.value(layer.weight), P, layer.shape, R, N));
+    check(channel_bias_forward(y, parameters.value(layer.bias), P, fused_activation_of(i), R, N * layer.out_pixels(),
+                               layer.out_channels(), convolver.stream()));
 }
 
 template <class T>
@@ -136,48 +150,76 @@ void ConvStack<T>::update_running(const Convolver& convolver, ParameterArena<T>&
 }
 
 template <class T>
-void ConvStack<T>::forward(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x, int R, int N,
-                           NormMode mode) {
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-        forward_layer(i, convolver, parameters, i ? activations_[i - 1].data() : x, R, N);
-        if (is_normalised(i)) normalise(i, convolver, parameters, R, N, mode);
+void ConvStack<T>::forward_together(const Convolver& convolver, const ParameterArena<T>& parameters,
+                                    const std::vector<Work>& all, int R, NormMode mode) {
+    const bool fused = are_fused(all);
+    for (std::size_t i = 0; i < all[0].stack->layers_.size(); ++i) {
+        std::vector<ConvolutionForward> together;
+        for (const auto& [stack, x, N, dy] : all) {
+            const ConvLayer& layer = stack->layers_[i];
+            const T* const in = stack->input_of(i, x);
+            if constexpr (std::is_same_v<T, float>)
+                if (fused)
+                    together.push_back(
+                        {stack->result_of(i), in, parameters.value(layer.weight), parameters.value(layer.bias), N});
+            if (!fused) stack->forward_layer_by_library(i, convolver, parameters, in, R, N);
+        }
+        const ConvLayer& layer = all[0].stack->layers_[i];
+        if (fused)
+            check((layer.transposed ? fused_transposed_convolution_forward : fused_convolution_forward)(
+                together, parameters.stride(), all[0].stack->fused_activation_of(i), layer.shape, R,
+                convolver.math_stream()));
+        for (const Work& work : all)
+            if (work.stack->is_normalised(i)) work.stack->normalise(i, convolver, parameters, R, work.N, mode);
     }
 }
 
 template <class T>
-T* ConvStack<T>::backward(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x,
-                          Activation x_activation, bool want_dx, int R, int N) {
-    return is_fused_ ? backward_fused(convolver, parameters, dy, x, x_activation, want_dx, R, N)
-                     : backward_by_library(convolver, parameters, dy, x, x_activation, want_dx, R, N);
+std::vector<T*> ConvStack<T>::backward_together(const Convolver& convolver, ParameterArena<T>& parameters,
+                                                std::vector<Work> all, Activation x_activation, bool want_dx, int R) {
+    std::vector<T*> dx(all.size());
+    if (!are_fused(all)) {
+        for (std::size_t n = 0; n < all.size(); ++n)
+            dx[n] = all[n].stack->backward_by_library(convolver, parameters, all[n].dy, all[n].x, x_activation, want_dx,
+                                                      R, all[n].N);
+        return dx;
+    }
+    if constexpr (std::is_same_v<T, float>)
+        for (std::size_t i = all[0].stack->layers_.size(); i-- > 0;) {
+            std::vector<ConvolutionBackwardData> together;
+            for (std::size_t n = 0; n < all.size(); ++n) {
+                auto& [stack, x, N, dy] = all[n];
+                const T* const in = stack->input_of(i, x);
+                if (stack->is_normalised(i)) stack->normalise_backward(i, convolver, parameters, dy, false, R, N);
+                stack->fill_gradient_fused(i, convolver, parameters, dy, in, N);
+                dx[n] = i || want_dx ? stack->d_inputs_[i].data() : nullptr;
+                together.push_back({dx[n], dy, in, parameters.value(stack->layers_[i].weight), N});
+                dy = dx[n];
+            }
+            if (i == 0 && !want_dx) break;
+            const ConvLayer& layer = all[0].stack->layers_[i];
+            check((layer.transposed ? fused_transposed_convolution_backward_data : fused_convolution_backward_data)(
+                together, parameters.stride(), i ? Activation::kRelu : x_activation, layer.shape, R,
+                convolver.math_stream()));
+        }
+    return dx;
 }
 
 template <class T>
-T* ConvStack<T>::backward_fused([[maybe_unused]] const Convolver& convolver,
-                                [[maybe_unused]] ParameterArena<T>& parameters, [[maybe_unused]] T* dy,
-                                [[maybe_unused]] const T* x, [[maybe_unused]] Activation x_activation,
-                                [[maybe_unused]] bool want_dx, [[maybe_unused]] int R, [[maybe_unused]] int N) {
-    T* dx = nullptr;
-    if constexpr (std::is_same_v<T, float>)
-        for (std::size_t i = layers_.size(); i-- > 0; dy = dx) {
-            const ConvLayer& layer = layers_[i];
-            const T* const in = i ? activations_[i - 1].data() : x;
-            if (is_normalised(i)) normalise_backward(i, convolver, parameters, dy, false, R, N);
-            parameters.fill_gradient(convolver, {layer.weight,
-                                                 layer.bias,
-                                                 layer.transposed ? in : dy,
-                                                 layer.transposed ? dy : in,
-                                                 layer.shape,
-                                                 layer.transposed,
-                                                 N,
-                                                 {partial_gradients_[i].data(), arrived_[i].data()}});
-            dx = i || want_dx ? d_inputs_[i].data() : nullptr;
-            if (!dx) break;
-            const auto backward_data =
-                layer.transposed ? fused_transposed_convolution_backward_data : fused_convolution_backward_data;
-            check(backward_data(dx, dy, in, parameters.value(layer.weight), parameters.stride(),
-                                i ? Activation::kRelu : x_activation, layer.shape, R, N, convolver.math_stream()));
-        }
-    return dx;
+void ConvStack<T>::fill_gradient_fused([[maybe_unused]] std::size_t i, [[maybe_unused]] const Convolver& convolver,
+                                       [[maybe_unused]] ParameterArena<T>& parameters, [[maybe_unused]] const T* dy,
+                                       [[maybe_unused]] const T* x, [[maybe_unused]] int N) {
+    if constexpr (std::is_same_v<T, float>) {
+        const ConvLayer& layer = layers_[i];
+        parameters.fill_gradient(convolver, {layer.weight,
+                                             layer.bias,
+                                             layer.transposed ? x : dy,
+                                             layer.transposed ? dy : x,
+                                             layer.shape,
+                                             layer.transposed,
+                                             N,
+                                             {partial_gradients_[i].data(), arrived_[i].data()}});
+    }
 }
 
 /// One pass applies a ReLU's derivative and sums the bias's gradient.

@@ -39,13 +39,28 @@ class ConvStack {
     /// each. (A bias that is taken off again has no gradient but what rounding leaves of it.)
     ConvStack(ParameterLayout& layout, const std::string& prefix, std::vector<ConvLayer> layers, Activation last,
               InitialRule rule = InitialRule::kLasagne, Normalisation normalisation = Normalisation::kNone);
+    /// The same layers and weights, for other images; nothing is allocated.
+    ConvStack same_weights() const;
     /// Makes room for `rows` images of each of R replicas; before the first call of forward. The calls that follow run
-    /// on `convolver`, or on the fused kernels where all layers do (convolution_is_fused).
-    void allocate(const Convolver& convolver, int R, int rows);
+    /// on `convolver`, or on the fused kernels where all layers do (convolution_is_fused). Only a stack that `trains`
+    /// has a backward.
+    void allocate(const Convolver& convolver, int R, int rows, bool trains = true);
 
     /// output() from x [R, N, in].
     void forward(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x, int R, int N,
-                 NormMode mode = NormMode::kRunning);
+                 NormMode mode = NormMode::kRunning) {
+        forward_together(convolver, parameters, {{this, x, N}}, R, mode);
+    }
+    /// What a stack works on beside others: N images, and for the backward dy.
+    struct Work {
+        ConvStack* stack;
+        const T* x;
+        int N;
+        T* dy = nullptr;
+    };
+    /// `forward` of stacks whose layers have the same shapes, a layer of all of them at a time: fused, in one launch.
+    static void forward_together(const Convolver& convolver, const ParameterArena<T>& parameters,
+                                 const std::vector<Work>& all, int R, NormMode mode);
     T* output() { return activations_.back().data(); }  ///< [R, N, out]
     std::size_t in() const { return layers_.front().in(); }
     std::size_t out() const { return layers_.back().out(); }
@@ -54,14 +69,26 @@ class ConvStack {
     /// [R, N, out], which may be overwritten. Returns dx [R, N, in], times the derivative of x_activation, whose output
     /// x is; or null unless `want_dx`. It may not be used after the next call. The forward was of NormMode::kBatch.
     T* backward(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x, Activation x_activation,
-                bool want_dx, int R, int N);
+                bool want_dx, int R, int N) {
+        return backward_together(convolver, parameters, {{this, x, N, dy}}, x_activation, want_dx, R)[0];
+    }
+    /// `backward` of stacks as those of forward_together; dx of each.
+    static std::vector<T*> backward_together(const Convolver& convolver, ParameterArena<T>& parameters,
+                                             std::vector<Work> all, Activation x_activation, bool want_dx, int R);
     /// Moves the running averages towards the statistics of the last forward, of N images (batch_norm_update).
     void update_running(const Convolver& convolver, ParameterArena<T>& parameters, const std::uint64_t* step, int R,
                         int N);
 
   private:
-    void forward_layer(std::size_t i, const Convolver& convolver, const ParameterArena<T>& parameters, const T* x,
-                       int R, int N);
+    static bool are_fused(const std::vector<Work>& all);
+    /// What layer i reads, and where its convolution's result goes.
+    const T* input_of(std::size_t i, const T* x) const { return i ? activations_[i - 1].data() : x; }
+    T* result_of(std::size_t i) { return (is_normalised(i) ? unnormalised_ : activations_)[i].data(); }
+    Activation fused_activation_of(std::size_t i) const {
+        return is_normalised(i) ? Activation::kNone : activation_of(i);
+    }
+    void forward_layer_by_library(std::size_t i, const Convolver& convolver, const ParameterArena<T>& parameters,
+                                  const T* x, int R, int N);
     void normalise(std::size_t i, const Convolver& convolver, const ParameterArena<T>& parameters, int R, int N,
                    NormMode mode);
     void normalise_backward(std::size_t i, const Convolver& convolver, ParameterArena<T>& parameters, T* dy, bool masks,
@@ -71,8 +98,8 @@ class ConvStack {
         return normalisation_ == Normalisation::kBatch && activation_of(i) == Activation::kRelu;
     }
     NormStatistics<T> batch_statistics(std::size_t i) const;
-    T* backward_fused(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x,
-                      Activation x_activation, bool want_dx, int R, int N);
+    void fill_gradient_fused(std::size_t i, const Convolver& convolver, ParameterArena<T>& parameters, const T* dy,
+                             const T* x, int N);
     T* backward_by_library(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x,
                            Activation x_activation, bool want_dx, int R, int N);
 

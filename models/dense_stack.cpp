@@ -14,6 +14,13 @@ DenseStack<T>::DenseStack(ParameterLayout& layout, const std::string& prefix, co
 }
 
 template <class T>
+DenseStack<T> DenseStack<T>::same_weights() const {
+    DenseStack same;
+    same.layers_ = layers_, same.last_ = last_, same.hidden_ = hidden_, same.dropout_ = dropout_;
+    return same;
+}
+
+template <class T>
 void DenseStack<T>::allocate(std::size_t rows) {
     for (const DenseLayer& layer : layers_) {
         activations_.emplace_back(rows * layer.out(), "activations");

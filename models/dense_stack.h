@@ -24,6 +24,8 @@ class DenseStack {
     /// out. `hidden` follows each layer but the last, `last` the last.
     DenseStack(ParameterLayout& layout, const std::string& prefix, const std::vector<int>& widths, Activation last,
                InitialRule rule, Dropout dropout = {}, Activation hidden = Activation::kRelu);
+    /// The same layers and weights, for other rows; nothing is allocated.
+    DenseStack same_weights() const;
     /// Makes room for `rows` rows over all replicas; before the first call of forward.
     void allocate(std::size_t rows);
 

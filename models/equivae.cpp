@@ -75,6 +75,7 @@ ParameterLayout Equivae<T>::make_layout() {
                             Activation::kNone, c.initial, c.normalisation);
     likelihood_ = PixelLikelihood<T>(layout, c.likelihood, c.height * c.width, c.channels);
     if (c.semi_supervised) {
+        inv_image_trunk_ = inv_trunk_.same_weights();
         class_trunk_ = ImageTrunk<T>(layout, "class.", convolutions, c.trunk_hidden, c.initial, c.normalisation);
         std::vector<int> widths = {c.trunk_hidden + Z};
         widths.insert(widths.end(), c.classifier_hidden.begin(), c.classifier_hidden.end());
@@ -140,6 +141,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
     d_decoder_v_ = DeviceBuffer<T>(pairs * config.decoder_hidden, "equivariant latent gradients");
     if (!config.semi_supervised) return;
     class_trunk_.allocate(convolver, R, images);
+    inv_image_trunk_.allocate(convolver, R, images, false);
     class_head_.allocate(r * images);
     class_in_ = DeviceBuffer<T>(r * images * (config.trunk_hidden + Z), "classifier features");
     labels_ = DeviceBuffer<std::uint8_t>(r * std::max(max_labelled_, 1), "labels");
@@ -281,15 +283,15 @@ void Equivae<T>::decoder_features(DenseChain<T>& chain) {
     decoder_joint_.forward(matmul_, parameters_, decoder_in_.data(), R_, pairs);
 }
 
-/// Logits of q(y | x) from x and f_inv(x).
+/// Logits of q(y | x) from what convolutions made of x, in f_inv's trunk and in its own.
 template <class T>
-void Equivae<T>::classify_images(const LatentNoise& drop, NormMode mode) {
+void Equivae<T>::classify_features(const LatentNoise& drop) {
     const Range range("classifier.forward");
     const int images = pairs_.images();
     DenseChain<T> chain(matmul_, R_);
-    inv_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images, mode);
-    class_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, images, mode);
-    inv_tail_.forward(matmul_, parameters_, inv_trunk_.output(), R_, images, {}, embedding_.data());
+    inv_image_trunk_.dense_forward(matmul_, parameters_, R_, images);
+    class_trunk_.dense_forward(matmul_, parameters_, R_, images);
+    inv_tail_.forward(matmul_, parameters_, inv_image_trunk_.output(), R_, images, {}, embedding_.data());
     check(chain.concatenate_pairs_forward(class_in_.data(),
                                           {class_trunk_.output(), PairRows::kPairs, class_trunk_.hidden()},
                                           {embedding_.data(), PairRows::kPairs, config_.latents}, rows_alone(images)));
@@ -311,13 +313,22 @@ template <class T>
 void Equivae<T>::forward(int N, const LatentNoise& noise) {
     pairs_ = pairs_of(N);
     gather_sets(noise);
-    if (config_.semi_supervised) classify_images(noise, NormMode::kBatch);
+    const int sets = pairs_.sets(), images = pairs_.images();
+    {
+        const Range range("convolutions.forward");
+        std::vector<typename ConvStack<T>::Work> all = {inv_trunk_.convolutions_on(sets_images(), sets * m_),
+                                                        cov_trunk_.convolutions_on(input_.data(), images)};
+        if (config_.semi_supervised)
+            for (ImageTrunk<T>* trunk : {&inv_image_trunk_, &class_trunk_})
+                all.push_back(trunk->convolutions_on(input_.data(), images));
+        ConvStack<T>::forward_together(convolver_, parameters_, all, R_, NormMode::kBatch);
+    }
+    if (config_.semi_supervised) classify_features(noise);
     {
         const Range range("encoder.forward");
-        const int sets = pairs_.sets();
         DenseChain<T> chain(matmul_, R_);  // of every dense layer from here on, and of what joins them
-        inv_trunk_.forward(convolver_, matmul_, parameters_, sets_images(), R_, sets * m_, NormMode::kBatch);
-        cov_trunk_.forward(convolver_, matmul_, parameters_, input_.data(), R_, pairs_.images(), NormMode::kBatch);
+        inv_trunk_.dense_forward(matmul_, parameters_, R_, sets * m_);
+        cov_trunk_.dense_forward(matmul_, parameters_, R_, images);
         invariant_latents(chain, sets, m_);
         read_r(cov_r_);
         read_r(decoder_r_);
@@ -413,19 +424,23 @@ void Equivae<T>::gradients(int N, const LatentNoise& noise) {
         kl_weight = divergence_.at(T(1) / T(N), noise.step, moments_.data(), {}, N, this->stream());
     }
     T* const d_joint = pixels_backward(d_pixels);
+    const int images = pairs_.images(), set_images = pairs_.sets() * m_;
+    std::vector<typename ConvStack<T>::Work> all;
     {
         const Range range("encoder.backward");
-        const int images = pairs_.images(), set_images = pairs_.sets() * m_;
         DenseChain<T> chain(matmul_, R_);
         equivariant_backward(chain, decoder_backward(chain, d_joint), kl_weight);
         T* const d_cov = cov_trunk_.dense_backward(matmul_, parameters_, d_cov_hidden_.data(), R_, images);
         invariant_backward(chain);
         T* const d_inv = inv_trunk_.dense_backward(matmul_, parameters_, d_inv_.data(), R_, set_images);
         check(chain.launch());
-        cov_trunk_.convolutions_backward(convolver_, parameters_, d_cov, input_.data(), R_, images);
-        inv_trunk_.convolutions_backward(convolver_, parameters_, d_inv, sets_images(), R_, set_images);
+        all = {cov_trunk_.convolutions_on(input_.data(), images, d_cov),
+               inv_trunk_.convolutions_on(sets_images(), set_images, d_inv)};
     }
-    if (config_.semi_supervised) classifier_backward(noise);
+    if (config_.semi_supervised)
+        all.push_back(class_trunk_.convolutions_on(input_.data(), images, classifier_backward(noise)));
+    const Range range("convolutions.backward");
+    ConvStack<T>::backward_together(convolver_, parameters_, all, Activation::kNone, false, R_);
 }
 
 /// From the pixels to what the decoder's convolutions began with.
@@ -483,9 +498,9 @@ void Equivae<T>::invariant_backward(DenseChain<T>& chain) {
     check(chain.set_mean_backward(d_inv_.data(), d_mean, inv_trunk_.output(), m_, sets, inv_trunk_.hidden()));
 }
 
-/// From q(y | x) back to its own trunk. f_inv(x) is an input like x (the paper's stop_grad).
+/// From q(y | x) back to what its own trunk's convolutions made. f_inv(x) is an input like x (the paper's stop_grad).
 template <class T>
-void Equivae<T>::classifier_backward(const LatentNoise& drop) {
+T* Equivae<T>::classifier_backward(const LatentNoise& drop) {
     const Range range("classifier.backward");
     const int images = pairs_.images();
     DenseChain<T> chain(matmul_, R_);
@@ -496,7 +511,7 @@ void Equivae<T>::classifier_backward(const LatentNoise& drop) {
         class_head_.in(), rows_alone(images)));
     T* const d_flat = class_trunk_.dense_backward(matmul_, parameters_, d_class_hidden_.data(), R_, images);
     check(chain.launch());
-    class_trunk_.convolutions_backward(convolver_, parameters_, d_flat, input_.data(), R_, images);
+    return d_flat;
 }
 
 // --- evaluation ------------------------------------------------------------------------------------------------------
@@ -565,7 +580,11 @@ template <class T>
 void Equivae<T>::classify(int N) {
     if (!config_.semi_supervised) throw std::invalid_argument("EQUIVAE: a supervised model has no q(y|x)");
     pairs_ = rows_alone(N);
-    classify_images({}, NormMode::kRunning);
+    ConvStack<T>::forward_together(
+        convolver_, parameters_,
+        {inv_image_trunk_.convolutions_on(input_.data(), N), class_trunk_.convolutions_on(input_.data(), N)}, R_,
+        NormMode::kRunning);
+    classify_features({});
 }
 
 template class Equivae<float>;

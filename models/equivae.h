@@ -134,7 +134,7 @@ class Equivae : public Autoencoder<T> {
     void read_r(DenseStack<T>& layers);
     void equivariant_latents(DenseChain<T>& chain, const LatentNoise& noise);
     void decoder_features(DenseChain<T>& chain);
-    void classify_images(const LatentNoise& drop, NormMode mode);
+    void classify_features(const LatentNoise& drop);
     void likelihood(T* nll, T* d_pixels, const T* target, PairShape pairs, T scale, const T* weights);
     void forward(int N, const LatentNoise& noise);
     void update_running(const std::uint64_t* step);
@@ -147,7 +147,7 @@ class Equivae : public Autoencoder<T> {
     const T* decoder_backward(DenseChain<T>& chain, T* d_joint);
     void equivariant_backward(DenseChain<T>& chain, const T* d_v, KlWeight<T> kl_weight);
     void invariant_backward(DenseChain<T>& chain);
-    void classifier_backward(const LatentNoise& drop);
+    T* classifier_backward(const LatentNoise& drop);
     void encode_pairs(const T* x, const LatentNoise& noise);
     void decode_pairs();
     void encode_rows(const T* x, int N, const LatentNoise& noise) override;
@@ -159,6 +159,7 @@ class Equivae : public Autoencoder<T> {
     const Convolver& convolver_;
 
     ImageTrunk<T> inv_trunk_, cov_trunk_, class_trunk_;
+    ImageTrunk<T> inv_image_trunk_;      // f_inv of single images, for q(y | x)
     DenseStack<T> inv_tail_;             // mean over the set -> r
     DenseStack<T> cov_r_, mu_, logvar_;  // r -> 64; (h, r) -> mu, log sigma^2
     DenseStack<T> decoder_r_, decoder_v_, decoder_joint_;

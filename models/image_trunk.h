@@ -15,15 +15,32 @@ class ImageTrunk {
                InitialRule rule = InitialRule::kLasagne, Normalisation normalisation = Normalisation::kNone)
         : convolutions_(layout, prefix + "conv.", std::move(convolutions), Activation::kRelu, rule, normalisation),
           dense_(layout, prefix + "dense.", {int(convolutions_.out()), hidden}, Activation::kRelu, rule) {}
-    void allocate(const Convolver& convolver, int R, int rows) {
-        convolutions_.allocate(convolver, R, rows);
+    /// The same weights, for other images; nothing is allocated.
+    ImageTrunk same_weights() const {
+        ImageTrunk same;
+        same.convolutions_ = convolutions_.same_weights(), same.dense_ = dense_.same_weights();
+        return same;
+    }
+    void allocate(const Convolver& convolver, int R, int rows, bool trains = true) {
+        convolutions_.allocate(convolver, R, rows, trains);
         dense_.allocate(std::size_t(R) * rows);
     }
     /// output() [R, N, hidden] from x [R, N, H, W, C]. A DenseChain takes the dense layer; convolutions run at once.
     void forward(const Convolver& convolver, const Matmul& matmul, const ParameterArena<T>& parameters, const T* x,
                  int R, int N, NormMode mode = NormMode::kRunning) {
         convolutions_.forward(convolver, parameters, x, R, N, mode);
+        dense_forward(matmul, parameters, R, N);
+    }
+    /// The parts of `forward` and `backward`: convolutions may run beside those of other trunks
+    /// (ConvStack::forward_together, backward_together), and a chain of dense layers comes between.
+    typename ConvStack<T>::Work convolutions_on(const T* x, int N, T* dy = nullptr) {
+        return {&convolutions_, x, N, dy};
+    }
+    void dense_forward(const Matmul& matmul, const ParameterArena<T>& parameters, int R, int N) {
         dense_.forward(matmul, parameters, convolutions_.output(), R, N);
+    }
+    T* dense_backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, int R, int N) {
+        return dense_.backward(matmul, parameters, dy, convolutions_.output(), Activation::kRelu, true, R, N);
     }
     void update_running(const Convolver& convolver, ParameterArena<T>& parameters, const std::uint64_t* step, int R,
                         int N) {
@@ -31,20 +48,6 @@ class ImageTrunk {
     }
     T* output() { return dense_.output(); }
     int hidden() const { return dense_.out(); }
-    /// From dy = dL/d(output before its ReLU); x and its output must be those of the last forward.
-    void backward(const Convolver& convolver, const Matmul& matmul, ParameterArena<T>& parameters, const T* dy,
-                  const T* x, int R, int N) {
-        T* const d_flat = dense_backward(matmul, parameters, dy, R, N);
-        convolutions_backward(convolver, parameters, d_flat, x, R, N);
-    }
-    /// The two parts of `backward`, for a chain of dense layers: its launch comes between them.
-    T* dense_backward(const Matmul& matmul, ParameterArena<T>& parameters, const T* dy, int R, int N) {
-        return dense_.backward(matmul, parameters, dy, convolutions_.output(), Activation::kRelu, true, R, N);
-    }
-    void convolutions_backward(const Convolver& convolver, ParameterArena<T>& parameters, T* d_flat, const T* x, int R,
-                               int N) {
-        convolutions_.backward(convolver, parameters, d_flat, x, Activation::kNone, false, R, N);
-    }
 
   private:
     ConvStack<T> convolutions_;

@@ -44,11 +44,11 @@ struct Layer {
 
     void forward_fused() {
         check((layer.transposed ? fused_transposed_convolution_forward : fused_convolution_forward)(
-            y.data(), x.data(), W(), b(), 0, Activation::kRelu, layer.shape, 1, N, nullptr));
+            {{y.data(), x.data(), W(), b(), N}}, 0, Activation::kRelu, layer.shape, 1, nullptr));
     }
     void backward_data_fused() {
         check((layer.transposed ? fused_transposed_convolution_backward_data : fused_convolution_backward_data)(
-            dx.data(), dy.data(), x.data(), W(), 0, Activation::kRelu, layer.shape, 1, N, nullptr));
+            {{dx.data(), dy.data(), x.data(), W(), N}}, 0, Activation::kRelu, layer.shape, 1, nullptr));
     }
     /// Its gradient, `at` elements into an arena.
     ConvolutionWeightGradient<float> weight_gradient(std::size_t at) const {

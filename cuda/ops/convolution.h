@@ -30,6 +30,11 @@ struct ConvolutionShape {
     constexpr std::size_t x_size() const { return std::size_t(x_channels) * x_height * x_width; }
     constexpr std::size_t y_size() const { return std::size_t(y_channels) * y_height() * y_width(); }
     constexpr std::size_t weights() const { return std::size_t(y_channels) * x_channels * kernel * kernel; }
+    constexpr bool operator==(const ConvolutionShape& other) const {
+        return x_channels == other.x_channels && x_height == other.x_height && x_width == other.x_width &&
+               y_channels == other.y_channels && kernel == other.kernel && stride == other.stride &&
+               padding == other.padding;
+    }
 };
 
 /// What convolutions run on: handles, cached plans and their workspace. Not for two threads at once.

@@ -1,6 +1,8 @@
 // Convolutions fused with their neighbours, float: what convolution layers (convolution.h) run on a GPU. Letters and
 // conventions: cuda/ops.h.
 #pragma once
+#include <vector>
+
 #include "cuda/ops/convolution.h"
 
 namespace warpvae {
@@ -27,21 +29,35 @@ bool fused_convolution_fits(const ConvolutionShape& shape, int N);
 template <class T>
 bool convolution_is_fused(const Convolver& convolver, const ConvolutionShape& shape, int N);
 
-/// y = activation(x * W + b), in one launch. Here and below an activation is kNone or kRelu. Letters as
-/// convolution_forward; b [y_channels] at stride P.
-Status fused_convolution_forward(float* y, const float* x, const float* W, const float* b, std::size_t P,
-                                 Activation activation, const ConvolutionShape& shape, int R, int N, MathStream stream);
-/// dx from dy, the adjoint of the same W, times the derivative of x_activation, whose output x is; in one launch.
-Status fused_convolution_backward_data(float* dx, const float* dy, const float* x, const float* W, std::size_t P,
-                                       Activation x_activation, const ConvolutionShape& shape, int R, int N,
+/// A layer's forward: out [R, N, ...] from in, with W and b as convolution_forward has them, at stride P.
+struct ConvolutionForward {
+    float* out;
+    const float *in, *W, *b;
+    int N;
+};
+/// A layer's gradient to its input: d_in from d_out, times the derivative of the activation whose output `in` is.
+struct ConvolutionBackwardData {
+    float* d_in;
+    const float *d_out, *in, *W;
+    int N;
+};
+
+/// out = activation(in * W + b) of layers of one shape, each on images of its own: in one launch, or as few as hold
+/// them (four layers each; of gradients of stride 2, three). To the bit what each gives alone. Here and below an
+/// activation is kNone or kRelu. in [R, N, x], out [R, N, y], b [y_channels].
+Status fused_convolution_forward(const std::vector<ConvolutionForward>& layers, std::size_t P, Activation activation,
+                                 const ConvolutionShape& shape, int R, MathStream stream);
+/// d_in from d_out by the adjoint of the same W. d_in and in [R, N, x], d_out [R, N, y].
+Status fused_convolution_backward_data(const std::vector<ConvolutionBackwardData>& layers, std::size_t P,
+                                       Activation in_activation, const ConvolutionShape& shape, int R,
                                        MathStream stream);
-/// x = activation(y * W adjoint + b): b [x_channels].
-Status fused_transposed_convolution_forward(float* x, const float* y, const float* W, const float* b, std::size_t P,
-                                            Activation activation, const ConvolutionShape& shape, int R, int N,
+/// out = activation(in * W adjoint + b): in [R, N, y], out [R, N, x], b [x_channels].
+Status fused_transposed_convolution_forward(const std::vector<ConvolutionForward>& layers, std::size_t P,
+                                            Activation activation, const ConvolutionShape& shape, int R,
                                             MathStream stream);
-/// dy from dx, times the derivative of y_activation, whose output y is.
-Status fused_transposed_convolution_backward_data(float* dy, const float* dx, const float* y, const float* W,
-                                                  std::size_t P, Activation y_activation, const ConvolutionShape& shape,
-                                                  int R, int N, MathStream stream);
+/// d_in and in [R, N, y], d_out [R, N, x].
+Status fused_transposed_convolution_backward_data(const std::vector<ConvolutionBackwardData>& layers, std::size_t P,
+                                                  Activation in_activation, const ConvolutionShape& shape, int R,
+                                                  MathStream stream);
 
 }  // namespace warpvae

@@ -102,7 +102,8 @@ std::vector<Row> fused_convolution_rows() {
          [](Arrays& a) {
              const Sides s(a, kEncoder);
              return [=, R = a.R] {
-                 return fused_convolution_forward(s.y, s.x, s.W, s.bias(kEncoder), s.P, kRelu, kEncoder, R, N, nullptr);
+                 return fused_convolution_forward({{s.y, s.x, s.W, s.bias(kEncoder), N}}, s.P, kRelu, kEncoder, R,
+                                                  nullptr);
              };
          }},
         {"fused_convolution_backward_data (8 to 16 channels, relu)", bytes_of(kEncoder) + x_side,
@@ -110,15 +111,15 @@ std::vector<Row> fused_convolution_rows() {
          [](Arrays& a) {
              const Sides s(a, kEncoder);
              return [=, R = a.R] {
-                 return fused_convolution_backward_data(s.dx, s.dy, s.x, s.W, s.P, kRelu, kEncoder, R, N, nullptr);
+                 return fused_convolution_backward_data({{s.dx, s.dy, s.x, s.W, N}}, s.P, kRelu, kEncoder, R, nullptr);
              };
          }},
         {"fused_transposed_convolution_forward (32 to 16 channels, relu)", bytes_of(kDecoder), operations_of(kDecoder),
          [](Arrays& a) {
              const Sides s(a, kDecoder);
              return [=, R = a.R] {
-                 return fused_transposed_convolution_forward(s.x, s.y, s.W, s.bias(kDecoder), s.P, kRelu, kDecoder, R,
-                                                             N, nullptr);
+                 return fused_transposed_convolution_forward({{s.x, s.y, s.W, s.bias(kDecoder), N}}, s.P, kRelu,
+                                                             kDecoder, R, nullptr);
              };
          }},
         {"fused_transposed_convolution_backward_data (32 to 16 channels, relu)", bytes_of(kDecoder) + y_side,
@@ -126,7 +127,7 @@ std::vector<Row> fused_convolution_rows() {
          [](Arrays& a) {
              const Sides s(a, kDecoder);
              return [=, R = a.R] {
-                 return fused_transposed_convolution_backward_data(s.dy, s.dx, s.y, s.W, s.P, kRelu, kDecoder, R, N,
+                 return fused_transposed_convolution_backward_data({{s.dy, s.dx, s.y, s.W, N}}, s.P, kRelu, kDecoder, R,
                                                                    nullptr);
              };
          }},

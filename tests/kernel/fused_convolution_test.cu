@@ -1,5 +1,8 @@
 // Fused convolutions, in all tile shapes and on lanes: close to plain sums in double, exact on integers, each other's
 // adjoints, and to the bit the same in every tile and whoever is multiplied beside.
+#include <deque>
+
+#include "cuda/device/launch_count.h"
 #include "cuda/ops/fused_convolution.h"
 #include "cuda/ops/weight_gradients.h"
 #include "tests/support/convolution_case.h"
@@ -64,30 +67,44 @@ struct Sums {
 enum class Pass { kForward, kBackwardData, kTransposedForward, kTransposedBackwardData };
 const char* const kPassNames[] = {"forward", "backward data", "transposed forward", "transposed backward data"};
 
-/// With a ReLU after the forward passes, and before the backward ones.
-std::vector<float> fused(const Problem& p, Pass pass, MathStream stream = nullptr) {
-    const GuardedBuffer<float> x(p.x), y(p.y), arena(p.arena);
-    const ConvolutionShape& s = p.c.shape;
-    const float *W = arena.data(), *b = arena.data() + p.bias_at();
+/// Of layers of one shape and as many replicas: with a ReLU after the forward passes, and before the backward ones.
+std::vector<std::vector<float>> fused(const std::vector<Problem>& problems, Pass pass, MathStream stream = nullptr) {
+    const ConvolutionShape& s = problems[0].c.shape;
+    const std::size_t P = problems[0].P;
+    const int R = problems[0].c.R;
     const bool to_y = pass == Pass::kForward || pass == Pass::kTransposedBackwardData;
-    GuardedBuffer<float> out(to_y ? p.y.size() : p.x.size());
+    std::deque<GuardedBuffer<float>> arrays;  // of each problem x, y, the arena and the result
+    std::vector<ConvolutionForward> forward;
+    std::vector<ConvolutionBackwardData> backward;
+    for (const Problem& p : problems) {
+        arrays.emplace_back(p.x), arrays.emplace_back(p.y), arrays.emplace_back(p.arena);
+        arrays.emplace_back(to_y ? p.y.size() : p.x.size());
+        const auto last = arrays.rbegin();
+        float *const out = last[0].data(), *const W = last[1].data(), *const y = last[2].data(),
+                     *const x = last[3].data();
+        forward.push_back({out, to_y ? x : y, W, W + p.bias_at(), p.c.N});
+        backward.push_back({out, to_y ? x : y, to_y ? y : x, W, p.c.N});
+    }
     const Activation relu = Activation::kRelu;
-    const int R = p.c.R, N = p.c.N;
     switch (pass) {
         case Pass::kForward:
-            check(fused_convolution_forward(out.data(), x.data(), W, b, p.P, relu, s, R, N, stream));
+            check(fused_convolution_forward(forward, P, relu, s, R, stream));
             break;
         case Pass::kBackwardData:
-            check(fused_convolution_backward_data(out.data(), y.data(), x.data(), W, p.P, relu, s, R, N, stream));
+            check(fused_convolution_backward_data(backward, P, relu, s, R, stream));
             break;
         case Pass::kTransposedForward:
-            check(fused_transposed_convolution_forward(out.data(), y.data(), W, b, p.P, relu, s, R, N, stream));
+            check(fused_transposed_convolution_forward(forward, P, relu, s, R, stream));
             break;
         default:
-            check(fused_transposed_convolution_backward_data(out.data(), x.data(), y.data(), W, p.P, relu, s, R, N,
-                                                             stream));
+            check(fused_transposed_convolution_backward_data(backward, P, relu, s, R, stream));
     }
-    return out.download();
+    std::vector<std::vector<float>> results;
+    for (std::size_t i = 3; i < arrays.size(); i += 4) results.push_back(arrays[i].download());
+    return results;
+}
+std::vector<float> fused(const Problem& p, Pass pass, MathStream stream = nullptr) {
+    return fused(std::vector<Problem>{p}, pass, stream)[0];
 }
 
 Sums expected(const Problem& p, Pass pass) {
@@ -204,10 +221,10 @@ TEST(FusedConvolution, PassesAreEachOthersAdjoints) {
         const GuardedBuffer<float> x(p.x), y(p.y), arena(p.arena);
         GuardedBuffer<float> forward(p.y.size()), dx(p.x.size());
         const Activation none = Activation::kNone;
-        check(fused_convolution_forward(forward.data(), x.data(), arena.data(), arena.data() + p.bias_at(), p.P, none,
-                                        c.shape, c.R, c.N, nullptr));
-        check(fused_convolution_backward_data(dx.data(), y.data(), x.data(), arena.data(), p.P, none, c.shape, c.R, c.N,
-                                              nullptr));
+        check(fused_convolution_forward({{forward.data(), x.data(), arena.data(), arena.data() + p.bias_at(), c.N}},
+                                        p.P, none, c.shape, c.R, nullptr));
+        check(fused_convolution_backward_data({{dx.data(), y.data(), x.data(), arena.data(), c.N}}, p.P, none, c.shape,
+                                              c.R, nullptr));
         const std::vector<float> gradients = weight_gradients_of(p, false);
         double by_weights = 0;
         for (int r = 0; r < c.R; ++r)
@@ -245,12 +262,38 @@ TEST(FusedConvolution, InTf32IsAsCloseAsItsFactors) {
     }
 }
 
+// Layers of one shape in one launch, or in several where they are more than one holds; each its own bits.
+TEST(FusedConvolution, LayersTogetherGiveWhatEachGivesAlone) {
+    for (const ConvolutionShape& shape :
+         {ConvolutionShape{8, 9, 9, 16, 5, 2, 2}, {3, 8, 8, 8, 5, 1, 2}, {5, 8, 7, 4, 3, 3, 1}})
+        for (int pass = 0; pass < 4; ++pass)
+            for (const int count : {2, 3, 6}) {
+                std::vector<Problem> problems;
+                for (int i = 0; i < count; ++i) problems.push_back(Problem({shape, 2, i == 1 ? 0 : 1 + 2 * i}, false));
+                const std::vector<std::vector<float>> together = fused(problems, Pass(pass));
+                for (int i = 0; i < count; ++i)
+                    expect_identical(together[i], fused(problems[i], Pass(pass)),
+                                     name_of(problems[i].c) + " " + kPassNames[pass] + " with " +
+                                         std::to_string(count - 1) + " beside");
+            }
+}
+
+TEST(FusedConvolution, LayersTogetherAreOneLaunch) {
+    if (device_is_gpu()) GTEST_SKIP() << "a GPU's launches are not counted";
+    const std::vector<Problem> three(3, Problem({{8, 9, 9, 16, 5, 2, 2}, 1, 2}, false));
+    for (int pass = 0; pass < 4; ++pass) {
+        const std::size_t before = launch_count();
+        fused(three, Pass(pass));
+        EXPECT_EQ(launch_count() - before, 1u) << kPassNames[pass];
+    }
+}
+
 TEST(FusedConvolution, RefusesWindowsOfNothingButPadding) {
     const GuardedBuffer<float> in(1024);
     GuardedBuffer<float> out(1024);
     const ConvolutionShape shape{1, 4, 4, 1, 3, 1, 3};
-    EXPECT_EQ(fused_convolution_forward(out.data(), in.data(), in.data(), in.data(), 16, Activation::kNone, shape, 1, 1,
-                                        nullptr)
+    EXPECT_EQ(fused_convolution_forward({{out.data(), in.data(), in.data(), in.data(), 1}}, 16, Activation::kNone,
+                                        shape, 1, nullptr)
                   .code,
               kInvalidValue);
     EXPECT_EQ(convolution_forward<float>(Convolver(), out.data(), in.data(), in.data(), 16, shape, 1, 1).code,

@@ -156,8 +156,7 @@ TEST(WeightGradients, LayersOfOneLaunchFitLittleSharedMemory) {
     Random random(3);
     GuardedBuffer<float> dy(random.normals<float>(rows[1] * out)), x(random.normals<float>(rows[1] * in));
     std::vector<DenseWeightGradient<float>> layers;
-    for (std::size_t i = 0; i < 2; ++i)
-        layers.push_back({i * own, i * own + 6, dy.data(), x.data(), rows[i], in, out});
+    for (std::size_t i = 0; i < 2; ++i) layers.push_back({i * own, i * own + 6, dy.data(), x.data(), rows[i], in, out});
     const auto gradients = [&] {
         GuardedBuffer<float> g(P);
         check(weight_gradients(g.data(), {layers, {}}, 1, P, nullptr));

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <tuple>
+
 #include "tests/support/device_test.h"
 #include "tests/support/model_test.h"
 
@@ -173,6 +176,78 @@ TEST(ConvStack, FusedGradientsAreTheLibrarys) {
     expect_same({layer_of({2, 5, 4, 3, 1, 1, 0}, false)}, Activation::kRelu, 3, 1);
     expect_same(encoder_convolutions(9, 7, 3, {4, 5}), Activation::kNone, 2, 3, Normalisation::kBatch);
     expect_same(decoder_convolutions(12, 8, 8, 3, {5, 4}), Activation::kRelu, 2, 3, Normalisation::kBatch);
+}
+
+/// Outputs, input gradients and all gradients of two stacks of the same shapes and of one that shares the first's
+/// weights and does not train, together or one after the other.
+std::vector<float> numbers_of_stacks(bool together, Normalisation normalisation) {
+    constexpr int R = 2;
+    using Stack = ConvStack<float>;
+    ParameterLayout layout;
+    const std::vector<ConvLayer> layers = encoder_convolutions(9, 7, 3, {4, 5});
+    Stack a(layout, "a.", layers, Activation::kRelu, InitialRule::kLasagne, normalisation),
+        b(layout, "b.", layers, Activation::kRelu, InitialRule::kLasagne, normalisation), c = a.same_weights();
+    ParameterArena<float> parameters(layout, R);
+    parameters.initialise({3, 4}, nullptr);
+    const Convolver convolver;
+    Random random(1);
+    std::deque<GuardedBuffer<float>> arrays;
+    std::vector<Stack::Work> all;
+    for (auto [stack, N, trains] : {std::tuple{&a, 3, true}, {&b, 5, true}, {&c, 2, false}}) {
+        stack->allocate(convolver, R, N, trains);
+        float* const x = arrays.emplace_back(random.normals<float>(R * N * stack->in())).data();
+        all.push_back({stack, x, N, arrays.emplace_back(random.normals<float>(R * N * stack->out())).data()});
+    }
+    std::vector<float> numbers;
+    const auto keep = [&](const float* from, std::size_t count) {
+        numbers.resize(numbers.size() + count);
+        check(copy_to_host(numbers.data() + numbers.size() - count, from, count * sizeof(float)));
+    };
+    const auto forward = [&](const std::vector<Stack::Work>& some) {
+        Stack::forward_together(convolver, parameters, some, R, NormMode::kBatch);
+    };
+    const auto backward = [&](const std::vector<Stack::Work>& some) {
+        const std::vector<float*> dx =
+            Stack::backward_together(convolver, parameters, some, Activation::kNone, true, R);
+        for (std::size_t i = 0; i < some.size(); ++i) keep(dx[i], R * some[i].N * some[i].stack->in());
+    };
+    if (together) forward(all);
+    for (const Stack::Work& work : all) {
+        if (!together) forward({work});
+        keep(work.stack->output(), R * work.N * work.stack->out());
+    }
+    all.pop_back();
+    if (together) backward(all);
+    for (const Stack::Work& work : all)
+        if (!together) backward({work});
+    for (int r = 0; r < R; ++r)
+        for (const float gradient : parameters.download_gradients(r)) numbers.push_back(gradient);
+    return numbers;
+}
+
+TEST(ConvStack, StacksTogetherGiveWhatEachGivesAlone) {
+    for (const Normalisation normalisation : {Normalisation::kNone, Normalisation::kBatch})
+        for (const bool is_fused : {false, true}) {
+            const FusedDense fused;
+            launch_options().fused_dense = is_fused;
+            const std::vector<float> alone = numbers_of_stacks(false, normalisation);
+            std::vector<float> together = numbers_of_stacks(true, normalisation);
+            ASSERT_EQ(together.size(), alone.size());
+            for (std::size_t i = 0; i < alone.size(); ++i)  // the arena's padding is nobody's
+                if (std::isnan(alone[i]) && std::isnan(together[i])) together[i] = alone[i];
+            expect_identical(together, alone, is_fused ? "fused" : "by the library");
+        }
+}
+
+TEST(ConvStack, RefusesStacksOfOtherShapesTogether) {
+    ParameterLayout layout;
+    ConvStack<float> a(layout, "a.", encoder_convolutions(9, 7, 3, {4, 5}), Activation::kRelu),
+        b(layout, "b.", encoder_convolutions(9, 7, 3, {4, 6}), Activation::kRelu);
+    ParameterArena<float> parameters(layout, 1);
+    const Convolver convolver;
+    EXPECT_THROW(ConvStack<float>::forward_together(convolver, parameters, {{&a, nullptr, 0}, {&b, nullptr, 0}}, 1,
+                                                    NormMode::kRunning),
+                 std::invalid_argument);
 }
 
 /// Two replicas of one normalised convolution, with the numbers of an arena, and what its ReLU gives.

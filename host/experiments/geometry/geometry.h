@@ -68,9 +68,9 @@ struct GeometryReplica : Replica {
     bool wants_likelihood = true;  ///< false: of Figure 3 alone, evaluated without log p(x)
 
     MeanSpectrum spectrum;
-    AxisMeasures axes;              ///< N3: whether the latents are the directions that the model uses
-    ElboSummary bound;              ///< of its own alpha, bound_samples draws
-    LikelihoodEstimate likelihood;  ///< importance sampling; no images: not asked for
+    AxisMeasures axes;                  ///< N3: whether the latents are the directions that the model uses
+    ElboSummary bound;                  ///< of its own alpha, bound_samples draws
+    LikelihoodEstimate likelihood;      ///< importance sampling; no images: not asked for
     double negative_bound_there = NAN;  ///< as bound.negative_bound, of the images of `likelihood` alone
     /// Logistic regression on kPosteriorFeatures, test set; NaN where the images have no labels.
     std::array<double, 3> accuracy{NAN, NAN, NAN};

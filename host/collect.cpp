@@ -76,13 +76,24 @@ void add_section(Report& report, const fs::path& out, const Paper& paper, const 
     if (!cells.empty()) report.table({"cell of a table", "paper", "ours", "seeds", "verdict"}, cells);
 }
 
-/// What the runs' findings.json hold, each with its picture.
-void add_all_findings(Report& report, const fs::path& out, const std::vector<Paper>& papers) {
+/// What the runs' findings.json hold, each with its picture. A report writes them, and another command may since have
+/// measured the run's statements with other settings or images.
+void add_all_findings(Report& report, const fs::path& out, const std::vector<Paper>& papers,
+                      const std::vector<std::vector<Statement>>& statements) {
     report.section("What none of the papers could say");
     report.paragraph("Statements of our own, each from the same models as the tables, with the numbers of each seed.");
-    for (const Paper& paper : papers)
-        if (const fs::path file = out / paper.program / "findings.json"; fs::exists(file))
-            add_findings(report, out / paper.program, read_statements(file));
+    for (std::size_t i = 0; i < papers.size(); ++i) {
+        const fs::path file = out / papers[i].program / "findings.json";
+        if (!fs::exists(file)) continue;
+        const std::vector<Statement> findings = read_statements(file);
+        const auto is_of = [&](const Statement& s) { return s.origin == findings[0].origin; };
+        if (findings.empty() || std::ranges::any_of(statements[i], is_of))
+            add_findings(report, out / papers[i].program, findings);
+        else
+            report.paragraph(std::string(papers[i].program) +
+                             "'s were found with other settings, images or an earlier version than its statements: run "
+                             "its report again.");
+    }
 }
 
 std::string counted(const std::vector<Statement>& all, Verdict verdict) {
@@ -107,7 +118,7 @@ void collect(const fs::path& out) {
                        {"not run", counted(all, Verdict::untested)}});
     report.paragraph(agreement_rule());
     for (std::size_t i = 0; i < all_papers.size(); ++i) add_section(report, out, all_papers[i], of_paper[i]);
-    add_all_findings(report, out, all_papers);
+    add_all_findings(report, out, all_papers, of_paper);
     report.write(out / "index.html");
     std::printf("%s hold, %s do not hold, %s were not run: %s\n", counted(all, Verdict::holds).c_str(),
                 counted(all, Verdict::fails).c_str(), counted(all, Verdict::untested).c_str(),

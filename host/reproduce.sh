@@ -41,8 +41,8 @@ if [[ ! -f $out/grid ]]; then
         seconds=$(cost "$program") || exit 1
         echo "  $program  $(span "$seconds")"
     done
-    echo "$grid" >"$out/grid"
     echo "${settings[*]}" >"$out/settings"
+    echo "$grid" >"$out/grid"  # last: with it OUT is known to be begun
 elif [[ $(<"$out/grid") != "$grid" ]]; then
     echo "reproduce: $out holds GRID=$(<"$out/grid"), not $grid: choose another OUT" >&2
     exit 2

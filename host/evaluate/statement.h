@@ -27,10 +27,11 @@ struct Statement {
     double p = 1;  ///< of the one-sided sign test over seeds; 1 where there is none
     std::string rule = {};
     Measured measured = {};
-    std::string paper = {};    ///< its author and year
-    std::string dataset = {};  ///< whose images were measured, as "mnist"
-    std::string origin = {};   ///< of one that a later command of the run may keep: digest of all that decided it
-    std::string picture = {};  ///< of a finding: a PNG that shows it, in the run's folder; empty: not drawn
+    std::string paper = {};     ///< its author and year
+    std::string dataset = {};   ///< whose images were measured, as "mnist"
+    std::string origin = {};    ///< of one that a later command of the run may keep: digest of all that decided it
+    std::string settings = {};  ///< that decided it alone, beside those of `origin`: "draws = 500"
+    std::string picture = {};   ///< of a finding: a PNG that shows it, in the run's folder; empty: not drawn
 };
 
 /// Why a statement was not tested that a number of it was not measured for.

@@ -353,14 +353,21 @@ void Experiment::run_group(const std::vector<Replica*>& replicas, bool evaluate)
 
 void Experiment::publish(const std::string& paper, std::vector<Statement> statements,
                          const std::vector<std::string>& choosing) const {
+    const std::string digest = statements_origin(choosing);
     for (Statement& statement : statements) {
         statement.dataset = data().name;
+        statement.origin = digest;
+        statement.settings = run_.settings.of_statement(statement.id);
         // What the papers' sentences say is of MNIST. A table's cell says itself which images it is of.
         if (data().name != "mnist" && !is_cell(statement)) statement.measured.paper.reset();
     }
+    write_statements(out_, paper, with_earlier(std::move(statements), out_));
+}
+
+std::string Experiment::statements_origin(const std::vector<std::string>& choosing) const {
     Values left_out;
     for (const std::string& name : choosing) left_out.emplace_back(name, "");
-    write_statements(out_, paper, with_earlier(std::move(statements), out_, origin(left_out)));
+    return digest_of(origin(left_out));
 }
 
 void Experiment::read_or_make(const std::vector<OtherResult>& results,

@@ -186,6 +186,8 @@ class Experiment {
     /// settings that only say which models there are: other models of the same settings may have been measured before.
     void publish(const std::string& paper, std::vector<Statement> statements,
                  const std::vector<std::string>& choosing) const;
+    /// Statement::origin of what publish() writes.
+    std::string statements_origin(const std::vector<std::string>& choosing) const;
 
     /// Results that are no replicas'. Each is read where all of its origin agrees. make(numbers of the others) makes
     /// them, as many at once as replicas train together; they are written as soon as they are made. The processes of a

@@ -9,13 +9,16 @@
 namespace warpvae {
 
 std::vector<Statement> show_findings(const std::filesystem::path& folder, const std::string& paper,
-                                     const std::vector<Finding>& findings) {
+                                     const std::string& origin, const std::vector<Finding>& findings) {
     const InPhase phase(Phase::kFigures);
     std::vector<Statement> statements;
     for (const Finding& finding : findings) {
         Statement& said = statements.emplace_back(finding.said);
-        said.picture = "figures/finding-" + said.id + ".png";
-        if (finding.draw) finding.draw(folder / said.picture);
+        said.origin = origin;
+        const std::string picture = "figures/finding-" + said.id + ".png";
+        std::filesystem::remove(folder / picture);  // of an earlier finding: it may say something else
+        if (finding.draw) finding.draw(folder / picture);
+        if (std::filesystem::exists(folder / picture)) said.picture = picture;
     }
     write_statements(folder, paper, statements, "findings");
     if (!statements.empty()) print_claims("\nFindings of our own:", statements);
@@ -27,9 +30,8 @@ void add_findings(Report& report, const std::filesystem::path& folder, const std
         std::string evidence = numbers_of(finding.measured) + finding.reason;
         if (!finding.rule.empty()) evidence += " Rule: " + finding.rule + ".";
         report.claim(finding.id + ": " + finding.text, verdict_of(finding), evidence);
-        const std::filesystem::path picture = folder / finding.picture;
-        if (!finding.picture.empty() && std::filesystem::exists(picture))
-            report.figure(read_file(picture), finding.measured.quantity, Report::Width::half);
+        if (!finding.picture.empty() && std::filesystem::exists(folder / finding.picture))
+            report.figure(read_file(folder / finding.picture), finding.measured.quantity, Report::Width::half);
     }
 }
 

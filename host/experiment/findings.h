@@ -15,11 +15,12 @@ struct Finding {
     Statement said;
     std::function<void(const std::filesystem::path&)> draw = {};  ///< its picture; none where there is nothing to draw
 };
-/// Draws the pictures as figures/finding-ID.png below the run's folder, where gnuplot is, writes findings.json and
-/// prints. Returns the statements, each with the place of its picture.
+/// Draws the pictures as figures/finding-ID.png below the run's folder, where gnuplot is, writes findings.json, each of
+/// `origin` (Experiment::statements_origin), and prints. Returns the statements, each with the place of its picture, if
+/// it was drawn.
 std::vector<Statement> show_findings(const std::filesystem::path& folder, const std::string& paper,
-                                     const std::vector<Finding>& findings);
-/// Each with its rule, its numbers and its picture, if that was drawn in the run's folder.
+                                     const std::string& origin, const std::vector<Finding>& findings);
+/// Each with its rule, its numbers and its picture.
 void add_findings(Report& report, const std::filesystem::path& folder, const std::vector<Statement>& findings);
 
 /// "paper 0.05, ours 0.058 ± 0.003 (n = 10). ", or nothing where there is no number.

@@ -9,10 +9,12 @@ namespace warpvae {
 
 void add_likelihood_settings(Settings& s, LikelihoodOptions& o, const std::vector<std::string>& commands) {
     s.add("draws", o.samples, kNothing, whole(1, 10000000), "samples for each image and way of sampling")
-        .only(commands);
+        .only(commands)
+        .of_statements({"V10"});
     s.add("likelihood-images", o.images, kNothing, whole<std::size_t>(1, 1 << 30),
           "log p(x) of the first so many test images")
-        .only(commands);
+        .only(commands)
+        .of_statements({"V10"});
 }
 
 LikelihoodSummary measure_likelihood(const Experiment& experiment, const Replica& replica, Autoencoder<float>& model,

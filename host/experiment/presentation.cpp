@@ -173,13 +173,15 @@ void print_fit(const Table& table, const std::string& features) {
                     features.c_str(), fit.within_tolerance, fit.cells, fit.mean_distance, fit.largest_distance);
 }
 
-Curves read_curves(const Experiment& experiment, const std::vector<std::string>& terms) {
+Curves read_curves(const Experiment& experiment, const std::set<std::string>& replicas,
+                   const std::vector<std::string>& terms) {
     const std::string& test_images = experiment.run().test_images;
     const bool of_test = terms.front().starts_with("test_");
     Curves curves;
     for (const Json& line : MetricsLog(experiment.out() / "metrics.jsonl").read()) {
         if (of_test && line.value("test_images", test_images) != test_images) continue;
         const std::string replica = line.value("replica", "");
+        if (!replicas.contains(replica)) continue;
         double sum = 0;
         for (const std::string& term : terms) {
             const auto at = line.find(term);

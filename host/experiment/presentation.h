@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -117,9 +118,17 @@ void add_highlights(Report& report, std::size_t models, const Fit& fit, const st
 void print_fit(const Table& table, const std::string& features);
 
 /// metrics.jsonl of a run: of each model (a replica's name without its seed) the sum of some numbers of a line, by
-/// epoch, over seeds.
+/// epoch, over seeds. Of these replicas: the run may have others, of other settings.
 using Curves = std::map<std::string, std::map<int, std::vector<double>>>;
-Curves read_curves(const Experiment& experiment, const std::vector<std::string>& terms);
+Curves read_curves(const Experiment& experiment, const std::set<std::string>& replicas,
+                   const std::vector<std::string>& terms);
+/// Their names.
+template <class R>
+std::set<std::string> names_of(const std::vector<R>& replicas) {
+    std::set<std::string> names;
+    for (const R& replica : replicas) names.insert(replica.name());
+    return names;
+}
 /// One more point of a line: mean and deviation over seeds.
 void add_point(Series& series, double x, const Cell& cell);
 inline void add_point(Series& series, double x, const std::vector<double>& values) {

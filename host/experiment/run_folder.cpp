@@ -50,10 +50,10 @@ void remove_run(const fs::path& folder) {
         other.replace_extension(ending == ".md" ? ".json" : ".md");
         const bool is_table = (ending == ".md" || ending == ".json") && fs::exists(other);
         const bool is_metrics = ending == ".jsonl" && name.starts_with("metrics");
-        if (is_table || is_metrics || name == kConfig || name == "report.html" || name == "statements.json" ||
-            name == "findings.json")
+        if (is_table || is_metrics || name == "report.html" || name == "statements.json" || name == "findings.json")
             written.push_back(entry.path());
     }
+    written.push_back(folder / kConfig);  // last: without it nobody knows the rest for a run's
     for (const fs::path& path : written) {
         std::error_code error;
         fs::remove_all(path, error);

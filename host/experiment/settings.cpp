@@ -140,6 +140,14 @@ Values Settings::resolved() const {
     return out;
 }
 
+std::string Settings::of_statement(const std::string& id) const {
+    std::string out;
+    for (const Setting& s : settings_)
+        for (const std::string& statement : s.statements)
+            if (statement == id || statement == "*") out += (out.empty() ? "" : ", ") + s.name + " = " + s.text();
+    return out;
+}
+
 std::vector<std::string> Settings::split(const std::string& text) {
     std::vector<std::string> parts(1);
     for (const char c : text)

@@ -38,8 +38,9 @@ struct Setting {
     std::function<std::string()> text;                   ///< the value as config.toml has it
     std::function<bool(const std::string&)> try_assign;  ///< false, and nothing changed, if it is no such value
     bool is_flag = false;
-    bool grows = false;                 ///< a run may be gone on with under another value (epochs)
-    std::vector<std::string> commands;  ///< that take it; none: all
+    bool grows = false;                   ///< a run may be gone on with under another value (epochs)
+    std::vector<std::string> commands;    ///< that take it; none: all
+    std::vector<std::string> statements;  ///< that it decides, of one that decides kNothing else; "*": all
     Source source = Source::kDefault;
 
     /// Throws UsageError naming the setting and what it must be.
@@ -60,6 +61,11 @@ struct Setting {
     /// On the command line it is this, with its own commands and no others.
     Setting& as(std::string word) {
         called = std::move(word);
+        return *this;
+    }
+    /// It changes no model and no result that is kept, but what these statements say; "*": all of them.
+    Setting& of_statements(std::vector<std::string> ids) {
+        statements = std::move(ids);
         return *this;
     }
     const std::string& word() const { return called.empty() ? name : called; }
@@ -126,6 +132,8 @@ class Settings {
     /// it is one of; an own value that is empty means that the setting does not matter to it, and one whose name is no
     /// setting's is added to what decides training.
     Values that_decide(unsigned what, const Values& own = {}) const;
+    /// Those that decide this statement alone: "draws = 500, likelihood-images = 20".
+    std::string of_statement(const std::string& id) const;
     /// Every setting with a value, for config.toml and the report.
     Values resolved() const;
 

@@ -101,6 +101,7 @@ Json to_json(const Statement& s) {
                  {"measured", std::move(measured)}};
     if (!s.dataset.empty()) json["dataset"] = s.dataset;
     if (!s.origin.empty()) json["origin"] = s.origin;
+    if (!s.settings.empty()) json["settings"] = s.settings;
     if (!s.picture.empty()) json["picture"] = s.picture;
     return json;
 }
@@ -114,6 +115,7 @@ Statement statement_from(const Json& json) {
     s.p = json.at("p");
     s.dataset = json.value("dataset", "");
     s.origin = json.value("origin", "");
+    s.settings = json.value("settings", "");
     s.picture = json.value("picture", "");
     const Json& measured = json.at("measured");
     s.measured.quantity = measured.at("quantity");
@@ -132,18 +134,21 @@ void write_statements(const std::filesystem::path& folder, const std::string& pa
     write_file(folder / (name + ".json"), json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-std::vector<Statement> with_earlier(std::vector<Statement> statements, const std::filesystem::path& folder,
-                                    const Origin& origin) {
+std::string digest_of(const Origin& origin) {
     std::string decided_by;
     for (const Values* values : {&origin.training, &origin.evaluation})
         for (const auto& [name, value] : *values) decided_by += name + "=" + value + "\n";
-    const std::string digest = sha256_hex(decided_by);
-    for (Statement& now : statements) now.origin = digest;
+    return sha256_hex(decided_by);
+}
+
+std::vector<Statement> with_earlier(std::vector<Statement> statements, const std::filesystem::path& folder) {
     if (!std::filesystem::exists(folder / "statements.json")) return statements;
+    const auto is_the_same = [](const Statement& a, const Statement& b) {
+        return a.id == b.id && a.text == b.text && a.rule == b.rule && a.origin == b.origin && a.settings == b.settings;
+    };
     for (const Statement& earlier : read_statements(folder / "statements.json"))
         for (Statement& now : statements)
-            if (!now.tested && now.id == earlier.id && now.text == earlier.text && now.origin == earlier.origin)
-                now = earlier;
+            if (!now.tested && is_the_same(now, earlier)) now = earlier;
     return statements;
 }
 

@@ -25,7 +25,7 @@ std::vector<Statement> statements_of(const Table& table);
 Table with_missing_rows(Table measured, const Table& of_paper);
 
 /// {"paper", "id", "text", "rule", "verdict", "reason", "p", "measured": {"quantity", "paper", "mean", "std", "n",
-/// "values"}}, and "dataset", "origin" and "picture" where there is one.
+/// "values"}}, and "dataset", "origin", "settings" and "picture" where there is one.
 Json to_json(const Statement& statement);
 /// Throws Json::exception where something is missing or of another type.
 Statement statement_from(const Json& json);
@@ -33,10 +33,11 @@ Statement statement_from(const Json& json);
 /// OUT/statements.json, or another name.json, in this order. `paper` is put where a statement names none.
 void write_statements(const std::filesystem::path& folder, const std::string& paper, std::vector<Statement> statements,
                       const std::string& name = "statements");
+/// Of all that it lists, for Statement::origin.
+std::string digest_of(const Origin& origin);
 /// `statements`, but those that were not tested as an earlier command of the run left them in OUT/statements.json,
-/// where they were made of the same images and settings as these, all of `origin`.
-std::vector<Statement> with_earlier(std::vector<Statement> statements, const std::filesystem::path& folder,
-                                    const Origin& origin);
+/// where they say the same by the same rule, and are of the same origin and settings.
+std::vector<Statement> with_earlier(std::vector<Statement> statements, const std::filesystem::path& folder);
 /// Throws Error naming a damaged file.
 std::vector<Statement> read_statements(const std::filesystem::path& file);
 

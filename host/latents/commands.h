@@ -39,6 +39,9 @@ struct LatentSupply {
     bool has_pose = false;  ///< some of its models have
 };
 
+/// What encode writes last, beside the arrays: their rows' images.
+inline constexpr const char* kIndex = "index.csv";
+
 /// One call of one command.
 struct LatentCall {
     const Program& program;

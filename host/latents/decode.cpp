@@ -140,7 +140,7 @@ std::vector<float> write_images(const LatentCall& call, const LatentSubject& sub
 /// folders are not taken.
 std::string name_of_codes(const fs::path& path) {
     const std::string name = path.stem().string(), above = fs::absolute(path).parent_path().filename().string();
-    if (fs::exists(path.parent_path() / "index.csv")) return above + "-" + name;
+    if (fs::exists(path.parent_path() / kIndex)) return above + "-" + name;
     for (const char* taken : {"train", "test", "prior"})
         if (name == taken) return name + "-codes";
     return name;
@@ -204,9 +204,19 @@ void sample_by(const LatentCall& call, const LatentSubject& subject) {
 
 }  // namespace
 
+/// The model that encode read the codes from, where they lie in its folder; else the first seed of each kind.
+std::vector<LatentSubject> decoders(const LatentCall& call) {
+    const fs::path above = fs::absolute(call.program.operands()[0]).parent_path();
+    for (const LatentSubject& subject : call.supply.all()) {
+        std::error_code not_there;
+        if (fs::equivalent(above, call.folder(subject, above.filename().string()), not_there)) return {subject};
+    }
+    return call.supply.first_seeds();
+}
+
 void decode_codes(const LatentCall& call) {
     require_pose(call, false);
-    for (const LatentSubject& subject : call.supply.first_seeds()) decode_by(call, subject);
+    for (const LatentSubject& subject : decoders(call)) decode_by(call, subject);
 }
 
 void sample_prior(const LatentCall& call) {

@@ -63,6 +63,13 @@ class EncodedFiles {
     std::size_t mirrored_ = 0;
 };
 
+/// What an earlier call may have left: of another model of that name, or with draws.
+void remove_encoded(const fs::path& folder) {
+    for (const char* file :
+         {kIndex, "labels.npy", "means.npy", "deviations.npy", "samples.npy", "r.npy", "u.npy", "pose.npy"})
+        fs::remove(folder / file);
+}
+
 void encode_source(const LatentCall& call, const LatentSubject& subject, LatentModel& model,
                    const ImageSource& source) {
     const fs::path folder = call.folder(subject, source.name);
@@ -72,6 +79,7 @@ void encode_source(const LatentCall& call, const LatentSubject& subject, LatentM
                        .total = std::int64_t(source.count()),
                        .unit = "images",
                        .quiet = call.quiet()});
+    remove_encoded(folder);
     EncodedFiles files(folder, source.count(), model, K);
     for_batches(source.count(), model.rows(), [&](std::size_t first, int n) {
         const EncodedImages posterior = model.encode(images, first, n);
@@ -80,7 +88,7 @@ void encode_source(const LatentCall& call, const LatentSubject& subject, LatentM
     });
     files.finish();
     write_npy(folder / "labels.npy", {source.count()}, source.labels);
-    write_index(folder / "index.csv", source);
+    write_index(folder / kIndex, source);  // last: where it is, all is of one call
     progress.finish();
     if (files.mirrored())
         log_info(std::to_string(files.mirrored()) + " poses of " + subject.name +

@@ -157,13 +157,14 @@ TEST(Findings, AreDrawnAndReadAgainWithTheirPictures) {
     const test::TemporaryFolder folder;
     testing::internal::CaptureStdout();
     const std::vector<Statement> shown =
-        show_findings(folder.path(), "Mills (2024)", invariance_findings(models(2, 0, 0.1), {}, "mnist"));
+        show_findings(folder.path(), "Mills (2024)", "settings", invariance_findings(models(2, 0, 0.1), {}, "mnist"));
     EXPECT_NE(testing::internal::GetCapturedStdout().find("S1 holds:"), std::string::npos);
-    EXPECT_EQ(shown[0].picture, "figures/finding-S1.png");
+    EXPECT_EQ(shown[0].picture, test::has_gnuplot() ? "figures/finding-S1.png" : "");
     const std::vector<Statement> again = read_statements(folder.path() / "findings.json");
     ASSERT_EQ(again.size(), 2u);
     EXPECT_EQ(again[0].picture, shown[0].picture);
     EXPECT_EQ(again[0].paper, "Mills (2024)");
+    EXPECT_EQ(again[0].origin, "settings");
     Report report("page");
     add_findings(report, folder.path(), again);
     EXPECT_NE(report.html().find("S2: "), std::string::npos);
@@ -171,6 +172,12 @@ TEST(Findings, AreDrawnAndReadAgainWithTheirPictures) {
     for (const Finding& finding : invariance_findings({}, {}, "mnist"))
         EXPECT_FALSE(finding.draw && finding.said.tested);
     EXPECT_FALSE(equivae_findings({})[0].draw) << "there is nothing to draw";
+    testing::internal::CaptureStdout();
+    const std::vector<Statement> nothing =
+        show_findings(folder.path(), "Mills (2024)", "others", invariance_findings({}, {}, "mnist"));
+    testing::internal::GetCapturedStdout();
+    EXPECT_EQ(nothing[0].picture, "");
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / "figures/finding-S1.png")) << "it shows another finding";
 }
 
 }  // namespace

@@ -106,7 +106,7 @@ TEST(GeometryFigures, OfATinyRun) {
     report.components = geometry_components_table(report.replicas, run.paper, "glyphs");
     report.claims = geometry_claims(report.replicas, statistics);
     report.transitions = statistics;
-    report.findings = show_findings(experiment.out(), "the paper", geometry_findings(report));
+    report.findings = show_findings(experiment.out(), "the paper", "settings", geometry_findings(report));
     EXPECT_EQ(std::filesystem::exists(experiment.out() / "figures/finding-S9.png"), test::has_gnuplot());
     write_geometry_report(experiment, report);
     const std::string page = read_file(experiment.out() / "report.html");

@@ -142,6 +142,9 @@ TEST(GeometryReplica, OwnValuesSayWhatMatters) {
     EXPECT_EQ(r.own(), (Values{{"alphas", "1"}, {"latents", "30"}}))
         << "the ELBO alone has a divergence in closed form";
     EXPECT_EQ(r.own_evaluation(), Values{});
+    const Values known = r.own();
+    r.trains_on_all = true;
+    EXPECT_NE(r.own(), known) << "the same images, but more of them are seen";
     r.wants_likelihood = false;
     EXPECT_EQ(r.own_evaluation(), (Values{{"likelihood-samples", ""}, {"likelihood-images", ""}}));
     EXPECT_NE(r.shape(), GeometryReplica().shape()) << "evaluated otherwise, so not together";

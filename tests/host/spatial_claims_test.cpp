@@ -211,17 +211,24 @@ TEST(SpatialStatements, AnEarlierCommandsVerdictStays) {
     second.denoising = as_hoped();
     const Origin origin{{{"epochs", "50"}}, {{"test-images", "a digest"}}},
         other{{{"epochs", "60"}}, origin.evaluation};
-    EXPECT_EQ(with_earlier(spatial_statements(first, "mnist"), folder.path(), origin).size(),
-              spatial_statements(first, "mnist").size())
-        << "there is none";
-    write_statements(folder.path(), "Vivé", with_earlier(spatial_statements(first, "mnist"), folder.path(), origin));
-    const std::vector<Statement> both = with_earlier(spatial_statements(second, "mnist"), folder.path(), origin);
+    const auto of = [](const SpatialResults& run, const Origin& from, const std::string& settings = "draws = 500") {
+        std::vector<Statement> statements = spatial_statements(run, "mnist");
+        for (Statement& s : statements) s.origin = digest_of(from), s.settings = settings;
+        return statements;
+    };
+    EXPECT_EQ(with_earlier(of(first, origin), folder.path()).size(), of(first, origin).size()) << "there is none";
+    write_statements(folder.path(), "Vivé", with_earlier(of(first, origin), folder.path()));
+    const std::vector<Statement> both = with_earlier(of(second, origin), folder.path());
     EXPECT_TRUE(claim_of(both, "V8").tested);
     EXPECT_EQ(claim_of(both, "V8").measured.values.size(), 3u);
     EXPECT_TRUE(claim_of(both, "V7").tested);
     EXPECT_FALSE(claim_of(both, "V10").tested);
-    EXPECT_FALSE(claim_of(with_earlier(spatial_statements(second, "mnist"), folder.path(), other), "V8").tested)
-        << "it was trained otherwise";
+    EXPECT_FALSE(claim_of(with_earlier(of(second, other), folder.path()), "V8").tested) << "it was trained otherwise";
+    EXPECT_FALSE(claim_of(with_earlier(of(second, origin, "draws = 10"), folder.path()), "V8").tested)
+        << "it was measured otherwise";
+    std::vector<Statement> now = of(second, origin);
+    for (Statement& s : now) s.rule += ", strictly";
+    EXPECT_FALSE(claim_of(with_earlier(now, folder.path()), "V8").tested) << "it was judged otherwise";
 }
 
 }  // namespace

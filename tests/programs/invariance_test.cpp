@@ -203,6 +203,12 @@ TEST_F(Invariance, SaysWhereItsTimeWentUnlessQuiet) {
     EXPECT_EQ(run(train + at("quiet") + " --quiet").error, "");
 }
 
+TEST_F(Invariance, FewImagesCannotTakeMoreEpochsThanThereMayBe) {
+    expect_failure(2, "--reduced-to 2: as long as --epochs 90000",
+                   "reduced --reduced-to 2,300 --epochs 90000 --quiet" + std::string(kFew) + " --out " + at("run"));
+    EXPECT_FALSE(fs::exists(folder / "run" / "reduced"));
+}
+
 TEST_F(Invariance, ReducedTrainingDataIsACurveOfTheReport) {
     const std::string options = std::string(" --latents 3 --epochs 1 --seeds 2 --train-set s --quiet") + kFew;
     const Result result = run("reduced --reduced-to 60,1000,120" + options + " --out " + at("run"));

@@ -118,6 +118,30 @@ TEST_P(LatentsOfProgram, CodesOfImagesAndImagesOfCodes) {
         const auto posed = array("test-means/images.npy", {n, H, H});
         for (std::size_t i = 0; i < images.values.size(); ++i) EXPECT_NEAR(posed.values[i], images.values[i], 1e-3);
     }
+    works("encode");
+    EXPECT_FALSE(fs::exists(in("test/samples.npy"))) << "draws of an earlier call";
+}
+
+struct LatentsOfInvariance : ProgramTest {
+    LatentsOfInvariance() : ProgramTest("invariance") {}
+};
+TEST_F(LatentsOfInvariance, CodesAreDecodedByTheirOwnModel) {
+    const auto call = [&](const std::string& arguments) { return run(arguments + " --quiet"); };
+    ASSERT_EQ(call("train --dataset glyphs --train-images 300 --test-images 20 --seeds 2 --epochs 1 --hidden 24 "
+                   "--latents 3 --train-set s,rt --out " +
+                   at("run"))
+                  .status,
+              0);
+    const std::string resume = " --resume " + at("run"), latents = at("run/latents/");
+    ASSERT_EQ(call("encode" + resume).status, 0);
+    fs::copy(latents + "s-z3-seed2/test/means.npy", folder / "mine.npy");
+    ASSERT_EQ(call("decode " + latents + "s-z3-seed2/test/means.npy" + resume).status, 0);
+    EXPECT_TRUE(fs::exists(latents + "s-z3-seed2/test-means/images.npy"));
+    for (const char* other : {"s-z3-seed1", "rt-z3-seed1", "rt-z3-seed2"})
+        EXPECT_FALSE(fs::exists(latents + other + "/test-means")) << other;
+    ASSERT_EQ(call("decode " + at("mine.npy") + resume).status, 0);
+    for (const char* first : {"s-z3-seed1", "rt-z3-seed1"})
+        EXPECT_TRUE(fs::exists(latents + first + "/mine/images.npy")) << first;
 }
 
 TEST_P(LatentsOfProgram, SamplesAndWalks) {

@@ -67,6 +67,18 @@ rm "$CALLS"
 grep -q -e "--dry-run" "$CALLS" && fail "a second call needs no probe"
 refused "holds GRID=quick" paper "$out"
 
+# Findings stand on the page while the run's statements are of the same settings.
+found='[{"paper": "Mills (2024)", "id": "S1", "text": "a finding", "rule": "r", "verdict": "HOLDS", "reason": "so.", "p": 1,
+  "origin": "settings", "measured": {"quantity": "q", "paper": null, "mean": 1, "std": null, "n": 1, "values": [1]}}]'
+echo "$found" >"$out/invariance/findings.json"
+statements=${found//a finding/a statement}
+echo "$statements" >"$out/invariance/statements.json"
+"$scratch/bin/collect" "$out" >/dev/null && grep -q "S1: a finding" "$out/index.html" || fail "a finding is not on the page"
+echo "${statements/settings/others}" >"$out/invariance/statements.json"
+"$scratch/bin/collect" "$out" >/dev/null && ! grep -q "S1: a finding" "$out/index.html" || fail "a finding of other settings is on the page"
+grep -q "run its report again" "$out/index.html" || fail "why a finding is left out"
+rm "$out/invariance/"{findings,statements}.json
+
 rm "$CALLS"
 begin=$(date +%s)
 SLOW=spatial "$reproduce" "$scratch/bin" quick "$scratch/short" 1 >"$scratch/out" 2>&1

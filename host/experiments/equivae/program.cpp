@@ -13,6 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kPaper = "Feige (2019)";
+const std::vector<std::string> kChoosing = {"labels", "mixing", "labelled-weight"};
+
 constexpr const char* kLesson = R"(
 Examples
   equivae table --epochs 10 --seeds 1 --out runs/equivae              some ten minutes on two cores
@@ -108,8 +111,7 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         show_table(experiment_->out(), run.supervised);
         show_table(experiment_->out(), run.semi, "table_semi");
         show_table(experiment_->out(), run.latents, "latents");
-        experiment_->publish("Feige (2019)", equivae_statements(replicas, data().name),
-                             {"labels", "mixing", "labelled-weight"});
+        experiment_->publish(kPaper, equivae_statements(replicas, data().name), kChoosing);
         print_claims("The paper's claims:", equivae_claims(replicas));
         return run;
     }
@@ -128,7 +130,8 @@ class EquivaeProgram : public PaperProgram<EquivaeExperiment, EquivaeOptions> {
         experiment_->train_beside_the_next(experiment_->shown_replicas());
         EquivaeReport run = show(all_replicas());
         run.figures = figures();
-        run.findings = show_findings(experiment_->out(), "Feige (2019)", equivae_findings(run.replicas));
+        run.findings = show_findings(experiment_->out(), kPaper, experiment_->statements_origin(kChoosing),
+                                     equivae_findings(run.replicas));
         write_equivae_report(*experiment_, run);
     }
     std::vector<EquivaeReplica> trained() const { return experiment_->trained(experiment_->replicas(paper_.which)); }

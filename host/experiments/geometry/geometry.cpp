@@ -14,6 +14,8 @@ constexpr int kEvaluationVersion = 4;
 constexpr std::size_t kHeldOut = 10000;  // the last images of a known training set, as in mnist.pkl
 constexpr std::uint64_t kBinariseSeed = 1706;
 
+bool has_images_to_hold_out(const DataSet& data) { return data.train.count() > 5 * kHeldOut; }
+
 const Choices<Values> kPresets = {
     {"paper", {}},
     {"argo", {{"activation", "elu"}, {"batch", "32"}, {"clip-norm", "100"}, {"clip-probability", "0.0001"}}}};
@@ -88,9 +90,11 @@ void add_evaluation_settings(Settings& s, GeometryOptions& o) {
     // Transitions are made anew at each call, and no result keeps them.
     s.group("Transitions");
     s.add("curve", o.interpolation.curve, kNothing, one_of(kCurves), "of the last two rows of Figure 5");
-    s.add("frames", o.interpolation.steps, kNothing, whole(3, 101), "images of a transition, both ends included");
+    s.add("frames", o.interpolation.steps, kNothing, whole(3, 101), "images of a transition, both ends included")
+        .of_statements({"N8"});
     s.add("pairs", o.pairs, kNothing, whole(0, 100000),
-          "pairs of test images whose transitions are measured (N8); 0: none");
+          "pairs of test images whose transitions are measured (N8); 0: none")
+        .of_statements({"N8"});
 }
 
 }  // namespace
@@ -112,6 +116,7 @@ std::string GeometryReplica::shape() const {
 Values GeometryReplica::own() const {
     Values own = {{"alphas", number_text(alpha)}, {"latents", std::to_string(latents)}};
     if (alpha != 1) own.emplace_back("kl", "");
+    if (trains_on_all) own.emplace_back("held-out", "0");
     return own;
 }
 Values GeometryReplica::own_evaluation() const {
@@ -147,7 +152,7 @@ GeometryRows evaluated_rows(const std::vector<GeometryReplica>& replicas) {
 
 GeometryExperiment::GeometryExperiment(const Run& run, const GeometryOptions& options)
     : Experiment(run, kEvaluationVersion), options_(options), train_(data().train), test_(data().test) {
-    if (!data().is_own && train_.count() > 5 * kHeldOut) train_.truncate(train_.count() - kHeldOut);
+    if (!data().is_own && has_images_to_hold_out(data())) train_.truncate(train_.count() - kHeldOut);
     seen_train_ = train_;
     if (options_.binarisation == Binarisation::kGrey) return;
     seen_train_.images = binarised(train_.images, kBinariseSeed, 0);
@@ -166,6 +171,7 @@ std::vector<GeometryReplica> GeometryExperiment::every(const std::vector<int>& l
             for (const double alpha : alphas) {
                 GeometryReplica& replica = all.emplace_back();
                 replica.alpha = alpha, replica.latents = k, replica.seed = options().seed + s;
+                replica.trains_on_all = data().is_own && has_images_to_hold_out(data());
             }
     return all;
 }

@@ -65,6 +65,7 @@ void add_settings(Settings& settings, GeometryOptions& options);
 struct GeometryReplica : Replica {
     double alpha = 1;
     int latents = 30;
+    bool trains_on_all = false;    ///< own images: none are held out where they are as many as MNIST's
     bool wants_likelihood = true;  ///< false: of Figure 3 alone, evaluated without log p(x)
 
     MeanSpectrum spectrum;

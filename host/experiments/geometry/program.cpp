@@ -13,6 +13,7 @@
 namespace warpvae {
 namespace {
 
+const std::vector<std::string> kChoosing = {"alphas", "latents"};
 constexpr const char* kLesson = R"(
 Examples
   geometry report --quick --out runs/geometry
@@ -56,8 +57,8 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
         add({"report", "table and figures on one page: report.html", [&] {
                  GeometryReport report = table(experiment_->replicas());
                  report.figures = draw_geometry_figures(*experiment_, report.replicas);
-                 report.findings =
-                     show_findings(experiment_->out(), report.components.paper, geometry_findings(report));
+                 report.findings = show_findings(experiment_->out(), report.components.paper,
+                                                 experiment_->statements_origin(kChoosing), geometry_findings(report));
                  write_geometry_report(*experiment_, report);
              }});
         grids({{"alphas", "0,0.5,1"},
@@ -129,7 +130,7 @@ class GeometryProgram : public PaperProgram<GeometryExperiment, GeometryOptions>
             report.transitions =
                 measure_transitions(*experiment_, replicas.front(), paper_.pairs, paper_.interpolation);
         report.claims = geometry_claims(replicas, report.transitions);
-        experiment_->publish(report.components.paper, report.claims, {"alphas", "latents"});
+        experiment_->publish(report.components.paper, report.claims, kChoosing);
         print_claims("The paper's statements:", report.claims);
         return report;
     }

@@ -174,7 +174,7 @@ class Figures : public Drawings {
     /// The sum of these terms of the training set or of the test set.
     void learning(const std::string& name, const std::string& set, const std::vector<std::string>& terms) {
         add_curves("learning-" + name, set + " set", "negative ELBO (nats per image)",
-                   series_of(read_curves(experiment_, terms)),
+                   series_of(read_curves(experiment_, names_of(experiment_.replicas()), terms)),
                    "Negative ELBO on the " + (name == "train" ? std::string("training") : name) +
                        " set by epoch; the band is one standard deviation over seeds.");
     }

@@ -13,6 +13,7 @@
 namespace warpvae {
 namespace {
 
+const std::vector<std::string> kChoosing = {"train-set", "latents"};
 constexpr const char* kLesson = R"(
 Examples
   invariance report --quick --out runs/quick                      a first look, a few minutes on two cores
@@ -88,7 +89,7 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
         for (const FeatureKind kind : kFeatureKinds)
             print_claims(std::string("\nThe paper's claims, on the posterior's ") + name_of(kind) + ":",
                          invariance_claims(replicas, kind));
-        experiment_->publish(table.paper, invariance_statements(replicas, table), {"train-set", "latents"});
+        experiment_->publish(table.paper, invariance_statements(replicas, table), kChoosing);
         std::printf("\ntable:  %s\n", (experiment_->out() / "table.md").c_str());
         return table;
     }
@@ -126,7 +127,8 @@ class InvarianceProgram : public PaperProgram<InvarianceExperiment, InvarianceOp
     void report() {
         const auto [replicas, shown] = table();
         const std::vector<Statement> findings =
-            show_findings(experiment_->out(), shown.paper, invariance_findings(replicas, paper_, data().name));
+            show_findings(experiment_->out(), shown.paper, experiment_->statements_origin(kChoosing),
+                          invariance_findings(replicas, paper_, data().name));
         write_invariance_report(*experiment_, replicas, shown, findings, draw_invariance_figures(*experiment_, &shown));
     }
 

@@ -34,6 +34,18 @@ std::vector<std::size_t> finished_counts(const fs::path& out) {
     return {counts.begin(), counts.end()};
 }
 
+/// Epochs of so few images that take as many steps as `epochs` of the most. Throws UsageError where they are more than
+/// --epochs may be.
+int epochs_of(std::size_t count, std::size_t most_images, int epochs) {
+    constexpr std::size_t kMost = 100000;
+    const std::size_t own = (std::size_t(epochs) * most_images + count / 2) / count;
+    if (own > kMost)
+        throw UsageError("--reduced-to " + std::to_string(count) + ": as long as --epochs " + std::to_string(epochs) +
+                         " of " + std::to_string(most_images) + " images are " + std::to_string(own) + " epochs, and " +
+                         std::to_string(kMost) + " are the most; take more images or fewer epochs");
+    return int(own);
+}
+
 }  // namespace
 
 ImageSet reduced_set(const ImageSet& set, std::size_t count, std::uint64_t seed) {
@@ -52,6 +64,7 @@ std::vector<ReducedSet> train_reduced(const InvarianceExperiment& experiment, st
     counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
     if (const auto finished = finished_counts(experiment.out()); !finished.empty() && finished != counts)
         for (const char* ending : {".json", ".md"}) fs::remove(experiment.out() / (std::string(kTable) + ending));
+    for (const std::size_t count : counts) epochs_of(count, counts.back(), experiment.options().epochs);
     const bool has_twenty = std::find(paper.latents.begin(), paper.latents.end(), kLatents) != paper.latents.end();
     paper.latents = {has_twenty ? kLatents : paper.latents.front()};
 
@@ -60,7 +73,7 @@ std::vector<ReducedSet> train_reduced(const InvarianceExperiment& experiment, st
     std::vector<ReducedSet> sets;
     for (const std::size_t count : counts) {
         log_info(std::to_string(count) + " training images");
-        options.epochs = int((experiment.options().epochs * counts.back() + count / 2) / count);
+        options.epochs = epochs_of(count, counts.back(), experiment.options().epochs);
         ReducedSet& set = sets.emplace_back();
         set.images = count;
         for (int s = 0; s < experiment.options().seeds; ++s) {

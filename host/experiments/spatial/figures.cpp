@@ -204,7 +204,7 @@ class Figures : public Drawings {
 
     /// A picture for each dim(z) of the table.
     void learning() {
-        const std::vector<Series> curves = series_of(read_curves(experiment_, {"test_negative_elbo"}));
+        const std::vector<Series> curves = series_of(read_curves(experiment_, names_of(all_), {"test_negative_elbo"}));
         for (const int latents : experiment_.of_paper().latents) {
             const std::string size = "z" + std::to_string(latents);
             std::vector<Series> of_size = curves;

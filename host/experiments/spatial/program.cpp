@@ -56,7 +56,7 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
              [&] { dimensions(); }});
         add({"priors",
              "correlations of u and log p(x) under the priors P0 to P5, dim(z) = 14, trained where the run has not "
-             "(3 seeds and 500 images unless you say otherwise)",
+             "(a run of its own takes 3 seeds and 500 images unless you say otherwise)",
              [&] { priors(); }});
         add_for_a_run("likelihood",
                       "log p(x) by importance sampling and by sampling the prior, and how tight the bound is",
@@ -267,7 +267,8 @@ class SpatialProgram : public PaperProgram<SpatialExperiment, SpatialOptions> {
         run.denoising = show_denoising(all_seeds);
         if (has_known_poses(data().name)) recover_poses(ready, run);
         experiment_->publish(kPaper, spatial_statements(run, data().name), kChoosing);
-        run.findings = show_findings(out, kPaper, spatial_findings(run, paper_.centre, data().name));
+        run.findings = show_findings(out, kPaper, experiment_->statements_origin(kChoosing),
+                                     spatial_findings(run, paper_.centre, data().name));
         write_spatial_report(*experiment_, run);
     }
 

@@ -93,7 +93,8 @@ void add_settings(Settings& s, SpatialOptions& o) {
           "what a model makes of a noisy image in training: the clean one, or the noisy one itself")
         .came_as("clean");
     s.add("restarts", o.restarts, kNothing, whole(1, 100),
-          "trainings per seed; the one with the best training ELBO counts");
+          "trainings per seed; the one with the best training ELBO counts")
+        .of_statements({"*"});
     s.group("Evaluation");
     s.add("semantics", o.centre, kEvaluation,
           one_of<PcaCentre>({{"right", PcaCentre::kFitted}, {"paper", PcaCentre::kOwn}}),

@@ -11,15 +11,28 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "config.toml";
 
-void write_config(const fs::path& path, const Values& settings) {
+void write_config(const fs::path& path, const Values& settings, const Values& made_by) {
     std::string text = "# Every setting of this run: --config FILE runs it again.\n";
     const auto add = [&](const Values& values) {
         for (const auto& [key, value] : values) text += key + " = " + toml_string(value) + "\n";
     };
     add(settings);
     text += "\n[provenance]\n";
-    add(provenance());
+    add(made_by);
     write_file(path, text);
+}
+
+/// Of a run that others have gone on with: "CPU, 2 cores; NVIDIA H100".
+Values provenance_with_earlier(const fs::path& config) {
+    Values all = provenance();
+    for (const ConfigEntry& entry : read_config(read_file(config), config.string()))
+        for (auto& [key, value] : all) {
+            if (entry.tables != std::vector<std::string>{"provenance"} || entry.key != key || entry.values.empty())
+                continue;
+            const std::string& earlier = entry.values[0];
+            value = ("; " + earlier).ends_with("; " + value) ? earlier : earlier + "; " + value;
+        }
+    return all;
 }
 
 /// A folder that training filled: a replica's, or a set of them below it.
@@ -102,7 +115,7 @@ void RunFolder::begin(const Settings& settings) const {
     begun_ = true;
     if (entry_ == Entry::kJoin && fs::exists(path_ / kConfig)) return join(settings);
     if (entry_ == Entry::kOverwrite) remove_run(path_);
-    write_config(path_ / kConfig, settings.resolved());
+    write_config(path_ / kConfig, settings.resolved(), provenance());
 }
 
 void RunFolder::join(const Settings& settings) const {
@@ -119,7 +132,7 @@ void RunFolder::keep_grown(const Settings& settings) const {
     for (const Setting& s : settings.all())
         for (auto& [name, value] : kept)
             if (s.grows && name == s.name && value != s.text()) value = s.text(), grown = true;
-    if (grown) write_config(path_ / kConfig, kept);
+    if (grown) write_config(path_ / kConfig, kept, provenance_with_earlier(path_ / kConfig));
 }
 
 }  // namespace warpvae

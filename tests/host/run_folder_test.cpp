@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cuda/device/device.h"
 #include "data/error.h"
 #include "data/files.h"
 #include "tests/support/temporary_folder.h"
@@ -31,6 +32,28 @@ TEST(RunFolder, OverwritingLeavesWhatNoProgramWrote) {
     for (const std::string& name : of_run) EXPECT_FALSE(fs::exists(folder / name)) << name;
     for (const std::string& name : of_user) EXPECT_TRUE(fs::exists(folder / name)) << name;
     EXPECT_TRUE(fs::exists(folder / "config.toml")) << "of the new run";
+}
+
+TEST(RunFolder, ARunThatOthersGoOnWithSaysWhoMadeIt) {
+    const test::TemporaryFolder folder;
+    int epochs = 2;
+    Settings settings;
+    settings.add("epochs", epochs, kTraining, whole(1, 10), "passes over the images").may_grow();
+    RunFolder(folder.path(), RunFolder::Entry::kNew).begin(settings);
+    const fs::path config = folder.path() / "config.toml";
+    const auto grow = [&] {
+        ++epochs;
+        RunFolder(folder.path(), RunFolder::Entry::kResume).keep_grown(settings);
+        return read_file(config);
+    };
+    const std::string own = "device = \"" + device_name() + "\"";
+    EXPECT_NE(grow().find(own), std::string::npos) << "the same device is named once";
+    std::string elsewhere = read_file(config);
+    elsewhere.replace(elsewhere.find(own), own.size(), "device = \"Another\"");
+    write_file(config, elsewhere);
+    for (int time = 0; time < 2; ++time)
+        EXPECT_NE(grow().find("device = \"Another; " + device_name() + "\""), std::string::npos) << read_file(config);
+    EXPECT_NE(read_file(config).find("epochs = \"5\""), std::string::npos);
 }
 
 TEST(RunFolder, AFolderWithoutARunLosesNothingToOverwriting) {

@@ -5,6 +5,10 @@
 namespace warpvae {
 namespace {
 
+/// Whether a product with these filters is the adjoint.
+template <class Filters>
+constexpr bool is_adjoint = std::is_same_v<Filters, FilterColumns>;
+
 bool is_possible(Activation activation) { return activation == Activation::kNone || activation == Activation::kRelu; }
 
 /// Adds the product of windows of `in`, wide as x, with the filters of a layer. `epilogue` takes it.
@@ -61,8 +65,8 @@ Status launch_tiles(ConvolutionWork<Filters, Epilogue> work, int R, MathStream s
 
 /// As wide as the channels, and 64 rows where that leaves a tile for every multiprocessor; fewer rows share the slices
 /// of K among more warps. It changes no bit of the result.
-template <Along kFilters, class Work>
-Status product(const Work& work, int R, MathStream stream) {
+template <class Filters, class Epilogue>
+Status product(const ConvolutionWork<Filters, Epilogue>& work, int R, MathStream stream) {
     std::size_t rows = 0;
     for (int i = 0; i < work.count; ++i) rows += work.parts[i].pixels.count;
     const auto is_large = [&](int columns) {
@@ -70,32 +74,32 @@ Status product(const Work& work, int R, MathStream stream) {
         if (wanted != DenseTileSize::kBySize) return wanted != DenseTileSize::kSmall;
         return rows / 64 * ((work.columns + columns - 1) / columns) * R >= std::size_t(device_parallelism());
     };
-    constexpr Along fast = Along::kFast;
+    constexpr Along fast = Along::kFast, filters = is_adjoint<Filters> ? Along::kSlow : Along::kFast;
     if (work.columns <= 8)
-        return is_large(8) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2, 1>>(work, R, stream)
-                           : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8, 1>>(work, R, stream);
+        return is_large(8) ? launch_tiles<DenseTile<fast, filters, 4, 1, 2, 1>>(work, R, stream)
+                           : launch_tiles<DenseTile<fast, filters, 1, 1, 8, 1>>(work, R, stream);
     if (work.columns <= 16)
-        return is_large(16) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2, 2>>(work, R, stream)
-                            : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8, 2>>(work, R, stream);
-    if (work.columns > 32 && is_large(64)) return launch_tiles<DenseTile<fast, kFilters, 4, 2, 1>>(work, R, stream);
-    return is_large(32) ? launch_tiles<DenseTile<fast, kFilters, 4, 1, 2>>(work, R, stream)
-                        : launch_tiles<DenseTile<fast, kFilters, 1, 1, 8>>(work, R, stream);
+        return is_large(16) ? launch_tiles<DenseTile<fast, filters, 4, 1, 2, 2>>(work, R, stream)
+                            : launch_tiles<DenseTile<fast, filters, 1, 1, 8, 2>>(work, R, stream);
+    if (work.columns > 32 && is_large(64)) return launch_tiles<DenseTile<fast, filters, 4, 2, 1>>(work, R, stream);
+    return is_large(32) ? launch_tiles<DenseTile<fast, filters, 4, 1, 2>>(work, R, stream)
+                        : launch_tiles<DenseTile<fast, filters, 1, 1, 8>>(work, R, stream);
 }
 
 /// `add(work, layer)` for each of the layers, in as few launches as hold them.
-template <Along kFilters, class Filters, class Epilogue, class Layers, class Add>
+template <class Filters, class Epilogue, class Layers, class Add>
 Status launch_layers(const Layers& layers, std::size_t P, Activation activation, const ConvolutionShape& s, int R,
                      MathStream stream, Add add) {
     using Work = ConvolutionWork<Filters, Epilogue>;
     if (R < 0 || !s.is_sound() || !is_possible(activation)) return {kInvalidValue};
     for (const auto& layer : layers)
         if (layer.N < 0 || !fused_convolution_fits(s, layer.N)) return {kInvalidValue};
-    const int most_parts = kFilters == Along::kFast ? 1 : s.stride * s.stride;  // of a layer
+    const int most_parts = is_adjoint<Filters> ? s.stride * s.stride : 1;  // of a layer
     Work work;
     Status status;
     const auto flush = [&] {
         work.P = P, work.is_exact = stream.is_exact();
-        if (status.ok()) status = product<kFilters>(work, R, stream);
+        if (status.ok()) status = product(work, R, stream);
         work = Work();
     };
     for (const auto& layer : layers) {
@@ -107,8 +111,6 @@ Status launch_layers(const Layers& layers, std::size_t P, Activation activation,
 }
 
 static_assert(sizeof(ConvolutionWork<FilterColumns, PixelBias>) <= 4096, "what a kernel's parameters may take");
-
-constexpr Along kWindows = Along::kFast, kAdjoint = Along::kSlow;  // along which the filters are multiplied
 
 }  // namespace
 
@@ -128,7 +130,7 @@ template bool convolution_is_fused<double>(const Convolver&, const ConvolutionSh
 
 Status fused_convolution_forward(const std::vector<ConvolutionForward>& layers, std::size_t P, Activation activation,
                                  const ConvolutionShape& s, int R, MathStream stream) {
-    return launch_layers<kWindows, Operand, PixelBias>(
+    return launch_layers<Operand, PixelBias>(
         layers, P, activation, s, R, stream, [&](auto& work, const ConvolutionForward& layer) {
             add_windows(
                 work, layer.in, layer.W, s, layer.N,
@@ -138,7 +140,7 @@ Status fused_convolution_forward(const std::vector<ConvolutionForward>& layers, 
 
 Status fused_convolution_backward_data(const std::vector<ConvolutionBackwardData>& layers, std::size_t P,
                                        Activation in_activation, const ConvolutionShape& s, int R, MathStream stream) {
-    return launch_layers<kAdjoint, FilterColumns, PixelMask>(
+    return launch_layers<FilterColumns, PixelMask>(
         layers, P, in_activation, s, R, stream, [&](auto& work, const ConvolutionBackwardData& layer) {
             add_adjoint(work, layer.d_out, layer.W, s, layer.N,
                         PixelMask{layer.d_in, layer.in, layer.N * s.x_size(), in_activation == Activation::kRelu,
@@ -149,7 +151,7 @@ Status fused_convolution_backward_data(const std::vector<ConvolutionBackwardData
 Status fused_transposed_convolution_forward(const std::vector<ConvolutionForward>& layers, std::size_t P,
                                             Activation activation, const ConvolutionShape& s, int R,
                                             MathStream stream) {
-    return launch_layers<kAdjoint, FilterColumns, PixelBias>(
+    return launch_layers<FilterColumns, PixelBias>(
         layers, P, activation, s, R, stream, [&](auto& work, const ConvolutionForward& layer) {
             add_adjoint(
                 work, layer.in, layer.W, s, layer.N,
@@ -160,7 +162,7 @@ Status fused_transposed_convolution_forward(const std::vector<ConvolutionForward
 Status fused_transposed_convolution_backward_data(const std::vector<ConvolutionBackwardData>& layers, std::size_t P,
                                                   Activation in_activation, const ConvolutionShape& s, int R,
                                                   MathStream stream) {
-    return launch_layers<kWindows, Operand, PixelMask>(
+    return launch_layers<Operand, PixelMask>(
         layers, P, in_activation, s, R, stream, [&](auto& work, const ConvolutionBackwardData& layer) {
             add_windows(work, layer.d_out, layer.W, s, layer.N,
                         PixelMask{layer.d_in, layer.in, layer.N * s.y_size(), in_activation == Activation::kRelu,

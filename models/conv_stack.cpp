@@ -72,18 +72,20 @@ void ConvStack<T>::allocate(const Convolver& convolver, int R, int rows, bool tr
 }
 
 template <class T>
+void ConvStack<T>::require_alike(const std::vector<Work>& all) {
+    const ConvStack& first = *all[0].stack;
+    const auto is_same = [](const ConvLayer& a, const ConvLayer& b) {
+        return a.shape == b.shape && a.transposed == b.transposed;
+    };
+    for (const Work& work : all)
+        if (!std::ranges::equal(first.layers_, work.stack->layers_, is_same) || work.stack->last_ != first.last_ ||
+            work.stack->normalisation_ != first.normalisation_)
+            throw std::invalid_argument("only stacks of the same layers are computed together");
+}
+
+template <class T>
 bool ConvStack<T>::are_fused(const std::vector<Work>& all) {
-    const std::vector<ConvLayer>& layers = all[0].stack->layers_;
-    bool fused = std::is_same_v<T, float>;
-    for (const Work& work : all) {
-        const auto is_same = [](const ConvLayer& a, const ConvLayer& b) {
-            return a.shape == b.shape && a.transposed == b.transposed;
-        };
-        if (!std::ranges::equal(layers, work.stack->layers_, is_same))
-            throw std::invalid_argument("convolutions of different shapes cannot be computed together");
-        fused &= work.stack->is_fused_;
-    }
-    return fused;
+    return std::ranges::all_of(all, [](const Work& work) { return work.stack->is_fused_; });
 }
 
 template <class T>
@@ -95,8 +97,8 @@ void ConvStack<T>::forward_layer_by_library(std::size_t i, const Convolver& conv
     check((layer.transposed
                ? transposed_convolution_forward<T>
                : convolution_forward<T>)(convolver, y, x, parameters.value(layer.weight), P, layer.shape, R, N));
-    check(channel_bias_forward(y, parameters.value(layer.bias), P, fused_activation_of(i), R, N * layer.out_pixels(),
-                               layer.out_channels(), convolver.stream()));
+    check(channel_bias_forward(y, parameters.value(layer.bias), P, convolution_activation_of(i), R,
+                               N * layer.out_pixels(), layer.out_channels(), convolver.stream()));
 }
 
 template <class T>
@@ -150,76 +152,92 @@ void ConvStack<T>::update_running(const Convolver& convolver, ParameterArena<T>&
 }
 
 template <class T>
+void ConvStack<T>::forward_by_library(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x,
+                                      int R, int N, NormMode mode) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        forward_layer_by_library(i, convolver, parameters, input_of(i, x), R, N);
+        if (is_normalised(i)) normalise(i, convolver, parameters, R, N, mode);
+    }
+}
+
+template <class T>
 void ConvStack<T>::forward_together(const Convolver& convolver, const ParameterArena<T>& parameters,
                                     const std::vector<Work>& all, int R, NormMode mode) {
-    const bool fused = are_fused(all);
-    for (std::size_t i = 0; i < all[0].stack->layers_.size(); ++i) {
-        std::vector<ConvolutionForward> together;
-        for (const auto& [stack, x, N, dy] : all) {
-            const ConvLayer& layer = stack->layers_[i];
-            const T* const in = stack->input_of(i, x);
-            if constexpr (std::is_same_v<T, float>)
-                if (fused)
-                    together.push_back(
-                        {stack->result_of(i), in, parameters.value(layer.weight), parameters.value(layer.bias), N});
-            if (!fused) stack->forward_layer_by_library(i, convolver, parameters, in, R, N);
-        }
-        const ConvLayer& layer = all[0].stack->layers_[i];
-        if (fused)
-            check((layer.transposed ? fused_transposed_convolution_forward : fused_convolution_forward)(
-                together, parameters.stride(), all[0].stack->fused_activation_of(i), layer.shape, R,
-                convolver.math_stream()));
-        for (const Work& work : all)
-            if (work.stack->is_normalised(i)) work.stack->normalise(i, convolver, parameters, R, work.N, mode);
-    }
+    require_alike(all);
+    if (are_fused(all)) return forward_fused(convolver, parameters, all, R, mode);
+    for (const Work& work : all)  // each its own way
+        if (work.stack->is_fused_)
+            forward_fused(convolver, parameters, {work}, R, mode);
+        else
+            work.stack->forward_by_library(convolver, parameters, work.x, R, work.N, mode);
 }
 
 template <class T>
 std::vector<T*> ConvStack<T>::backward_together(const Convolver& convolver, ParameterArena<T>& parameters,
-                                                std::vector<Work> all, Activation x_activation, bool want_dx, int R) {
-    std::vector<T*> dx(all.size());
-    if (!are_fused(all)) {
-        for (std::size_t n = 0; n < all.size(); ++n)
-            dx[n] = all[n].stack->backward_by_library(convolver, parameters, all[n].dy, all[n].x, x_activation, want_dx,
-                                                      R, all[n].N);
-        return dx;
-    }
-    if constexpr (std::is_same_v<T, float>)
-        for (std::size_t i = all[0].stack->layers_.size(); i-- > 0;) {
-            std::vector<ConvolutionBackwardData> together;
-            for (std::size_t n = 0; n < all.size(); ++n) {
-                auto& [stack, x, N, dy] = all[n];
-                const T* const in = stack->input_of(i, x);
-                if (stack->is_normalised(i)) stack->normalise_backward(i, convolver, parameters, dy, false, R, N);
-                stack->fill_gradient_fused(i, convolver, parameters, dy, in, N);
-                dx[n] = i || want_dx ? stack->d_inputs_[i].data() : nullptr;
-                together.push_back({dx[n], dy, in, parameters.value(stack->layers_[i].weight), N});
-                dy = dx[n];
-            }
-            if (i == 0 && !want_dx) break;
-            const ConvLayer& layer = all[0].stack->layers_[i];
-            check((layer.transposed ? fused_transposed_convolution_backward_data : fused_convolution_backward_data)(
-                together, parameters.stride(), i ? Activation::kRelu : x_activation, layer.shape, R,
-                convolver.math_stream()));
-        }
+                                                const std::vector<Work>& all, Activation x_activation, bool want_dx,
+                                                int R) {
+    require_alike(all);
+    if (are_fused(all)) return backward_fused(convolver, parameters, all, x_activation, want_dx, R);
+    std::vector<T*> dx;
+    for (const Work& work : all)
+        dx.push_back(work.stack->is_fused_ ? backward_fused(convolver, parameters, {work}, x_activation, want_dx, R)[0]
+                                           : work.stack->backward_by_library(convolver, parameters, work.dy, work.x,
+                                                                             x_activation, want_dx, R, work.N));
     return dx;
 }
 
+// The fused kernels are for floats: a stack of doubles never comes here.
+
 template <class T>
-void ConvStack<T>::fill_gradient_fused([[maybe_unused]] std::size_t i, [[maybe_unused]] const Convolver& convolver,
-                                       [[maybe_unused]] ParameterArena<T>& parameters, [[maybe_unused]] const T* dy,
-                                       [[maybe_unused]] const T* x, [[maybe_unused]] int N) {
-    if constexpr (std::is_same_v<T, float>) {
-        const ConvLayer& layer = layers_[i];
-        parameters.fill_gradient(convolver, {layer.weight,
-                                             layer.bias,
-                                             layer.transposed ? x : dy,
-                                             layer.transposed ? dy : x,
-                                             layer.shape,
-                                             layer.transposed,
-                                             N,
-                                             {partial_gradients_[i].data(), arrived_[i].data()}});
-    }
+void ConvStack<T>::forward_fused(const Convolver& convolver, const ParameterArena<T>& parameters,
+                                 const std::vector<Work>& all, int R, NormMode mode) {
+    if constexpr (std::is_same_v<T, float>)
+        for (std::size_t i = 0; i < all[0].stack->layers_.size(); ++i) {
+            const ConvLayer& layer = all[0].stack->layers_[i];
+            std::vector<ConvolutionForward> together;
+            for (const auto& [stack, x, N, dy] : all)
+                together.push_back({stack->result_of(i), stack->input_of(i, x),
+                                    parameters.value(stack->layers_[i].weight),
+                                    parameters.value(stack->layers_[i].bias), N});
+            check((layer.transposed ? fused_transposed_convolution_forward : fused_convolution_forward)(
+                together, parameters.stride(), all[0].stack->convolution_activation_of(i), layer.shape, R,
+                convolver.math_stream()));
+            for (const Work& work : all)
+                if (work.stack->is_normalised(i)) work.stack->normalise(i, convolver, parameters, R, work.N, mode);
+        }
+}
+
+template <class T>
+std::vector<T*> ConvStack<T>::backward_fused(const Convolver& convolver, ParameterArena<T>& parameters,
+                                             std::vector<Work> all, Activation x_activation, bool want_dx, int R) {
+    std::vector<T*> dx(all.size());
+    if constexpr (std::is_same_v<T, float>)
+        for (std::size_t i = all[0].stack->layers_.size(); i-- > 0;) {
+            const ConvLayer& shared = all[0].stack->layers_[i];
+            std::vector<ConvolutionBackwardData> together;
+            for (std::size_t n = 0; n < all.size(); ++n) {
+                auto& [stack, x, N, dy] = all[n];
+                const ConvLayer& layer = stack->layers_[i];
+                const T* const in = stack->input_of(i, x);
+                if (stack->is_normalised(i)) stack->normalise_backward(i, convolver, parameters, dy, false, R, N);
+                parameters.fill_gradient(convolver, {layer.weight,
+                                                     layer.bias,
+                                                     layer.transposed ? in : dy,
+                                                     layer.transposed ? dy : in,
+                                                     layer.shape,
+                                                     layer.transposed,
+                                                     N,
+                                                     {stack->partial_gradients_[i].data(), stack->arrived_[i].data()}});
+                dx[n] = i || want_dx ? stack->d_inputs_[i].data() : nullptr;
+                together.push_back({dx[n], dy, in, parameters.value(layer.weight), N});
+                dy = dx[n];
+            }
+            if (i == 0 && !want_dx) break;
+            check((shared.transposed ? fused_transposed_convolution_backward_data : fused_convolution_backward_data)(
+                together, parameters.stride(), i ? Activation::kRelu : x_activation, shared.shape, R,
+                convolver.math_stream()));
+        }
+    return dx;
 }
 
 /// One pass applies a ReLU's derivative and sums the bias's gradient.

@@ -58,7 +58,7 @@ class ConvStack {
         int N;
         T* dy = nullptr;
     };
-    /// `forward` of stacks whose layers have the same shapes, a layer of all of them at a time: fused, in one launch.
+    /// `forward` of stacks of the same layers: where all are fused a layer of all of them at a time, in one launch.
     static void forward_together(const Convolver& convolver, const ParameterArena<T>& parameters,
                                  const std::vector<Work>& all, int R, NormMode mode);
     T* output() { return activations_.back().data(); }  ///< [R, N, out]
@@ -74,17 +74,25 @@ class ConvStack {
     }
     /// `backward` of stacks as those of forward_together; dx of each.
     static std::vector<T*> backward_together(const Convolver& convolver, ParameterArena<T>& parameters,
-                                             std::vector<Work> all, Activation x_activation, bool want_dx, int R);
+                                             const std::vector<Work>& all, Activation x_activation, bool want_dx,
+                                             int R);
     /// Moves the running averages towards the statistics of the last forward, of N images (batch_norm_update).
     void update_running(const Convolver& convolver, ParameterArena<T>& parameters, const std::uint64_t* step, int R,
                         int N);
 
   private:
+    static void require_alike(const std::vector<Work>& all);
     static bool are_fused(const std::vector<Work>& all);
+    static void forward_fused(const Convolver& convolver, const ParameterArena<T>& parameters,
+                              const std::vector<Work>& all, int R, NormMode mode);
+    static std::vector<T*> backward_fused(const Convolver& convolver, ParameterArena<T>& parameters,
+                                          std::vector<Work> all, Activation x_activation, bool want_dx, int R);
+    void forward_by_library(const Convolver& convolver, const ParameterArena<T>& parameters, const T* x, int R, int N,
+                            NormMode mode);
     /// What layer i reads, and where its convolution's result goes.
     const T* input_of(std::size_t i, const T* x) const { return i ? activations_[i - 1].data() : x; }
     T* result_of(std::size_t i) { return (is_normalised(i) ? unnormalised_ : activations_)[i].data(); }
-    Activation fused_activation_of(std::size_t i) const {
+    Activation convolution_activation_of(std::size_t i) const {
         return is_normalised(i) ? Activation::kNone : activation_of(i);
     }
     void forward_layer_by_library(std::size_t i, const Convolver& convolver, const ParameterArena<T>& parameters,
@@ -98,8 +106,6 @@ class ConvStack {
         return normalisation_ == Normalisation::kBatch && activation_of(i) == Activation::kRelu;
     }
     NormStatistics<T> batch_statistics(std::size_t i) const;
-    void fill_gradient_fused(std::size_t i, const Convolver& convolver, ParameterArena<T>& parameters, const T* dy,
-                             const T* x, int N);
     T* backward_by_library(const Convolver& convolver, ParameterArena<T>& parameters, T* dy, const T* x,
                            Activation x_activation, bool want_dx, int R, int N);
 

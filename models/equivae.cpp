@@ -108,7 +108,7 @@ Equivae<T>::Equivae(const EquivaeConfig& config, int R, int max_rows, const Equi
 
     const std::size_t r = R, pairs = r * max_pairs_, image_rows = r * std::max(images, max_pairs_);
     const int Z = config.latents, joint = config.trunk_hidden + config.hidden, flat = 2 * config.decoder_hidden;
-    inv_trunk_.allocate(convolver, R, std::max(set_images, images));
+    inv_trunk_.allocate(convolver, R, set_images);
     inv_tail_.allocate(r * std::max({set_images, images, max_pairs_}));
     cov_trunk_.allocate(convolver, R, images);
     cov_r_.allocate(pairs);
@@ -580,10 +580,13 @@ template <class T>
 void Equivae<T>::classify(int N) {
     if (!config_.semi_supervised) throw std::invalid_argument("EQUIVAE: a supervised model has no q(y|x)");
     pairs_ = rows_alone(N);
-    ConvStack<T>::forward_together(
-        convolver_, parameters_,
-        {inv_image_trunk_.convolutions_on(input_.data(), N), class_trunk_.convolutions_on(input_.data(), N)}, R_,
-        NormMode::kRunning);
+    {
+        const Range range("convolutions.forward");
+        ConvStack<T>::forward_together(
+            convolver_, parameters_,
+            {inv_image_trunk_.convolutions_on(input_.data(), N), class_trunk_.convolutions_on(input_.data(), N)}, R_,
+            NormMode::kRunning);
+    }
     classify_features({});
 }
 

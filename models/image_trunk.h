@@ -31,8 +31,8 @@ class ImageTrunk {
         convolutions_.forward(convolver, parameters, x, R, N, mode);
         dense_forward(matmul, parameters, R, N);
     }
-    /// The parts of `forward` and `backward`: convolutions may run beside those of other trunks
-    /// (ConvStack::forward_together, backward_together), and a chain of dense layers comes between.
+    /// The parts of a forward and of a backward: convolutions run beside those of other trunks
+    /// (ConvStack::forward_together, backward_together), and dense layers in a chain.
     typename ConvStack<T>::Work convolutions_on(const T* x, int N, T* dy = nullptr) {
         return {&convolutions_, x, N, dy};
     }

@@ -43,8 +43,8 @@ struct ConvolutionBackwardData {
 };
 
 /// out = activation(in * W + b) of layers of one shape, each on images of its own: in one launch, or as few as hold
-/// them (four layers each; of gradients of stride 2, three). To the bit what each gives alone. Here and below an
-/// activation is kNone or kRelu. in [R, N, x], out [R, N, y], b [y_channels].
+/// them (four layers each; of adjoints of stride 2 three, of stride 3 one). To the bit what each gives alone. Here and
+/// below an activation is kNone or kRelu. in [R, N, x], out [R, N, y], b [y_channels].
 Status fused_convolution_forward(const std::vector<ConvolutionForward>& layers, std::size_t P, Activation activation,
                                  const ConvolutionShape& shape, int R, MathStream stream);
 /// d_in from d_out by the adjoint of the same W. d_in and in [R, N, x], d_out [R, N, y].

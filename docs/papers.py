@@ -8,6 +8,7 @@ In a text, {{...}} is replaced; FILE is below profiling/results:
   {{findings FILE.json}}          a list of statements of our own (findings.json), each with its picture if that was recorded
   {{agree FILE.json [WORDS]}}     "26 of 32": cells of the paper's table that agree, of those whose name has these words
   {{distance FILE.json [WORDS]}}  mean distance of those cells from the paper's, in the table's unit
+  {{percent FILE.json WORDS}}     "1.17 ± 0.11": the first of those cells, a fraction, in percent
   {{value FILE.json ID FIELD FORMAT}}   of a statement: mean, std, n, paper or verdict; FORMAT is Python's, such as .3f
   {{statements FOLDER ...}}       a table of all statements of these runs, side by side
 A line that begins with "In one line: " is the paper's in README.md, behind <!-- result: PAPER -->."""
@@ -81,6 +82,12 @@ def distance(file, *words):
     return f"{sum(apart) / len(apart):.4f}"
 
 
+def percent(file, *words):
+    measured = cells(file, words)[0]["measured"]
+    spread = f" ± {100 * measured['std']:.2f}" if measured["n"] > 1 else ""
+    return f"{100 * measured['mean']:.2f}{spread}"
+
+
 def value(file, name, field, form):
     found = next(s for s in statements(file) if s["id"] == name)
     return found["verdict"].lower() if field == "verdict" else number(found["measured"][field], form)
@@ -99,8 +106,8 @@ def all_statements(*folders):
     return "\n".join(lines)
 
 
-DIRECTIVES = {"table": table, "claims": claims, "findings": findings, "agree": agree, "distance": distance, "value": value,
-              "statements": all_statements}
+DIRECTIVES = {"table": table, "claims": claims, "findings": findings, "agree": agree, "distance": distance, "percent": percent,
+              "value": value, "statements": all_statements}
 
 
 def filled(text):

@@ -12,9 +12,9 @@ constexpr bool is_adjoint = std::is_same_v<Filters, FilterColumns>;
 bool is_possible(Activation activation) { return activation == Activation::kNone || activation == Activation::kRelu; }
 
 /// Adds the product of windows of `in`, wide as x, with the filters of a layer. `epilogue` takes it.
-template <class Work, class Epilogue>
-void add_windows(Work& work, const float* in, const float* W, const ConvolutionShape& s, int N,
-                 const Epilogue& epilogue) {
+template <class Epilogue>
+void add(ConvolutionWork<Operand, Epilogue>& work, const float* in, const float* W, const ConvolutionShape& s, int N,
+         const Epilogue& epilogue) {
     const WindowRows windows(windows_of_x(in, s, N));
     work.columns = s.y_channels;
     work.parts[work.count++] = {
@@ -27,9 +27,9 @@ void add_windows(Work& work, const float* in, const float* W, const ConvolutionS
 }
 
 /// The adjoint: `in` is narrow as y.
-template <class Work, class Epilogue>
-void add_adjoint(Work& work, const float* in, const float* W, const ConvolutionShape& s, int N,
-                 const Epilogue& epilogue) {
+template <class Epilogue>
+void add(ConvolutionWork<FilterColumns, Epilogue>& work, const float* in, const float* W, const ConvolutionShape& s,
+         int N, const Epilogue& epilogue) {
     work.columns = s.x_channels;
     for (int i = 0; i < s.stride * s.stride; ++i) {
         const PixelClass c(s, i);
@@ -86,10 +86,10 @@ Status product(const ConvolutionWork<Filters, Epilogue>& work, int R, MathStream
                         : launch_tiles<DenseTile<fast, filters, 1, 1, 8>>(work, R, stream);
 }
 
-/// `add(work, layer)` for each of the layers, in as few launches as hold them.
-template <class Filters, class Epilogue, class Layers, class Add>
+/// `add_layer(work, layer)` for each of the layers, in as few launches as hold them.
+template <class Filters, class Epilogue, class Layers, class AddLayer>
 Status launch_layers(const Layers& layers, std::size_t P, Activation activation, const ConvolutionShape& s, int R,
-                     MathStream stream, Add add) {
+                     MathStream stream, AddLayer add_layer) {
     using Work = ConvolutionWork<Filters, Epilogue>;
     if (R < 0 || !s.is_sound() || !is_possible(activation)) return {kInvalidValue};
     for (const auto& layer : layers)
@@ -104,10 +104,41 @@ Status launch_layers(const Layers& layers, std::size_t P, Activation activation,
     };
     for (const auto& layer : layers) {
         if (work.layer_count == Work::kMostLayers || work.count + most_parts > Work::kMostParts) flush();
-        add(work, layer);
+        add_layer(work, layer);
     }
     if (work.layer_count) flush();
     return status;
+}
+
+/// The result's channels, and its numbers of an image.
+template <class Filters>
+int channels_of_result(const ConvolutionShape& s) {
+    return is_adjoint<Filters> ? s.x_channels : s.y_channels;
+}
+template <class Filters>
+std::size_t size_of_result(const ConvolutionShape& s) {
+    return is_adjoint<Filters> ? s.x_size() : s.y_size();
+}
+
+template <class Filters>
+Status forward(const std::vector<ConvolutionForward>& layers, std::size_t P, Activation activation,
+               const ConvolutionShape& s, int R, MathStream stream) {
+    return launch_layers<Filters, PixelBias>(layers, P, activation, s, R, stream, [&](auto& work, const auto& layer) {
+        add(work, layer.in, layer.W, s, layer.N,
+            PixelBias{layer.out, layer.b, layer.N * size_of_result<Filters>(s), P, activation == Activation::kRelu,
+                      channels_of_result<Filters>(s)});
+    });
+}
+
+template <class Filters>
+Status backward_data(const std::vector<ConvolutionBackwardData>& layers, std::size_t P, Activation in_activation,
+                     const ConvolutionShape& s, int R, MathStream stream) {
+    return launch_layers<Filters, PixelMask>(
+        layers, P, in_activation, s, R, stream, [&](auto& work, const auto& layer) {
+            add(work, layer.d_out, layer.W, s, layer.N,
+                PixelMask{layer.d_in, layer.in, layer.N * size_of_result<Filters>(s),
+                          in_activation == Activation::kRelu, channels_of_result<Filters>(s)});
+        });
 }
 
 static_assert(sizeof(ConvolutionWork<FilterColumns, PixelBias>) <= 4096, "what a kernel's parameters may take");
@@ -130,44 +161,24 @@ template bool convolution_is_fused<double>(const Convolver&, const ConvolutionSh
 
 Status fused_convolution_forward(const std::vector<ConvolutionForward>& layers, std::size_t P, Activation activation,
                                  const ConvolutionShape& s, int R, MathStream stream) {
-    return launch_layers<Operand, PixelBias>(
-        layers, P, activation, s, R, stream, [&](auto& work, const ConvolutionForward& layer) {
-            add_windows(
-                work, layer.in, layer.W, s, layer.N,
-                PixelBias{layer.out, layer.b, layer.N * s.y_size(), P, activation == Activation::kRelu, s.y_channels});
-        });
+    return forward<Operand>(layers, P, activation, s, R, stream);
 }
 
 Status fused_convolution_backward_data(const std::vector<ConvolutionBackwardData>& layers, std::size_t P,
                                        Activation in_activation, const ConvolutionShape& s, int R, MathStream stream) {
-    return launch_layers<FilterColumns, PixelMask>(
-        layers, P, in_activation, s, R, stream, [&](auto& work, const ConvolutionBackwardData& layer) {
-            add_adjoint(work, layer.d_out, layer.W, s, layer.N,
-                        PixelMask{layer.d_in, layer.in, layer.N * s.x_size(), in_activation == Activation::kRelu,
-                                  s.x_channels});
-        });
+    return backward_data<FilterColumns>(layers, P, in_activation, s, R, stream);
 }
 
 Status fused_transposed_convolution_forward(const std::vector<ConvolutionForward>& layers, std::size_t P,
                                             Activation activation, const ConvolutionShape& s, int R,
                                             MathStream stream) {
-    return launch_layers<FilterColumns, PixelBias>(
-        layers, P, activation, s, R, stream, [&](auto& work, const ConvolutionForward& layer) {
-            add_adjoint(
-                work, layer.in, layer.W, s, layer.N,
-                PixelBias{layer.out, layer.b, layer.N * s.x_size(), P, activation == Activation::kRelu, s.x_channels});
-        });
+    return forward<FilterColumns>(layers, P, activation, s, R, stream);
 }
 
 Status fused_transposed_convolution_backward_data(const std::vector<ConvolutionBackwardData>& layers, std::size_t P,
                                                   Activation in_activation, const ConvolutionShape& s, int R,
                                                   MathStream stream) {
-    return launch_layers<Operand, PixelMask>(
-        layers, P, in_activation, s, R, stream, [&](auto& work, const ConvolutionBackwardData& layer) {
-            add_windows(work, layer.d_out, layer.W, s, layer.N,
-                        PixelMask{layer.d_in, layer.in, layer.N * s.y_size(), in_activation == Activation::kRelu,
-                                  s.y_channels});
-        });
+    return backward_data<Operand>(layers, P, in_activation, s, R, stream);
 }
 
 }  // namespace warpvae

@@ -17,8 +17,8 @@ fi
 if [[ ! -f $run/config.toml ]]; then echo "record: $run holds no run (no config.toml)" >&2; exit 2; fi
 mkdir -p "$to"
 # What an earlier run left under this name; a README.md is somebody's.
-find "$to" -maxdepth 2 -type f \( -name config.toml -o -name '*.md' -o -name statements.json -o -name findings.json -o -path '*/figures/*.png' \) \
-    ! -name README.md -delete
+find "$to" -maxdepth 1 -name '*.md' ! -name README.md -delete
+rm -f "$to"/{config.toml,statements.json,findings.json} "$to"/figures/*.png
 for file in "$run"/config.toml "$run"/*.md "$run"/statements.json "$run"/findings.json; do
     if [[ -f $file ]]; then cp "$file" "$to/"; fi
 done

@@ -202,8 +202,6 @@ void sample_by(const LatentCall& call, const LatentSubject& subject) {
     std::printf("%zu samples: %s\n", n, (folder / "samples.png").c_str());
 }
 
-}  // namespace
-
 /// The model that encode read the codes from, where they lie in its folder; else the first seed of each kind.
 std::vector<LatentSubject> decoders(const LatentCall& call) {
     const fs::path above = fs::absolute(call.program.operands()[0]).parent_path();
@@ -213,6 +211,8 @@ std::vector<LatentSubject> decoders(const LatentCall& call) {
     }
     return call.supply.first_seeds();
 }
+
+}  // namespace
 
 void decode_codes(const LatentCall& call) {
     require_pose(call, false);
